@@ -1,0 +1,71 @@
+# The single door: `make help` lists what it opens. Every target first installs what is missing
+# (.ci/install-deps: by apt on Debian and Ubuntu, elsewhere it says what to install).
+.DEFAULT_GOAL := help
+.SUFFIXES:
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+# In a checkout builds land in target/, as Cargo does by itself. .ci/run sets CARGO_TARGET_DIR to a
+# folder under the user's cache, so that a later run from another clone starts warm.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+CONTRACT := ui/src/ipc/contract
+# What every lint and build of "everything" leaves out: the model worker compiles llama.cpp.
+EVERYTHING := --workspace --exclude afterwatch-model
+
+.PHONY: help run dev test lint gen test-desktop test-cluster check bench clean-lab deps-test deps-app deps-desktop deps-cluster
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+run: deps-app node_modules ## build Afterwatch and open it
+	npm run build
+	cargo run --release --locked
+
+dev: deps-app node_modules ## the same with live reload of the window
+	npx tauri dev
+
+test: deps-test node_modules ## everything that needs neither a window nor a cluster
+	cargo test --locked
+	cargo test --locked -p afterwatch-tests --test scenarios
+	cargo test --locked -p afterwatch-tests --test cluster -- --check
+	npm run check
+	npm test
+
+lint: deps-app node_modules ## formatting, clippy, the import rule, the window's lints, stale generated types
+	cargo fmt --all --check
+	node .ci/check-imports.mjs
+	cargo clippy $(EVERYTHING) --all-targets --locked -- -D warnings
+	@if command -v cargo-deny > /dev/null; then cargo deny --all-features check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences and sources were not checked (cargo install cargo-deny --locked)"; fi
+	npm run lint
+	npm run check
+	.ci/check-generated $(CONTRACT)
+
+gen: deps-test ## write the window's TypeScript types from the crate afterwatch-contract
+	rm -rf $(CONTRACT)
+	TS_RS_EXPORT_DIR=$(CURDIR)/$(CONTRACT) cargo test --locked -p afterwatch-contract export_bindings
+
+test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver under Xvfb
+	npm run build
+	cargo build --locked --workspace --bin afterwatch --bin kubectl-afterwatch
+	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/debug/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/debug/kubectl-afterwatch \
+	  cargo test --locked -p afterwatch-tests --test desktop
+
+test-cluster: deps-cluster ## real faults on a real Kubernetes (root: containers run; without: KWOK nodes only)
+	tests/cluster/run
+
+check: lint test test-cluster test-desktop ## all of it, as CI does
+
+bench: deps-cluster ## the figures of the README
+	tests/cluster/run --bench
+
+clean-lab: ## forget the cluster that was built for the tests
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/afterwatch/lab"
+
+deps-%:
+	@.ci/install-deps $*
+
+node_modules: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	@touch node_modules
