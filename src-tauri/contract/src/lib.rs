@@ -1,0 +1,7 @@
+//! What goes over a wire: the command line's JSON ([`document`]) and the window's messages ([`window`]).
+//!
+//! Field names are a promise (add, never rename). The TypeScript types in `ui/src/ipc/contract/` are generated from
+//! here by `make gen` and checked for staleness by `make lint`. This crate knows core and nothing else.
+
+pub mod document;
+pub mod window;

@@ -1,0 +1,208 @@
+//! The window's messages. The window is list + watch: every change carries a growing revision; the window subscribes,
+//! lists, drops what is older, and lists again when a revision is missing.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::document::{CoverageSpan, IncidentDto, UnreadableKind};
+
+/// The name under which [`AppEvent`]s are emitted to the window.
+pub const APP_EVENT: &str = "afterwatch://event";
+
+/// A change the window should know of.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[ts(export)]
+pub enum AppEvent {
+    /// An incident was opened or changed. `previous` is the revision before it: a gap means: list again.
+    Incident {
+        #[ts(type = "number")]
+        revision: u64,
+        #[ts(type = "number")]
+        previous: u64,
+        incident: Box<IncidentSummary>,
+    },
+    /// A cluster's connection or coverage changed.
+    Cluster { cluster: ClusterDto },
+    /// Show this incident (a notification or a menu entry was clicked).
+    OpenIncident { id: String },
+    /// A notice for the foot of the window, for example that recording stopped because the disk is full.
+    Trouble { text: Option<String> },
+}
+
+/// A row of the inbox.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct IncidentSummary {
+    pub id: String,
+    #[ts(type = "number")]
+    pub number: u64,
+    pub title: String,
+    pub state: String,
+    pub severity: String,
+    pub cluster: String,
+    pub namespace: Option<String>,
+    pub subject_kind: String,
+    pub subject_name: String,
+    pub started_at: Option<String>,
+    pub detected_at: String,
+    pub resolved_at: Option<String>,
+    /// The first cause's statement, where there is one.
+    pub cause: Option<String>,
+    pub verdict: String,
+    #[ts(type = "number")]
+    pub revision: u64,
+}
+
+impl From<&afterwatch_core::incident::Incident> for IncidentSummary {
+    fn from(i: &afterwatch_core::incident::Incident) -> IncidentSummary {
+        use crate::document::word;
+        IncidentSummary {
+            id: i.id.to_string(),
+            number: i.number,
+            title: i.title.clone(),
+            state: word(&i.state),
+            severity: word(&i.severity),
+            cluster: i.cluster.clone(),
+            namespace: i.subject.namespace.clone(),
+            subject_kind: i.subject.kind.clone(),
+            subject_name: i.subject.name.clone(),
+            started_at: i.started_at.map(|t| t.to_string()),
+            detected_at: i.detected_at.to_string(),
+            resolved_at: i.resolved_at.map(|t| t.to_string()),
+            cause: i.top_cause().map(|c| c.statement.clone()),
+            verdict: word(&i.verdict),
+            revision: i.revision,
+        }
+    }
+}
+
+/// The inbox: every open incident and the newest resolved ones.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Inbox {
+    /// Everything up to this revision is in it.
+    #[ts(type = "number")]
+    pub revision: u64,
+    pub incidents: Vec<IncidentSummary>,
+}
+
+/// One incident with what the incident page shows beside it.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct IncidentPage {
+    pub incident: IncidentDto,
+    pub notes: NotesDto,
+    /// Spans of coverage of the kinds that matter around the incident.
+    pub coverage: Vec<CoverageSpan>,
+    pub gaps: Vec<GapDto>,
+}
+
+/// A span in which nothing was recorded.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct GapDto {
+    pub from: String,
+    pub to: String,
+    /// The cause in words.
+    pub cause: String,
+}
+
+/// The notes document.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct NotesDto {
+    pub text: String,
+    pub updated_at: Option<String>,
+    #[ts(type = "number")]
+    pub version: u64,
+}
+
+/// The post-mortem for the preview.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PostmortemDto {
+    pub markdown: String,
+    /// Sanitised HTML of the Markdown: no scripts, no raw HTML, no images, no styles.
+    pub html: String,
+    /// A file name to offer, for example `INC-47-checkout.md`.
+    pub file_name: String,
+}
+
+/// A context of the kubeconfig and how its connection stands.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ClusterDto {
+    /// The context's name.
+    pub name: String,
+    /// The file it comes from.
+    pub file: String,
+    pub server: String,
+    pub user: String,
+    pub namespace: Option<String>,
+    /// It is the kubeconfig's current context.
+    pub current: bool,
+    /// The user chose to watch it.
+    pub watched: bool,
+    /// `idle`, `connecting`, `syncing`, `connected`, `unreachable`, `login_needed`, `misconfigured` or `paused`.
+    pub state: String,
+    /// What is wrong, in words, and what to do.
+    pub message: Option<String>,
+    pub hint: Option<String>,
+    /// The entry is broken (a file that cannot be read, a missing cluster or user).
+    pub problem: Option<String>,
+    pub server_version: Option<String>,
+    /// While syncing.
+    pub progress: Option<SyncProgress>,
+    #[ts(type = "number")]
+    pub objects: u64,
+    pub last_heard: Option<String>,
+    pub unreadable: Vec<UnreadableKind>,
+    pub coverage: Vec<CoverageSpan>,
+    /// `insecure-skip-tls-verify` is set.
+    pub insecure: bool,
+    /// Who else records it into the same database.
+    pub followed: Option<String>,
+}
+
+/// How far the first lists are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SyncProgress {
+    pub done: u32,
+    pub of: u32,
+    #[ts(type = "number")]
+    pub objects: u64,
+}
+
+/// The clusters page.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ClustersPage {
+    pub clusters: Vec<ClusterDto>,
+    /// Files that were looked for and could not be used, with the reason.
+    pub problems: Vec<String>,
+    /// The files that were read.
+    pub files: Vec<String>,
+    pub paused: bool,
+}
+
+/// A silence.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SilenceDto {
+    pub id: String,
+    pub until: String,
+    pub reason: String,
+    /// What it mutes, in words.
+    pub matches: String,
+}
+
+/// Why a command failed, with what to do next.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct WindowError {
+    /// Present where the window branches: `conflict`, `no_incident`, `disk_full`, `newer`, `corrupt`.
+    pub code: Option<String>,
+    pub message: String,
+}

@@ -1,0 +1,177 @@
+//! Incidents: one for one fault, with everything known about it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    change::IncidentChange,
+    evidence::Evidence,
+    finding::Signs,
+    object::ObjectRef,
+    remediation::Action,
+    severity::{Confidence, Severity},
+    timeline::TimelineEntry,
+};
+
+/// Identity of an incident: UUIDv7, minted by the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IncidentId(pub Uuid);
+
+impl std::fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where an incident stands. *Open* in the wider sense means every state but resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Open,
+    Acknowledged,
+    /// The impact is over; set by itself, acknowledged or not.
+    Mitigated,
+    /// Stayed so for the stability window, or closed by a person.
+    Resolved,
+}
+
+impl State {
+    /// The word shown to people.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Open => "Open",
+            State::Acknowledged => "Acknowledged",
+            State::Mitigated => "Mitigated",
+            State::Resolved => "Resolved",
+        }
+    }
+
+    /// Every state but resolved.
+    pub fn is_open(self) -> bool {
+        self != State::Resolved
+    }
+}
+
+/// Who opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenedBy {
+    Rule,
+    User,
+}
+
+/// A cause as an incident holds it: the draft with evidence ids in place of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// From 1, the first is the one the incident stands by.
+    pub rank: u32,
+    pub rule_id: String,
+    pub confidence: Confidence,
+    pub signs: Signs,
+    pub entity: ObjectRef,
+    pub referrer: Option<ObjectRef>,
+    pub field: Option<String>,
+    pub statement: String,
+    pub evidence: Vec<String>,
+    pub needs: Vec<String>,
+}
+
+/// Something looked at and found not to be the cause, with evidence ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuledOut {
+    pub statement: String,
+    pub result: String,
+    pub evidence: Vec<String>,
+}
+
+/// A finding as an incident holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingRecord {
+    pub fingerprint: String,
+    pub rule_id: String,
+    pub object: ObjectRef,
+    pub severity: Severity,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub count: u32,
+    pub message: String,
+    pub evidence: Vec<String>,
+    /// False once the problem was gone.
+    pub active: bool,
+}
+
+/// One fault: what is wrong, since when, why, and what was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    pub id: IncidentId,
+    /// Counted per database from 1; 0 until the store has numbered it.
+    pub number: u64,
+    /// What makes it the same fault when it comes back: cluster, subject and rule family of the first cause.
+    pub fingerprint: String,
+    pub title: String,
+    pub opened_by: OpenedBy,
+    pub state: State,
+    pub severity: Severity,
+    /// The cluster's name (its context).
+    pub cluster: String,
+    /// The uid of kube-system, or server and CA where that may not be read.
+    pub cluster_uid: String,
+    pub subject: ObjectRef,
+    pub started_at: Option<Timestamp>,
+    /// When the start is only known to lie between two moments.
+    pub started_at_range: Option<(Timestamp, Timestamp)>,
+    pub started_at_basis: String,
+    pub detected_at: Timestamp,
+    pub acknowledged_at: Option<Timestamp>,
+    pub mitigated_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+    /// `itself`, a change (`C3`) or an action (`A1`).
+    pub recovered_by: Option<String>,
+    pub verdict: Confidence,
+    pub causes: Vec<Cause>,
+    pub needs: Vec<String>,
+    pub ruled_out: Vec<RuledOut>,
+    pub findings: Vec<FindingRecord>,
+    pub changes: Vec<IncidentChange>,
+    pub actions: Vec<Action>,
+    pub evidence: Vec<Evidence>,
+    pub timeline: Vec<TimelineEntry>,
+    /// Notifications that opened this incident: never more than 1.
+    pub notifications: u32,
+    /// Since when everything has been well, while it waits for the stability window.
+    pub quiet_since: Option<Timestamp>,
+    pub reopened: u32,
+    /// The store's revision this copy was read or written at; 0 when it never was. Writing over a newer one is refused.
+    pub revision: u64,
+}
+
+impl Incident {
+    /// `INC-47`.
+    pub fn label(&self) -> String {
+        format!("INC-{}", self.number)
+    }
+
+    /// The evidence with this id (`E7`, case ignored).
+    pub fn evidence_by_id(&self, id: &str) -> Option<&Evidence> {
+        self.evidence.iter().find(|e| e.id.eq_ignore_ascii_case(id))
+    }
+
+    /// The first cause.
+    pub fn top_cause(&self) -> Option<&Cause> {
+        self.causes.first()
+    }
+
+    /// True when the incident touches the namespace by subject, cause or symptom.
+    pub fn touches(&self, namespace: &str) -> bool {
+        let is = |o: &ObjectRef| o.namespace.as_deref() == Some(namespace) || (o.kind == "Namespace" && o.name == namespace);
+        is(&self.subject)
+            || self.causes.iter().any(|c| is(&c.entity) || c.referrer.as_ref().is_some_and(is))
+            || self.findings.iter().any(|f| is(&f.object))
+    }
+
+    /// The entry of the timeline that carries this label.
+    pub fn labelled(&self, label: &str) -> Option<&TimelineEntry> {
+        self.timeline.iter().rev().find(|e| e.label.as_deref() == Some(label))
+    }
+}

@@ -1,0 +1,87 @@
+//! What is worth a notification, and its words (at most 45 characters of title, 110 of body).
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use crate::{
+    incident::Incident,
+    port::notifier::{Notice, NoticeKind},
+    severity::{Confidence, Severity},
+    silence::Silence,
+    words::clip,
+};
+
+/// The default policy: Critical, High and Medium at once, Low not; nothing that is silenced.
+pub fn wants_notice(incident: &Incident, silences: &[Silence], now: Timestamp) -> bool {
+    incident.severity > Severity::Low && !silences.iter().any(|s| s.active(now) && s.matcher.matches(incident))
+}
+
+/// The notification that opens an incident.
+pub fn opened(incident: &Incident, zone: &TimeZone) -> Notice {
+    let cause = match incident.top_cause() {
+        Some(c) if c.confidence > Confidence::NotEstablished => c.statement.as_str(),
+        _ => "Cause not established yet.",
+    };
+    notice(NoticeKind::Opened, incident, incident.title.clone(), format!("{} {}", place(incident, zone), cause))
+}
+
+/// The incident became more severe.
+pub fn worse(incident: &Incident, zone: &TimeZone) -> Notice {
+    let title = format!("{}: now {}", incident.subject.name, incident.severity.word());
+    notice(NoticeKind::Worse, incident, title, format!("{} {}", place(incident, zone), incident.title))
+}
+
+/// What was notified is well again.
+pub fn recovered(incident: &Incident, zone: &TimeZone) -> Notice {
+    let since = incident.mitigated_at.or(incident.resolved_at);
+    let body = match since {
+        Some(at) => format!("Since {}. {}", clock(at, zone), recovery(incident)),
+        None => recovery(incident),
+    };
+    notice(NoticeKind::Recovered, incident, format!("{} is well again", incident.subject.name), body)
+}
+
+/// What was already broken when watching began, as one notification.
+pub fn summary(incidents: &[&Incident], zone: &TimeZone) -> Option<Notice> {
+    let worst = incidents.iter().max_by_key(|i| i.severity)?;
+    if incidents.len() == 1 {
+        return Some(opened(worst, zone));
+    }
+    let title = format!("{} problems were there at the start", incidents.len());
+    let body = format!("Worst: {}, {}.", worst.title, place(worst, zone).trim_end_matches('.'));
+    Some(Notice { incident: Some(worst.id), ..notice(NoticeKind::Summary, worst, title, body) })
+}
+
+/// A cluster cannot be watched any more.
+pub fn lost_sight(cluster: &str, reason: &str, at: Timestamp, zone: &TimeZone) -> Notice {
+    Notice {
+        kind: NoticeKind::LostSight,
+        incident: None,
+        title: clip(&format!("{cluster} cannot be watched"), 45),
+        body: clip(&format!("{reason} at {}. Nothing is recorded until it answers again.", clock(at, zone)), 110),
+        severity: Severity::Medium,
+    }
+}
+
+fn notice(kind: NoticeKind, incident: &Incident, title: String, body: String) -> Notice {
+    Notice { kind, incident: Some(incident.id), title: clip(&title, 45), body: clip(&body, 110), severity: incident.severity }
+}
+
+fn place(incident: &Incident, zone: &TimeZone) -> String {
+    let at = incident.started_at.unwrap_or(incident.detected_at);
+    match &incident.subject.namespace {
+        Some(ns) => format!("{} / {ns}, since {}.", incident.cluster, clock(at, zone)),
+        None => format!("{}, since {}.", incident.cluster, clock(at, zone)),
+    }
+}
+
+fn recovery(incident: &Incident) -> String {
+    let held = incident.quiet_since.zip(incident.resolved_at).map(|(a, b)| b.duration_since(a));
+    match held {
+        Some(span) if span >= SignedDuration::from_mins(1) => format!("It has held for {}.", crate::words::span(span)),
+        _ => "Watching whether it holds.".to_owned(),
+    }
+}
+
+fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%H:%M").to_string()
+}

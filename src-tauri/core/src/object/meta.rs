@@ -1,0 +1,119 @@
+//! Object metadata and references between objects.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What names an object, for people, for the API and across its lifetimes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectRef {
+    pub api_version: String,
+    pub kind: String,
+    pub namespace: Option<String>,
+    pub name: String,
+    /// `None` for something that should exist and does not, and for what lies outside the cluster.
+    pub uid: Option<String>,
+}
+
+impl ObjectRef {
+    /// Something that should exist in the cluster and does not.
+    pub fn missing(kind: super::Kind, namespace: Option<&str>, name: &str) -> ObjectRef {
+        ObjectRef {
+            api_version: kind.api_version().to_owned(),
+            kind: kind.as_str().to_owned(),
+            namespace: namespace.filter(|_| kind.namespaced()).map(str::to_owned),
+            name: name.to_owned(),
+            uid: None,
+        }
+    }
+
+    /// Something outside the cluster, for example `db.example.com:5432`.
+    pub fn external(name: &str) -> ObjectRef {
+        ObjectRef { kind: "External".into(), name: name.to_owned(), ..ObjectRef::default() }
+    }
+
+    /// True when both name the same object, whatever its lifetime (uid).
+    pub fn same_name(&self, other: &ObjectRef) -> bool {
+        self.kind == other.kind && self.namespace == other.namespace && self.name == other.name
+    }
+
+    /// `Kind/namespace/name`, the identity across lifetimes.
+    pub fn key(&self) -> String {
+        format!("{}/{}/{}", self.kind, self.namespace.as_deref().unwrap_or(""), self.name)
+    }
+
+    /// `kind/name` in kubectl's spelling, for example `deployment/checkout`.
+    pub fn kubectl(&self) -> String {
+        format!("{}/{}", self.kind.to_lowercase(), self.name)
+    }
+}
+
+impl std::fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// An owner of the object, as `metadata.ownerReferences` has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerReference {
+    pub api_version: String,
+    pub kind: String,
+    pub name: String,
+    pub uid: String,
+    pub controller: bool,
+}
+
+/// Who wrote which part of the object, reduced to name and time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ManagedField {
+    /// The field manager, for example `helm`. Who ran it is not in the cluster.
+    pub manager: String,
+    /// `Apply` or `Update`.
+    pub operation: String,
+    pub time: Option<Timestamp>,
+    /// `status`, `scale`, or none for the object itself.
+    pub subresource: Option<String>,
+}
+
+/// Object metadata, reduced. Of annotations only those on the adapter's short list are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Meta {
+    pub name: String,
+    pub namespace: Option<String>,
+    pub uid: String,
+    pub resource_version: String,
+    pub generation: Option<i64>,
+    pub creation_timestamp: Option<Timestamp>,
+    pub deletion_timestamp: Option<Timestamp>,
+    pub labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
+    pub owner_references: Vec<OwnerReference>,
+    pub finalizers: Vec<String>,
+    pub managed_fields: Vec<ManagedField>,
+}
+
+impl Meta {
+    /// The owner that controls the object.
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|o| o.controller)
+    }
+
+    /// True once deletion was asked for.
+    pub fn deleting(&self) -> bool {
+        self.deletion_timestamp.is_some()
+    }
+
+    /// The manager that wrote the object itself last (status writes aside), and when.
+    pub fn last_writer(&self) -> Option<(&str, Option<Timestamp>)> {
+        self.managed_fields
+            .iter()
+            .filter(|f| f.subresource.as_deref() != Some("status"))
+            .max_by_key(|f| f.time)
+            .map(|f| (f.manager.as_str(), f.time))
+    }
+}

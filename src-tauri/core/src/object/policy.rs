@@ -1,0 +1,114 @@
+//! Limits and autoscaling.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Condition, LabelSelector, Meta, Quantity, network::TargetRef};
+
+/// A HorizontalPodAutoscaler.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HorizontalPodAutoscaler {
+    pub metadata: Meta,
+    pub spec: AutoscalerSpec,
+    pub status: AutoscalerStatus,
+}
+
+/// What is scaled, by what; metrics as written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AutoscalerSpec {
+    pub scale_target_ref: TargetRef,
+    pub min_replicas: Option<i32>,
+    pub max_replicas: i32,
+    pub metrics: Vec<Value>,
+}
+
+/// Where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AutoscalerStatus {
+    pub current_replicas: Option<i32>,
+    pub desired_replicas: i32,
+    pub conditions: Vec<Condition>,
+}
+
+/// A PodDisruptionBudget.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodDisruptionBudget {
+    pub metadata: Meta,
+    pub spec: BudgetSpec,
+    pub status: BudgetStatus,
+}
+
+/// How many pods must stay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BudgetSpec {
+    pub min_available: Option<Value>,
+    pub max_unavailable: Option<Value>,
+    pub selector: Option<LabelSelector>,
+}
+
+/// How many may go now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BudgetStatus {
+    pub disruptions_allowed: i32,
+    pub current_healthy: i32,
+    pub desired_healthy: i32,
+    pub expected_pods: i32,
+}
+
+/// A ResourceQuota.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ResourceQuota {
+    pub metadata: Meta,
+    pub spec: QuotaSpec,
+    pub status: QuotaStatus,
+}
+
+/// The limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct QuotaSpec {
+    pub hard: BTreeMap<String, Quantity>,
+}
+
+/// Limits and use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct QuotaStatus {
+    pub hard: BTreeMap<String, Quantity>,
+    pub used: BTreeMap<String, Quantity>,
+}
+
+/// A LimitRange.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LimitRange {
+    pub metadata: Meta,
+    pub spec: LimitRangeSpec,
+}
+
+/// Its limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LimitRangeSpec {
+    pub limits: Vec<LimitRangeItem>,
+}
+
+/// Bounds for containers, pods or claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LimitRangeItem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub max: BTreeMap<String, Quantity>,
+    pub min: BTreeMap<String, Quantity>,
+    pub default: BTreeMap<String, Quantity>,
+}

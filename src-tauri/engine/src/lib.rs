@@ -1,0 +1,17 @@
+//! The loop and the use cases, over the ports that core declares.
+//!
+//! `watch → record → detect → correlate → explain → store → tell`. The window and the command line call the same
+//! functions of [`Engine`]; neither decides anything. This crate knows tokio and core; it must not know kube, SQLite,
+//! tauri or the terminal.
+
+mod clock;
+mod event;
+mod history;
+mod recorder;
+mod session;
+mod writer;
+
+pub use clock::SystemClock;
+pub use event::{ClusterState, ClusterView, EngineEvent, IncidentStep};
+pub use history::MarkdownSource;
+pub use session::{Engine, NotifyMode, Options, Ports, RunFigures};

@@ -1,0 +1,1 @@
+//! One cluster, from observation to incident.

@@ -1,0 +1,1 @@
+//! Writes incidents off the watch path.

@@ -1,0 +1,1 @@
+//! Test-only workspace member; see the folders beside this file.
