@@ -1,0 +1,87 @@
+//! Verified copies of the whole database.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    ballast::beside,
+    connection::{self, create_folders, create_private},
+    error::{Fail, Place},
+};
+
+/// How many copies of one database are kept.
+const KEEP: usize = 5;
+
+/// Writes a compact copy into the folder and looks it through before it counts; then drops all but the newest
+/// copies. The source is only read.
+pub(crate) fn write(database: &Path, folder: &Path, place: &Place) -> Result<PathBuf, Fail> {
+    create_folders(folder)?;
+    let name = database
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let target = free_name(folder, &name);
+    let unfinished = beside(&target, ".tmp");
+    let attempt = (|| {
+        // VACUUM INTO takes an empty file, and so the copy is private from its first byte.
+        create_private(&unfinished)?;
+        let source = connection::open_existing(database, place.busy_timeout)?;
+        source.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
+        drop(source);
+        let copy = connection::open_existing(&unfinished, place.busy_timeout)?;
+        connection::quick_check(&copy, place)?;
+        drop(copy);
+        fs::File::open(&unfinished)?.sync_all()?;
+        fs::rename(&unfinished, &target)?;
+        Ok(target)
+    })();
+    if attempt.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    } else {
+        drop_old(folder, &name);
+    }
+    attempt
+}
+
+/// `history-20261122T181800Z.db`, with `-2` and so on when two fall into one second.
+fn free_name(folder: &Path, name: &str) -> PathBuf {
+    let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let plain = folder.join(format!("{name}-{stamp}.db"));
+    if !plain.exists() {
+        return plain;
+    }
+    (2..)
+        .map(|n| folder.join(format!("{name}-{stamp}-{n}.db")))
+        .find(|path| !path.exists())
+        .unwrap_or(plain)
+}
+
+/// Names carry the time, so that the order of names is the order of age. Only files of our own form are touched.
+fn drop_old(folder: &Path, name: &str) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let ours = |path: &PathBuf| {
+        let file = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        file.strip_prefix(&format!("{name}-"))
+            .and_then(|rest| rest.strip_suffix(".db"))
+            .is_some_and(|stamp| {
+                stamp.len() >= 16 && stamp.as_bytes()[8] == b'T' && stamp.as_bytes()[15] == b'Z'
+            })
+    };
+    let mut copies: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(ours).collect();
+    // Without the ending, since `…Z.db` would sort after `…Z-2.db`.
+    copies.sort_by_key(|path| path.with_extension(""));
+    for old in copies.iter().rev().skip(KEEP) {
+        if let Err(error) = fs::remove_file(old) {
+            tracing::warn!(path = %old.display(), %error, "an old backup cannot be removed");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The port of core over the tables.
+
+use afterwatch_core::{
+    change::Change,
+    coverage::Coverage,
+    incident::{Incident, IncidentId},
+    port::{
+        Store, StoreError,
+        store::{Draft, IncidentKey, IncidentQuery, Lease, Notes, Saved},
+    },
+    silence::Silence,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{SqliteStore, table};
+
+impl Store for SqliteStore {
+    fn save(
+        &self,
+        incidents: &[Incident],
+        changes: &[(String, Change)],
+        coverage: &[Coverage],
+    ) -> Result<Vec<Saved>, StoreError> {
+        if incidents.is_empty() && changes.is_empty() && coverage.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check_room()?;
+        self.write(|tx| {
+            let mut added = false;
+            for (cluster, change) in changes {
+                added |= table::change::save(tx, cluster, change)?;
+            }
+            if added {
+                table::next(tx, "revision")?;
+            }
+            for span in coverage {
+                table::coverage::save(tx, span)?;
+            }
+            incidents
+                .iter()
+                .map(|incident| table::incident::save(tx, incident))
+                .collect()
+        })
+    }
+
+    fn incident(&self, key: &IncidentKey) -> Result<Incident, StoreError> {
+        self.read(|connection| table::incident::find(connection, key))
+    }
+
+    fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
+        self.read(|connection| table::incident::list(connection, query))
+    }
+
+    fn changed_since(&self, revision: u64) -> Result<Vec<(IncidentId, u64)>, StoreError> {
+        self.read(|connection| table::incident::changed_since(connection, revision))
+    }
+
+    fn revision(&self) -> Result<u64, StoreError> {
+        self.read(table::revision)
+    }
+
+    fn data_version(&self) -> Result<i64, StoreError> {
+        // On the reader it would also count our own writes.
+        self.ask_writer(|connection| Ok(connection.query_row("PRAGMA data_version", [], |row| row.get(0))?))
+    }
+
+    fn notes(&self, id: IncidentId) -> Result<Notes, StoreError> {
+        self.read(|connection| table::note::current(connection, id))
+    }
+
+    fn save_notes(&self, id: IncidentId, text: &str, at: Timestamp) -> Result<Notes, StoreError> {
+        self.write_durably(|tx| table::note::save(tx, id, text, at))
+    }
+
+    fn notes_history(&self, id: IncidentId) -> Result<Vec<Notes>, StoreError> {
+        self.read(|connection| table::note::history(connection, id))
+    }
+
+    fn draft(&self, id: IncidentId) -> Result<Option<Draft>, StoreError> {
+        self.read(|connection| table::draft::current(connection, id))
+    }
+
+    fn save_draft(&self, id: IncidentId, markdown: Option<&str>, at: Timestamp) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::draft::save(tx, id, markdown, at))
+    }
+
+    fn coverage(&self, cluster: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Coverage>, StoreError> {
+        self.read(|connection| table::coverage::between(connection, cluster, from, to))
+    }
+
+    fn close_stale_coverage(&self, cluster: &str) -> Result<(), StoreError> {
+        self.write(|tx| table::coverage::close_stale(tx, cluster))
+    }
+
+    fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, StoreError> {
+        self.read(|connection| table::silence::active(connection, now))
+    }
+
+    fn save_silence(&self, silence: &Silence) -> Result<(), StoreError> {
+        self.write(|tx| table::silence::save(tx, silence))
+    }
+
+    fn delete_silence(&self, id: Uuid) -> Result<(), StoreError> {
+        self.write(|tx| table::silence::delete(tx, id))
+    }
+
+    fn setting(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        self.read(|connection| table::setting::get(connection, key))
+    }
+
+    fn set_setting(&self, key: &str, value: &Value) -> Result<(), StoreError> {
+        self.write(|tx| table::setting::set(tx, key, value))
+    }
+
+    fn take_lease(
+        &self,
+        cluster: &str,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Result<(), Lease>, StoreError> {
+        self.write(|tx| table::lease::take(tx, cluster, lease, now))
+    }
+
+    fn release_lease(&self, cluster: &str, holder: Uuid) -> Result<(), StoreError> {
+        self.write(|tx| table::lease::release(tx, cluster, holder))
+    }
+
+    fn path(&self) -> String {
+        self.place().path.clone()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.bytes()
+    }
+}
+
+impl SqliteStore {
+    /// Every change seen on the cluster in the window, both ends included, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn changes(&self, cluster: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Change>, StoreError> {
+        self.read(|connection| table::change::between(connection, cluster, from, to))
+    }
+}

@@ -1,0 +1,12 @@
+//! The store on a real disk. A file per theme.
+
+mod bad_file;
+mod concurrency;
+mod document;
+mod full_disk;
+mod incident;
+mod killed;
+mod opening;
+mod record;
+mod sample;
+mod search;
