@@ -120,8 +120,7 @@ pub fn load(folder: &Path) -> Result<Vec<Case>> {
             continue;
         }
         let text = std::fs::read_to_string(&path)?;
-        let mut case: Case =
-            serde_saphyr::from_str(&text).with_context(|| format!("{} is no case", path.display()))?;
+        let mut case: Case = serde_saphyr::from_str(&text).with_context(|| format!("{} is no case", path.display()))?;
         case.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         check(&case).with_context(|| format!("{} does not hold together", path.display()))?;
         cases.push(case);

@@ -91,7 +91,10 @@ impl Kubectl {
 
     fn shows(&self, namespace: &str, sign: &Sign) -> Result<(bool, String)> {
         let (words, pattern): (Vec<&str>, _) = if let Some(selector) = &sign.pods {
-            (vec!["get", "pods", "-l", selector, "-o", "jsonpath={range .items[*]}{.status}{\"\\n\"}{end}"], &sign.matches)
+            (
+                vec!["get", "pods", "-l", selector, "-o", "jsonpath={range .items[*]}{.status}{\"\\n\"}{end}"],
+                &sign.matches,
+            )
         } else if let Some(pattern) = &sign.events {
             let each = "jsonpath={range .items[*]}{.reason} {.involvedObject.kind}/{.involvedObject.name} {.message}{\"\\n\"}{end}";
             let text = self.run(namespace, &["get", "events", "-o", each], None).unwrap_or_default();

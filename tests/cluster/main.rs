@@ -200,7 +200,12 @@ impl Stage {
         self.kubectl.fresh_namespace(namespace)?;
         self.kubectl.play(namespace, &case.setup).context("in the setup")?;
         let before = self.recorded(namespace)?;
-        ensure!(before.is_empty(), "before the fault there already are {} incidents: {}", before.len(), titles(&before));
+        ensure!(
+            before.is_empty(),
+            "before the fault there already are {} incidents: {}",
+            before.len(),
+            titles(&before)
+        );
         self.kubectl.play(namespace, &case.fault).context("in the fault")?;
         let shown = self.kubectl.wait_for(namespace, &case.visible, false).context("the fault never showed")?;
         played.shown = Some(shown);
@@ -286,7 +291,11 @@ impl Stage {
         let wrong = self.until(Duration::from_secs(150), || {
             let incidents = self.recorded(&case.namespace)?;
             let [incident] = incidents.as_slice() else {
-                return Ok(vec![format!("after the fix there are {} incidents: {}", incidents.len(), titles(&incidents))]);
+                return Ok(vec![format!(
+                    "after the fix there are {} incidents: {}",
+                    incidents.len(),
+                    titles(&incidents)
+                )]);
             };
             last = incident.clone();
             Ok(grade::resolved(incident))
@@ -349,7 +358,8 @@ fn afterwards(product: &Product, watch: product::Watch, played: &[Played]) -> Ve
     let mut calm = Played {
         name: "nothing-else-reported".to_owned(),
         rule: "calm".to_owned(),
-        summary: "Nothing but the faults is an incident, and neither is the deletion of all those namespaces.".to_owned(),
+        summary: "Nothing but the faults is an incident, and neither is the deletion of all those namespaces."
+            .to_owned(),
         ..Played::default()
     };
     // The namespaces were deleted just now, and that is no incident either.
@@ -394,7 +404,10 @@ fn titles(incidents: &[Value]) -> String {
 
 fn report(played: &[Played], skipped: &[Case], layer: &str) -> ExitCode {
     let seconds = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
-    println!("\n{:<30} {:<18} {:>7} {:>9} {:>9} {:>6}  verdict", "case", "rule", "shown", "detected", "resolved", "took");
+    println!(
+        "\n{:<30} {:<18} {:>7} {:>9} {:>9} {:>6}  verdict",
+        "case", "rule", "shown", "detected", "resolved", "took"
+    );
     for one in played {
         println!(
             "{:<30} {:<18} {:>7} {:>9} {:>9} {:>6.0}  {}",
@@ -409,7 +422,10 @@ fn report(played: &[Played], skipped: &[Case], layer: &str) -> ExitCode {
     }
     println!("(seconds: fault to first sign, started to detected, fix to resolved, the whole case)");
     for case in skipped {
-        println!("{:<30} {:<18} skipped: it needs a node whose containers run, and this layer is {layer}", case.name, case.rule);
+        println!(
+            "{:<30} {:<18} skipped: it needs a node whose containers run, and this layer is {layer}",
+            case.name, case.rule
+        );
     }
     let failed: Vec<&Played> = played.iter().filter(|one| !one.wrong.is_empty()).collect();
     if !failed.is_empty() {
@@ -423,7 +439,9 @@ fn report(played: &[Played], skipped: &[Case], layer: &str) -> ExitCode {
     }
     let (passed, failed, skipped) = (played.len() - failed.len(), failed.len(), skipped.len());
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {verdict}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; 0 filtered out");
+    println!(
+        "\ntest result: {verdict}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; 0 filtered out"
+    );
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
