@@ -20,11 +20,7 @@ const KEEP: usize = 5;
 /// copies. The source is only read.
 pub(crate) fn write(database: &Path, folder: &Path, place: &Place) -> Result<PathBuf, Fail> {
     create_folders(folder)?;
-    let name = database
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = database.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let target = free_name(folder, &name);
     let unfinished = beside(&target, ".tmp");
     let attempt = (|| {
@@ -55,26 +51,17 @@ fn free_name(folder: &Path, name: &str) -> PathBuf {
     if !plain.exists() {
         return plain;
     }
-    (2..)
-        .map(|n| folder.join(format!("{name}-{stamp}-{n}.db")))
-        .find(|path| !path.exists())
-        .unwrap_or(plain)
+    (2..).map(|n| folder.join(format!("{name}-{stamp}-{n}.db"))).find(|path| !path.exists()).unwrap_or(plain)
 }
 
 /// Names carry the time, so that the order of names is the order of age. Only files of our own form are touched.
 fn drop_old(folder: &Path, name: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let ours = |path: &PathBuf| {
-        let file = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         file.strip_prefix(&format!("{name}-"))
             .and_then(|rest| rest.strip_suffix(".db"))
-            .is_some_and(|stamp| {
-                stamp.len() >= 16 && stamp.as_bytes()[8] == b'T' && stamp.as_bytes()[15] == b'Z'
-            })
+            .is_some_and(|stamp| stamp.len() >= 16 && stamp.as_bytes()[8] == b'T' && stamp.as_bytes()[15] == b'Z')
     };
     let mut copies: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(ours).collect();
     // Without the ending, since `…Z.db` would sort after `…Z-2.db`.

@@ -45,19 +45,12 @@ impl Ballast {
             }
             Ok(()) => State::Aboard,
         };
-        Ballast {
-            path,
-            size,
-            state: Mutex::new(state),
-        }
+        Ballast { path, size, state: Mutex::new(state) }
     }
 
     /// Makes room. Called when a write found the disk full.
     pub fn release(&self) {
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if self.size == 0 {
             return;
         }
@@ -76,20 +69,13 @@ impl Ballast {
     /// True while there is room for more than what people type: recording waits until the ballast is back, so that
     /// it does not eat up what was set free for them.
     pub fn is_aboard(&self) -> bool {
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match *state {
             State::Aboard => true,
             State::Gone(tried) if tried.elapsed() < RETRY => false,
             State::Gone(_) => {
                 let back = fill(&self.path, self.size).is_ok();
-                *state = if back {
-                    State::Aboard
-                } else {
-                    State::Gone(Instant::now())
-                };
+                *state = if back { State::Aboard } else { State::Gone(Instant::now()) };
                 if back {
                     tracing::info!(path = %self.path.display(), "there is room again, recording goes on");
                 }

@@ -21,8 +21,7 @@ const APPLICATION_ID: u32 = 0x4146_5457;
 pub(crate) fn check_library(place: &Place) -> Result<(), Fail> {
     let version = rusqlite::version_number();
     if version < SQLITE_AT_LEAST {
-        let message =
-            format!("this build uses SQLite {version}, which can damage it; 3.51.3 or newer is needed");
+        let message = format!("this build uses SQLite {version}, which can damage it; 3.51.3 or newer is needed");
         return Err(place.other(message).into());
     }
     Ok(())
@@ -93,21 +92,14 @@ pub(crate) fn check_header(path: &Path, place: &Place, known: u32) -> Result<(),
     }
     if format > known {
         let path = place.path.clone();
-        return Err(afterwatch_core::port::StoreError::Newer {
-            path,
-            found: format,
-            known,
-        }
-        .into());
+        return Err(afterwatch_core::port::StoreError::Newer { path, found: format, known }.into());
     }
     Ok(())
 }
 
 /// Opens the file for writing, without changing it yet.
 pub(crate) fn open_existing(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;
     Ok(connection)
@@ -116,9 +108,7 @@ pub(crate) fn open_existing(path: &Path, busy_timeout: Duration) -> rusqlite::Re
 /// Whether closing the last connection may fold the write-ahead log into the database. Not before the file is known
 /// to be sound.
 pub(crate) fn fold_on_close(connection: &Connection, yes: bool) -> rusqlite::Result<()> {
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !yes)
-        .map(drop)
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !yes).map(drop)
 }
 
 /// What every connection needs.
@@ -137,7 +127,11 @@ pub(crate) fn harden(connection: &Connection) -> rusqlite::Result<()> {
 /// What the writer needs besides. Changes a fresh file: `auto_vacuum` must come before the first table.
 pub(crate) fn prepare_writer(connection: &Connection, place: &Place) -> Result<(), Fail> {
     harden(connection)?;
-    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+    let pages: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    if pages == 0 {
+        // On a database that has tables it would do nothing but take the write lock.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+    }
     write_ahead(connection, place)?;
     connection.execute_batch(
         "PRAGMA synchronous = NORMAL;
@@ -155,13 +149,10 @@ fn write_ahead(connection: &Connection, place: &Place) -> Result<(), Fail> {
         match mode {
             Ok(mode) if matches!(mode.as_str(), "wal" | "memory") => return Ok(()),
             Ok(mode) => {
-                return Err(place
-                    .other(format!("write-ahead mode is refused ({mode})"))
-                    .into());
+                return Err(place.other(format!("write-ahead mode is refused ({mode})")).into());
             }
             Err(rusqlite::Error::SqliteFailure(error, _))
-                if error.code == rusqlite::ErrorCode::DatabaseBusy
-                    && started.elapsed() < place.busy_timeout =>
+                if error.code == rusqlite::ErrorCode::DatabaseBusy && started.elapsed() < place.busy_timeout =>
             {
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -173,9 +164,5 @@ fn write_ahead(connection: &Connection, place: &Place) -> Result<(), Fail> {
 /// Looks through the whole file for damage.
 pub(crate) fn quick_check(connection: &Connection, place: &Place) -> Result<(), Fail> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" {
-        Ok(())
-    } else {
-        Err(place.corrupt(verdict).into())
-    }
+    if verdict == "ok" { Ok(()) } else { Err(place.corrupt(verdict).into()) }
 }

@@ -60,37 +60,23 @@ impl Place {
     }
 
     pub fn corrupt(&self, message: impl Into<String>) -> StoreError {
-        StoreError::Corrupt {
-            path: self.path.clone(),
-            message: message.into(),
-        }
+        StoreError::Corrupt { path: self.path.clone(), message: message.into() }
     }
 
     pub fn read_only(&self, message: impl Into<String>) -> StoreError {
-        StoreError::ReadOnly {
-            path: self.path.clone(),
-            message: message.into(),
-        }
+        StoreError::ReadOnly { path: self.path.clone(), message: message.into() }
     }
 
     pub fn disk_full(&self) -> StoreError {
-        StoreError::DiskFull {
-            path: self.path.clone(),
-        }
+        StoreError::DiskFull { path: self.path.clone() }
     }
 
     pub fn locked(&self) -> StoreError {
-        StoreError::Locked {
-            path: self.path.clone(),
-            seconds: self.busy_timeout.as_secs(),
-        }
+        StoreError::Locked { path: self.path.clone(), seconds: self.busy_timeout.as_secs() }
     }
 
     pub fn other(&self, message: impl Into<String>) -> StoreError {
-        StoreError::Other {
-            path: self.path.clone(),
-            message: message.into(),
-        }
+        StoreError::Other { path: self.path.clone(), message: message.into() }
     }
 
     fn explain_io(&self, error: &io::Error) -> StoreError {
@@ -109,15 +95,11 @@ impl Place {
 
     fn explain_sql(&self, error: &rusqlite::Error) -> StoreError {
         let code = match error {
-            rusqlite::Error::SqliteFailure(code, _) | rusqlite::Error::SqlInputError { error: code, .. } => {
-                *code
-            }
+            rusqlite::Error::SqliteFailure(code, _) | rusqlite::Error::SqlInputError { error: code, .. } => *code,
             _ => return self.other(error.to_string()),
         };
         match code.code {
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
-                self.locked()
-            }
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => self.locked(),
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
                 self.read_only(error.to_string())
             }
@@ -145,8 +127,5 @@ impl Place {
 /// True when there was no room to write.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
-    )
+    matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge)
 }

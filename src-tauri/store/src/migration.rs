@@ -22,12 +22,7 @@ pub(crate) fn format(connection: &Connection) -> rusqlite::Result<u32> {
 pub(crate) fn refuse_newer(connection: &Connection, place: &Place, migrations: &[&str]) -> Result<(), Fail> {
     let (found, known) = (format(connection)?, migrations.len() as u32);
     if found > known {
-        return Err(StoreError::Newer {
-            path: place.path.clone(),
-            found,
-            known,
-        }
-        .into());
+        return Err(StoreError::Newer { path: place.path.clone(), found, known }.into());
     }
     Ok(())
 }
@@ -61,4 +56,89 @@ pub(crate) fn migrate(
         tx.commit()?;
     }
     refuse_newer(connection, place, migrations)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf, time::Duration};
+
+    use super::*;
+    use crate::connection;
+
+    const TWO: &[&str] = &[MIGRATIONS[0], "CREATE TABLE added (x INTEGER) STRICT; INSERT INTO added VALUES (42);"];
+    const BROKEN: &[&str] = &[MIGRATIONS[0], "CREATE TABLE added (x INTEGER) STRICT; SELECT nonsense();"];
+
+    fn place() -> Place {
+        Place { path: "history.db".into(), busy_timeout: Duration::from_millis(100) }
+    }
+
+    fn database(folder: &tempfile::TempDir) -> (PathBuf, Connection) {
+        let path = folder.path().join("history.db");
+        connection::create_private(&path).unwrap();
+        let mut connection = connection::open_existing(&path, Duration::from_millis(100)).unwrap();
+        migrate(&mut connection, &place(), Some(&path), MIGRATIONS).unwrap();
+        (path, connection)
+    }
+
+    #[test]
+    fn an_older_format_is_backed_up_and_brought_forward() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut connection) = database(&folder);
+        connection.execute_batch("INSERT INTO settings VALUES ('kept', '1')").unwrap();
+        migrate(&mut connection, &place(), Some(&path), TWO).unwrap();
+        assert_eq!(format(&connection).unwrap(), 2);
+        let value: i64 = connection.query_row("SELECT x FROM added", [], |row| row.get(0)).unwrap();
+        assert_eq!(value, 42);
+        // Once is enough.
+        migrate(&mut connection, &place(), Some(&path), TWO).unwrap();
+        let copies: Vec<_> = fs::read_dir(folder.path().join("backups")).unwrap().flatten().collect();
+        assert_eq!(copies.len(), 1);
+        let copy = Connection::open(copies[0].path()).unwrap();
+        assert_eq!(format(&copy).unwrap(), 1);
+        let kept: String = copy.query_row("SELECT value FROM settings", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "1");
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_format_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut connection) = database(&folder);
+        assert!(migrate(&mut connection, &place(), Some(&path), BROKEN).is_err());
+        assert_eq!(format(&connection).unwrap(), 1);
+        let tables: u32 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'added'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(tables, 0);
+        migrate(&mut connection, &place(), Some(&path), TWO).unwrap();
+    }
+
+    #[test]
+    fn a_format_beyond_the_known_ones_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut connection) = database(&folder);
+        migrate(&mut connection, &place(), Some(&path), TWO).unwrap();
+        let refused = migrate(&mut connection, &place(), Some(&path), MIGRATIONS);
+        assert!(matches!(refused, Err(Fail::Store(StoreError::Newer { found: 2, known: 1, .. }))));
+    }
+
+    #[test]
+    fn an_index_of_the_search_forgets_what_is_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_path, connection) = database(&folder);
+        connection::harden(&connection).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO incidents (row, id, number, revision, fingerprint, cluster, cluster_uid, state, severity,
+                     title, subject_kind, subject_name, detected_at, body)
+                 VALUES (1, 'a', 1, 1, '', '', '', '', '', '', '', '', '', '');
+                 INSERT INTO search_documents VALUES (9, 1, 'head');
+                 INSERT INTO search (rowid, text) VALUES (9, 'walrus');
+                 DELETE FROM incidents;",
+            )
+            .unwrap();
+        let left: u32 = connection
+            .query_row("SELECT count(*) FROM search WHERE search MATCH 'walrus'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(left, 0);
+    }
 }

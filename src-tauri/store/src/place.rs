@@ -7,11 +7,7 @@ use std::path::PathBuf;
 pub fn data_folder() -> PathBuf {
     // A relative path would mean another folder for every place the program is started from; the XDG specification
     // says to ignore such values, and so does this.
-    let named = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     named("AFTERWATCH_DATA_DIR").unwrap_or_else(|| {
         let home = || std::env::home_dir().unwrap_or_else(|| PathBuf::from("."));
         let base = if cfg!(target_os = "macos") {

@@ -38,10 +38,7 @@ impl Store for SqliteStore {
             for span in coverage {
                 table::coverage::save(tx, span)?;
             }
-            incidents
-                .iter()
-                .map(|incident| table::incident::save(tx, incident))
-                .collect()
+            incidents.iter().map(|incident| table::incident::save(tx, incident)).collect()
         })
     }
 
@@ -114,12 +111,7 @@ impl Store for SqliteStore {
         self.write(|tx| table::setting::set(tx, key, value))
     }
 
-    fn take_lease(
-        &self,
-        cluster: &str,
-        lease: &Lease,
-        now: Timestamp,
-    ) -> Result<Result<(), Lease>, StoreError> {
+    fn take_lease(&self, cluster: &str, lease: &Lease, now: Timestamp) -> Result<Result<(), Lease>, StoreError> {
         self.write(|tx| table::lease::take(tx, cluster, lease, now))
     }
 

@@ -32,10 +32,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            busy_timeout: Duration::from_secs(5),
-            ballast: 8 * 1024 * 1024,
-        }
+        Options { busy_timeout: Duration::from_secs(5), ballast: 8 * 1024 * 1024 }
     }
 }
 
@@ -69,10 +66,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub fn open_with(path: &Path, options: &Options) -> Result<SqliteStore, StoreError> {
-        let place = Place {
-            path: path.display().to_string(),
-            busy_timeout: options.busy_timeout,
-        };
+        let place = Place { path: path.display().to_string(), busy_timeout: options.busy_timeout };
         match open_file(path, options, &place) {
             Ok(store) => Ok(store),
             Err(fail) => Err(place.explain(fail)),
@@ -84,10 +78,7 @@ impl SqliteStore {
     /// # Errors
     /// When memory runs out.
     pub fn open_in_memory() -> Result<SqliteStore, StoreError> {
-        let place = Place {
-            path: ":memory:".to_owned(),
-            busy_timeout: Duration::from_secs(5),
-        };
+        let place = Place { path: ":memory:".to_owned(), busy_timeout: Duration::from_secs(5) };
         let open = || -> Result<Connection, Fail> {
             connection::check_library(&place)?;
             let mut writer = Connection::open_in_memory()?;
@@ -149,9 +140,7 @@ impl SqliteStore {
     /// Bytes on disk, write-ahead log included.
     pub(crate) fn bytes(&self) -> u64 {
         let size = |path: PathBuf| fs::metadata(path).map_or(0, |m| m.len());
-        self.file
-            .as_ref()
-            .map_or(0, |file| size(file.clone()) + size(beside(file, "-wal")))
+        self.file.as_ref().map_or(0, |file| size(file.clone()) + size(beside(file, "-wal")))
     }
 
     /// Reads with one consistent view.
@@ -165,18 +154,12 @@ impl SqliteStore {
     }
 
     /// Reads on the writer's connection, for what only it can tell.
-    pub(crate) fn ask_writer<T>(
-        &self,
-        f: impl FnOnce(&Connection) -> Result<T, Fail>,
-    ) -> Result<T, StoreError> {
+    pub(crate) fn ask_writer<T>(&self, f: impl FnOnce(&Connection) -> Result<T, Fail>) -> Result<T, StoreError> {
         f(&lock(&self.writer)).map_err(|fail| self.explain(fail))
     }
 
     /// Writes in one transaction: all or nothing.
-    pub(crate) fn write<T>(
-        &self,
-        f: impl FnOnce(&Transaction<'_>) -> Result<T, Fail>,
-    ) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, Fail>) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         transact(&mut writer, f).map_err(|fail| self.explain(fail))
     }
@@ -198,11 +181,7 @@ impl SqliteStore {
 
     /// Refuses what the recorder writes while the disk is full.
     pub(crate) fn check_room(&self) -> Result<(), StoreError> {
-        if self.is_recording_stopped() {
-            Err(self.place.disk_full())
-        } else {
-            Ok(())
-        }
+        if self.is_recording_stopped() { Err(self.place.disk_full()) } else { Ok(()) }
     }
 
     fn explain(&self, fail: Fail) -> StoreError {
@@ -218,9 +197,7 @@ impl SqliteStore {
 
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqliteStore")
-            .field("path", &self.place.path)
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteStore").field("path", &self.place.path).finish_non_exhaustive()
     }
 }
 
@@ -229,10 +206,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn transact<T>(
-    writer: &mut Connection,
-    f: impl FnOnce(&Transaction<'_>) -> Result<T, Fail>,
-) -> Result<T, Fail> {
+fn transact<T>(writer: &mut Connection, f: impl FnOnce(&Transaction<'_>) -> Result<T, Fail>) -> Result<T, Fail> {
     let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let result = f(&tx)?;
     tx.commit()?;
@@ -325,10 +299,7 @@ fn check_in_background(path: PathBuf, place: Place, damage: Arc<Mutex<Option<Str
             *lock(&damage) = Some(error.to_string());
         }
     };
-    if let Err(error) = std::thread::Builder::new()
-        .name("history-check".to_owned())
-        .spawn(check)
-    {
+    if let Err(error) = std::thread::Builder::new().name("history-check".to_owned()).spawn(check) {
         tracing::warn!(%error, "the database could not be looked through");
     }
 }

@@ -14,13 +14,7 @@ pub(crate) fn save(tx: &Transaction<'_>, cluster: &str, change: &Change) -> Resu
          ON CONFLICT (cluster, key) DO NOTHING",
     )?;
     let namespace = &change.object.namespace;
-    Ok(put.execute((
-        cluster,
-        change.key(),
-        moment(change.at),
-        namespace,
-        serde_json::to_string(change)?,
-    ))? > 0)
+    Ok(put.execute((cluster, change.key(), moment(change.at), namespace, serde_json::to_string(change)?))? > 0)
 }
 
 /// Changes in the window, both ends included, newest first.

@@ -15,20 +15,11 @@ pub(crate) fn current(connection: &Connection, id: IncidentId) -> Result<Option<
     let Some((version, at, Some(markdown))) = newest(connection, row)? else {
         return Ok(None);
     };
-    Ok(Some(Draft {
-        markdown,
-        updated_at: read_moment(&at)?,
-        version,
-    }))
+    Ok(Some(Draft { markdown, updated_at: read_moment(&at)?, version }))
 }
 
 /// Adds a version. Saving the same again is not an edit.
-pub(crate) fn save(
-    tx: &Transaction<'_>,
-    id: IncidentId,
-    markdown: Option<&str>,
-    at: Timestamp,
-) -> Result<(), Fail> {
+pub(crate) fn save(tx: &Transaction<'_>, id: IncidentId, markdown: Option<&str>, at: Timestamp) -> Result<(), Fail> {
     let row = row_of_known(tx, id)?;
     let (version, before) = newest(tx, row)?.map_or((0, None), |(version, _, text)| (version, text));
     if before.as_deref() == markdown {
@@ -48,7 +39,5 @@ fn newest(connection: &Connection, row: i64) -> Result<Option<Newest>, Fail> {
     let mut statement = connection.prepare_cached(
         "SELECT version, updated_at, markdown FROM drafts WHERE incident = ?1 ORDER BY version DESC LIMIT 1",
     )?;
-    Ok(statement
-        .query_row([row], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-        .optional()?)
+    Ok(statement.query_row([row], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?)
 }

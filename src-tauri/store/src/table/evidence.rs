@@ -22,19 +22,8 @@ pub(crate) fn save(tx: &Transaction<'_>, row: i64, evidence: &[Evidence]) -> Res
         }
         let draft = &item.draft;
         let (kind, at) = (word(&draft.kind)?, moment(draft.at));
-        put.execute((
-            row,
-            &item.id,
-            ordinal,
-            &draft.key,
-            kind,
-            at,
-            serde_json::to_string(item)?,
-        ))?;
-        let text = format!(
-            "{}\n{} {}\n{}",
-            draft.summary, draft.object.kind, draft.object.name, draft.excerpt
-        );
+        put.execute((row, &item.id, ordinal, &draft.key, kind, at, serde_json::to_string(item)?))?;
+        let text = format!("{}\n{} {}\n{}", draft.summary, draft.object.kind, draft.object.name, draft.excerpt);
         search::put(tx, row, &format!("evidence {}", item.id), &text)?;
     }
     Ok(())

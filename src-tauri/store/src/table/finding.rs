@@ -15,25 +15,12 @@ pub(crate) fn save(tx: &Transaction<'_>, row: i64, findings: &[FindingRecord]) -
     )?;
     for (ordinal, finding) in (0_i64..).zip(findings) {
         let body = serde_json::to_string(finding)?;
-        put.execute((
-            row,
-            ordinal,
-            &finding.fingerprint,
-            &finding.rule_id,
-            finding.active,
-            body,
-        ))?;
+        put.execute((row, ordinal, &finding.fingerprint, &finding.rule_id, finding.active, body))?;
     }
-    tx.prepare_cached("DELETE FROM findings WHERE incident = ?1 AND ordinal >= ?2")?
-        .execute((row, findings.len()))?;
+    tx.prepare_cached("DELETE FROM findings WHERE incident = ?1 AND ordinal >= ?2")?.execute((row, findings.len()))?;
     Ok(())
 }
 
 pub(crate) fn load(connection: &Connection, row: i64) -> Result<Vec<FindingRecord>, Fail> {
-    bodies(
-        connection,
-        "a finding",
-        "SELECT body FROM findings WHERE incident = ?1 ORDER BY ordinal",
-        [row],
-    )
+    bodies(connection, "a finding", "SELECT body FROM findings WHERE incident = ?1 ORDER BY ordinal", [row])
 }

@@ -28,11 +28,7 @@ pub(crate) fn save(tx: &Transaction<'_>, incident: &Incident) -> Result<Saved, F
     let existing = tx
         .prepare_cached("SELECT row, number, revision FROM incidents WHERE id = ?1")?
         .query_row([incident.id.to_string()], |row| {
-            Ok(Existing {
-                row: row.get(0)?,
-                number: row.get(1)?,
-                revision: row.get(2)?,
-            })
+            Ok(Existing { row: row.get(0)?, number: row.get(1)?, revision: row.get(2)? })
         })
         .optional()?;
     if let Some(existing) = &existing
@@ -62,11 +58,7 @@ pub(crate) fn find(connection: &Connection, key: &IncidentKey) -> Result<Inciden
         IncidentKey::Number(number) => {
             // More than the database can count to is simply not there.
             let number = i64::try_from(*number).unwrap_or(0);
-            rows(
-                connection,
-                "SELECT row FROM incidents WHERE number = ?1",
-                [Value::from(number)],
-            )?
+            rows(connection, "SELECT row FROM incidents WHERE number = ?1", [Value::from(number)])?
         }
         IncidentKey::Prefix(prefix) if prefix.is_empty() => Vec::new(),
         IncidentKey::Prefix(prefix) => rows(
@@ -127,10 +119,7 @@ pub(crate) fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec
     sql.push_str(" ORDER BY i.detected_at DESC, i.number DESC LIMIT ? OFFSET ?");
     values.push(Value::from(query.limit.map_or(-1, i64::from)));
     values.push(Value::from(i64::from(query.offset)));
-    rows(connection, &sql, values)?
-        .into_iter()
-        .map(|row| load(connection, row))
-        .collect()
+    rows(connection, &sql, values)?.into_iter().map(|row| load(connection, row)).collect()
 }
 
 /// Incidents written after the revision, their notes and post-mortem included, oldest write first.
@@ -177,8 +166,7 @@ fn free_number(tx: &Transaction<'_>, wanted: u64) -> Result<u64, Fail> {
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM incidents WHERE number = ?1)")?
             .query_row([wanted], |row| row.get(0))?;
         if !taken {
-            tx.prepare_cached("UPDATE counters SET value = max(value, ?1) WHERE name = 'number'")?
-                .execute([wanted])?;
+            tx.prepare_cached("UPDATE counters SET value = max(value, ?1) WHERE name = 'number'")?.execute([wanted])?;
             return Ok(wanted);
         }
     }
@@ -247,20 +235,12 @@ fn write_namespaces(tx: &Transaction<'_>, row: i64, incident: &Incident) -> Resu
         let itself = (object.kind == "Namespace").then_some(object.name.as_str());
         object.namespace.as_deref().into_iter().chain(itself)
     }
-    let causes = incident
-        .causes
-        .iter()
-        .flat_map(|c| std::iter::once(&c.entity).chain(&c.referrer));
+    let causes = incident.causes.iter().flat_map(|c| std::iter::once(&c.entity).chain(&c.referrer));
     let symptoms = incident.findings.iter().map(|f| &f.object);
-    let namespaces: BTreeSet<&str> = std::iter::once(&incident.subject)
-        .chain(causes)
-        .chain(symptoms)
-        .flat_map(of)
-        .collect();
-    tx.prepare_cached("DELETE FROM incident_namespaces WHERE incident = ?1")?
-        .execute([row])?;
-    let mut insert =
-        tx.prepare_cached("INSERT INTO incident_namespaces (incident, namespace) VALUES (?1, ?2)")?;
+    let namespaces: BTreeSet<&str> =
+        std::iter::once(&incident.subject).chain(causes).chain(symptoms).flat_map(of).collect();
+    tx.prepare_cached("DELETE FROM incident_namespaces WHERE incident = ?1")?.execute([row])?;
+    let mut insert = tx.prepare_cached("INSERT INTO incident_namespaces (incident, namespace) VALUES (?1, ?2)")?;
     for namespace in namespaces {
         insert.execute((row, namespace))?;
     }
@@ -272,28 +252,16 @@ fn head(incident: &Incident, number: u64) -> String {
     let subject = &incident.subject;
     let mut lines = vec![
         format!("INC-{number} {}", incident.title),
-        format!(
-            "{} {} {}",
-            subject.kind,
-            subject.namespace.as_deref().unwrap_or(""),
-            subject.name
-        ),
+        format!("{} {} {}", subject.kind, subject.namespace.as_deref().unwrap_or(""), subject.name),
         incident.cluster.clone(),
     ];
     for cause in &incident.causes {
-        lines.push(format!(
-            "{} {} {} {}",
-            cause.statement, cause.rule_id, cause.entity.kind, cause.entity.name
-        ));
+        lines.push(format!("{} {} {} {}", cause.statement, cause.rule_id, cause.entity.kind, cause.entity.name));
     }
     lines.join("\n")
 }
 
-fn rows<P: IntoIterator<Item = Value>>(
-    connection: &Connection,
-    sql: &str,
-    values: P,
-) -> Result<Vec<i64>, Fail> {
+fn rows<P: IntoIterator<Item = Value>>(connection: &Connection, sql: &str, values: P) -> Result<Vec<i64>, Fail> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

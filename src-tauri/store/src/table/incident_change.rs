@@ -21,10 +21,5 @@ pub(crate) fn save(tx: &Transaction<'_>, row: i64, changes: &[IncidentChange]) -
 }
 
 pub(crate) fn load(connection: &Connection, row: i64) -> Result<Vec<IncidentChange>, Fail> {
-    bodies(
-        connection,
-        "a change",
-        "SELECT body FROM incident_changes WHERE incident = ?1 ORDER BY ordinal",
-        [row],
-    )
+    bodies(connection, "a change", "SELECT body FROM incident_changes WHERE incident = ?1 ORDER BY ordinal", [row])
 }

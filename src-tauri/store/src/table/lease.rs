@@ -20,13 +20,8 @@ pub(crate) fn take(
         .query_row([cluster], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     if let Some((holder, holder_name, expires_at)) = held {
-        let holder =
-            Uuid::parse_str(&holder).map_err(|error| Fail::Data(format!("the holder {holder}: {error}")))?;
-        let held = Lease {
-            holder,
-            holder_name,
-            expires_at: read_moment(&expires_at)?,
-        };
+        let holder = Uuid::parse_str(&holder).map_err(|error| Fail::Data(format!("the holder {holder}: {error}")))?;
+        let held = Lease { holder, holder_name, expires_at: read_moment(&expires_at)? };
         if held.holder != lease.holder && held.expires_at > now {
             return Ok(Err(held));
         }
@@ -36,12 +31,7 @@ pub(crate) fn take(
          ON CONFLICT (cluster) DO UPDATE SET holder = excluded.holder, holder_name = excluded.holder_name,
              expires_at = excluded.expires_at",
     )?
-    .execute((
-        cluster,
-        lease.holder.to_string(),
-        &lease.holder_name,
-        moment(lease.expires_at),
-    ))?;
+    .execute((cluster, lease.holder.to_string(), &lease.holder_name, moment(lease.expires_at)))?;
     Ok(Ok(()))
 }
 

@@ -28,8 +28,7 @@ pub(crate) fn moment(at: Timestamp) -> String {
 
 /// Reads a stored moment.
 pub(crate) fn read_moment(text: &str) -> Result<Timestamp, Fail> {
-    text.parse()
-        .map_err(|error| Fail::Data(format!("the time {text}: {error}")))
+    text.parse().map_err(|error| Fail::Data(format!("the time {text}: {error}")))
 }
 
 /// A unit variant as its one word.
@@ -42,9 +41,7 @@ pub(crate) fn word(value: &impl Serialize) -> Result<String, Fail> {
 
 /// Reads a unit variant.
 pub(crate) fn read_word<T: DeserializeOwned>(word: &str) -> Result<T, Fail> {
-    Ok(serde_json::from_value(serde_json::Value::String(
-        word.to_owned(),
-    ))?)
+    Ok(serde_json::from_value(serde_json::Value::String(word.to_owned()))?)
 }
 
 /// Reads a stored value; the failure names it.
@@ -63,21 +60,14 @@ pub(crate) fn bodies<T: DeserializeOwned>(
     let mut rows = statement.query(params)?;
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
-        out.push(read_body(
-            what,
-            row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-        )?);
+        out.push(read_body(what, row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
     }
     Ok(out)
 }
 
 /// The newest revision of anything.
 pub(crate) fn revision(connection: &Connection) -> Result<u64, Fail> {
-    Ok(
-        connection.query_row("SELECT value FROM counters WHERE name = 'revision'", [], |row| {
-            row.get(0)
-        })?,
-    )
+    Ok(connection.query_row("SELECT value FROM counters WHERE name = 'revision'", [], |row| row.get(0))?)
 }
 
 /// Counts one on and returns the new value.
@@ -90,9 +80,7 @@ pub(crate) fn next(connection: &Connection, counter: &str) -> Result<u64, Fail> 
 /// The row of an incident.
 pub(crate) fn row_of(connection: &Connection, id: IncidentId) -> Result<Option<i64>, Fail> {
     let mut statement = connection.prepare_cached("SELECT row FROM incidents WHERE id = ?1")?;
-    Ok(statement
-        .query_row([id.to_string()], |row| row.get(0))
-        .optional()?)
+    Ok(statement.query_row([id.to_string()], |row| row.get(0)).optional()?)
 }
 
 /// The row of an incident that must be there.

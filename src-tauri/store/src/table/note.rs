@@ -10,11 +10,7 @@ use crate::error::Fail;
 /// The newest version; empty while nothing was written.
 pub(crate) fn current(connection: &Connection, id: IncidentId) -> Result<Notes, Fail> {
     let newest = versions(connection, id, Some(1))?.pop();
-    Ok(newest.unwrap_or(Notes {
-        text: String::new(),
-        updated_at: None,
-        version: 0,
-    }))
+    Ok(newest.unwrap_or(Notes { text: String::new(), updated_at: None, version: 0 }))
 }
 
 /// Adds a version. Saving the same text again is not an edit.
@@ -25,16 +21,10 @@ pub(crate) fn save(tx: &Transaction<'_>, id: IncidentId, text: &str, at: Timesta
         return Ok(before);
     }
     let (version, revision) = (before.version + 1, next(tx, "revision")?);
-    tx.prepare_cached(
-        "INSERT INTO notes (incident, version, revision, updated_at, text) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute((row, version, revision, super::moment(at), text))?;
+    tx.prepare_cached("INSERT INTO notes (incident, version, revision, updated_at, text) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((row, version, revision, super::moment(at), text))?;
     search::put(tx, row, "notes", text)?;
-    Ok(Notes {
-        text: text.to_owned(),
-        updated_at: Some(at),
-        version,
-    })
+    Ok(Notes { text: text.to_owned(), updated_at: Some(at), version })
 }
 
 /// Versions before the newest, newest first.
@@ -57,11 +47,7 @@ fn versions(connection: &Connection, id: IncidentId, limit: Option<i64>) -> Resu
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
         let at: String = row.get(1)?;
-        out.push(Notes {
-            version: row.get(0)?,
-            updated_at: Some(read_moment(&at)?),
-            text: row.get(2)?,
-        });
+        out.push(Notes { version: row.get(0)?, updated_at: Some(read_moment(&at)?), text: row.get(2)? });
     }
     Ok(out)
 }

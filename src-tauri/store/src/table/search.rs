@@ -17,16 +17,14 @@ pub(crate) fn put(tx: &Transaction<'_>, incident: i64, part: &str, text: &str) -
         .optional()?;
     let document = match known {
         Some(document) => {
-            tx.prepare_cached("DELETE FROM search WHERE rowid = ?1")?
-                .execute([document])?;
+            tx.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([document])?;
             document
         }
         None => tx
             .prepare_cached("INSERT INTO search_documents (incident, part) VALUES (?1, ?2) RETURNING row")?
             .query_row((incident, part), |row| row.get(0))?,
     };
-    tx.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?
-        .execute((document, text))?;
+    tx.prepare_cached("INSERT INTO search (rowid, text) VALUES (?1, ?2)")?.execute((document, text))?;
     Ok(())
 }
 
@@ -34,10 +32,7 @@ pub(crate) fn put(tx: &Transaction<'_>, incident: i64, part: &str, text: &str) -
 /// since it is probably still being typed.
 pub(crate) fn words(typed: &str) -> Vec<String> {
     // The parser of the query ends at a NUL; other control characters are no part of a word either.
-    let clean: String = typed
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean: String = typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // A phrase without a letter or digit matches nothing at all.
     let mut words: Vec<String> = clean
         .split_whitespace()
@@ -57,10 +52,7 @@ mod tests {
     #[test]
     fn typed_text_becomes_quoted_words_and_the_last_one_a_prefix() {
         assert_eq!(words("out  of mem"), ["\"out\"", "\"of\"", "\"mem\"*"]);
-        assert_eq!(
-            words("say \"NOT\" - AND("),
-            ["\"say\"", "\"\"\"NOT\"\"\"", "\"AND(\"*"]
-        );
+        assert_eq!(words("say \"NOT\" - AND("), ["\"say\"", "\"\"\"NOT\"\"\"", "\"AND(\"*"]);
         assert_eq!(words("a\0b"), ["\"a\"", "\"b\"*"]);
         assert!(words(" - ** \" ").is_empty());
     }

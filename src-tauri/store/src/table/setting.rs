@@ -9,8 +9,7 @@ use crate::error::Fail;
 pub(crate) fn get(connection: &Connection, key: &str) -> Result<Option<Value>, Fail> {
     let mut statement = connection.prepare_cached("SELECT value FROM settings WHERE key = ?1")?;
     let text: Option<String> = statement.query_row([key], |row| row.get(0)).optional()?;
-    text.map(|text| read_body(&format!("the setting {key}"), &text))
-        .transpose()
+    text.map(|text| read_body(&format!("the setting {key}"), &text)).transpose()
 }
 
 pub(crate) fn set(tx: &Transaction<'_>, key: &str, value: &Value) -> Result<(), Fail> {

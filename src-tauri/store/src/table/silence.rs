@@ -21,18 +21,13 @@ pub(crate) fn save(tx: &Transaction<'_>, silence: &Silence) -> Result<(), Fail> 
         "INSERT INTO silences (id, until_at, body) VALUES (?1, ?2, ?3)
          ON CONFLICT (id) DO UPDATE SET until_at = excluded.until_at, body = excluded.body",
     )?
-    .execute((
-        silence.id.to_string(),
-        moment(silence.until),
-        serde_json::to_string(silence)?,
-    ))?;
+    .execute((silence.id.to_string(), moment(silence.until), serde_json::to_string(silence)?))?;
     Ok(())
 }
 
 /// Ends one; one that is not there has ended already.
 pub(crate) fn delete(tx: &Transaction<'_>, id: Uuid) -> Result<(), Fail> {
     next(tx, "revision")?;
-    tx.prepare_cached("DELETE FROM silences WHERE id = ?1")?
-        .execute([id.to_string()])?;
+    tx.prepare_cached("DELETE FROM silences WHERE id = ?1")?.execute([id.to_string()])?;
     Ok(())
 }

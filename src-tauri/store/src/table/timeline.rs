@@ -13,29 +13,18 @@ pub(crate) fn save(tx: &Transaction<'_>, row: i64, timeline: &[TimelineEntry]) -
         .prepare_cached("SELECT seq FROM timeline WHERE incident = ?1")?
         .query_map([row], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut put = tx
-        .prepare_cached("INSERT INTO timeline (incident, seq, at, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut put =
+        tx.prepare_cached("INSERT INTO timeline (incident, seq, at, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for entry in timeline {
         if !kept.insert(entry.seq) {
             continue;
         }
-        put.execute((
-            row,
-            entry.seq,
-            moment(entry.at),
-            word(&entry.kind)?,
-            serde_json::to_string(entry)?,
-        ))?;
+        put.execute((row, entry.seq, moment(entry.at), word(&entry.kind)?, serde_json::to_string(entry)?))?;
         search::put(tx, row, &format!("timeline {}", entry.seq), &entry.text)?;
     }
     Ok(())
 }
 
 pub(crate) fn load(connection: &Connection, row: i64) -> Result<Vec<TimelineEntry>, Fail> {
-    bodies(
-        connection,
-        "an entry of a timeline",
-        "SELECT body FROM timeline WHERE incident = ?1 ORDER BY seq",
-        [row],
-    )
+    bodies(connection, "an entry of a timeline", "SELECT body FROM timeline WHERE incident = ?1 ORDER BY seq", [row])
 }

@@ -95,25 +95,13 @@ fn evidence_and_timeline_keep_what_was_first_written() {
 fn writing_over_a_newer_copy_is_refused_and_leaves_the_others_of_the_batch_alone() {
     let store = SqliteStore::open_in_memory().unwrap();
     let read = saved(&store, incident());
-    let newer = saved(
-        &store,
-        Incident {
-            title: "by somebody else".into(),
-            ..read.clone()
-        },
-    );
+    let newer = saved(&store, Incident { title: "by somebody else".into(), ..read.clone() });
     let mut mine = read;
     mine.title = "mine".into();
     mine.evidence.push(evidence(9, "must not be written", ""));
     let outcome = store.save(&[mine, incident()], &[], &[]).unwrap();
     assert_eq!(outcome[0], Saved::Conflict(Box::new(newer.clone())));
-    assert_eq!(
-        outcome[1],
-        Saved::Written {
-            number: 2,
-            revision: 3
-        }
-    );
+    assert_eq!(outcome[1], Saved::Written { number: 2, revision: 3 });
     assert_eq!(store.incident(&IncidentKey::Number(1)).unwrap(), newer);
 }
 
@@ -121,38 +109,15 @@ fn writing_over_a_newer_copy_is_refused_and_leaves_the_others_of_the_batch_alone
 fn numbers_count_up_and_one_brought_along_is_kept_while_it_is_free() {
     let store = SqliteStore::open_in_memory().unwrap();
     assert_eq!(saved(&store, incident()).number, 1);
-    assert_eq!(
-        saved(
-            &store,
-            Incident {
-                number: 40,
-                ..incident()
-            }
-        )
-        .number,
-        40
-    );
-    assert_eq!(
-        saved(
-            &store,
-            Incident {
-                number: 40,
-                ..incident()
-            }
-        )
-        .number,
-        41
-    );
+    assert_eq!(saved(&store, Incident { number: 40, ..incident() }).number, 40);
+    assert_eq!(saved(&store, Incident { number: 40, ..incident() }).number, 41);
     assert_eq!(saved(&store, incident()).number, 42);
 }
 
 #[test]
 fn incidents_are_found_by_number_id_and_beginning_of_the_id() {
     let store = SqliteStore::open_in_memory().unwrap();
-    let with_id = |id: &str| Incident {
-        id: IncidentId(Uuid::parse_str(id).unwrap()),
-        ..incident()
-    };
+    let with_id = |id: &str| Incident { id: IncidentId(Uuid::parse_str(id).unwrap()), ..incident() };
     let one = saved(&store, with_id("aaaa1111-0000-7000-8000-000000000001"));
     let two = saved(&store, with_id("aaaa2222-0000-7000-8000-000000000002"));
     let find = |said: &str| store.incident(&IncidentKey::parse(said));
@@ -161,10 +126,7 @@ fn incidents_are_found_by_number_id_and_beginning_of_the_id() {
     assert_eq!(find(&two.id.to_string()).unwrap(), two);
     assert_eq!(find("AAAA"), Err(StoreError::Ambiguous("aaaa".into())));
     assert_eq!(find("7"), Err(StoreError::NoIncident("INC-7".into())));
-    assert_eq!(
-        find("18446744073709551615"),
-        Err(StoreError::NoIncident("INC-18446744073709551615".into()))
-    );
+    assert_eq!(find("18446744073709551615"), Err(StoreError::NoIncident("INC-18446744073709551615".into())));
     assert_eq!(find("%"), Err(StoreError::NoIncident("%".into())));
     assert_eq!(find(""), Err(StoreError::NoIncident(String::new())));
 }
@@ -174,109 +136,31 @@ fn lists_are_newest_first_and_narrowed_by_every_condition() {
     let store = SqliteStore::open_in_memory().unwrap();
     let old = saved(
         &store,
-        Incident {
-            state: State::Resolved,
-            detected_at: at(0),
-            resolved_at: Some(at(500)),
-            ..incident()
-        },
+        Incident { state: State::Resolved, detected_at: at(0), resolved_at: Some(at(500)), ..incident() },
     );
-    let open = saved(
-        &store,
-        Incident {
-            detected_at: at(1000),
-            cluster_uid: "other".into(),
-            ..incident()
-        },
-    );
-    let mut elsewhere = Incident {
-        detected_at: at(900),
-        cluster: "staging".into(),
-        ..incident()
-    };
+    let open = saved(&store, Incident { detected_at: at(1000), cluster_uid: "other".into(), ..incident() });
+    let mut elsewhere = Incident { detected_at: at(900), cluster: "staging".into(), ..incident() };
     elsewhere.subject = object("Namespace", None, "payments");
     elsewhere.findings.clear();
     elsewhere.causes.clear();
     let elsewhere = saved(&store, elsewhere);
-    let numbers = |query: IncidentQuery| -> Vec<u64> {
-        store
-            .incidents(&query)
-            .unwrap()
-            .iter()
-            .map(|i| i.number)
-            .collect()
-    };
+    let numbers =
+        |query: IncidentQuery| -> Vec<u64> { store.incidents(&query).unwrap().iter().map(|i| i.number).collect() };
     let all = IncidentQuery::default;
     assert_eq!(numbers(all()), [open.number, elsewhere.number, old.number]);
-    assert_eq!(
-        numbers(IncidentQuery { open: true, ..all() }),
-        [open.number, elsewhere.number]
-    );
-    assert_eq!(
-        numbers(IncidentQuery {
-            since: Some(at(501)),
-            ..all()
-        }),
-        [open.number, elsewhere.number]
-    );
-    assert_eq!(
-        numbers(IncidentQuery {
-            since: Some(at(500)),
-            ..all()
-        })
-        .len(),
-        3
-    );
-    assert_eq!(
-        numbers(IncidentQuery {
-            clusters: vec!["staging".into(), "x".into()],
-            ..all()
-        }),
-        [elsewhere.number]
-    );
-    assert_eq!(
-        numbers(IncidentQuery {
-            cluster_uid: Some("other".into()),
-            ..all()
-        }),
-        [open.number]
-    );
-    assert_eq!(
-        numbers(IncidentQuery {
-            namespaces: vec!["payments".into()],
-            ..all()
-        }),
-        [elsewhere.number]
-    );
+    assert_eq!(numbers(IncidentQuery { open: true, ..all() }), [open.number, elsewhere.number]);
+    assert_eq!(numbers(IncidentQuery { since: Some(at(501)), ..all() }), [open.number, elsewhere.number]);
+    assert_eq!(numbers(IncidentQuery { since: Some(at(500)), ..all() }).len(), 3);
+    assert_eq!(numbers(IncidentQuery { clusters: vec!["staging".into(), "x".into()], ..all() }), [elsewhere.number]);
+    assert_eq!(numbers(IncidentQuery { cluster_uid: Some("other".into()), ..all() }), [open.number]);
+    assert_eq!(numbers(IncidentQuery { namespaces: vec!["payments".into()], ..all() }), [elsewhere.number]);
     // By the cause's referrer, which lies in another namespace than the subject.
-    assert_eq!(
-        numbers(IncidentQuery {
-            namespaces: vec!["storefront".into()],
-            ..all()
-        }),
-        [open.number, old.number]
-    );
-    assert_eq!(
-        numbers(IncidentQuery {
-            limit: Some(1),
-            offset: 1,
-            ..all()
-        }),
-        [elsewhere.number]
-    );
+    assert_eq!(numbers(IncidentQuery { namespaces: vec!["storefront".into()], ..all() }), [open.number, old.number]);
+    assert_eq!(numbers(IncidentQuery { limit: Some(1), offset: 1, ..all() }), [elsewhere.number]);
     for query in ["shop", "payments", "nothing"] {
-        let by_core: Vec<u64> = [&open, &elsewhere, &old]
-            .iter()
-            .filter(|i| i.touches(query))
-            .map(|i| i.number)
-            .collect();
-        assert_eq!(
-            numbers(IncidentQuery {
-                namespaces: vec![query.into()],
-                ..all()
-            }),
-            by_core
-        );
+        let by_core: Vec<u64> =
+            [&open, &elsewhere, &old].iter().filter(|i| i.touches(query)).map(|i| i.number).collect();
+        assert_eq!(numbers(IncidentQuery { namespaces: vec![query.into()], ..all() }), by_core);
     }
 }
 
@@ -302,19 +186,10 @@ fn a_change_is_kept_once_per_cluster_however_often_it_is_seen() {
     let store = SqliteStore::open_in_memory().unwrap();
     let (early, late) = (change(10, "replicas 3 → 0"), change(20, "image a → b"));
     let of = |cluster: &str, change: &afterwatch_core::change::Change| (cluster.to_owned(), change.clone());
-    store
-        .save(
-            &[],
-            &[of("prod-eu", &early), of("prod-eu", &late), of("staging", &early)],
-            &[],
-        )
-        .unwrap();
+    store.save(&[], &[of("prod-eu", &early), of("prod-eu", &late), of("staging", &early)], &[]).unwrap();
     let revision = store.revision().unwrap();
     store.save(&[], &[of("prod-eu", &early)], &[]).unwrap();
     assert_eq!(store.revision().unwrap(), revision);
-    assert_eq!(
-        store.changes("prod-eu", at(0), at(100)).unwrap(),
-        [late, early.clone()]
-    );
+    assert_eq!(store.changes("prod-eu", at(0), at(100)).unwrap(), [late, early.clone()]);
     assert_eq!(store.changes("prod-eu", at(0), at(15)).unwrap(), [early]);
 }

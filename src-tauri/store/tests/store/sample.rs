@@ -25,10 +25,7 @@ pub fn at(second: i64) -> Timestamp {
 
 /// Short patience, no ballast: what most tests want.
 pub fn quick() -> Options {
-    Options {
-        busy_timeout: std::time::Duration::from_millis(300),
-        ballast: 0,
-    }
+    Options { busy_timeout: std::time::Duration::from_millis(300), ballast: 0 }
 }
 
 pub fn open(path: &Path) -> SqliteStore {
@@ -59,11 +56,7 @@ pub fn change(second: i64, summary: &str) -> Change {
         who: Some("helm".into()),
         verb: ChangeVerb::Modified,
         summary: summary.into(),
-        fields: vec![FieldChange {
-            path: "spec.replicas".into(),
-            from: Some("3".into()),
-            to: None,
-        }],
+        fields: vec![FieldChange { path: "spec.replicas".into(), from: Some("3".into()), to: None }],
         observed: Observed::Live,
     }
 }
@@ -137,11 +130,7 @@ pub fn incident() -> Incident {
             rank: 1,
             rule_id: "memory-limit-too-low".into(),
             confidence: Confidence::Likely,
-            signs: Signs {
-                pro: 5,
-                against: 0,
-                unchecked: 1,
-            },
+            signs: Signs { pro: 5, against: 0, unchecked: 1 },
             entity: deployment.clone(),
             referrer: Some(object("Service", Some("storefront"), "cart")),
             field: Some("spec.template.spec.containers[app].resources.limits.memory".into()),
@@ -150,11 +139,7 @@ pub fn incident() -> Incident {
             needs: vec!["request metrics".into()],
         }],
         needs: vec!["metrics for prod-eu".into()],
-        ruled_out: vec![RuledOut {
-            statement: "a new image".into(),
-            result: "no".into(),
-            evidence: vec!["E2".into()],
-        }],
+        ruled_out: vec![RuledOut { statement: "a new image".into(), result: "no".into(), evidence: vec!["E2".into()] }],
         findings: vec![FindingRecord {
             fingerprint: "oom|Pod/shop/checkout|app".into(),
             rule_id: "oom-killed".into(),
@@ -188,10 +173,7 @@ pub fn incident() -> Incident {
             evidence(1, "Exit code 137", "java.lang.OutOfMemoryError: Java heap space"),
             evidence(2, "Image unchanged", "image: registry/checkout:2.3.1"),
         ],
-        timeline: vec![
-            entry(1, "Memory limit lowered"),
-            entry(2, "Pod killed for memory"),
-        ],
+        timeline: vec![entry(1, "Memory limit lowered"), entry(2, "Pod killed for memory")],
         notifications: 1,
         quiet_since: Some(at(250)),
         reopened: 2,
@@ -202,11 +184,7 @@ pub fn incident() -> Incident {
 /// Saves one incident and gives it back with its number and revision.
 pub fn saved(store: &SqliteStore, incident: Incident) -> Incident {
     match &store.save(std::slice::from_ref(&incident), &[], &[]).unwrap()[..] {
-        [Saved::Written { number, revision }] => Incident {
-            number: *number,
-            revision: *revision,
-            ..incident
-        },
+        [Saved::Written { number, revision }] => Incident { number: *number, revision: *revision, ..incident },
         other => panic!("not written: {other:?}"),
     }
 }

@@ -10,16 +10,8 @@ use proptest::prelude::*;
 use crate::sample::{at, evidence, incident, saved};
 
 fn found(store: &SqliteStore, text: &str) -> Vec<u64> {
-    let query = IncidentQuery {
-        search: Some(text.into()),
-        ..IncidentQuery::default()
-    };
-    store
-        .incidents(&query)
-        .unwrap()
-        .iter()
-        .map(|i| i.number)
-        .collect()
+    let query = IncidentQuery { search: Some(text.into()), ..IncidentQuery::default() };
+    store.incidents(&query).unwrap().iter().map(|i| i.number).collect()
 }
 
 #[test]
@@ -37,9 +29,7 @@ fn an_incident_is_found_by_every_part_of_it() {
             ..incident()
         },
     );
-    store
-        .save_notes(one.id, "The **Straße** was blocked, naïvely", at(0))
-        .unwrap();
+    store.save_notes(one.id, "The **Straße** was blocked, naïvely", at(0)).unwrap();
     for text in [
         "no ready pods",         // the title
         "shop checkout",         // the subject
@@ -56,10 +46,7 @@ fn an_incident_is_found_by_every_part_of_it() {
         assert_eq!(found(&store, text), [1], "{text}");
     }
     assert_eq!(found(&store, "PersistentVolumeClaim data"), [2]);
-    assert!(
-        found(&store, "rea pods").is_empty(),
-        "only the last word may be unfinished"
-    );
+    assert!(found(&store, "rea pods").is_empty(), "only the last word may be unfinished");
     assert!(found(&store, "elephants").is_empty());
     assert_eq!(found(&store, "  "), [2, 1], "blank text asks for nothing");
 }
@@ -70,13 +57,7 @@ fn the_index_follows_what_was_rewritten() {
     let one = saved(&store, incident());
     store.save_notes(one.id, "walrus", at(0)).unwrap();
     store.save_notes(one.id, "penguin", at(1)).unwrap();
-    let one = saved(
-        &store,
-        Incident {
-            title: "renamed".into(),
-            ..one
-        },
-    );
+    let one = saved(&store, Incident { title: "renamed".into(), ..one });
     assert!(found(&store, "walrus").is_empty());
     assert!(found(&store, "\"has no ready pods\"").is_empty());
     assert_eq!(found(&store, "penguin renamed"), [1]);
