@@ -60,9 +60,9 @@ pub struct IncidentChange {
 
 /// What is different between two states of one object, as far as it matters for running workloads.
 pub fn diff(old: &Object, new: &Object) -> Vec<FieldChange> {
-    diff::fields(old, new)
+    differ::fields(old, new)
 }
 
 #[path = "change_diff.rs"]
-mod diff;
-pub use diff::summarise;
+mod differ;
+pub use differ::summarise;

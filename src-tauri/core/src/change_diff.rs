@@ -1,5 +1,200 @@
-use super::*;
+//! The differ: two states of one object as JSON, walked side by side. Lists whose items have names are compared by
+//! name, so that a container keeps its path when another is added before it.
 
-pub fn fields(_old: &Object, _new: &Object) -> Vec<FieldChange> { Vec::new() }
-/// One line for a set of field changes: `limits.memory 512Mi → 64Mi; LOG_LEVEL info → verbos`.
-pub fn summarise(_fields: &[FieldChange]) -> String { String::new() }
+use serde_json::{Map, Value};
+
+use super::FieldChange;
+use crate::object::Object;
+
+/// Longest value quoted in a change.
+const QUOTE: usize = 200;
+
+pub(super) fn fields(old: &Object, new: &Object) -> Vec<FieldChange> {
+    let mut out = Vec::new();
+    walk("", &relevant(old), &relevant(new), &mut out);
+    out
+}
+
+/// What of an object is compared: its specification and labels, never its status.
+fn relevant(object: &Object) -> Value {
+    let mut root = Map::new();
+    let mut put = |name: &str, value: Result<Value, serde_json::Error>| {
+        if let Ok(value) = value {
+            root.insert(name.to_owned(), value);
+        }
+    };
+    match object {
+        Object::Deployment(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::ReplicaSet(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::StatefulSet(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::DaemonSet(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Job(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::CronJob(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Service(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Ingress(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::IngressClass(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::NetworkPolicy(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::PersistentVolumeClaim(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::PersistentVolume(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::HorizontalPodAutoscaler(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::PodDisruptionBudget(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::ResourceQuota(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::LimitRange(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Node(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::ConfigMap(o) => put("data", serde_json::to_value(&o.digests)),
+        Object::StorageClass(o) => put("provisioner", Ok(Value::String(o.provisioner.clone()))),
+        Object::ServiceAccount(o) => put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets)),
+        // Of a Secret only the metadata is known: its resourceVersion changes with its data and with its labels.
+        Object::Secret(o) => put("resourceVersion", Ok(Value::String(o.metadata.resource_version.clone()))),
+        Object::Pod(_) | Object::KubeEvent(_) | Object::Namespace(_) | Object::EndpointSlice(_) => {}
+    }
+    put("labels", serde_json::to_value(&object.meta().labels));
+    Value::Object(root)
+}
+
+fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
+    if old == new || (empty(old) && empty(new)) {
+        return;
+    }
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) if !is_leaf(path, a, b) => {
+            let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                walk(&join(path, key), a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), out);
+            }
+        }
+        (Value::Object(a), Value::Null) if !is_leaf(path, a, a) => {
+            for (key, value) in a {
+                walk(&join(path, key), value, &Value::Null, out);
+            }
+        }
+        (Value::Null, Value::Object(b)) if !is_leaf(path, b, b) => {
+            for (key, value) in b {
+                walk(&join(path, key), &Value::Null, value, out);
+            }
+        }
+        (Value::Array(_) | Value::Null, Value::Array(_) | Value::Null) if named(old) && named(new) => {
+            let (a, b) = (items(old), items(new));
+            let mut names: Vec<&str> = a.iter().chain(&b).map(|(n, _)| *n).collect();
+            let mut seen = std::collections::BTreeSet::new();
+            names.retain(|n| seen.insert(*n));
+            for name in names {
+                let find = |list: &[(&str, &Value)]| list.iter().find(|(n, _)| *n == name).map_or(Value::Null, |(_, v)| (*v).clone());
+                walk(&format!("{path}[{name}]"), &find(&a), &find(&b), out);
+            }
+        }
+        _ => out.push(FieldChange { path: path.to_owned(), from: quote(old), to: quote(new) }),
+    }
+}
+
+/// Maps that read best as one value: an environment variable with its source, a probe, a digest, a volume.
+fn is_leaf(path: &str, a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    let literal = |m: &Map<String, Value>| m.get("valueFrom").is_none_or(empty);
+    (path.contains(".env[") && !path.contains("].") && literal(a) != literal(b))
+        || a.contains_key("hash") && a.contains_key("bytes")
+        || b.contains_key("hash") && b.contains_key("bytes")
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn empty(v: &Value) -> bool {
+    match v {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(s) => s.is_empty(),
+        Value::Array(a) => a.is_empty(),
+        Value::Object(m) => m.values().all(empty),
+        _ => false,
+    }
+}
+
+fn named(v: &Value) -> bool {
+    v.as_array().is_none_or(|a| a.iter().all(|i| i.get("name").is_some_and(Value::is_string)))
+}
+
+fn items(v: &Value) -> Vec<(&str, &Value)> {
+    v.as_array().into_iter().flatten().filter_map(|i| Some((i.get("name")?.as_str()?, i))).collect()
+}
+
+fn quote(v: &Value) -> Option<String> {
+    if empty(v) && !matches!(v, Value::Bool(_)) {
+        return None;
+    }
+    let text = match v {
+        Value::String(s) => s.clone(),
+        Value::Object(m) if m.contains_key("hash") && m.contains_key("bytes") => {
+            format!("{} bytes, digest {}", m["bytes"], m["hash"].as_str().unwrap_or("?"))
+        }
+        Value::Array(a) if a.iter().all(Value::is_string) => {
+            a.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+        }
+        other => strip(other).to_string(),
+    };
+    Some(crate::words::clip(&text, QUOTE))
+}
+
+/// Without the defaults that our own types add.
+fn strip(v: &Value) -> Value {
+    match v {
+        Value::Object(m) => Value::Object(m.iter().filter(|(_, v)| !empty(v)).map(|(k, v)| (k.clone(), strip(v))).collect()),
+        Value::Array(a) => Value::Array(a.iter().map(strip).collect()),
+        other => other.clone(),
+    }
+}
+
+/// One line for a set of field changes: `limits.memory 512Mi → 64Mi; env LOG_LEVEL info → verbos`.
+pub fn summarise(fields: &[FieldChange]) -> String {
+    let mut parts: Vec<String> = fields.iter().map(describe).collect();
+    parts.dedup();
+    let more = parts.len().saturating_sub(4);
+    parts.truncate(4);
+    if more > 0 {
+        parts.push(format!("and {more} more fields"));
+    }
+    parts.join("; ")
+}
+
+fn describe(field: &FieldChange) -> String {
+    let name = short(&field.path);
+    if let Some(key) = field.path.strip_prefix("data.") {
+        return match (&field.from, &field.to) {
+            (None, _) => format!("key {key} added"),
+            (_, None) => format!("key {key} removed"),
+            _ => format!("key {key} changed (values are not kept)"),
+        };
+    }
+    if field.path == "resourceVersion" {
+        return "content or labels changed (values are never read)".into();
+    }
+    let clip = |t: &str| crate::words::clip(t, 80);
+    match (&field.from, &field.to) {
+        (Some(a), Some(b)) => format!("{name} {} → {}", clip(a), clip(b)),
+        (None, Some(b)) => format!("{name} added: {}", clip(b)),
+        (Some(a), None) => format!("{name} removed (was {})", clip(a)),
+        (None, None) => name,
+    }
+}
+
+/// The telling end of a path: `limits.memory`, `env LOG_LEVEL`, `image`, with the container where there is one.
+fn short(path: &str) -> String {
+    let tail = path
+        .strip_prefix("spec.jobTemplate.spec.template.spec.")
+        .or_else(|| path.strip_prefix("spec.template.spec."))
+        .or_else(|| path.strip_prefix("spec.template."))
+        .or_else(|| path.strip_prefix("spec."))
+        .unwrap_or(path);
+    let Some(rest) = tail.strip_prefix("containers[").or_else(|| tail.strip_prefix("initContainers[")) else {
+        return tail.to_owned();
+    };
+    let Some((container, field)) = rest.split_once(']') else { return tail.to_owned() };
+    let field = field.trim_start_matches('.');
+    let field = field.strip_prefix("resources.").unwrap_or(field);
+    let field = match field.strip_prefix("env[").and_then(|e| e.split_once(']')) {
+        Some((name, _)) => format!("env {name}"),
+        None => field.to_owned(),
+    };
+    if field.is_empty() { format!("container {container}") } else { format!("{field} (container {container})") }
+}

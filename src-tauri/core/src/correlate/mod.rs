@@ -1,1 +1,134 @@
-//! To be written.
+//! From findings to faults: symptoms of one fault become one group with its causes ranked.
+
+mod group;
+mod rank;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    change::Change,
+    detect::{self, Detection},
+    evidence::EvidenceDraft,
+    explain,
+    finding::{CauseDraft, EliminationDraft, Finding},
+    index::Index,
+    object::ObjectRef,
+    observation::LogWant,
+    remediation::ActionDraft,
+    severity::{Confidence, Severity},
+};
+
+/// How the diagnosis is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// One look (`scan`): hold times are waived.
+    pub waive_holds: bool,
+}
+
+/// One fault: what an incident is made from.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The workload hit; of several, the shared cause's object, else the highest owner.
+    pub subject: ObjectRef,
+    pub title: String,
+    pub severity: Severity,
+    pub started_at: Timestamp,
+    pub started_basis: String,
+    /// Worst first.
+    pub findings: Vec<Finding>,
+    /// Surest and most upstream first.
+    pub causes: Vec<CauseDraft>,
+    pub ruled_out: Vec<EliminationDraft>,
+    /// Changes that may matter, newest first, and whether each is suspect.
+    pub changes: Vec<(Change, bool)>,
+    pub evidence: Vec<EvidenceDraft>,
+    pub actions: Vec<ActionDraft>,
+}
+
+impl Fault {
+    /// The strength of the first cause.
+    pub fn verdict(&self) -> Confidence {
+        self.causes.first().map_or(Confidence::NotEstablished, |c| c.confidence)
+    }
+}
+
+/// What is wrong in a cluster now.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnosis {
+    pub faults: Vec<Fault>,
+    /// When a finding that is still held would be due, if nothing changes.
+    pub next_due: Option<Timestamp>,
+    /// Logs that would tell more.
+    pub wants: Vec<LogWant>,
+}
+
+/// Looks at everything known: the same index and time always give the same diagnosis.
+pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
+    let Detection { findings, wants } = detect::detect(index, now);
+    let (due, held): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|f| options.waive_holds || f.is_due(now));
+    let next_due = held.iter().filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
+    // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
+    let mut faults: Vec<Fault> = group::group(index, due, held)
+        .into_iter()
+        .map(|findings| build(index, now, findings))
+        .collect();
+    faults.sort_by(|a, b| {
+        b.severity.cmp(&a.severity).then(a.started_at.cmp(&b.started_at)).then_with(|| a.subject.key().cmp(&b.subject.key()))
+    });
+    Diagnosis { faults, next_due, wants }
+}
+
+fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| best(b).cmp(&best(a)))
+            .then(a.started_at.cmp(&b.started_at))
+            .then_with(|| a.fingerprint().cmp(&b.fingerprint()))
+    });
+    let causes = rank::causes(index, &findings);
+    let subject = rank::subject(index, &findings, &causes);
+    // The headline is that of the finding the first cause explains; the worst one sets the severity.
+    let lead = causes
+        .first()
+        .and_then(|c| findings.iter().find(|f| f.causes.iter().any(|d| d.rule_id == c.rule_id && d.entity == c.entity)))
+        .unwrap_or(&findings[0]);
+    let title = rank::title(&subject, lead, &findings);
+    let first = findings.iter().min_by_key(|f| f.started_at).unwrap_or(lead);
+    let mut evidence: Vec<EvidenceDraft> = Vec::new();
+    for item in findings.iter().flat_map(|f| &f.evidence) {
+        if !evidence.iter().any(|e| e.key == item.key) {
+            evidence.push(item.clone());
+        }
+    }
+    let mut fault = Fault {
+        subject,
+        title,
+        severity: findings.iter().map(|f| f.severity).max().unwrap_or(Severity::Low),
+        started_at: first.started_at.min(now),
+        started_basis: first.started_basis.clone(),
+        causes,
+        ruled_out: Vec::new(),
+        changes: Vec::new(),
+        evidence,
+        actions: Vec::new(),
+        findings,
+    };
+    explain::explain(index, now, &mut fault);
+    let mut actions: Vec<ActionDraft> = Vec::new();
+    for item in fault.actions.drain(..).chain(fault.findings.iter().flat_map(|f| f.actions.clone())) {
+        if !actions.iter().any(|a| a.key() == item.key()) {
+            actions.push(item);
+        }
+    }
+    fault.actions = actions;
+    fault
+}
+
+fn best(f: &Finding) -> Confidence {
+    f.causes.first().map_or(Confidence::NotEstablished, |c| c.confidence)
+}
+
+/// How long after a fault began a change may still count as its trigger: clocks differ by seconds.
+pub(crate) const CLOCK_SLACK: SignedDuration = SignedDuration::from_secs(3);

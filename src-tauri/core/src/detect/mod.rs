@@ -1,1 +1,79 @@
-//! To be written.
+//! The rules: pure functions from the index to findings, a file per family.
+//!
+//! Each rule has a stable id, a hold time and states its own causes with the evidence that carries them. Grouping and
+//! ranking over several findings is [`crate::correlate`]'s job; a rule looks at one object and its neighbours.
+
+pub mod container;
+pub mod context;
+pub mod crash;
+pub mod image;
+pub mod network;
+pub mod node;
+pub mod probe;
+pub mod scheduling;
+pub mod source;
+pub mod storage;
+pub mod workload;
+
+pub use context::Context;
+
+use crate::{finding::Finding, index::Index, object::Kind, observation::LogWant};
+use jiff::Timestamp;
+
+/// A rule, for the reference and for switching one off.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Stable, kebab case.
+    pub id: &'static str,
+    /// What it means, one sentence.
+    pub means: &'static str,
+    /// Where the behaviour is described.
+    pub source: &'static str,
+    /// Kinds without which the rule cannot speak.
+    pub reads: &'static [Kind],
+}
+
+/// Every rule there is.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    [
+        crash::RULES,
+        image::RULES,
+        container::RULES,
+        probe::RULES,
+        scheduling::RULES,
+        workload::RULES,
+        storage::RULES,
+        node::RULES,
+        network::RULES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// What the rules see now.
+#[derive(Clone, Debug, Default)]
+pub struct Detection {
+    pub findings: Vec<Finding>,
+    /// Logs that would tell more.
+    pub wants: Vec<LogWant>,
+}
+
+/// Runs every rule over the index.
+pub fn detect(index: &Index, now: Timestamp) -> Detection {
+    let mut cx = Context::new(index, now);
+    for pod in index.pods() {
+        if pod.metadata.deleting() {
+            continue;
+        }
+        crash::pod(&mut cx, pod);
+        image::pod(&mut cx, pod);
+        container::pod(&mut cx, pod);
+        probe::pod(&mut cx, pod);
+        scheduling::pod(&mut cx, pod);
+    }
+    workload::all(&mut cx);
+    storage::all(&mut cx);
+    node::all(&mut cx);
+    network::all(&mut cx);
+    cx.finish()
+}

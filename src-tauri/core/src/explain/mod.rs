@@ -1,1 +1,14 @@
-//! To be written.
+//! Around a fault: what changed just before, what can be ruled out, what to do first.
+
+mod change;
+mod elimination;
+
+use jiff::Timestamp;
+
+use crate::{correlate::Fault, index::Index};
+
+/// Adds changes, eliminations and the steps they suggest to a fault.
+pub(crate) fn explain(index: &Index, now: Timestamp, fault: &mut Fault) {
+    change::explain(index, fault);
+    elimination::explain(index, now, fault);
+}

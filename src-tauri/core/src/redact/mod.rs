@@ -1,12 +1,193 @@
 //! Redaction: what looks like a secret is replaced before anything is written, shown, prompted or exported.
+//!
+//! Two layers. The structural one ([`object`]) drops what is never kept (annotations outside a short list, literal
+//! environment values whose name or form looks secret, arguments after `--password` and the like). The textual one
+//! ([`text`]) finds the common forms of tokens in free text: log lines, event messages, notes.
 
-use crate::object::Object;
+mod pattern;
 
-/// Replaces secrets in a text (a log line, an event message) by `‹removed: kind›`.
-pub fn text(input: &str) -> std::borrow::Cow<'_, str> {
-    std::borrow::Cow::Borrowed(input)
+use std::borrow::Cow;
+
+use crate::object::{Container, Object, PodSpec};
+
+/// What stands in the place of a removed value.
+pub fn mark(what: &str) -> String {
+    format!("‹removed: {what}›")
 }
 
-/// Removes secrets from an object as it arrives: literal env values whose name or form looks secret, arguments after
-/// `--password` and the like, annotations that are not on the short list of those the rules read.
-pub fn object(_object: &mut Object) {}
+/// Replaces secrets in a text by `‹removed: kind›`. Idempotent.
+pub fn text(input: &str) -> Cow<'_, str> {
+    pattern::text(input)
+}
+
+/// Annotations the rules read; every other one is dropped as it arrives, `last-applied-configuration` first of all.
+const ANNOTATIONS: &[&str] = &[
+    "deployment.kubernetes.io/revision",
+    "kubernetes.io/change-cause",
+    "kubectl.kubernetes.io/restartedAt",
+    "storageclass.kubernetes.io/is-default-class",
+    "meta.helm.sh/release-name",
+    "meta.helm.sh/release-namespace",
+    "batch.kubernetes.io/job-completion-index",
+    "volume.kubernetes.io/selected-node",
+    "pv.kubernetes.io/bind-completed",
+    "kubernetes.io/ingress.class",
+];
+
+/// Removes secrets from an object as it arrives.
+pub fn object(object: &mut Object) {
+    object.meta_mut().annotations.retain(|k, _| ANNOTATIONS.contains(&k.as_str()));
+    match object {
+        Object::Pod(o) => {
+            spec(&mut o.spec);
+            let statuses = o.status.init_container_statuses.iter_mut().chain(&mut o.status.container_statuses);
+            for s in statuses {
+                for state in [&mut s.state, &mut s.last_state] {
+                    if let Some(w) = &mut state.waiting {
+                        clean(&mut w.message);
+                    }
+                    if let Some(t) = &mut state.terminated {
+                        clean(&mut t.message);
+                    }
+                }
+            }
+            clean(&mut o.status.message);
+        }
+        Object::Deployment(o) => template(&mut o.spec.template),
+        Object::ReplicaSet(o) => template(&mut o.spec.template),
+        Object::StatefulSet(o) => template(&mut o.spec.template),
+        Object::DaemonSet(o) => template(&mut o.spec.template),
+        Object::Job(o) => template(&mut o.spec.template),
+        Object::CronJob(o) => template(&mut o.spec.job_template.spec.template),
+        Object::KubeEvent(o) => clean(&mut o.message),
+        _ => {}
+    }
+}
+
+fn template(template: &mut crate::object::PodTemplate) {
+    template.metadata.annotations.retain(|k, _| ANNOTATIONS.contains(&k.as_str()));
+    spec(&mut template.spec);
+}
+
+fn spec(spec: &mut PodSpec) {
+    for c in spec.init_containers.iter_mut().chain(&mut spec.containers) {
+        container(c);
+    }
+}
+
+fn container(c: &mut Container) {
+    for e in &mut c.env {
+        if let Some(value) = &mut e.value {
+            if secret_name(&e.name) && !value.is_empty() && !is_reference(value) {
+                *value = mark(&format!("{} characters", value.chars().count()));
+            } else {
+                replace(value);
+            }
+        }
+    }
+    for list in [&mut c.command, &mut c.args] {
+        let mut next = false;
+        for arg in list.iter_mut() {
+            if next {
+                *arg = mark("argument");
+                next = false;
+                continue;
+            }
+            match arg.strip_prefix('-').map(|a| a.trim_start_matches('-').to_owned()) {
+                Some(flag) => match flag.split_once('=') {
+                    Some((name, value)) if secret_name(name) && !value.is_empty() => {
+                        *arg = format!("{}={}", &arg[..arg.find('=').unwrap_or(arg.len())], mark("argument"));
+                    }
+                    None if secret_name(&flag) => next = true,
+                    _ => replace(arg),
+                },
+                None => replace(arg),
+            }
+        }
+    }
+}
+
+/// `$(OTHER)` names another variable and holds no value.
+fn is_reference(value: &str) -> bool {
+    value.starts_with("$(") && value.ends_with(')')
+}
+
+fn clean(text: &mut Option<String>) {
+    if let Some(t) = text {
+        replace(t);
+    }
+}
+
+fn replace(text: &mut String) {
+    if let Cow::Owned(new) = pattern::text(text) {
+        *text = new;
+    }
+}
+
+/// A name that usually names a secret. `PASSWORD_FILE` and `SECRET_NAME` name a place, not a value.
+pub fn secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+    const PLACES: &[&str] = &["_file", "_path", "_name", "_dir", "_ref", "_url", "_uri", "_length", "_ttl", "_expiry", "_count"];
+    if PLACES.iter().any(|p| name.ends_with(p)) {
+        return false;
+    }
+    const WORDS: &[&str] = &[
+        "password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "access_key", "private_key",
+        "credential", "auth_key", "encryption_key", "signing_key", "client_key", "connection_string", "dsn",
+    ];
+    WORDS.iter().any(|w| name.contains(w)) || name.split('_').any(|part| matches!(part, "pwd" | "pass" | "pw" | "jwt"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_by_name_and_form_are_removed_and_plain_values_stay() {
+        let mut pod = Object::from_json(
+            crate::object::Kind::Pod,
+            r#"{"metadata":{"name":"a","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"{}","deployment.kubernetes.io/revision":"3"}},
+                "spec":{"containers":[{"name":"app","image":"x","args":["--password","hunter2","--token=abc","--level=info"],
+                "env":[{"name":"DB_PASSWORD","value":"hunter2"},{"name":"LOG_LEVEL","value":"info"},{"name":"PASSWORD_FILE","value":"/run/pw"},
+                       {"name":"URL","value":"postgres://app:hunter2@db:5432/app"},{"name":"API_TOKEN","value":"$(OTHER)"}]}]}}"#,
+        )
+        .unwrap();
+        object(&mut pod);
+        let json = serde_json::to_string(&pod).unwrap();
+        assert!(!json.contains("hunter2"), "{json}");
+        assert!(!json.contains("last-applied"));
+        for kept in ["info", "/run/pw", "postgres://app:", "@db:5432/app", "$(OTHER)", "--level=info", "revision"] {
+            assert!(json.contains(kept), "{kept} is gone from {json}");
+        }
+    }
+
+    #[test]
+    fn common_token_forms_are_removed_from_text_and_look_alikes_stay() {
+        for secret in [
+            "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+            "key AKIAIOSFODNN7EXAMPLE used",
+            "token=ghp_aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789",
+            "password=\"correct horse\"",
+            "redis://:s3cr3tpassw0rd@cache:6379",
+            "xoxb-123456789012-abcdefghijkl",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "\"client_secret\": \"0123456789abcdef\"",
+            "Basic dXNlcjpwYXNzd29yZA==",
+        ] {
+            let out = text(secret);
+            assert!(out.contains("‹removed"), "{secret} stayed: {out}");
+            assert_eq!(text(&out), out, "not idempotent: {out}");
+        }
+        for plain in [
+            "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "checkout-7d9c5b8f6-x2x9k started",
+            "uid 3f2b8c1e-9d4a-4b6e-8f7a-1c2d3e4f5a6b",
+            "password authentication failed for user \"app\"",
+            "secret \"studio-ca\" not found",
+            "token expired",
+            "http://cache:6379/path",
+        ] {
+            assert_eq!(text(plain), plain);
+        }
+    }
+}

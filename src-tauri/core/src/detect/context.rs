@@ -1,0 +1,223 @@
+//! What rules work with: the index, the time, and short ways to draft findings, evidence and steps.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Detection;
+use crate::{
+    evidence::{EvidenceDraft, EvidenceKind, Observed},
+    finding::{CauseDraft, Finding, Signs},
+    index::Index,
+    object::{KubeEvent, Object, ObjectRef, Pod},
+    observation::LogWant,
+    remediation::{ActionDraft, ActionKind},
+    severity::{Confidence, Severity},
+};
+
+/// One run of the rules.
+pub struct Context<'a> {
+    pub index: &'a Index,
+    pub now: Timestamp,
+    out: Detection,
+}
+
+impl<'a> Context<'a> {
+    /// A run over an index at a time.
+    pub fn new(index: &'a Index, now: Timestamp) -> Context<'a> {
+        Context { index, now, out: Detection::default() }
+    }
+
+    /// Ends the run.
+    pub fn finish(self) -> Detection {
+        self.out
+    }
+
+    /// Takes a finding in.
+    pub fn report(&mut self, finding: Finding) {
+        self.out.findings.push(finding);
+    }
+
+    /// Asks for a log, unless it is there already.
+    pub fn want(&mut self, want: LogWant) {
+        if !self.index.has_log(&want) && !self.out.wants.contains(&want) {
+            self.out.wants.push(want);
+        }
+    }
+
+    /// True when this pod has this finding already in this run.
+    pub fn has(&self, rule_id: &str, object: &ObjectRef, part: &str) -> bool {
+        self.out.findings.iter().any(|f| f.rule_id == rule_id && f.part == part && f.object.same_name(object))
+    }
+
+    /// The workload a pod belongs to, and the object that holds its template.
+    pub fn owner(&self, pod: &Pod) -> Owner {
+        let object = Object::Pod(pod.clone());
+        self.owner_of(&object)
+    }
+
+    /// The same for any object.
+    pub fn owner_of(&self, object: &Object) -> Owner {
+        let subject = self.index.top_owner(object);
+        let prefix = match subject.kind.as_str() {
+            "CronJob" => "spec.jobTemplate.spec.template.spec",
+            "Pod" => "spec",
+            _ => "spec.template.spec",
+        };
+        Owner { subject, prefix }
+    }
+
+    /// How bad it is that this workload's pods fail: critical when nothing of a serving workload is ready any more.
+    pub fn workload_severity(&self, subject: &ObjectRef) -> Severity {
+        let ready = subject.uid.as_deref().map(|uid| self.index.pods_of(uid).iter().any(|p| p.ready() && !p.metadata.deleting()));
+        match (subject.kind.as_str(), ready) {
+            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(false)) => Severity::Critical,
+            ("Job" | "CronJob", _) => Severity::Medium,
+            _ => Severity::High,
+        }
+    }
+}
+
+/// A workload and where its pod specification lies.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    pub subject: ObjectRef,
+    /// `spec.template.spec` and the like.
+    pub prefix: &'static str,
+}
+
+impl Owner {
+    /// The path of a container's field.
+    pub fn field(&self, init: bool, container: &str, field: &str) -> String {
+        let list = if init { "initContainers" } else { "containers" };
+        format!("{}.{list}[{container}].{field}", self.prefix)
+    }
+
+    /// The path of a pod field.
+    pub fn pod_field(&self, field: &str) -> String {
+        format!("{}.{field}", self.prefix)
+    }
+}
+
+/// Drafts a finding with the usual defaults.
+pub fn finding(rule_id: &str, object: ObjectRef, subject: &ObjectRef, severity: Severity, started_at: Timestamp) -> Finding {
+    Finding {
+        rule_id: rule_id.to_owned(),
+        object,
+        part: String::new(),
+        subject: subject.clone(),
+        severity,
+        headline: String::new(),
+        message: String::new(),
+        started_at,
+        started_basis: String::new(),
+        count: 1,
+        hold: SignedDuration::ZERO,
+        causes: Vec::new(),
+        ruled_out: Vec::new(),
+        evidence: Vec::new(),
+        actions: Vec::new(),
+    }
+}
+
+/// Drafts a cause.
+pub fn cause(rule_id: &str, confidence: Confidence, entity: ObjectRef, statement: String) -> CauseDraft {
+    CauseDraft {
+        rule_id: rule_id.to_owned(),
+        confidence,
+        signs: Signs::default(),
+        entity,
+        referrer: None,
+        field: None,
+        statement,
+        evidence: Vec::new(),
+        needs: Vec::new(),
+    }
+}
+
+/// Drafts evidence seen live.
+pub fn evidence(kind: EvidenceKind, key: String, at: Timestamp, object: ObjectRef, summary: String, excerpt: String) -> EvidenceDraft {
+    EvidenceDraft { key, kind, at, observed: Observed::Live, object, summary, excerpt, truncated: false }
+}
+
+/// A Kubernetes event as evidence. Repeats of one event are one piece of evidence.
+pub fn event_evidence(event: &KubeEvent, now: Timestamp) -> EvidenceDraft {
+    let at = event.first_seen().unwrap_or(now);
+    let times = event.times();
+    let summary = format!("{} on {}: {}", event.reason(), event.object(), crate::words::clip(event.message(), 160));
+    let excerpt = format!(
+        "type: {}\nreason: {}\nobject: {}\ncount: {times}\nfirst seen: {at}\nlast seen: {}\nreported by: {}\nmessage: {}",
+        event.severity.as_deref().unwrap_or(""),
+        event.reason(),
+        event.object().key(),
+        event.last_seen().unwrap_or(at),
+        event.reporting_component.as_deref().or(event.source.component.as_deref()).unwrap_or("not said"),
+        event.message(),
+    );
+    let mut draft = evidence(
+        EvidenceKind::KubeEvent,
+        format!("event|{}|{}|{}", event.object().key(), event.reason(), event.message()),
+        at,
+        event.object(),
+        summary,
+        excerpt,
+    );
+    // An event older than a minute was read from the server's memory, not seen as it happened.
+    if now.duration_since(at) > SignedDuration::from_mins(1) {
+        draft.observed = Observed::Reconstructed;
+    }
+    draft
+}
+
+/// An object's fields as evidence, as YAML-like lines.
+pub fn object_evidence(kind: EvidenceKind, object: ObjectRef, aspect: &str, summary: String, lines: &[(&str, String)], at: Timestamp) -> EvidenceDraft {
+    let excerpt = lines.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join("\n");
+    let key = format!("object|{}|{aspect}|{excerpt}", object.key());
+    evidence(kind, key, at, object, summary, excerpt)
+}
+
+/// Drafts a step.
+pub fn action(kind: ActionKind, target: &ObjectRef, because: impl Into<String>, risk: impl Into<String>, requires: &str, command: String) -> ActionDraft {
+    ActionDraft {
+        kind,
+        target: target.clone(),
+        because: because.into(),
+        risk: risk.into(),
+        requires: vec![requires.to_owned()],
+        command,
+    }
+}
+
+/// `-n NS` for kubectl lines.
+pub fn ns_flag(object: &ObjectRef) -> String {
+    object.namespace.as_ref().map(|n| format!(" -n {n}")).unwrap_or_default()
+}
+
+/// The step that goes back to the revision before, where the workload has revisions.
+pub fn undo(subject: &ObjectRef, because: &str) -> Option<ActionDraft> {
+    matches!(subject.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet").then(|| {
+        action(
+            ActionKind::RolloutUndo,
+            subject,
+            because,
+            "replaces its pods one after another",
+            &format!("patch {}s.apps", subject.kind.to_lowercase()),
+            format!("kubectl rollout undo {}{}", subject.kubectl(), ns_flag(subject)),
+        )
+    })
+}
+
+/// The step that changes the workload by hand.
+pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -> ActionDraft {
+    action(
+        kind,
+        subject,
+        because,
+        "replaces its pods",
+        &format!("patch {}s", subject.kind.to_lowercase()),
+        format!("kubectl edit {}{}", subject.kubectl(), ns_flag(subject)),
+    )
+}
+
+/// Seconds as a hold time.
+pub const fn hold(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}

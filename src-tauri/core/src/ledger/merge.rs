@@ -1,0 +1,196 @@
+//! Taking a diagnosis into an incident: numbering what is new, keeping what was.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    change::{ChangeVerb, IncidentChange},
+    correlate::Fault,
+    evidence::{Evidence, Observed},
+    finding::Finding,
+    incident::{Cause, FindingRecord, Incident, RuledOut},
+    remediation::Action,
+    timeline::EntryKind,
+};
+
+/// A flood of evidence helps nobody: past this many items only what a cause cites is taken in.
+const EVIDENCE_CAP: usize = 120;
+
+pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    evidence(incident, fault);
+    changes(incident, fault, now);
+    findings(incident, fault, now);
+    let cited = |keys: &[String], i: &Incident| -> Vec<String> {
+        let mut ids: Vec<String> =
+            keys.iter().filter_map(|k| i.evidence.iter().find(|e| &e.draft.key == k)).map(|e| e.id.clone()).collect();
+        ids.dedup();
+        ids
+    };
+    let was_top = incident.causes.first().map(|c| (c.rule_id.clone(), c.entity.key()));
+    incident.causes = fault
+        .causes
+        .iter()
+        .enumerate()
+        .map(|(rank, c)| Cause {
+            rank: rank as u32 + 1,
+            rule_id: c.rule_id.clone(),
+            confidence: c.confidence,
+            signs: c.signs,
+            entity: c.entity.clone(),
+            referrer: c.referrer.clone(),
+            field: c.field.clone(),
+            statement: c.statement.clone(),
+            evidence: cited(&c.evidence, incident),
+            needs: c.needs.clone(),
+        })
+        .collect();
+    incident.verdict = fault.verdict();
+    incident.needs = incident.causes.first().map(|c| c.needs.clone()).unwrap_or_default();
+    incident.ruled_out = fault
+        .ruled_out
+        .iter()
+        .map(|r| RuledOut { statement: r.statement.clone(), result: r.result.clone(), evidence: cited(&r.evidence, incident) })
+        .collect();
+    // The subject and title follow the diagnosis while nobody has acknowledged it; later the name stays.
+    if incident.acknowledged_at.is_none() {
+        incident.subject = fault.subject.clone();
+        incident.title.clone_from(&fault.title);
+        incident.fingerprint = super::fingerprint(fault);
+    }
+    incident.severity = super::worst(incident).unwrap_or(fault.severity);
+    if incident.started_at.is_none_or(|t| fault.started_at < t) && incident.reopened == 0 {
+        incident.started_at = Some(fault.started_at);
+        incident.started_at_basis.clone_from(&fault.started_basis);
+        if let Some(e) = incident.timeline.iter_mut().find(|e| e.label.as_deref() == Some("started")) {
+            e.at = fault.started_at;
+        }
+    }
+    actions(incident, fault);
+    let top = incident.causes.first().map(|c| (c.rule_id.clone(), c.entity.key()));
+    if top != was_top
+        && let Some(cause) = incident.causes.first().cloned()
+    {
+        let text = format!("{} cause: {}", cause.confidence.word(), cause.statement);
+        super::push(incident, now, EntryKind::Symptom, Some("cause"), text, cause.evidence, Observed::Live);
+    }
+}
+
+fn evidence(incident: &mut Incident, fault: &Fault) {
+    let cited: Vec<&String> = fault.causes.iter().flat_map(|c| &c.evidence).collect();
+    for draft in &fault.evidence {
+        let known = incident.evidence.iter().any(|e| e.draft.key == draft.key);
+        if known || (incident.evidence.len() >= EVIDENCE_CAP && !cited.contains(&&draft.key)) {
+            continue;
+        }
+        let id = format!("E{}", incident.evidence.len() + 1);
+        incident.evidence.push(Evidence { id, draft: draft.clone() });
+    }
+}
+
+fn changes(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    // Oldest first, so that ids follow time.
+    for (change, suspect) in fault.changes.iter().rev() {
+        let key = change.key();
+        if let Some(known) = incident.changes.iter_mut().find(|c| c.change.key() == key) {
+            known.suspect |= *suspect;
+            continue;
+        }
+        let id = format!("C{}", incident.changes.len() + 1);
+        let who = change.who.as_ref().map(|w| format!(" by {w}")).unwrap_or_default();
+        let text = match change.verb {
+            ChangeVerb::Modified => format!("{} changed{who}: {}", change.object, change.summary),
+            ChangeVerb::Created => format!("{} created{who}", change.object),
+            ChangeVerb::Deleted => format!("{} {}", change.object, change.summary),
+        };
+        let mut cites = vec![id.clone()];
+        cites.extend(
+            incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()),
+        );
+        let first_suspect = *suspect
+            && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"))
+            && change.verb == ChangeVerb::Modified;
+        super::push(
+            incident,
+            change.at.min(now),
+            EntryKind::Change,
+            first_suspect.then_some("trigger"),
+            text,
+            cites,
+            change.observed,
+        );
+        incident.changes.push(IncidentChange { id, suspect: *suspect, change: change.clone() });
+    }
+}
+
+fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    for record in &mut incident.findings {
+        record.active = false;
+    }
+    for finding in &fault.findings {
+        let ids: Vec<String> = finding
+            .evidence
+            .iter()
+            .filter_map(|d| incident.evidence.iter().find(|e| e.draft.key == d.key))
+            .map(|e| e.id.clone())
+            .collect();
+        let print = finding.fingerprint();
+        match incident.findings.iter_mut().find(|f| f.fingerprint == print) {
+            Some(record) => {
+                record.active = true;
+                record.last_seen = last_seen(finding, record.last_seen, now);
+                record.count = record.count.max(finding.count);
+                record.severity = finding.severity;
+                record.message.clone_from(&finding.message);
+                for id in ids {
+                    if !record.evidence.contains(&id) {
+                        record.evidence.push(id);
+                    }
+                }
+            }
+            None => {
+                let observed = if now.duration_since(finding.started_at) > SignedDuration::from_mins(2) {
+                    Observed::Reconstructed
+                } else {
+                    Observed::Live
+                };
+                let text = finding.message.clone();
+                super::push(incident, finding.started_at.min(now), EntryKind::Symptom, None, text, ids.clone(), observed);
+                incident.findings.push(FindingRecord {
+                    fingerprint: print,
+                    rule_id: finding.rule_id.clone(),
+                    object: finding.object.clone(),
+                    severity: finding.severity,
+                    first_seen: finding.started_at,
+                    last_seen: now,
+                    count: finding.count,
+                    message: finding.message.clone(),
+                    evidence: ids,
+                    active: true,
+                });
+            }
+        }
+    }
+    // The start is proven by the evidence of the first finding.
+    let first = incident.findings.iter().min_by_key(|f| f.first_seen).map(|f| f.evidence.clone()).unwrap_or_default();
+    if let Some(e) = incident.timeline.iter_mut().find(|e| e.label.as_deref() == Some("started"))
+        && e.evidence.is_empty()
+    {
+        e.evidence = first;
+    }
+}
+
+/// Once a minute is often enough: every write of an incident is a revision for all who look.
+fn last_seen(_finding: &Finding, known: Timestamp, now: Timestamp) -> Timestamp {
+    if now.duration_since(known) >= SignedDuration::from_mins(1) { now } else { known }
+}
+
+fn actions(incident: &mut Incident, fault: &Fault) {
+    for draft in &fault.actions {
+        match incident.actions.iter_mut().find(|a| a.draft.key() == draft.key()) {
+            Some(known) => known.draft = draft.clone(),
+            None => {
+                let id = format!("A{}", incident.actions.len() + 1);
+                incident.actions.push(Action { id, applicable: false, draft: draft.clone() });
+            }
+        }
+    }
+}
