@@ -1,0 +1,324 @@
+//! From a kubeconfig entry to clients, and from refused credentials to fresh ones or to "login needed".
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+use kube::{Client, Config};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use crate::{
+    certificate, classify, exec,
+    kubeconfig::Entry,
+    problem::ConnectProblem,
+    proxy,
+    server::{Counters, Server},
+};
+
+/// The clients of one cluster, as good as their credentials.
+pub(crate) struct Link {
+    /// For lists and watches: the loop that uses it has its own pauses, so nothing is retried below it.
+    pub watch: Server,
+    /// For single questions: reviews, logs, the version. Retried on 429, 503 and 504.
+    pub query: Server,
+    pub generation: u64,
+    /// When the credentials end, as the plugin said.
+    pub expires: Option<Timestamp>,
+    /// Made because the server had refused the credentials before these.
+    after_refusal: bool,
+    made: Instant,
+}
+
+/// Makes links, one at a time, and remembers when only a person can help.
+pub(crate) struct Connector {
+    pub entry: Entry,
+    pub plugin_limit: Duration,
+    pub counters: Arc<Counters>,
+    generation: AtomicU64,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    link: Option<Arc<Link>>,
+    /// Set once a person is needed: nothing is run again until [`Connector::forget`].
+    blocked: Option<ConnectProblem>,
+}
+
+impl Connector {
+    pub fn new(entry: Entry) -> Connector {
+        Connector {
+            entry,
+            plugin_limit: exec::LIMIT,
+            counters: Arc::default(),
+            generation: AtomicU64::new(1),
+            held: Mutex::default(),
+        }
+    }
+
+    /// The API server's address, for messages.
+    pub fn address(&self) -> &str {
+        self.entry.cluster.server.as_deref().unwrap_or_default().trim_end_matches('/')
+    }
+
+    /// The clients there are, or new ones.
+    pub async fn link(&self) -> Result<Arc<Link>, ConnectProblem> {
+        let mut held = self.held.lock().await;
+        if let Some(link) = &held.link {
+            return Ok(link.clone());
+        }
+        self.make(&mut held, false).await
+    }
+
+    /// New clients in place of those of this generation, whose credentials the server refused with these words
+    /// (`None`: they are about to end). Refused twice in a row means that a person has to log in.
+    pub async fn renew(&self, seen: u64, refused: Option<&str>) -> Result<Arc<Link>, ConnectProblem> {
+        let mut held = self.held.lock().await;
+        if let Some(problem) = &held.blocked {
+            return Err(problem.clone());
+        }
+        if let Some(link) = &held.link {
+            if link.generation != seen {
+                return Ok(link.clone());
+            }
+            if let Some(words) = refused
+                && link.after_refusal
+                && link.made.elapsed() < Duration::from_secs(60)
+            {
+                let problem = self.refused_twice(words);
+                held.blocked = Some(problem.clone());
+                return Err(problem);
+            }
+        }
+        self.make(&mut held, refused.is_some()).await
+    }
+
+    /// Drops the clients and their connections. A person asked (`true`): what was blocked may be tried again.
+    pub async fn forget(&self, person: bool) {
+        let mut held = self.held.lock().await;
+        held.link = None;
+        if person {
+            held.blocked = None;
+        }
+    }
+
+    async fn make(&self, held: &mut Held, after_refusal: bool) -> Result<Arc<Link>, ConnectProblem> {
+        if let Some(problem) = &held.blocked {
+            return Err(problem.clone());
+        }
+        match self.build(after_refusal).await {
+            Ok(link) => Ok(held.link.insert(Arc::new(link)).clone()),
+            Err(problem) => {
+                if problem.trouble != crate::problem::Trouble::Unreachable {
+                    held.blocked = Some(problem.clone());
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn build(&self, after_refusal: bool) -> Result<Link, ConnectProblem> {
+        let (mut config, expires) = self.config().await?;
+        let proxy: Option<Arc<str>> = config.proxy_url.as_ref().map(|u| shown(u).into());
+        let server = |client| Server {
+            client,
+            counters: self.counters.clone(),
+            address: self.address().into(),
+            proxy: proxy.clone(),
+        };
+        config.default_retry = false;
+        // The reading loop has tighter limits; these are for a body that it stopped looking at.
+        config.read_timeout = Some(Duration::from_secs(90));
+        config.reset_reader_on_write = true;
+        let watch = server(self.client(config.clone()).await?);
+        config.default_retry = true;
+        config.read_timeout = Some(Duration::from_secs(30));
+        let query = server(self.client(config).await?);
+        let generation = self.generation.fetch_add(1, Relaxed);
+        Ok(Link { watch, query, generation, expires, after_refusal, made: Instant::now() })
+    }
+
+    /// Everything kube needs, credentials included.
+    async fn config(&self) -> Result<(Config, Option<Timestamp>), ConnectProblem> {
+        let Entry { context, cluster, user, .. } = &self.entry;
+        let server = cluster.server.as_deref().unwrap_or_default().trim();
+        let uri: http::Uri = server.parse().map_err(|e| {
+            ConnectProblem::misconfigured(
+                format!("The server address `{server}` cannot be read: {e}."),
+                "Correct `server` of the cluster in the kubeconfig.",
+            )
+        })?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+            return Err(ConnectProblem::misconfigured(
+                format!("The server address `{server}` is not a URL that begins with https:// or http://."),
+                "Correct `server` of the cluster in the kubeconfig.",
+            ));
+        }
+        let proxy =
+            proxy::choose(&uri, cluster.proxy_url.as_deref(), &|name| std::env::var(name).ok()).map_err(|words| {
+                ConnectProblem::misconfigured(
+                    format!("{words}."),
+                    "Correct `proxy-url` in the kubeconfig or $HTTPS_PROXY.",
+                )
+            })?;
+        let mut config = Config::new(uri);
+        config.connect_timeout = Some(Duration::from_secs(15));
+        config.root_cert = self.authority()?;
+        config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+        config.disable_compression = cluster.disable_compression.unwrap_or(false);
+        config.tls_server_name = cluster.tls_server_name.clone().filter(|n| !n.is_empty());
+        config.proxy_url = proxy;
+        config.auth_info = user.clone();
+        self.check_static(user)?;
+        // A token in the file counts before a plugin, as in kubectl.
+        let mut expires = None;
+        if let Some(plugin) = config.auth_info.exec.take()
+            && user.token.is_none()
+            && user.token_file.is_none()
+            && user.auth_provider.is_none()
+        {
+            let name = context.user.as_deref().unwrap_or_default();
+            let credential = exec::run(&plugin, cluster, name, self.plugin_limit).await?;
+            expires = credential.expires;
+            config.auth_info.token = credential.token;
+            if let (Some(certificate), Some(key)) = (credential.certificate, credential.key) {
+                config.auth_info.client_certificate_data = Some(STANDARD.encode(certificate));
+                config.auth_info.client_key_data = Some(SecretString::from(STANDARD.encode(key.expose_secret())));
+            }
+        }
+        Ok((config, expires))
+    }
+
+    async fn client(&self, config: Config) -> Result<Client, ConnectProblem> {
+        let result = if config.auth_info.auth_provider.is_some() {
+            // The gcp provider runs a command, synchronously.
+            let work = tokio::task::spawn_blocking(move || Client::try_from(config));
+            match tokio::time::timeout(self.plugin_limit, work).await {
+                Ok(Ok(result)) => result,
+                _ => {
+                    return Err(ConnectProblem::login(
+                        format!("The auth-provider did not finish within {} s.", self.plugin_limit.as_secs()),
+                        "Log in again the way you do for kubectl, then retry.",
+                    ));
+                }
+            }
+        } else {
+            Client::try_from(config)
+        };
+        result.map_err(|error| {
+            let user = self.entry.context.user.as_deref().unwrap_or_default();
+            let words = classify::chain(&error);
+            match error {
+                kube::Error::Auth(_) if self.entry.user.auth_provider.is_some() => ConnectProblem::login(
+                    format!("The auth-provider of user `{user}` gave no credentials: {words}"),
+                    "auth-provider is a relic of old clients; ask your provider for its credential plugin (`exec`).",
+                ),
+                _ => ConnectProblem::misconfigured(
+                    format!("The credentials or certificates of user `{user}` cannot be used: {words}"),
+                    "Correct that user in the kubeconfig.",
+                ),
+            }
+        })
+    }
+
+    fn authority(&self) -> Result<Option<Vec<Vec<u8>>>, ConnectProblem> {
+        let cluster = &self.entry.cluster;
+        let wrong = |words: String| {
+            ConnectProblem::misconfigured(
+                format!("The cluster's certificate authority cannot be read: {words}."),
+                "Correct `certificate-authority` of the cluster in the kubeconfig.",
+            )
+        };
+        let data = cluster.certificate_authority_data.as_deref().filter(|d| !d.is_empty());
+        let file = cluster.certificate_authority.as_deref().filter(|f| !f.is_empty());
+        let Some(pem) = pem(data, file).map_err(wrong)? else { return Ok(None) };
+        let found: Vec<Vec<u8>> =
+            CertificateDer::pem_slice_iter(&pem).filter_map(|c| c.ok().map(|c| c.to_vec())).collect();
+        if found.is_empty() {
+            return Err(wrong("there is no certificate in it".into()));
+        }
+        Ok(Some(found))
+    }
+
+    /// What can be told without asking the server.
+    fn check_static(&self, user: &kube::config::AuthInfo) -> Result<(), ConnectProblem> {
+        let name = self.entry.context.user.as_deref().unwrap_or_default();
+        if let Some(provider) = user.auth_provider.as_ref().filter(|p| p.name == "azure") {
+            return Err(ConnectProblem::misconfigured(
+                format!(
+                    "User `{name}` has the auth-provider `{}`, which Kubernetes clients no longer support.",
+                    provider.name
+                ),
+                "Install kubelogin and run `kubelogin convert-kubeconfig`.",
+            ));
+        }
+        if user.exec.is_none()
+            && user.token.is_none()
+            && user.token_file.is_none()
+            && user.auth_provider.is_none()
+            && let Some(until) = self.client_certificate_end()
+            && until < Timestamp::now()
+        {
+            return Err(expired(name, until));
+        }
+        Ok(())
+    }
+
+    fn client_certificate_end(&self) -> Option<Timestamp> {
+        let user = &self.entry.user;
+        let pem = pem(user.client_certificate_data.as_deref(), user.client_certificate.as_deref()).ok()??;
+        certificate::validity(&pem).map(|(_, until)| until)
+    }
+
+    fn refused_twice(&self, words: &str) -> ConnectProblem {
+        let user = self.entry.context.user.as_deref().unwrap_or_default();
+        if let Some(until) = self.client_certificate_end().filter(|until| *until < Timestamp::now()) {
+            return expired(user, until);
+        }
+        let entry = &self.entry.user;
+        let (what, hint) = if let Some(plugin) = entry.exec.as_ref().and_then(|e| e.command.as_deref()) {
+            (format!("the credentials `{plugin}` handed out"), "Log in again the way you do for kubectl, then retry.")
+        } else if entry.token.is_some() || entry.token_file.is_some() {
+            (
+                format!("the token of user `{user}`; it may have expired"),
+                "Put a fresh token into the kubeconfig, then retry.",
+            )
+        } else if entry.client_certificate.is_some() || entry.client_certificate_data.is_some() {
+            (
+                format!("the client certificate of user `{user}`"),
+                "Fetch the cluster's kubeconfig again; a cluster made anew has new certificates.",
+            )
+        } else {
+            (format!("user `{user}`, who has no credentials"), "Add credentials to that user in the kubeconfig.")
+        };
+        ConnectProblem::login(format!("{} did not accept {what} ({words}).", self.address()), hint)
+    }
+}
+
+fn expired(user: &str, until: Timestamp) -> ConnectProblem {
+    ConnectProblem::login(
+        format!("The client certificate of user `{user}` expired on {}.", until.strftime("%Y-%m-%d %H:%M UTC")),
+        "Fetch the cluster's kubeconfig again, or renew the certificate, then retry.",
+    )
+}
+
+/// The base64 data, else the file, as kubectl takes them.
+fn pem(data: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, String> {
+    match (data.filter(|d| !d.is_empty()), file.filter(|f| !f.is_empty())) {
+        (Some(data), _) => STANDARD.decode(data.trim()).map(Some).map_err(|e| format!("its base64 is broken ({e})")),
+        (None, Some(file)) => std::fs::read(Path::new(file)).map(Some).map_err(|e| format!("{file}: {e}")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A proxy URL without the user and password in it.
+fn shown(uri: &http::Uri) -> String {
+    let port = uri.port().map(|p| format!(":{p}")).unwrap_or_default();
+    format!("{}://{}{port}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
+}

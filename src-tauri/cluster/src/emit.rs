@@ -1,0 +1,197 @@
+//! Hands observations to the sink and keeps, per kind and namespace, the last proof that it was being watched.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use afterwatch_core::{
+    coverage::{EndedBy, UnreadableReason},
+    object::{Kind, Object},
+    observation::{Connection, Fact, Observation},
+    port::ObservationSink,
+};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+use crate::problem::ConnectProblem;
+
+/// A kind in one namespace, or everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Scope {
+    pub kind: Kind,
+    pub namespace: Option<Arc<str>>,
+}
+
+impl Scope {
+    pub fn everywhere(kind: Kind) -> Scope {
+        Scope { kind, namespace: None }
+    }
+
+    fn namespace(&self) -> Option<String> {
+        self.namespace.as_deref().map(str::to_owned)
+    }
+}
+
+/// How often a lively watch says that it lives.
+const ALIVE_EVERY: SignedDuration = SignedDuration::from_secs(10);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Cover {
+    Open { proof: Timestamp, told: Timestamp },
+    Lost { ended_by: EndedBy, reason: UnreadableReason },
+}
+
+/// Nobody listens any more.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+pub(crate) struct Emitter {
+    sink: Box<dyn ObservationSink>,
+    covers: Mutex<HashMap<Scope, Cover>>,
+    last: Mutex<Option<Connection>>,
+    closed: AtomicBool,
+    closing: Notify,
+}
+
+type Sent = Result<(), Closed>;
+
+impl Emitter {
+    pub fn new(sink: Box<dyn ObservationSink>) -> Emitter {
+        Emitter {
+            sink,
+            covers: Mutex::default(),
+            last: Mutex::default(),
+            closed: AtomicBool::new(false),
+            closing: Notify::new(),
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    /// Ends when nobody listens any more.
+    pub async fn closed(&self) {
+        while !self.is_closed() {
+            let waits = self.closing.notified();
+            if self.is_closed() {
+                return;
+            }
+            waits.await;
+        }
+    }
+
+    /// One fact, received now.
+    pub async fn send(&self, fact: Fact) -> Sent {
+        self.send_at(Timestamp::now(), fact).await
+    }
+
+    async fn send_at(&self, at: Timestamp, fact: Fact) -> Sent {
+        if self.is_closed() {
+            return Err(Closed);
+        }
+        if self.sink.send(Observation { at, fact }).await {
+            return Ok(());
+        }
+        self.closed.store(true, Relaxed);
+        self.closing.notify_waiters();
+        Err(Closed)
+    }
+
+    /// How the connection stands, said once per change.
+    pub async fn connection(&self, state: Connection) -> Sent {
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.as_ref() == Some(&state) {
+                return Ok(());
+            }
+            *last = Some(state.clone());
+        }
+        self.send(Fact::Connection(state)).await
+    }
+
+    /// A complete list: from here on the scope is covered.
+    pub async fn listed(&self, scope: &Scope, objects: Vec<Object>) -> Sent {
+        let now = Timestamp::now();
+        self.send_at(now, Fact::Listed { kind: scope.kind, namespace: scope.namespace(), objects }).await?;
+        self.covers().insert(scope.clone(), Cover::Open { proof: now, told: now });
+        Ok(())
+    }
+
+    /// The stream brought something. `say`: tell so even if it was told a moment ago.
+    pub async fn proof(&self, scope: &Scope, say: bool) -> Sent {
+        let now = Timestamp::now();
+        let tell = match self.covers().get_mut(scope) {
+            Some(Cover::Open { proof, told }) => {
+                *proof = now;
+                let tell = say || now.duration_since(*told) >= ALIVE_EVERY;
+                if tell {
+                    *told = now;
+                }
+                tell
+            }
+            _ => false,
+        };
+        if tell {
+            self.send_at(now, Fact::Alive { kind: scope.kind, namespace: scope.namespace() }).await?;
+        }
+        Ok(())
+    }
+
+    /// True between a complete list and the next loss.
+    pub fn covered(&self, scope: &Scope) -> bool {
+        matches!(self.covers().get(scope), Some(Cover::Open { .. }))
+    }
+
+    /// The scope is not being watched. What broke off ends at its last proof of life; what the server refused ends now.
+    pub async fn lost(&self, scope: &Scope, ended_by: EndedBy, reason: UnreadableReason, message: String) -> Sent {
+        let now = Timestamp::now();
+        let before = self.covers().insert(scope.clone(), Cover::Lost { ended_by, reason });
+        let at = match before {
+            Some(Cover::Lost { ended_by: e, reason: r }) if (e, r) == (ended_by, reason) => return Ok(()),
+            Some(Cover::Open { proof, .. }) if ended_by != EndedBy::Forbidden => proof,
+            _ => now,
+        };
+        let (kind, namespace) = (scope.kind, scope.namespace());
+        self.send_at(at, Fact::Lost { kind, namespace, ended_by, reason, message }).await
+    }
+
+    /// The server does not serve the kind: neither covered nor unreadable.
+    pub async fn not_served(&self, kind: Kind) -> Sent {
+        self.covers().remove(&Scope::everywhere(kind));
+        self.send(Fact::NotServed { kind }).await
+    }
+
+    /// Everything that is covered, and every kind of which nothing is, is lost for this reason. What the server
+    /// forbids stays forbidden.
+    pub async fn lost_all(&self, ended_by: EndedBy, reason: UnreadableReason, message: &str) -> Sent {
+        let mut scopes: Vec<Scope> = self.covers().keys().cloned().collect();
+        for kind in Kind::ALL {
+            if !scopes.iter().any(|s| s.kind == *kind) {
+                scopes.push(Scope::everywhere(*kind));
+            }
+        }
+        scopes.sort_by(|a, b| (a.kind, &a.namespace).cmp(&(b.kind, &b.namespace)));
+        for scope in scopes {
+            let forbidden = matches!(self.covers().get(&scope), Some(Cover::Lost { ended_by: EndedBy::Forbidden, .. }));
+            if !forbidden {
+                self.lost(&scope, ended_by, reason, message.to_owned()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole connection is in trouble.
+    pub async fn trouble(&self, problem: &ConnectProblem) -> Sent {
+        self.lost_all(problem.ended_by(), problem.reason(), &problem.message).await?;
+        self.connection(problem.connection()).await
+    }
+
+    fn covers(&self) -> std::sync::MutexGuard<'_, HashMap<Scope, Cover>> {
+        self.covers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,1 @@
+//! The environment a desktop launch lacks.
