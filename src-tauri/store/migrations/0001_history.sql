@@ -61,6 +61,7 @@ CREATE TABLE timeline (
   seq      INTEGER NOT NULL,
   at       TEXT NOT NULL,
   kind     TEXT NOT NULL,
+  label    TEXT,
   body     TEXT NOT NULL,
   PRIMARY KEY (incident, seq)
 ) STRICT;
@@ -79,7 +80,8 @@ CREATE TABLE evidence (
 CREATE TRIGGER evidence_is_immutable BEFORE UPDATE ON evidence BEGIN
   SELECT RAISE(ABORT, 'evidence is immutable');
 END;
-CREATE TRIGGER timeline_is_immutable BEFORE UPDATE ON timeline BEGIN
+-- When the trouble started is a conclusion, and gets better with what is learned later.
+CREATE TRIGGER timeline_is_immutable BEFORE UPDATE ON timeline WHEN old.label IS NOT 'started' BEGIN
   SELECT RAISE(ABORT, 'timeline entries are immutable');
 END;
 

@@ -15,6 +15,7 @@ mod error;
 mod migration;
 mod place;
 mod port;
+mod salt;
 mod store;
 mod table;
 

@@ -1,4 +1,5 @@
-//! The timeline: entries are only ever added, and come back in the order of `seq`.
+//! The timeline: entries are only ever added, and come back in the order of `seq`. The one that says when the trouble
+//! started may move, as more becomes known.
 
 use std::collections::HashSet;
 
@@ -13,14 +14,19 @@ pub(crate) fn save(tx: &Transaction<'_>, row: i64, timeline: &[TimelineEntry]) -
         .prepare_cached("SELECT seq FROM timeline WHERE incident = ?1")?
         .query_map([row], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut put =
-        tx.prepare_cached("INSERT INTO timeline (incident, seq, at, kind, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut put = tx.prepare_cached(
+        "INSERT INTO timeline (incident, seq, at, kind, label, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (incident, seq) DO UPDATE SET at = excluded.at, body = excluded.body
+         WHERE label = 'started' AND excluded.label = 'started' AND body <> excluded.body",
+    )?;
     for entry in timeline {
-        if !kept.insert(entry.seq) {
+        if !kept.insert(entry.seq) && entry.label.as_deref() != Some("started") {
             continue;
         }
-        put.execute((row, entry.seq, moment(entry.at), word(&entry.kind)?, serde_json::to_string(entry)?))?;
-        search::put(tx, row, &format!("timeline {}", entry.seq), &entry.text)?;
+        let body = serde_json::to_string(entry)?;
+        if put.execute((row, entry.seq, moment(entry.at), word(&entry.kind)?, &entry.label, body))? > 0 {
+            search::put(tx, row, &format!("timeline {}", entry.seq), &entry.text)?;
+        }
     }
     Ok(())
 }

@@ -92,6 +92,22 @@ fn evidence_and_timeline_keep_what_was_first_written() {
 }
 
 #[test]
+fn only_the_entry_that_says_when_it_started_may_move() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    let mut one = incident();
+    one.timeline[1].label = Some("started".into());
+    let mut one = saved(&store, one);
+    one.timeline[1].at = at(-500);
+    one.timeline[1].evidence.push("E2".into());
+    let one = saved(&store, one);
+    assert_eq!(store.incident(&IncidentKey::Id(one.id)).unwrap().timeline, one.timeline);
+    let mut forged = one.clone();
+    forged.timeline[0].label = Some("started".into());
+    saved(&store, forged);
+    assert_eq!(store.incident(&IncidentKey::Id(one.id)).unwrap().timeline, one.timeline);
+}
+
+#[test]
 fn writing_over_a_newer_copy_is_refused_and_leaves_the_others_of_the_batch_alone() {
     let store = SqliteStore::open_in_memory().unwrap();
     let read = saved(&store, incident());
