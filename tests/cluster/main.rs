@@ -244,6 +244,9 @@ impl Stage {
             }
         }
         self.mend(case)?;
+        if self.product.is_some() && played.numbers.is_empty() {
+            return Ok(()); // what was never found cannot resolve
+        }
         drop(turn); // others may break things while this one proves that it stays whole
         let first = self.resolved(case, played)?;
 
