@@ -1,7 +1,12 @@
-import "./style/tokens.css";
+import "./style/base.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
+import { asError, connect } from "./ipc/api";
 
 const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app");
-mount(App, { target });
+try {
+  mount(App, { target, props: { backend: await connect() } });
+} catch (thrown) {
+  target.textContent = asError(thrown).message;
+}

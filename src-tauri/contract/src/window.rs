@@ -127,6 +127,10 @@ pub struct PostmortemDto {
     pub html: String,
     /// A file name to offer, for example `INC-47-checkout.md`.
     pub file_name: String,
+    /// A person edited it; until then the record keeps it current.
+    pub edited: bool,
+    /// When it was last edited by a person.
+    pub updated_at: Option<String>,
 }
 
 /// A context of the kubeconfig and how its connection stands.
@@ -205,4 +209,20 @@ pub struct WindowError {
     /// Present where the window branches: `conflict`, `no_incident`, `disk_full`, `newer`, `corrupt`.
     pub code: Option<String>,
     pub message: String,
+}
+
+/// What the window asks first.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct AppInfo {
+    pub version: String,
+    /// Where the history lies.
+    pub database: String,
+    /// Nobody has chosen yet which clusters to watch.
+    pub first_run: bool,
+    /// Closing the window keeps watching in the tray.
+    pub can_tray: bool,
+    /// Why the history cannot be opened, and what to do. Every other command fails while it is there; asking again
+    /// tries again.
+    pub problem: Option<WindowError>,
 }

@@ -11,4 +11,12 @@ html: string,
 /**
  * A file name to offer, for example `INC-47-checkout.md`.
  */
-file_name: string, };
+file_name: string, 
+/**
+ * A person edited it; until then the record keeps it current.
+ */
+edited: boolean, 
+/**
+ * When it was last edited by a person.
+ */
+updated_at: string | null, };

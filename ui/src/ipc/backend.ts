@@ -1,0 +1,72 @@
+import type {
+  AppEvent,
+  AppInfo,
+  ClustersPage,
+  EvidenceDto,
+  Inbox,
+  IncidentPage,
+  NotesDto,
+  PostmortemDto,
+  SilenceDto,
+} from "./types";
+
+/** Everything the window may ask of the program. Each method is one Tauri command of the same name in snake case. */
+export interface Backend {
+  inbox(): Promise<Inbox>;
+  incidentPage(id: string): Promise<IncidentPage>;
+  /** One item with its excerpt. */
+  evidenceItem(id: string, evidence: string): Promise<EvidenceDto>;
+
+  acknowledge(id: string): Promise<void>;
+  resolve(id: string, reason: string | null): Promise<void>;
+  reopen(id: string): Promise<void>;
+  addEntry(id: string, text: string): Promise<void>;
+  saveNotes(id: string, text: string): Promise<NotesDto>;
+
+  silence(id: string, minutes: number, reason: string): Promise<void>;
+  silences(): Promise<SilenceDto[]>;
+  unsilence(silence: string): Promise<void>;
+
+  postmortem(id: string): Promise<PostmortemDto>;
+  /** `null` throws a person's text away and lets the record fill it again. */
+  savePostmortem(id: string, markdown: string | null): Promise<PostmortemDto>;
+  /** Sanitised HTML. */
+  renderMarkdown(markdown: string): Promise<string>;
+  /** Asks where by the system's dialog; the path it was written to, or `null` when the person changed their mind. */
+  saveMarkdownFile(id: string, markdown: string): Promise<string | null>;
+  copyText(text: string): Promise<void>;
+
+  clusters(): Promise<ClustersPage>;
+  watchCluster(name: string, watched: boolean): Promise<void>;
+  retryCluster(name: string): Promise<void>;
+  setPaused(paused: boolean): Promise<void>;
+  /** Reads the kubeconfig files and the login shell's environment again. */
+  reloadEnvironment(): Promise<void>;
+
+  appInfo(): Promise<AppInfo>;
+  /** Calls back for every change until the returned function is called. */
+  listen(receive: (event: AppEvent) => void): Promise<() => void>;
+  /** The time in milliseconds. */
+  now(): number;
+}
+
+/** A refusal in words a person can act on. */
+export class BackendError extends Error {
+  constructor(
+    message: string,
+    readonly code: string | null = null,
+  ) {
+    super(message);
+    this.name = "BackendError";
+  }
+}
+
+/** Whatever was thrown, as words. The program sends `WindowError`; anything else is a fault of the window itself. */
+export function asError(thrown: unknown): BackendError {
+  if (thrown instanceof BackendError) return thrown;
+  if (typeof thrown === "object" && thrown !== null && "message" in thrown) {
+    const code = "code" in thrown && typeof thrown.code === "string" ? thrown.code : null;
+    return new BackendError(String(thrown.message), code);
+  }
+  return new BackendError(String(thrown));
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { age, clock, count, ended, moment, number, seconds, span, spokenAge, zone } from "./format";
+
+const now = Date.parse("2026-11-12T02:09:12Z");
+
+describe("times", () => {
+  it("are shown in the laptop's zone", () => {
+    expect(clock("2026-11-12T02:14:51Z")).toBe("03:14:51");
+    expect(zone(now)).toBe("CET");
+  });
+  it("carry the day when it is not today, and the year when it is not this one", () => {
+    expect(moment("2026-11-12T01:56:12Z", now)).toBe("02:56:12");
+    expect(moment("2026-11-10T17:02:11Z", now)).toBe("10 Nov, 18:02:11");
+    expect(moment("2025-06-12T06:00:00Z", now)).toBe("12 Jun 2025, 08:00:00");
+  });
+  it("say when something ended as short as is clear", () => {
+    expect(ended("2026-11-12T00:30:00Z", now)).toBe("01:30");
+    expect(ended("2026-11-10T10:00:00Z", now)).toBe("Tue");
+    expect(ended("2026-10-30T10:00:00Z", now)).toBe("30 Oct");
+  });
+});
+
+describe("spans", () => {
+  it.each([
+    [0.4, "under 1 s"],
+    [53, "53 s"],
+    [1068, "17 m 48 s"],
+    [1748, "29 m 08 s"],
+    [7500, "2 h 05 m"],
+    [273_600, "3 d 4 h"],
+  ])("%d seconds read %s", (s, text) => expect(span(s)).toBe(text));
+  it("have one unit in a narrow column and words for a screen reader", () => {
+    expect(age(785)).toBe("13 m");
+    expect(spokenAge(785)).toBe("13 minutes");
+    expect(spokenAge(3700)).toBe("1 hour");
+    expect(age(-5)).toBe("0 s");
+  });
+  it("are counted between two moments", () => {
+    expect(seconds("2026-11-12T01:56:12Z", "2026-11-12T01:57:05Z")).toBe(53);
+  });
+});
+
+describe("numbers", () => {
+  it("group thousands and agree with their noun", () => {
+    expect(number(2411)).toBe("2\u202f411");
+    expect(number(640)).toBe("640");
+    expect(count(1, "pod")).toBe("1 pod");
+    expect(count(2411, "object")).toBe("2\u202f411 objects");
+  });
+});

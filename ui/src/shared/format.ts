@@ -1,0 +1,86 @@
+// Times, spans and numbers as the window writes them. Everything takes the time as a number of milliseconds or as the
+// wire's RFC 3339 text, and shows the laptop's own zone.
+
+const two = (n: number) => String(n).padStart(2, "0");
+const ms = (at: string | number) => (typeof at === "number" ? at : Date.parse(at));
+
+/** `03:14:51` */
+export function clock(at: string | number): string {
+  const d = new Date(ms(at));
+  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** `03:14` */
+export function clockShort(at: string | number): string {
+  return clock(at).slice(0, 5);
+}
+
+/** `12 Nov`, with the year when it is not this one. */
+export function day(at: string | number, now: number): string {
+  const d = new Date(ms(at));
+  const text = `${d.getDate()} ${d.toLocaleDateString("en-GB", { month: "short" })}`;
+  return d.getFullYear() === new Date(now).getFullYear() ? text : `${text} ${d.getFullYear()}`;
+}
+
+export function sameDay(a: string | number, b: string | number): boolean {
+  return new Date(ms(a)).toDateString() === new Date(ms(b)).toDateString();
+}
+
+/** The clock today; with the day before it on any other day: `12 Nov, 02:56:12`. */
+export function moment(at: string | number, now: number): string {
+  return sameDay(at, now) ? clock(at) : `${day(at, now)}, ${clock(at)}`;
+}
+
+/** `CET` */
+export function zone(at: number): string {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date(at));
+  return parts.find((part) => part.type === "timeZoneName")?.value ?? "";
+}
+
+/** `53 s`, `17 m 48 s`, `2 h 05 m`, `3 d 4 h`; under a second `under 1 s`. */
+export function span(seconds: number): string {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s === 0) return "under 1 s";
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} m ${two(s % 60)} s`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} m`;
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+}
+
+/** One unit only, for a narrow column: `40 s`, `13 m`, `3 h`, `2 d`. */
+export function age(seconds: number): string {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} m`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86_400)} d`;
+}
+
+/** The same for a screen reader: `13 minutes`, `1 hour`. */
+export function spokenAge(seconds: number): string {
+  const [count, unit] = age(seconds).split(" ");
+  const word = { s: "second", m: "minute", h: "hour", d: "day" }[unit ?? "s"] ?? "second";
+  return `${count} ${word}${count === "1" ? "" : "s"}`;
+}
+
+/** When something ended: the clock today, the weekday within the week, the day before that. */
+export function ended(at: string | number, now: number): string {
+  if (sameDay(at, now)) return clockShort(at);
+  if (now - ms(at) < 6 * 86_400_000) return new Date(ms(at)).toLocaleDateString("en-GB", { weekday: "short" });
+  return day(at, now);
+}
+
+/** `2 411`: thousands apart by a narrow space that does not break. */
+export function number(n: number): string {
+  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+/** `1 pod`, `3 pods` */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${number(n)} ${n === 1 ? one : many}`;
+}
+
+/** Seconds between two moments. */
+export function seconds(from: string | number, to: string | number): number {
+  return (ms(to) - ms(from)) / 1000;
+}

@@ -1,0 +1,118 @@
+import { getContext, setContext } from "svelte";
+import { asError, type Backend } from "../ipc/api";
+import type { AppEvent, AppInfo } from "../ipc/types";
+import { Clock } from "./clock.svelte";
+import { Commands } from "./commands";
+import { ClustersStore } from "./clusters.svelte";
+import { InboxStore } from "./inbox.svelte";
+import { Pages } from "./pages.svelte";
+import { Router } from "./router.svelte";
+import { Voice } from "./voice.svelte";
+
+const KEY = Symbol("desk");
+
+/** Everything the window holds, in one place; components reach it with `desk()`. */
+export class Desk {
+  readonly backend: Backend;
+  readonly router = new Router();
+  readonly clock: Clock;
+  readonly inbox: InboxStore;
+  readonly clusters: ClustersStore;
+  readonly pages: Pages;
+  readonly voice = new Voice();
+  readonly commands = new Commands();
+  /** The row that gets the focus back when the list is shown again. */
+  returnTo: string | null = null;
+  info = $state<AppInfo | null>(null);
+  /** A trouble of the program itself, for example a full disk. */
+  trouble = $state<string | null>(null);
+
+  #unlisten: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+    this.clock = new Clock(() => backend.now());
+    this.inbox = new InboxStore(backend);
+    this.clusters = new ClustersStore(backend);
+    this.pages = new Pages(backend);
+    this.inbox.onlisted = (incidents) => this.pages.readOlder(incidents);
+    this.inbox.onopened = (i) => this.voice.say(`New ${i.severity} incident: ${i.title}, ${i.cluster}.`);
+  }
+
+  async start(): Promise<void> {
+    this.clock.start();
+    this.router.start();
+    // Subscribe first, then list: nothing falls between the two.
+    const unlisten = await this.backend.listen((event) => this.receive(event));
+    if (this.#stopped) return unlisten();
+    this.#unlisten = unlisten;
+    await Promise.all([
+      this.inbox.list(),
+      this.clusters.read(),
+      this.backend.appInfo().then(
+        (info) => (this.info = info),
+        () => undefined,
+      ),
+    ]);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unlisten?.();
+    this.clock.stop();
+    this.router.stop();
+    this.inbox.stop();
+    void this.pages.flush();
+  }
+
+  receive(event: AppEvent): void {
+    switch (event.type) {
+      case "incident":
+        this.inbox.receive(event);
+        this.pages.changed(event.incident.id);
+        return;
+      case "cluster": {
+        const before = this.clusters.byName(event.cluster.name)?.state;
+        this.clusters.receive(event.cluster);
+        if (before === "connected" && ["unreachable", "login_needed"].includes(event.cluster.state)) {
+          this.voice.say(`${event.cluster.name} is out of sight. Nothing of it is recorded until it answers.`);
+        }
+        return;
+      }
+      case "open_incident":
+        this.router.go({ screen: "incident", id: event.id, tab: "overview", item: null });
+        return;
+      case "trouble":
+        this.trouble = event.text;
+    }
+  }
+
+  /** Does something for the person and says what came of it. True when it was done. */
+  async act(what: () => Promise<unknown>, done?: string): Promise<boolean> {
+    try {
+      await what();
+      if (done) this.voice.show(done);
+      return true;
+    } catch (thrown) {
+      this.voice.show(asError(thrown).message, true);
+      return false;
+    }
+  }
+
+  async copy(text: string, what: string): Promise<void> {
+    await this.act(() => this.backend.copyText(text), `${what} copied.`);
+  }
+
+  get now(): number {
+    return this.clock.now;
+  }
+}
+
+export function provideDesk(desk: Desk): void {
+  setContext(KEY, desk);
+}
+
+export function desk(): Desk {
+  return getContext<Desk>(KEY);
+}

@@ -1,0 +1,71 @@
+import { asError, type Backend } from "../ipc/api";
+import type { AppEvent, Inbox, IncidentSummary, SilenceDto } from "../ipc/types";
+import { Follower } from "./live";
+
+type IncidentEvent = Extract<AppEvent, { type: "incident" }>;
+
+/** The rows of the inbox, held true by revision. */
+export class InboxStore {
+  incidents = $state<IncidentSummary[]>([]);
+  silences = $state<SilenceDto[]>([]);
+  loaded = $state(false);
+  error = $state<string | null>(null);
+  /** Told of every incident that was not there, or not open, a moment ago. */
+  onopened: (incident: IncidentSummary) => void = () => {};
+
+  /** Told of every whole list: it may hold what no change told of. */
+  onlisted: (incidents: IncidentSummary[]) => void = () => {};
+
+  #backend: Backend;
+  #follower: Follower<Inbox, IncidentEvent>;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.#follower = new Follower<Inbox, IncidentEvent>({
+      list: () => backend.inbox(),
+      replace: (inbox) => {
+        this.incidents = inbox.incidents;
+        this.loaded = true;
+        this.onlisted(inbox.incidents);
+      },
+      apply: ({ incident }) => this.#put(incident),
+      failed: (error) => (this.error = error === null ? null : asError(error).message),
+    });
+  }
+
+  get open(): number {
+    return this.incidents.filter((i) => i.state !== "resolved").length;
+  }
+
+  byId(id: string): IncidentSummary | undefined {
+    return this.incidents.find((i) => i.id === id);
+  }
+
+  receive(event: IncidentEvent): void {
+    this.#follower.push(event);
+  }
+
+  async list(): Promise<void> {
+    await Promise.all([this.#follower.list(), this.listSilences()]);
+  }
+
+  async listSilences(): Promise<void> {
+    try {
+      this.silences = await this.#backend.silences();
+    } catch {
+      // The list itself says that the record cannot be read; a second notice would say the same.
+    }
+  }
+
+  stop(): void {
+    this.#follower.stop();
+  }
+
+  #put(incident: IncidentSummary): void {
+    const before = this.byId(incident.id);
+    this.incidents = before
+      ? this.incidents.map((i) => (i.id === incident.id ? incident : i))
+      : [incident, ...this.incidents];
+    if (incident.state === "open" && before?.state !== "open") this.onopened(incident);
+  }
+}

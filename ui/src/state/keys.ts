@@ -1,0 +1,91 @@
+// What each key means. Single letters are off wherever something can be typed (WCAG 2.1.4).
+
+export type Command =
+  | "next"
+  | "previous"
+  | "open"
+  | "back"
+  | "tab-1"
+  | "tab-2"
+  | "tab-3"
+  | "tab-4"
+  | "acknowledge"
+  | "notes"
+  | "entry"
+  | "cite"
+  | "filter"
+  | "keys"
+  | "go-incidents"
+  | "go-clusters"
+  | "next-gap"
+  | "next-region"
+  | "previous-region";
+
+const LETTERS: Record<string, Command> = {
+  j: "next",
+  k: "previous",
+  "1": "tab-1",
+  "2": "tab-2",
+  "3": "tab-3",
+  "4": "tab-4",
+  a: "acknowledge",
+  e: "notes",
+  n: "entry",
+  c: "cite",
+  "/": "filter",
+  "?": "keys",
+};
+const NAMED: Record<string, Command> = { ArrowDown: "next", ArrowUp: "previous", Enter: "open", Escape: "back" };
+const AFTER_G: Record<string, Command> = { i: "go-incidents", c: "go-clusters", g: "next-gap" };
+/** How long G waits for the second letter. */
+const SEQUENCE = 1_200;
+
+export interface Press {
+  key: string;
+  ctrlKey?: boolean;
+  metaKey?: boolean;
+  altKey?: boolean;
+  shiftKey?: boolean;
+  isComposing?: boolean;
+}
+
+/** Turns key presses into commands; remembers a G that waits for its second letter. */
+export class Keymap {
+  #g = -Infinity;
+
+  /** `typing`: the focus is in a text field. `widget`: on something that uses Enter and the arrows itself. */
+  read(press: Press, at: number, typing: boolean, widget: boolean): Command | null {
+    if (press.isComposing || press.ctrlKey || press.metaKey || press.altKey) return null;
+    if (press.key === "F6") return press.shiftKey ? "previous-region" : "next-region";
+    if (press.key === "Escape") return "back";
+    if (typing) return null;
+    const named = NAMED[press.key];
+    if (named) return widget ? null : named;
+
+    const letter = press.key.toLowerCase();
+    const waiting = at - this.#g < SEQUENCE;
+    this.#g = -Infinity;
+    if (waiting && letter in AFTER_G) return AFTER_G[letter] ?? null;
+    if (letter === "g") {
+      this.#g = at;
+      return null;
+    }
+    if (press.shiftKey && press.key !== "?" && press.key !== "/") return null;
+    return LETTERS[letter] ?? null;
+  }
+}
+
+/** Whether single letters belong to what has the focus. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement)
+    return true;
+  return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit"].includes(target.type);
+}
+
+/** Whether Enter and the arrows belong to what has the focus: buttons, links, tabs, open dialogs. */
+export function isWidget(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && target.closest("a[href], button, summary, [role=tab], input, dialog") !== null
+  );
+}

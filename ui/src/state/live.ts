@@ -1,0 +1,118 @@
+// List + watch, as Kubernetes does it. Every change carries a growing revision and the one before it; a list says up
+// to which revision it is complete. Subscribe first, then list, so that nothing falls between the two.
+
+export interface Revised {
+  revision: number;
+  previous: number;
+}
+
+/** What to do with a change when everything up to `known` is already shown. */
+export function judge(known: number, change: Revised): "drop" | "apply" | "relist" {
+  if (change.revision <= known) return "drop";
+  return change.previous <= known ? "apply" : "relist";
+}
+
+interface Port<Snapshot extends { revision: number }, Change extends Revised> {
+  list(): Promise<Snapshot>;
+  replace(snapshot: Snapshot): void;
+  apply(change: Change): void;
+  /** Called with what went wrong when a list failed, and with `null` once one has come. */
+  failed(error: unknown): void;
+}
+
+/** After a failed list, and after a list that is older than a change already seen. */
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 15_000;
+
+/** Holds a list true to its source. Feed it every change; it lists by itself whenever it must. */
+export class Follower<Snapshot extends { revision: number }, Change extends Revised> {
+  #port: Port<Snapshot, Change>;
+  #known = -1;
+  #listing = false;
+  #again = false;
+  #waiting: Change[] = [];
+  #wait = FIRST_WAIT;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(port: Port<Snapshot, Change>) {
+    this.#port = port;
+  }
+
+  push(change: Change): void {
+    if (this.#stopped) return;
+    if (this.#listing || this.#known < 0) {
+      this.#waiting.push(change);
+      return;
+    }
+    switch (judge(this.#known, change)) {
+      case "drop":
+        return;
+      case "apply":
+        this.#known = change.revision;
+        this.#port.apply(change);
+        return;
+      case "relist":
+        this.#waiting.push(change);
+        void this.list();
+    }
+  }
+
+  /** Lists again; a call while a list is under way makes one more follow it. */
+  async list(): Promise<void> {
+    if (this.#stopped) return;
+    if (this.#listing) {
+      this.#again = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#listing = true;
+    try {
+      const snapshot = await this.#port.list();
+      if (this.#stopped) return;
+      this.#known = snapshot.revision;
+      this.#port.replace(snapshot);
+      this.#port.failed(null);
+      this.#listing = false;
+      this.#replay();
+    } catch (error) {
+      this.#listing = false;
+      if (this.#stopped) return;
+      this.#port.failed(error);
+      this.#later();
+    }
+    if (this.#again) {
+      this.#again = false;
+      void this.list();
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #replay(): void {
+    const waiting = this.#waiting.sort((a, b) => a.revision - b.revision);
+    this.#waiting = [];
+    for (const [i, change] of waiting.entries()) {
+      const verdict = judge(this.#known, change);
+      if (verdict === "apply") {
+        this.#known = change.revision;
+        this.#port.apply(change);
+      } else if (verdict === "relist") {
+        // A fresh list that is already behind: the next one is asked for a little later, not in a tight circle.
+        this.#waiting = waiting.slice(i);
+        this.#later();
+        return;
+      }
+    }
+    this.#wait = FIRST_WAIT;
+  }
+
+  #later(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.list(), this.#wait);
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  }
+}

@@ -1,0 +1,113 @@
+import { asError, type Backend } from "../ipc/api";
+import type { EvidenceDto, IncidentPage } from "../ipc/types";
+import { Draft } from "./draft.svelte";
+
+/** One incident as it is open in the window: its page, its notes, its post-mortem, the evidence read so far. */
+export class PageStore {
+  readonly id: string;
+  page = $state<IncidentPage | null>(null);
+  error = $state<{ message: string; code: string | null } | null>(null);
+  notes = $state<Draft | null>(null);
+  evidence = $state<Record<string, { item?: EvidenceDto; error?: string }>>({});
+
+  #backend: Backend;
+  #reading = false;
+  #again = false;
+
+  constructor(backend: Backend, id: string) {
+    this.#backend = backend;
+    this.id = id;
+  }
+
+  /** Reads the page again; calls while it is being read make one more follow. */
+  async read(): Promise<void> {
+    if (this.#reading) {
+      this.#again = true;
+      return;
+    }
+    this.#reading = true;
+    try {
+      const page = await this.#backend.incidentPage(this.id);
+      // An answer that was overtaken by a newer one is dropped.
+      if (!this.page || page.incident.revision >= this.page.incident.revision) this.page = page;
+      this.error = null;
+      const { text, updated_at } = page.notes;
+      if (this.notes) this.notes.adopt(text, updated_at);
+      else this.notes = this.#draft(text, updated_at);
+    } catch (thrown) {
+      const { message, code } = asError(thrown);
+      this.error = { message, code };
+    }
+    this.#reading = false;
+    if (this.#again) {
+      this.#again = false;
+      await this.read();
+    }
+  }
+
+  /** An excerpt is immutable: it is read once. */
+  async readEvidence(item: string): Promise<void> {
+    if (this.evidence[item]?.item) return;
+    try {
+      this.evidence[item] = { item: await this.#backend.evidenceItem(this.id, item) };
+    } catch (thrown) {
+      this.evidence[item] = { error: asError(thrown).message };
+    }
+  }
+
+  #draft(text: string, savedAt: string | null): Draft {
+    return new Draft(text, savedAt, async (typed) => {
+      const saved = await this.#backend.saveNotes(this.id, typed);
+      return { at: saved.updated_at };
+    });
+  }
+}
+
+/** The pages that were looked at lately, so that going through the list paints at once. */
+export class Pages {
+  #backend: Backend;
+  #open = new Map<string, PageStore>();
+  static readonly KEPT = 24;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** The page of this incident; it is read when nobody has read it yet. */
+  get(id: string): PageStore {
+    const known = this.#open.get(id);
+    if (known) {
+      this.#open.delete(id);
+      this.#open.set(id, known);
+      return known;
+    }
+    const store = new PageStore(this.#backend, id);
+    this.#open.set(id, store);
+    void store.read();
+    for (const [oldest, page] of this.#open) {
+      if (this.#open.size <= Pages.KEPT) break;
+      if (!page.notes?.dirty) this.#open.delete(oldest);
+      else break;
+    }
+    return store;
+  }
+
+  /** Something about it changed: read it again if it is held here. */
+  changed(id: string): void {
+    const held = this.#open.get(id);
+    if (held) void held.read();
+  }
+
+  /** Reads again what is held here in an older state than the list knows. */
+  readOlder(incidents: readonly { id: string; revision: number }[]): void {
+    for (const { id, revision } of incidents) {
+      const held = this.#open.get(id)?.page?.incident.revision;
+      if (held !== undefined && held < revision) this.changed(id);
+    }
+  }
+
+  /** Saves whatever was typed anywhere. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#open.values()].map((page) => page.notes?.flush()));
+  }
+}
