@@ -1,0 +1,174 @@
+//! Everything Afterwatch needs, one line each, with what to do.
+
+use std::path::{Path, PathBuf};
+
+use afterwatch_cluster::{Check, Level};
+use afterwatch_core::{port::store::IncidentQuery, words};
+use serde_json::{Value, json};
+
+use crate::{
+    context::{Context, Database},
+    failure::{Failure, Outcome, exit},
+    notifier,
+    output::Page,
+    signal,
+};
+
+/// Below this the recorder is short of space.
+const LITTLE: u64 = 1 << 30;
+/// Below this it stops.
+const NONE_LEFT: u64 = 200 << 20;
+
+pub async fn run(context: &Context) -> Outcome<u8> {
+    let stop = signal::stop().map_err(super::scan::no_signals)?;
+    let mut progress = context.progress();
+    progress.passing("Checking: clusters are asked, which may take some seconds");
+    let checks = tokio::select! {
+        checks = all(context) => checks,
+        () = stop => return Ok(exit::INTERRUPTED),
+    };
+    progress.clear();
+    let document = json!({ "schema": "afterwatch.doctor/v1", "checks": checks.iter().map(dto).collect::<Vec<_>>() });
+    let lines = || checks.iter().map(|c| json!({ "type": "check", "check": dto(c) })).collect();
+    context.out.show(&document, lines, |page| show(page, &checks))?;
+    Ok(if checks.iter().any(|c| c.level == Level::Fail) { exit::FAILED } else { exit::DONE })
+}
+
+async fn all(context: &Context) -> Vec<Check> {
+    let kubeconfigs = afterwatch_cluster::load(context.common.kubeconfig.as_deref());
+    let mut checks = vec![path()];
+    let (names, unnamed) = match context.context_names(&kubeconfigs) {
+        Ok(names) => (names, None),
+        Err(failure) => (Vec::new(), Some(failed("context", &failure))),
+    };
+    let mut asked = kubeconfigs.doctor(&names, &context.cluster_options([0; 16])).await;
+    // Without any context the line about the files says why already.
+    asked.extend(unnamed.filter(|_| !kubeconfigs.contexts.is_empty()));
+    checks.splice(0..0, asked);
+    checks.push(database(context).await);
+    checks.push(disk(context));
+    checks.push(match notifier::server().await {
+        Ok(name) => check("notifications", Level::Ok, format!("{name} shows them")),
+        Err(why) => Check {
+            hint: "Start a notification service (most desktops have one), or leave --notify out.".to_owned(),
+            ..check("notifications", Level::Warn, why)
+        },
+    });
+    checks.push(check("model", Level::Ok, "none; rules and templates write the text".to_owned()));
+    checks
+}
+
+fn check(name: &str, level: Level, message: String) -> Check {
+    Check { name: name.to_owned(), level, message, hint: String::new() }
+}
+
+fn failed(name: &str, failure: &Failure) -> Check {
+    let message = match failure {
+        Failure::Told { message, .. } => message.clone(),
+        Failure::NobodyReads => String::new(),
+    };
+    check(name, Level::Fail, message)
+}
+
+fn path() -> Check {
+    match std::env::var_os("PATH").filter(|p| !p.is_empty()) {
+        Some(path) => check("PATH", Level::Ok, path.to_string_lossy().into_owned()),
+        None => Check {
+            hint: "Credential plugins are looked for there: set it.".to_owned(),
+            ..check("PATH", Level::Warn, "is empty".to_owned())
+        },
+    }
+}
+
+/// Opens the database as a recorder would, but makes none.
+async fn database(context: &Context) -> Check {
+    let Some(path) = context.database(Database::Made) else {
+        return check("database", Level::Ok, ":memory:, nothing is kept".to_owned());
+    };
+    if !path.exists() {
+        let folder = existing(&path);
+        let writable = tempfile::Builder::new().prefix(".afterwatch-").tempfile_in(&folder);
+        return match writable {
+            Ok(_) => check("database", Level::Ok, format!("none yet; it will be made at {}", path.display())),
+            Err(error) => Check {
+                hint: "Check the folder's permissions, or name another place with --db.".to_owned(),
+                ..check("database", Level::Fail, format!("none can be made at {}: {error}", path.display()))
+            },
+        };
+    }
+    let read = async {
+        let desk = context.desk(Database::Made).await?;
+        let count = desk.engine.incidents(IncidentQuery::default()).await?.len();
+        let size = afterwatch_core::port::Store::size_bytes(&*desk.store);
+        Ok::<_, Failure>(format!("{}, {}, {}", path.display(), words::count(count, "incident"), bytes(size)))
+    };
+    match read.await {
+        Ok(words) => check("database", Level::Ok, words),
+        Err(failure) => failed("database", &failure),
+    }
+}
+
+fn disk(context: &Context) -> Check {
+    let path = context.database(Database::Made).unwrap_or_else(std::env::temp_dir);
+    let folder = existing(&path);
+    match free(&folder) {
+        None => check("disk", Level::Ok, "free space is not known on this system".to_owned()),
+        Some(free) => {
+            let (level, hint) = match free {
+                0..NONE_LEFT => (Level::Fail, "Free some space: recording stops when the disk is full."),
+                NONE_LEFT..LITTLE => (Level::Warn, "Free some space: recording stops when the disk is full."),
+                LITTLE.. => (Level::Ok, ""),
+            };
+            Check { hint: hint.to_owned(), ..check("disk", level, format!("{} free in {}", bytes(free), folder.display())) }
+        }
+    }
+}
+
+/// The nearest folder above that exists.
+fn existing(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = absolute.ancestors().skip(1).find(|p| p.is_dir());
+    found.unwrap_or(Path::new(".")).to_owned()
+}
+
+#[cfg(unix)]
+fn free(folder: &Path) -> Option<u64> {
+    let told = rustix::fs::statvfs(folder).ok()?;
+    told.f_bavail.checked_mul(told.f_frsize)
+}
+
+#[cfg(not(unix))]
+fn free(_: &Path) -> Option<u64> {
+    None
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1024 => format!("{n} B"),
+        1024..0x10_0000 => format!("{} KiB", n >> 10),
+        0x10_0000..0x4000_0000 => format!("{} MiB", n >> 20),
+        _ => format!("{:.1} GiB", n as f64 / f64::from(1u32 << 30)),
+    }
+}
+
+fn dto(check: &Check) -> Value {
+    json!({ "name": check.name, "level": level(check.level).1, "message": check.message, "hint": check.hint })
+}
+
+fn level(level: Level) -> (&'static str, &'static str) {
+    match level {
+        Level::Ok => ("✓", "ok"),
+        Level::Warn => ("!", "warn"),
+        Level::Fail => ("✕", "fail"),
+    }
+}
+
+fn show(page: &mut Page<'_>, checks: &[Check]) {
+    let width = checks.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
+    for c in checks {
+        page.hanging(&format!("{} {:<width$}  ", level(c.level).0, c.name), &c.message, &[]);
+        if !c.hint.is_empty() {
+            page.hanging(&format!("  {:<width$}  → ", ""), &c.hint, &[]);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The recorder without a window.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use afterwatch_core::{
+    incident::{Incident, IncidentId},
+    observation::Connection,
+    port::{Notifier, store::IncidentQuery},
+};
+use afterwatch_engine::{ClusterState, ClusterView, EngineEvent, IncidentStep, NotifyMode};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::scan::{no_signals, reading, result, show};
+use crate::{
+    args::{Format, Watch},
+    context::{Context, Database, Desk},
+    failure::{Failure, Outcome, exit, sentence},
+    notifier::{Desktop, Nobody},
+    output::{Progress, inert, list},
+    signal,
+};
+
+/// Of the 2 s in which a watch must end, so much belongs to the engine; the rest to printing.
+const SHUTDOWN: Duration = Duration::from_millis(1500);
+
+pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
+    let started = Instant::now();
+    let chosen = context.choose()?;
+    let stop = signal::stop().map_err(no_signals)?;
+    tokio::pin!(stop);
+    let store = context.store(Database::Made).await?;
+    let (notifier, notify): (Arc<dyn Notifier>, _) = match args.notify {
+        true => (Arc::new(Desktop::default()), NotifyMode::Send),
+        false => (Arc::new(Nobody), NotifyMode::Count),
+    };
+    let stability = SignedDuration::from_mins(if args.time.is_some() { 1 } else { 10 });
+    let desk = context.desk_over(store, notifier, notify, stability);
+    let clusters = chosen.clusters(context, desk.salt().await?)?;
+    let mut talk = Talk { context, desk: &desk, progress: context.progress(), clusters: HashMap::new(), told: HashMap::new(), since: Timestamp::now() };
+    let mut events = desk.engine.subscribe();
+    let until = args.time.map(|t| tokio::time::Instant::from_std(started + t.unsigned_abs()));
+    let up = async move {
+        match until {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(up);
+    let begin = async {
+        for cluster in clusters {
+            desk.engine.watch(cluster).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    tokio::pin!(begin);
+
+    let mut begun = false;
+    let ending = loop {
+        tokio::select! {
+            () = &mut stop => break Ok(exit::INTERRUPTED),
+            () = &mut up => break Ok(exit::DONE),
+            started = &mut begin, if !begun => match started {
+                Ok(()) => begun = true,
+                Err(failure) => break Err(failure),
+            },
+            event = events.recv() => {
+                let told = match event {
+                    Ok(event) => talk.tell(event),
+                    Err(RecvError::Lagged(_)) => talk.catch_up().await,
+                    // The engine ended by itself; what it recorded is printed.
+                    Err(RecvError::Closed) => break Ok(exit::FAILED),
+                };
+                if let Err(failure) = told {
+                    break Err(failure);
+                }
+            }
+        }
+    };
+    talk.progress.clear();
+    let mut views = views(desk.engine.clusters());
+    // In the time there is; what was recorded is in the database already.
+    let _ = tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await;
+    // The last words: what was written while ending, and how coverage was closed.
+    while let Ok(event) = events.try_recv() {
+        match event {
+            EngineEvent::Cluster(view) => _ = views.insert(view.name.clone(), view),
+            event if ending.is_ok() => talk.tell(event)?,
+            _ => {}
+        }
+    }
+    let code = match ending {
+        Ok(code) => code,
+        // Nobody reads the lines any more: that is an end like Ctrl C.
+        Err(Failure::NobodyReads) => return Ok(exit::INTERRUPTED),
+        Err(failure) => return Err(failure),
+    };
+    let mut seen = desk.engine.seen().await?;
+    seen.retain(|i| context.shows(i));
+    let views: Vec<_> = views.into_values().collect();
+    let around = result(context, &desk, &seen, &views, args.metrics);
+    show(context, &desk, &seen, &views, around, true).await?;
+    Ok(code)
+}
+
+fn views(views: Vec<Arc<ClusterView>>) -> BTreeMap<String, Arc<ClusterView>> {
+    views.into_iter().map(|v| (v.name.clone(), v)).collect()
+}
+
+/// What is said while watching.
+struct Talk<'a> {
+    context: &'a Context,
+    desk: &'a Desk,
+    progress: Progress,
+    /// The last words about each cluster.
+    clusters: HashMap<String, String>,
+    /// The revision of each incident that was printed last.
+    told: HashMap<IncidentId, u64>,
+    since: Timestamp,
+}
+
+impl Talk<'_> {
+    fn tell(&mut self, event: EngineEvent) -> Outcome {
+        match event {
+            EngineEvent::Incident { step, incident, .. } => self.incident(step, &incident)?,
+            EngineEvent::Cluster(view) => self.cluster(&view),
+            EngineEvent::Trouble(Some(words)) => self.progress.trouble(&sentence(&words)),
+            EngineEvent::Trouble(None) => self.progress.told("Recording goes on."),
+        }
+        Ok(())
+    }
+
+    /// Events were missed: what they told is in the database.
+    async fn catch_up(&mut self) -> Outcome {
+        let query = IncidentQuery { since: Some(self.since), ..IncidentQuery::default() };
+        let mut missed = self.desk.engine.incidents(query).await?;
+        missed.sort_by_key(|i| i.revision);
+        missed.iter().try_for_each(|i| self.incident(IncidentStep::Updated, i))
+    }
+
+    fn incident(&mut self, step: IncidentStep, incident: &Incident) -> Outcome {
+        if !self.context.shows(incident) || self.told.get(&incident.id).is_some_and(|told| *told >= incident.revision) {
+            return Ok(());
+        }
+        let first = self.told.insert(incident.id, incident.revision).is_none();
+        if self.context.out.format == Format::Jsonl {
+            // Gaps can only be known afterwards; the result has the times once more.
+            let dto = afterwatch_contract::document::IncidentDto::new(incident, &[]);
+            return self.context.out.json_line(&json!({ "type": "incident", "step": word(step), "incident": dto }));
+        }
+        if step == IncidentStep::Updated && !first {
+            return Ok(());
+        }
+        let clock = self.context.out.look.clock(Timestamp::now());
+        let (label, severity) = (incident.label(), incident.severity.word());
+        let line = format!("{clock}  {:<12} {label:<7} {severity:<8}  {}", word(step).replace('_', " "), inert::line(&incident.title));
+        self.progress.told(&line);
+        Ok(())
+    }
+
+    fn cluster(&mut self, view: &ClusterView) {
+        let passing = reading(view);
+        if !passing.is_empty() {
+            return self.progress.passing(&passing);
+        }
+        let trouble = list::connection_words(view);
+        let words = match (&view.state, &trouble) {
+            (ClusterState::Following, _) => format!(
+                "{} is recorded into this database by {} already; following that record.",
+                view.name,
+                view.followed.as_deref().unwrap_or("another program")
+            ),
+            (_, Some((what, hint))) => [sentence(what), sentence(hint)].join(" ").trim().to_owned(),
+            (ClusterState::Connection(Connection::Paused), _) => format!("{} is paused.", view.name),
+            (ClusterState::Connection(Connection::Connected { server_version, .. }), None) => {
+                let unread = match view.unreadable.len() {
+                    0 => String::new(),
+                    n => format!(" {} cannot be read; the result says which.", afterwatch_core::words::count(n, "kind")),
+                };
+                let version = if server_version.is_empty() { String::new() } else { format!(", Kubernetes {server_version}") };
+                format!("Watching {}{version}.{unread}", view.name)
+            }
+            _ => return,
+        };
+        if self.clusters.insert(view.name.clone(), words.clone()).as_ref() == Some(&words) {
+            return;
+        }
+        match trouble {
+            Some(_) => self.progress.trouble(&words),
+            None => self.progress.told(&words),
+        }
+    }
+}
+
+fn word(step: IncidentStep) -> &'static str {
+    match step {
+        IncidentStep::Opened => "opened",
+        IncidentStep::Updated => "updated",
+        IncidentStep::Worse => "worse",
+        IncidentStep::Mitigated => "mitigated",
+        IncidentStep::Resolved => "resolved",
+        IncidentStep::Reopened => "reopened",
+        IncidentStep::Edited => "edited",
+    }
+}
