@@ -3,6 +3,7 @@
 //! One recorder watches for the whole run, as it would on a laptop, while the cases (`cases/*.yaml`) break
 //! things side by side, each in a namespace of its own. `README.md` tells how to run it and how to write a case.
 
+mod bench;
 mod case;
 mod grade;
 mod kubectl;
@@ -23,9 +24,11 @@ use grade::{list, text};
 use kubectl::Kubectl;
 use product::Product;
 
-const USAGE: &str = "usage: cargo test -p afterwatch-tests --test cluster -- [--list | --check | --rehearse] [CASE…]
+const USAGE: &str =
+    "usage: cargo test -p afterwatch-tests --test cluster -- [--list | --check | --rehearse | --bench] [CASE…]
   --list      name the cases
   --check     are all cases well formed? (needs no cluster)
+  --bench     no cases: the figures, on a cluster of fake nodes (AFTERWATCH_BENCH: pods, default 1000,10000)
   --rehearse  play them without the product: do the faults show, do the fixes hold?
 A CASE is a name or the beginning of one. The environment says the rest:
   AFTERWATCH_KUBECONFIG  the cluster to break (tests/cluster/run brings one up)
@@ -52,7 +55,7 @@ fn run() -> Result<ExitCode> {
     let mut chosen: Vec<String> = Vec::new();
     for word in std::env::args().skip(1) {
         match word.as_str() {
-            "--list" | "--check" | "--rehearse" => mode = word,
+            "--list" | "--check" | "--rehearse" | "--bench" => mode = word,
             "--help" | "-h" => {
                 println!("{USAGE}");
                 return Ok(ExitCode::SUCCESS);
@@ -101,6 +104,12 @@ fn run() -> Result<ExitCode> {
         let program = variable("AFTERWATCH_CLI").with_context(|| format!("no product to test\n{USAGE}"))?;
         Some(Product { program, kubeconfig, database: out.join("afterwatch.db"), out: out.clone() })
     };
+    if mode == "--bench" {
+        let sizes = variable("AFTERWATCH_BENCH").unwrap_or_else(|| "1000,10000".to_owned());
+        let sizes = sizes.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>().context("AFTERWATCH_BENCH")?;
+        bench::run(&kubectl, product.as_ref().context("no product to measure")?, &sizes)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let layer = variable("AFTERWATCH_LAYER").unwrap_or_else(|| "node".to_owned());
     let jobs: usize = variable("AFTERWATCH_JOBS").map_or(Ok(6), |jobs| jobs.parse()).context("AFTERWATCH_JOBS")?;
 
