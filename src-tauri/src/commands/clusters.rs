@@ -1,0 +1,39 @@
+//! Contexts and the watch over them.
+
+use afterwatch_contract::window::{AppEvent, ClustersPage};
+
+use super::{Answer, Held, error};
+use crate::relay;
+
+/// Every context of the kubeconfig, and how its connection stands.
+#[tauri::command]
+pub async fn clusters(shell: Held<'_>) -> Answer<ClustersPage> {
+    Ok(shell.desk().await?.contexts.page().await)
+}
+
+/// Watches a context from now on, or no longer.
+#[tauri::command]
+pub async fn watch_cluster(shell: Held<'_>, name: String, watched: bool) -> Answer<()> {
+    let desk = shell.desk().await?;
+    desk.contexts.choose(&name, watched).await.map_err(error)?;
+    for cluster in desk.contexts.page().await.clusters.into_iter().filter(|c| c.name == name) {
+        shell.tell(AppEvent::Cluster { cluster });
+    }
+    relay::draw_tray(&shell, &desk).await;
+    Ok(())
+}
+
+/// Reads the files again and connects this context from scratch.
+#[tauri::command]
+pub async fn retry_cluster(shell: Held<'_>, name: String) -> Answer<()> {
+    shell.desk().await?.contexts.retry(&name).await;
+    Ok(())
+}
+
+/// Pauses or resumes all recording.
+#[tauri::command]
+pub async fn set_paused(shell: Held<'_>, paused: bool) -> Answer<()> {
+    let desk = shell.desk().await?;
+    relay::set_paused(&shell, &desk, paused).await;
+    Ok(())
+}

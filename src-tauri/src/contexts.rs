@@ -1,0 +1,375 @@
+//! The contexts of the kubeconfig: which are there, which the user chose to watch, and what follows when files change.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use afterwatch_cluster::{ClusterOptions, ContextInfo, FileWatch, Kubeconfigs, environment};
+use afterwatch_contract::window::{ClusterDto, ClustersPage, SyncProgress};
+use afterwatch_core::{observation::Connection, port::StoreError};
+use afterwatch_engine::{ClusterState, ClusterView, Engine};
+
+/// The setting that holds the names of the chosen contexts. Absent until somebody chose.
+const WATCHED: &str = "watched_contexts";
+
+/// A person waits for it here, so the login shell gets longer than at the start.
+const SHELL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Which contexts there are and which are watched.
+pub struct Contexts {
+    engine: Engine,
+    salt: [u8; 16],
+    known: Mutex<Known>,
+    /// Starting and stopping is done by one at a time: a click and a changed file must not start a cluster twice.
+    turn: tokio::sync::Mutex<()>,
+    /// The files were read once.
+    read_once: tokio::sync::watch::Sender<bool>,
+}
+
+struct Known {
+    configs: Kubeconfigs,
+    /// Counts how often the files were read.
+    reading: u64,
+    /// What the user chose; `None` before the first choice.
+    chosen: Option<BTreeSet<String>>,
+    /// What runs: the context as it was, and the reading it came from.
+    running: BTreeMap<String, (ContextInfo, u64)>,
+    /// Contexts that could not be started, with what is wrong and what to do.
+    refused: BTreeMap<String, (String, String)>,
+    _watch: Option<FileWatch>,
+}
+
+impl Contexts {
+    /// Reads the user's choice. Nothing is watched yet.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub async fn new(engine: Engine, salt: [u8; 16]) -> Result<Arc<Contexts>, StoreError> {
+        let chosen = engine.setting(WATCHED).await?.and_then(|value| serde_json::from_value(value).ok());
+        let known = Known {
+            configs: Kubeconfigs::default(),
+            reading: 0,
+            chosen,
+            running: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            _watch: None,
+        };
+        Ok(Arc::new(Contexts {
+            engine,
+            salt,
+            known: Mutex::new(known),
+            turn: tokio::sync::Mutex::new(()),
+            read_once: tokio::sync::watch::Sender::new(false),
+        }))
+    }
+
+    /// Nobody has chosen yet which contexts to watch.
+    pub fn first_run(&self) -> bool {
+        self.known().chosen.is_none()
+    }
+
+    /// Starts what the user chose, and follows the files from now on. A slow login shell delays this, and nothing else.
+    pub async fn start(self: &Arc<Contexts>) {
+        let asked = tokio::task::spawn_blocking(environment::prepare).await;
+        if let Ok(Err(why)) = asked {
+            tracing::warn!(why, "the login shell's environment is not known");
+        }
+        self.read_again().await;
+        self.read_once.send_replace(true);
+        self.settle(None).await;
+    }
+
+    /// Asks the login shell anew, reads the files anew, and starts or stops what that changes.
+    ///
+    /// # Errors
+    /// Why the login shell gave nothing; the files were read all the same.
+    pub async fn reload_environment(self: &Arc<Contexts>) -> Result<(), String> {
+        let asked = tokio::task::spawn_blocking(|| environment::read(SHELL_LIMIT)).await;
+        let result = match asked {
+            Ok(Ok(found)) => {
+                environment::adopt(found);
+                Ok(())
+            }
+            Ok(Err(why)) => Err(why),
+            Err(error) => Err(error.to_string()),
+        };
+        self.reload().await;
+        result
+    }
+
+    /// Watches a context from now on, or no longer. The choice is remembered.
+    ///
+    /// # Errors
+    /// When the choice could not be written; what is watched is as before then.
+    pub async fn choose(&self, name: &str, watched: bool) -> Result<(), StoreError> {
+        let chosen = {
+            let mut chosen = self.known().chosen.clone().unwrap_or_default();
+            if watched {
+                chosen.insert(name.to_owned())
+            } else {
+                chosen.remove(name)
+            };
+            chosen
+        };
+        self.engine.set_setting(WATCHED, serde_json::json!(chosen)).await?;
+        self.known().chosen = Some(chosen);
+        self.settle(None).await;
+        Ok(())
+    }
+
+    /// Reads the files anew and connects this context from scratch, for example after a login.
+    pub async fn retry(self: &Arc<Contexts>, name: &str) {
+        self.read_again().await;
+        self.settle(Some(name)).await;
+    }
+
+    /// Reads the files anew and starts or stops what that changes.
+    pub async fn reload(self: &Arc<Contexts>) {
+        self.read_again().await;
+        self.settle(None).await;
+    }
+
+    /// A cluster's state changed. One that needs a person is connected anew when its files were read since: a token
+    /// or a certificate may have been renewed without any other sign.
+    pub async fn notice(&self, view: &ClusterView) {
+        let ClusterState::Connection(Connection::LoginNeeded { .. } | Connection::Misconfigured { .. }) = view.state
+        else {
+            return;
+        };
+        let stale = {
+            let known = self.known();
+            known.running.get(&view.name).is_some_and(|(_, reading)| *reading < known.reading)
+        };
+        if stale {
+            self.settle(Some(&view.name)).await;
+        }
+    }
+
+    /// The clusters page, as soon as the files were read.
+    pub async fn page(&self) -> ClustersPage {
+        // Fails only when this is gone, and it is not while somebody asks it.
+        let _ = self.read_once.subscribe().wait_for(|read| *read).await;
+        let views = self.engine.clusters();
+        let known = self.known();
+        let configs = &known.configs;
+        let mut clusters: Vec<ClusterDto> = configs
+            .contexts
+            .iter()
+            .map(|context| {
+                let view = views.iter().find(|v| v.name == context.name).map(AsRef::as_ref);
+                dto(context, view, &known, self.engine.paused())
+            })
+            .collect();
+        // Chosen, but gone from the files: say so instead of dropping it silently.
+        for name in known.chosen.iter().flatten().filter(|name| !configs.contexts.iter().any(|c| &c.name == *name)) {
+            clusters.push(dto(&gone(name), None, &known, self.engine.paused()));
+        }
+        ClustersPage {
+            clusters,
+            problems: configs.problems.iter().map(|p| format!("{p}. {}", p.hint)).collect(),
+            files: configs.files.iter().filter(|f| f.is_file()).map(|f| f.display().to_string()).collect(),
+            paused: self.engine.paused(),
+        }
+    }
+
+    /// One row of the clusters page, for a cluster whose state changed.
+    pub fn row(&self, view: &ClusterView) -> ClusterDto {
+        let known = self.known();
+        let context = known.configs.contexts.iter().find(|c| c.name == view.name).cloned();
+        dto(&context.unwrap_or_else(|| gone(&view.name)), Some(view), &known, self.engine.paused())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_again(self: &Arc<Contexts>) {
+        let configs = load().await;
+        let files_moved = {
+            let mut known = self.known();
+            let moved = known.configs.files != configs.files;
+            known.configs = configs;
+            known.reading += 1;
+            moved
+        };
+        if files_moved {
+            self.follow_files();
+        }
+    }
+
+    fn follow_files(self: &Arc<Contexts>) {
+        let runtime = tokio::runtime::Handle::current();
+        let this = Arc::downgrade(self);
+        let files = self.known().configs.files.clone();
+        let watch = afterwatch_cluster::watch_files(files, move || {
+            if let Some(this) = this.upgrade() {
+                tracing::info!("the kubeconfig changed");
+                runtime.spawn(async move { this.reload().await });
+            }
+        });
+        self.known()._watch = Some(watch);
+    }
+
+    /// Makes what runs what should run. `anew` is stopped first, even when nothing about it changed.
+    async fn settle(&self, anew: Option<&str>) {
+        let _turn = self.turn.lock().await;
+        let (stop, start) = {
+            let known = self.known();
+            let wanted: Vec<&ContextInfo> = known
+                .configs
+                .contexts
+                .iter()
+                .filter(|c| known.chosen.as_ref().is_some_and(|chosen| chosen.contains(&c.name)))
+                .collect();
+            let stays = |name: &str, was: &ContextInfo| {
+                anew != Some(name) && wanted.iter().any(|now| now.name == name && same(now, was))
+            };
+            let stop: Vec<String> = known
+                .running
+                .iter()
+                .filter(|(name, (was, _))| !stays(name, was))
+                .map(|(name, _)| name.clone())
+                .collect();
+            let start: Vec<ContextInfo> = wanted
+                .into_iter()
+                .filter(|c| !known.running.contains_key(&c.name) || stop.contains(&c.name))
+                .cloned()
+                .collect();
+            (stop, start)
+        };
+        for name in stop {
+            self.engine.unwatch(&name).await;
+            self.known().running.remove(&name);
+        }
+        for context in start {
+            self.start_one(context).await;
+        }
+    }
+
+    async fn start_one(&self, context: ContextInfo) {
+        let name = context.name.clone();
+        let options = ClusterOptions { salt: self.salt, ..ClusterOptions::default() };
+        let (cluster, reading) = {
+            let known = self.known();
+            (known.configs.cluster(&name, &options), known.reading)
+        };
+        let refused = match cluster {
+            Ok(cluster) => {
+                self.engine.watch(Arc::new(cluster)).await.err().map(|error| (error.to_string(), String::new()))
+            }
+            Err(problem) => Some((problem.message, problem.hint)),
+        };
+        let mut known = self.known();
+        match refused {
+            Some(why) => {
+                tracing::warn!(context = name, why = why.0, "not watched");
+                known.refused.insert(name, why);
+            }
+            None => {
+                known.refused.remove(&name);
+                known.running.insert(name, (context, reading));
+            }
+        }
+    }
+}
+
+/// Reading files may wait for a slow network folder.
+async fn load() -> Kubeconfigs {
+    tokio::task::spawn_blocking(|| afterwatch_cluster::load(None::<&Path>)).await.unwrap_or_default()
+}
+
+/// Whether a cluster may keep running: `kubectl config use-context` changes the file, but nothing for us.
+fn same(now: &ContextInfo, was: &ContextInfo) -> bool {
+    ContextInfo { current: was.current, ..now.clone() } == *was
+}
+
+fn gone(name: &str) -> ContextInfo {
+    ContextInfo {
+        name: name.to_owned(),
+        file: Default::default(),
+        cluster: String::new(),
+        server: None,
+        user: None,
+        namespace: None,
+        insecure: false,
+        acting_as: None,
+        plugin: None,
+        current: false,
+        problem: Some(format!("The context `{name}` is no longer in the kubeconfig.")),
+    }
+}
+
+fn dto(context: &ContextInfo, view: Option<&ClusterView>, known: &Known, paused: bool) -> ClusterDto {
+    let watched = known.chosen.as_ref().is_some_and(|chosen| chosen.contains(&context.name));
+    // What was watched earlier in this run is not news.
+    let view = view.filter(|_| watched);
+    let connection = view.and_then(|v| match &v.state {
+        ClusterState::Connection(connection) => Some(connection),
+        ClusterState::Following => None,
+    });
+    let (mut state, mut message, mut hint) = match connection {
+        None if view.is_some() => ("connected", None, None),
+        None => ("idle", None, None),
+        Some(connection) => state(connection),
+    };
+    if view.is_none()
+        && watched
+        && let Some((why, what)) = known.refused.get(&context.name)
+    {
+        (state, message, hint) = ("misconfigured", Some(why.clone()), Some(what.clone()));
+    }
+    if paused && watched {
+        state = "paused";
+    }
+    let progress = match connection {
+        Some(&Connection::Syncing { done, of, objects }) => Some(SyncProgress { done, of, objects }),
+        _ => None,
+    };
+    ClusterDto {
+        name: context.name.clone(),
+        file: context.file.display().to_string(),
+        server: context.server.clone().unwrap_or_default(),
+        user: context.user.clone().unwrap_or_default(),
+        namespace: context.namespace.clone(),
+        current: context.current,
+        watched,
+        state: state.to_owned(),
+        message,
+        hint: hint.filter(|h| !h.is_empty()),
+        problem: context.problem.clone(),
+        server_version: view.and_then(|v| v.server_version.clone()),
+        progress,
+        objects: view.map_or(0, |v| v.objects),
+        last_heard: view.and_then(|v| v.last_heard).map(|at| at.to_string()),
+        unreadable: view.map(|v| v.unreadable.iter().map(Into::into).collect()).unwrap_or_default(),
+        coverage: view.map(|v| v.coverage.iter().map(Into::into).collect()).unwrap_or_default(),
+        insecure: context.insecure,
+        followed: view.and_then(|v| v.followed.clone()),
+    }
+}
+
+/// The connection in the window's word, with what is wrong and what to do.
+fn state(connection: &Connection) -> (&'static str, Option<String>, Option<String>) {
+    let told = |message: &String, hint: &String| (Some(message.clone()), Some(hint.clone()));
+    match connection {
+        Connection::Connecting => ("connecting", None, None),
+        Connection::Syncing { .. } => ("syncing", None, None),
+        Connection::Connected { .. } => ("connected", None, None),
+        Connection::Unreachable { message, hint } => {
+            let (message, hint) = told(message, hint);
+            ("unreachable", message, hint)
+        }
+        Connection::LoginNeeded { message, hint } => {
+            let (message, hint) = told(message, hint);
+            ("login_needed", message, hint)
+        }
+        Connection::Misconfigured { message, hint } => {
+            let (message, hint) = told(message, hint);
+            ("misconfigured", message, hint)
+        }
+        Connection::Paused => ("paused", None, None),
+    }
+}

@@ -1,0 +1,260 @@
+//! What the commands, the tray, the window and the notifications share.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use afterwatch_contract::window::{APP_EVENT, AppEvent, WindowError};
+use afterwatch_core::{
+    incident::IncidentId,
+    port::{Notifier, StoreError, store::IncidentKey},
+    silence::SilenceMatcher,
+};
+use jiff::SignedDuration;
+use tauri::{AppHandle, Emitter, Manager};
+use tokio::sync::watch;
+
+use crate::{commands::error, desk::Desk, face::Outlook, notify::Click, relay, tray, window};
+
+/// How often a history that cannot be opened is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// How long the page may take to send what was typed last, when the app quits.
+const LAST_WORDS: Duration = Duration::from_millis(600);
+
+/// The engine writes what it has and closes its coverage within this.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// The shell's state, the same for all who hold it.
+pub struct Shell {
+    pub app: AppHandle,
+    pub database: PathBuf,
+    pub notifier: Arc<dyn Notifier>,
+    desk: watch::Sender<Opening>,
+    /// One attempt to open the history at a time.
+    turn: tokio::sync::Mutex<()>,
+    /// The incident to show as soon as a page is there to show it.
+    wanted: Mutex<Option<String>>,
+    /// The page asked for [`AppEvent`]s: from now on it hears them.
+    page_hears: AtomicBool,
+    quitting: AtomicBool,
+}
+
+/// How far opening the history is.
+#[derive(Clone)]
+enum Opening {
+    Pending,
+    Open(Arc<Desk>),
+    Failed(StoreError),
+}
+
+impl Shell {
+    pub fn new(app: AppHandle, database: PathBuf, notifier: Arc<dyn Notifier>) -> Arc<Shell> {
+        Arc::new(Shell {
+            app,
+            database,
+            notifier,
+            desk: watch::Sender::new(Opening::Pending),
+            turn: tokio::sync::Mutex::new(()),
+            wanted: Mutex::new(None),
+            page_hears: AtomicBool::new(false),
+            quitting: AtomicBool::new(false),
+        })
+    }
+
+    /// The shell of a running app.
+    pub fn of(app: &AppHandle) -> Arc<Shell> {
+        Arc::clone(&app.state::<Arc<Shell>>())
+    }
+
+    /// The desk, once the history was tried.
+    ///
+    /// # Errors
+    /// When the history cannot be opened.
+    pub async fn desk(&self) -> Result<Arc<Desk>, WindowError> {
+        let mut opening = self.desk.subscribe();
+        let settled = opening.wait_for(|o| !matches!(o, Opening::Pending)).await;
+        match settled.map(|o| o.clone()) {
+            Ok(Opening::Open(desk)) => Ok(desk),
+            Ok(Opening::Failed(problem)) => Err(error(problem)),
+            Ok(Opening::Pending) | Err(_) => Err(error("Afterwatch is quitting.")),
+        }
+    }
+
+    /// The desk, when it is there now.
+    pub fn desk_now(&self) -> Option<Arc<Desk>> {
+        match &*self.desk.borrow() {
+            Opening::Open(desk) => Some(Arc::clone(desk)),
+            Opening::Pending | Opening::Failed(_) => None,
+        }
+    }
+
+    /// Opens the history unless it is open, and starts watching.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open(self: &Arc<Shell>) -> Result<Arc<Desk>, StoreError> {
+        let _turn = self.turn.lock().await;
+        if let Some(desk) = self.desk_now() {
+            return Ok(desk);
+        }
+        match Desk::open(self.database.clone(), Arc::clone(&self.notifier)).await {
+            Ok(desk) => {
+                let was = self.desk.send_replace(Opening::Open(Arc::clone(&desk)));
+                if matches!(was, Opening::Failed(_)) {
+                    self.tell(AppEvent::Trouble { text: None });
+                }
+                relay::start(Arc::clone(self), Arc::clone(&desk));
+                let contexts = Arc::clone(&desk.contexts);
+                tokio::spawn(async move { contexts.start().await });
+                Ok(desk)
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "the history cannot be opened");
+                self.desk.send_replace(Opening::Failed(problem.clone()));
+                tray::show(&self.app, Outlook::without_history());
+                self.tell(AppEvent::Trouble { text: Some(problem.to_string()) });
+                Err(problem)
+            }
+        }
+    }
+
+    /// Opens the history, and keeps trying where waiting can help.
+    pub async fn keep_opening(self: Arc<Shell>) {
+        while let Err(problem) = self.open().await {
+            if matches!(problem, StoreError::Newer { .. } | StoreError::Corrupt { .. }) {
+                return;
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Sends an event to the window, if there is one.
+    pub fn tell(&self, event: AppEvent) {
+        if let Err(error) = self.app.emit_to(window::LABEL, APP_EVENT, event) {
+            tracing::warn!(%error, "the window was not told");
+        }
+    }
+
+    /// Shows an incident, named as people name it, in the window.
+    pub async fn show_incident(self: &Arc<Shell>, name: &str) {
+        let found = match self.desk().await {
+            Ok(desk) => desk.engine.incident(IncidentKey::parse(name)).await.map_err(error),
+            Err(problem) => Err(problem),
+        };
+        match found {
+            Ok(incident) => self.show_page(Some(incident.id.to_string()), None),
+            Err(problem) => {
+                self.show_page(None, None);
+                self.tell(AppEvent::Trouble { text: Some(problem.message) });
+            }
+        }
+    }
+
+    /// Brings the window to the front, on an incident's page when one is named. Wayland lets nobody come to the front
+    /// without a token that ties it to what the user just did.
+    pub fn show_page(&self, incident: Option<String>, token: Option<String>) {
+        if incident.is_some() {
+            *self.wanted() = incident;
+        }
+        window::show(&self.app, token);
+        if self.page_hears.load(Ordering::SeqCst) {
+            self.send_wanted();
+        }
+    }
+
+    /// The page listens: what it could not hear before is sent now.
+    pub fn page_hears(&self) {
+        self.page_hears.store(true, Ordering::SeqCst);
+        self.send_wanted();
+    }
+
+    /// The page is gone, or a new one is about to load.
+    pub fn page_gone(&self) {
+        self.page_hears.store(false, Ordering::SeqCst);
+    }
+
+    fn send_wanted(&self) {
+        let wanted = self.wanted().take();
+        if let Some(id) = wanted {
+            self.tell(AppEvent::OpenIncident { id });
+        }
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Option<String>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a person pressed on a notification.
+    pub async fn pressed(self: Arc<Shell>, click: Click, incident: Option<IncidentId>, token: Option<String>) {
+        let outcome = match (click, incident) {
+            (Click::Open, incident) => {
+                self.show_page(incident.map(|id| id.to_string()), token);
+                return;
+            }
+            (_, None) => return,
+            (Click::Acknowledge, Some(id)) => self.acknowledge(id).await,
+            (Click::Silence, Some(id)) => self.silence_an_hour(id).await,
+        };
+        if let Err(problem) = outcome {
+            // The note is gone from the screen by now: the window is where it can be said.
+            tracing::warn!(problem = problem.message, "a notification's button failed");
+            self.show_page(incident.map(|id| id.to_string()), token);
+            self.tell(AppEvent::Trouble { text: Some(problem.message) });
+        }
+    }
+
+    async fn acknowledge(&self, id: IncidentId) -> Result<(), WindowError> {
+        let desk = self.desk().await?;
+        desk.engine.acknowledge(IncidentKey::Id(id), &person()).await.map_err(error)?;
+        Ok(())
+    }
+
+    async fn silence_an_hour(&self, id: IncidentId) -> Result<(), WindowError> {
+        let desk = self.desk().await?;
+        let incident = desk.engine.incident(IncidentKey::Id(id)).await.map_err(error)?;
+        let matcher = SilenceMatcher {
+            cluster: Some(incident.cluster.clone()),
+            subject: Some(incident.subject.key()),
+            ..SilenceMatcher::default()
+        };
+        desk.engine.silence(matcher, SignedDuration::from_hours(1), "from its notification").await.map_err(error)?;
+        Ok(())
+    }
+
+    /// Whether the app is on its way out.
+    pub fn is_quitting(&self) -> bool {
+        self.quitting.load(Ordering::SeqCst)
+    }
+
+    /// Ends the app: the page sends what was typed last, the engine writes what it has and closes its coverage.
+    pub fn quit(self: &Arc<Shell>) {
+        if self.quitting.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let this = Arc::clone(self);
+        tauri::async_runtime::spawn(async move {
+            tracing::info!("quitting");
+            if window::hide(&this.app) {
+                tokio::time::sleep(LAST_WORDS).await;
+            }
+            if let Some(desk) = this.desk_now()
+                && tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await.is_err()
+            {
+                tracing::error!("the engine did not stop in time");
+            }
+            this.app.exit(0);
+        });
+    }
+}
+
+/// Who does what is done here, for the timeline.
+pub fn person() -> String {
+    let name = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
+    name("USER").or_else(|| name("LOGNAME")).or_else(|| name("USERNAME")).unwrap_or_else(|| "you".to_owned())
+}

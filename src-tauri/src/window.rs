@@ -1,0 +1,179 @@
+//! The one window: it can be closed and made again while the app keeps watching in the tray.
+
+use std::time::Duration;
+
+use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent, webview::PageLoadEvent};
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+use tauri_plugin_notification::NotificationExt;
+
+use crate::{shell::Shell, tray};
+
+/// The window's label in tauri.conf.json and in its capability.
+pub const LABEL: &str = "main";
+
+/// A hidden window's page is kept this long, so that it can send what was typed last and comes back at once when it
+/// is wanted again. After that it is destroyed: it holds more memory than all the rest of the app.
+const KEEP_HIDDEN: Duration = Duration::from_secs(20);
+
+/// Remembers that it was said that closing the window keeps watching.
+const SAID: &str = "said_closing_keeps_watching";
+
+/// Brings the window to the front, making it where there is none.
+pub fn show(app: &AppHandle, token: Option<String>) {
+    let handle = app.clone();
+    on_main(app, move || {
+        let window = match handle.get_webview_window(LABEL) {
+            Some(window) => Ok(window),
+            None => create(&handle),
+        };
+        let shown = window.and_then(|window| {
+            #[cfg(target_os = "linux")]
+            if let Some(token) = token {
+                gtk::prelude::GtkWindowExt::set_startup_id(&window.gtk_window()?, &token);
+            }
+            #[cfg(not(target_os = "linux"))]
+            drop(token);
+            window.show()?;
+            window.unminimize()?;
+            window.set_focus()
+        });
+        if let Err(error) = shown {
+            tracing::error!(%error, "the window cannot be shown");
+        }
+    });
+}
+
+/// Takes the window from the screen at once. Says whether there was one.
+pub fn hide(app: &AppHandle) -> bool {
+    let Some(window) = app.get_webview_window(LABEL) else { return false };
+    if let Err(error) = window.hide() {
+        tracing::warn!(%error, "the window cannot be hidden");
+    }
+    true
+}
+
+fn create(app: &AppHandle) -> tauri::Result<WebviewWindow> {
+    let config = app.config().app.windows.iter().find(|w| w.label == LABEL).cloned();
+    let builder = match &config {
+        Some(config) => WebviewWindowBuilder::from_config(app, config)?,
+        None => WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default()),
+    };
+    let loading = app.clone();
+    let window = builder
+        // The page comes from the program itself; whatever asks for another page is text from a cluster gone wrong.
+        .on_navigation(|url| is_ours(url.scheme(), url.host_str()))
+        .on_page_load(move |_, load| {
+            if load.event() == PageLoadEvent::Started {
+                Shell::of(&loading).page_gone();
+            }
+        })
+        .build()?;
+    let closing = window.clone();
+    window.on_window_event(move |event| match event {
+        WindowEvent::CloseRequested { api, .. } => {
+            let shell = Shell::of(closing.app_handle());
+            if !shell.is_quitting() {
+                api.prevent_close();
+                close(&closing);
+            }
+        }
+        WindowEvent::Destroyed => Shell::of(closing.app_handle()).page_gone(),
+        _ => {}
+    });
+    Ok(window)
+}
+
+fn is_ours(scheme: &str, host: Option<&str>) -> bool {
+    match scheme {
+        "tauri" | "about" => true,
+        // Windows serves the page from http(s)://tauri.localhost, `tauri dev` from Vite.
+        "http" | "https" => host == Some("tauri.localhost") || (cfg!(dev) && host == Some("localhost")),
+        _ => false,
+    }
+}
+
+/// The window's close button.
+fn close(window: &WebviewWindow) {
+    if !tray::is_visible() {
+        return ask(window);
+    }
+    let app = window.app_handle().clone();
+    hide(&app);
+    tauri::async_runtime::spawn(async move {
+        say_once(&app).await;
+        tokio::time::sleep(KEEP_HIDDEN).await;
+        if let Some(window) = app.get_webview_window(LABEL)
+            && !window.is_visible().unwrap_or(true)
+            && let Err(error) = window.destroy()
+        {
+            tracing::warn!(%error, "the hidden window stays in memory");
+        }
+    });
+}
+
+/// Without a tray a closed window could not be found again, so nothing happens without a word.
+fn ask(window: &WebviewWindow) {
+    let shell = Shell::of(window.app_handle());
+    let window = window.clone();
+    window
+        .clone()
+        .dialog()
+        .message("This desktop shows no tray icon. Afterwatch can keep watching in a minimised window. When it quits, recording stops.")
+        .title("Keep watching?")
+        .kind(MessageDialogKind::Info)
+        .parent(&window)
+        .buttons(MessageDialogButtons::OkCancelCustom("Keep watching".into(), "Quit".into()))
+        .show(move |keep| {
+            if keep {
+                if let Err(error) = window.minimize() {
+                    tracing::warn!(%error, "the window cannot be minimised");
+                }
+            } else {
+                shell.quit();
+            }
+        });
+}
+
+/// Says, the first time only, that closing the window does not stop the watch.
+async fn say_once(app: &AppHandle) {
+    let shell = Shell::of(app);
+    let Some(desk) = shell.desk_now() else { return };
+    if !matches!(desk.engine.setting(SAID).await, Ok(None)) {
+        return;
+    }
+    // Nothing depends on this note, it has no button and replaces nothing: the plugin does it on every system.
+    let shown = app
+        .notification()
+        .builder()
+        .title("Afterwatch keeps watching")
+        .body("It is in the tray. To stop recording, choose Quit there.")
+        .show();
+    match shown {
+        Ok(()) => {
+            if let Err(error) = desk.engine.set_setting(SAID, serde_json::json!(true)).await {
+                tracing::warn!(%error, "it will be said again that closing keeps watching");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "it could not be said that closing keeps watching"),
+    }
+}
+
+fn on_main(app: &AppHandle, work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = app.run_on_main_thread(work) {
+        tracing::error!(%error, "the window's thread is gone");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_goes_nowhere_but_to_its_own_pages() {
+        assert!(is_ours("tauri", Some("localhost")));
+        assert!(is_ours("http", Some("tauri.localhost")));
+        assert!(!is_ours("https", Some("example.com")));
+        assert!(!is_ours("file", None));
+        assert!(!is_ours("data", None));
+    }
+}
