@@ -14,7 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use crate::{
-    certificate, classify, exec,
+    certificate, classify,
+    cluster::Limits,
+    environment, exec,
     kubeconfig::Entry,
     problem::ConnectProblem,
     proxy,
@@ -38,7 +40,7 @@ pub(crate) struct Link {
 /// Makes links, one at a time, and remembers when only a person can help.
 pub(crate) struct Connector {
     pub entry: Entry,
-    pub plugin_limit: Duration,
+    pub limits: Limits,
     pub counters: Arc<Counters>,
     generation: AtomicU64,
     held: Mutex<Held>,
@@ -55,7 +57,7 @@ impl Connector {
     pub fn new(entry: Entry) -> Connector {
         Connector {
             entry,
-            plugin_limit: exec::LIMIT,
+            limits: Limits::default(),
             counters: Arc::default(),
             generation: AtomicU64::new(1),
             held: Mutex::default(),
@@ -130,6 +132,7 @@ impl Connector {
             client,
             counters: self.counters.clone(),
             address: self.address().into(),
+            limit: self.limits.answer,
             proxy: proxy.clone(),
         };
         config.default_retry = false;
@@ -161,12 +164,13 @@ impl Connector {
             ));
         }
         let proxy =
-            proxy::choose(&uri, cluster.proxy_url.as_deref(), &|name| std::env::var(name).ok()).map_err(|words| {
-                ConnectProblem::misconfigured(
-                    format!("{words}."),
-                    "Correct `proxy-url` in the kubeconfig or $HTTPS_PROXY.",
-                )
-            })?;
+            proxy::choose(&uri, cluster.proxy_url.as_deref(), &|name| environment::var(name)?.into_string().ok())
+                .map_err(|words| {
+                    ConnectProblem::misconfigured(
+                        format!("{words}."),
+                        "Correct `proxy-url` in the kubeconfig or $HTTPS_PROXY.",
+                    )
+                })?;
         let mut config = Config::new(uri);
         config.connect_timeout = Some(Duration::from_secs(15));
         config.root_cert = self.authority()?;
@@ -184,7 +188,7 @@ impl Connector {
             && user.auth_provider.is_none()
         {
             let name = context.user.as_deref().unwrap_or_default();
-            let credential = exec::run(&plugin, cluster, name, self.plugin_limit).await?;
+            let credential = exec::run(&plugin, cluster, name, self.limits.plugin).await?;
             expires = credential.expires;
             config.auth_info.token = credential.token;
             if let (Some(certificate), Some(key)) = (credential.certificate, credential.key) {
@@ -199,11 +203,11 @@ impl Connector {
         let result = if config.auth_info.auth_provider.is_some() {
             // The gcp provider runs a command, synchronously.
             let work = tokio::task::spawn_blocking(move || Client::try_from(config));
-            match tokio::time::timeout(self.plugin_limit, work).await {
+            match tokio::time::timeout(self.limits.plugin, work).await {
                 Ok(Ok(result)) => result,
                 _ => {
                     return Err(ConnectProblem::login(
-                        format!("The auth-provider did not finish within {} s.", self.plugin_limit.as_secs()),
+                        format!("The auth-provider did not finish within {} s.", self.limits.plugin.as_secs()),
                         "Log in again the way you do for kubectl, then retry.",
                     ));
                 }

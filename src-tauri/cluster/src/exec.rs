@@ -19,9 +19,6 @@ use tokio::{io::AsyncReadExt, process::Command};
 
 use crate::problem::ConnectProblem;
 
-/// Single sign-on in a browser takes this long.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-
 /// Set by packaging (AppImage) for us, and poison for the interpreters most plugins are.
 const POISON: [&str; 4] = ["LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "APPDIR"];
 
@@ -114,6 +111,7 @@ fn start(exec: &ExecConfig, cluster: &Cluster, command: &str) -> Result<tokio::p
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    process.envs(crate::environment::adopted());
     POISON.iter().for_each(|name| {
         process.env_remove(name);
     });

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
+    cluster::{ClusterOptions, KubeCluster},
     problem::ConnectProblem,
-    session::{ClusterOptions, KubeCluster},
 };
 
 /// Everything the kubeconfig files say.
@@ -87,7 +87,7 @@ impl std::fmt::Display for FileProblem {
 
 /// Reads the kubeconfig: the given file, else the `$KUBECONFIG` list, else `~/.kube/config`.
 pub fn load(explicit: Option<&Path>) -> Kubeconfigs {
-    let listed = std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty());
+    let listed = crate::environment::var("KUBECONFIG").filter(|v| !v.is_empty());
     let files: Vec<PathBuf> = match (explicit, listed) {
         (Some(file), _) => vec![file.to_owned()],
         (None, Some(list)) => std::env::split_paths(&list).filter(|p| !p.as_os_str().is_empty()).collect(),

@@ -16,11 +16,13 @@
 mod access;
 mod certificate;
 mod classify;
+mod cluster;
 mod connect;
 mod doctor;
 mod emit;
 pub mod environment;
 mod exec;
+mod follow;
 mod kubeconfig;
 mod logs;
 mod problem;
@@ -33,10 +35,10 @@ mod watch;
 mod watch_files;
 mod wire;
 
+pub use cluster::{ClusterOptions, KubeCluster, Limits};
 pub use doctor::{Check, Level};
 pub use kubeconfig::{ContextInfo, FileProblem, Kubeconfigs, load};
 pub use problem::{ConnectProblem, Trouble};
-pub use session::{ClusterOptions, KubeCluster};
 pub use watch_files::{FileWatch, watch_files};
 
 /// What a log subscriber must add to its filter: kube writes whole response bodies into WARN lines when they do not

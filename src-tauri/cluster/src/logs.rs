@@ -8,9 +8,9 @@ use afterwatch_core::{
 };
 
 use crate::{
+    cluster::Inner,
     scope::encoded,
     server::{Failure, Server},
-    session::Inner,
     wire::Outline,
 };
 

@@ -12,11 +12,12 @@ use futures::StreamExt;
 
 use crate::{
     access::Plan,
+    cluster::Inner,
     emit::{Closed, Emitter, Scope},
     scope,
     server::Failure,
-    session::Inner,
-    watch::{self, Session},
+    session::{self, Session},
+    watch,
 };
 
 /// Lists every kind, tells what cannot be read, and ends.
@@ -37,7 +38,7 @@ async fn look(inner: &Arc<Inner>, out: &Arc<Emitter>) -> Result<(), Closed> {
     let mut done = 0;
     let mut kinds = futures::stream::iter(Kind::ALL.iter().copied())
         .map(|kind| one(&session, kind))
-        .buffer_unordered(watch::AT_ONCE);
+        .buffer_unordered(session::AT_ONCE);
     while let Some(result) = kinds.next().await {
         result?;
         done += 1;

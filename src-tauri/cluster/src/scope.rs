@@ -12,7 +12,7 @@ use crate::{
     access::Plan,
     emit::{Closed, Scope},
     server::{Ask, Failure, Line, Lines, Refusal, Server},
-    watch::{Pending, Session, Signal},
+    session::{Pending, Session, Signal},
     wire,
 };
 
@@ -21,10 +21,6 @@ const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 const PAGE: u32 = 500;
 /// The server ends a watch after this long; the next one proves that the connection lives.
 const WATCH_SECONDS: u64 = 110;
-/// Bookmarks come about once a minute; a stream that is silent for longer is asked about.
-const IDLE: Duration = Duration::from_secs(75);
-/// Quiet kinds are listed again after this long.
-const POLL: Duration = Duration::from_secs(60);
 
 /// Why a scope ends by itself.
 #[derive(Debug)]
@@ -79,7 +75,7 @@ pub(crate) async fn follow(session: &Session, scope: &Scope, mode: Mode, pending
         };
         pending.take();
         if mode == Mode::Poll {
-            tokio::time::sleep(jittered(POLL)).await;
+            tokio::time::sleep(jittered(session.limits().poll)).await;
             continue;
         }
         match watch(session, scope, version).await {
@@ -232,7 +228,7 @@ async fn watch(session: &Session, scope: &Scope, mut version: String) -> Result<
         failures = 0;
         session.out.proof(scope, true).await?;
         loop {
-            let line = match lines.next(IDLE).await {
+            let line = match lines.next(session.limits().idle).await {
                 Line::Text(line) => line,
                 Line::End | Line::Broken => break,
                 Line::Silent => {

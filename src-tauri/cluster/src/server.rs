@@ -17,8 +17,6 @@ use serde::Deserialize;
 
 use crate::{classify, problem::ConnectProblem};
 
-/// How long the server may take to begin its answer, and between two pieces of a list.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// Answers are held in memory whole while they are decoded; no page of 500 objects comes near this.
 const BODY_LIMIT: usize = 512 << 20;
 /// etcd refuses objects above 1.5 MB; a longer line is not an object.
@@ -41,6 +39,8 @@ pub(crate) struct Server {
     /// For messages.
     pub address: Arc<str>,
     pub proxy: Option<Arc<str>>,
+    /// How long the server may take to begin its answer, and between two pieces of one.
+    pub limit: Duration,
 }
 
 /// Why a request has no usable answer.
@@ -113,12 +113,12 @@ impl Server {
     /// Sends the request and waits for a good status; the body is still to be read.
     pub async fn open(&self, request: Request<Body>) -> Result<Response<Body>, Failure> {
         self.counters.requests.fetch_add(1, Relaxed);
-        let response = match tokio::time::timeout(ANSWER_LIMIT, self.client.send(request)).await {
+        let response = match tokio::time::timeout(self.limit, self.client.send(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 return Err(Failure::Transport(classify::transport(&error, &self.address, self.proxy.as_deref())));
             }
-            Err(_) => return Err(self.silent(ANSWER_LIMIT)),
+            Err(_) => return Err(self.silent(self.limit)),
         };
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
     }
@@ -155,7 +155,7 @@ impl Server {
         let mut stream = response.into_body().into_data_stream();
         let mut out = BytesMut::new();
         loop {
-            match tokio::time::timeout(ANSWER_LIMIT, stream.next()).await {
+            match tokio::time::timeout(self.limit, stream.next()).await {
                 Ok(None) => return Ok(out.freeze()),
                 Ok(Some(Ok(piece))) => {
                     self.counters.bytes.fetch_add(piece.len() as u64, Relaxed);
@@ -167,7 +167,7 @@ impl Server {
                 Ok(Some(Err(error))) => {
                     return Err(Failure::Transport(classify::transport(&error, &self.address, self.proxy.as_deref())));
                 }
-                Err(_) => return Err(self.silent(ANSWER_LIMIT)),
+                Err(_) => return Err(self.silent(self.limit)),
             }
         }
     }

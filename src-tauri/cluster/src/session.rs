@@ -1,97 +1,144 @@
-//! The cluster as core's port sees it.
+//! What all tasks of one connected stretch of time share.
 
-use std::{path::PathBuf, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
-
-use afterwatch_core::{
-    observation::{LogRead, LogWant},
-    port::{BoxFuture, Cluster, ObservationSink, WatchHandle, cluster::ClusterMetrics},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
-use tokio::sync::{Notify, Semaphore};
 
-use crate::{connect::Connector, emit::Emitter, kubeconfig::Entry, logs, scan, watch};
+use afterwatch_core::object::{Kind, kind::Mode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// What the caller decides about a cluster.
-#[derive(Clone, Debug, Default)]
-pub struct ClusterOptions {
-    /// The kubeconfig the context came from, when it was named explicitly.
-    pub kubeconfig: Option<PathBuf>,
-    /// Salts the digests of ConfigMap values; the same for one installation.
+use crate::{
+    access::Access,
+    cluster::{Inner, Limits},
+    connect::Link,
+    emit::Emitter,
+    problem::ConnectProblem,
+};
+
+/// First lists under way at once.
+pub(crate) const AT_ONCE: usize = 6;
+/// Rights are asked about again after this long.
+pub(crate) const REVIEW_AGAIN: Duration = Duration::from_secs(600);
+/// One connection each; further namespaces are listed every minute instead.
+const MOST_WATCHES: u64 = 30;
+
+/// What a kind's task tells the supervisor.
+pub(crate) enum Signal {
+    /// More objects arrived.
+    Progress,
+    /// The kind's first list is there, or known to be unreadable.
+    Resolved(Kind),
+    /// Something failed below HTTP; is the server still there?
+    Suspect,
+    /// The server refuses fresh credentials as well.
+    Refused(String),
+    Trouble(ConnectProblem),
+}
+
+/// What all tasks of one connected stretch of time share.
+pub(crate) struct Session {
+    pub out: Arc<Emitter>,
     pub salt: [u8; 16],
-    /// Namespaces to try beside the context's own where the whole cluster may not be read.
-    pub extra_namespaces: Vec<String>,
-}
-
-/// One context of the kubeconfig. Cheap to make; nothing is contacted before it is used.
-pub struct KubeCluster {
-    pub(crate) inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    pub connector: Connector,
-    pub options: ClusterOptions,
-    /// Logs being read at once.
-    pub log_turns: Semaphore,
-}
-
-impl KubeCluster {
-    pub(crate) fn new(entry: Entry, options: ClusterOptions) -> KubeCluster {
-        let inner = Inner { connector: Connector::new(entry), options, log_turns: Semaphore::new(logs::AT_ONCE) };
-        KubeCluster { inner: Arc::new(inner) }
-    }
-
-    /// Gives credential plugins another limit than 60 s. Must be called before the cluster is used.
-    #[must_use]
-    pub fn with_plugin_limit(mut self, limit: Duration) -> KubeCluster {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.connector.plugin_limit = limit;
-        }
-        self
-    }
-}
-
-impl Cluster for KubeCluster {
-    fn name(&self) -> &str {
-        &self.inner.connector.entry.name
-    }
-
-    fn watch(&self, sink: Box<dyn ObservationSink>) -> Box<dyn WatchHandle> {
-        let again = Arc::new(Notify::new());
-        let task = tokio::spawn(watch::supervise(self.inner.clone(), Arc::new(Emitter::new(sink)), again.clone()));
-        Box::new(Running { inner: self.inner.clone(), again, task })
-    }
-
-    fn scan(&self, sink: Box<dyn ObservationSink>) -> BoxFuture<'_, ()> {
-        Box::pin(scan::scan(self.inner.clone(), sink))
-    }
-
-    fn read_log(&self, want: LogWant) -> BoxFuture<'_, LogRead> {
-        Box::pin(logs::read(&self.inner, want))
-    }
-}
-
-struct Running {
+    /// Objects received so far.
+    pub objects: AtomicU64,
     inner: Arc<Inner>,
-    again: Arc<Notify>,
-    task: tokio::task::JoinHandle<()>,
+    link: RwLock<Arc<Link>>,
+    access: Mutex<(Instant, Arc<Access>)>,
+    turns: Arc<Semaphore>,
+    signals: mpsc::UnboundedSender<Signal>,
 }
 
-impl WatchHandle for Running {
-    fn restart(&self) {
-        self.again.notify_one();
+impl Session {
+    pub fn new(
+        inner: Arc<Inner>,
+        out: Arc<Emitter>,
+        link: Arc<Link>,
+    ) -> (Arc<Session>, mpsc::UnboundedReceiver<Signal>) {
+        let (signals, receiver) = mpsc::unbounded_channel();
+        let access = Mutex::new((Instant::now(), Arc::new(fresh_access(&inner))));
+        let session = Session {
+            out,
+            salt: inner.options.salt,
+            objects: AtomicU64::new(0),
+            inner,
+            link: RwLock::new(link),
+            access,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            signals,
+        };
+        (Arc::new(session), receiver)
     }
 
-    fn metrics(&self) -> ClusterMetrics {
-        let counters = &self.inner.connector.counters;
-        ClusterMetrics {
-            watches: counters.watches.load(Relaxed),
-            requests: counters.requests.load(Relaxed),
-            bytes_received: counters.bytes.load(Relaxed),
+    /// The clients as they are now.
+    pub fn link(&self) -> Arc<Link> {
+        self.link.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fresh credentials in place of those of this generation.
+    pub async fn renew(&self, generation: u64, words: Option<&str>) -> Result<Arc<Link>, ConnectProblem> {
+        let link = self.inner.connector.renew(generation, words).await?;
+        *self.link.write().unwrap_or_else(PoisonError::into_inner) = link.clone();
+        Ok(link)
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.inner.connector.limits
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        // Nobody receives during a scan, or while the session is being torn down.
+        let _ = self.signals.send(signal);
+    }
+
+    /// What is known of the user's rights, not older than half the time after which they are asked about again.
+    pub fn access(&self) -> Arc<Access> {
+        let mut held = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0.elapsed() > REVIEW_AGAIN / 2 {
+            *held = (Instant::now(), Arc::new(fresh_access(&self.inner)));
         }
+        held.1.clone()
+    }
+
+    /// Waits for a turn to list. Whoever holds the turns may hang; after five seconds it goes on without one.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let turn = self.turns.clone().acquire_owned();
+        tokio::time::timeout(Duration::from_secs(5), turn).await.ok()?.ok()
+    }
+
+    pub fn mode(&self, wanted: Mode) -> Mode {
+        let watches = self.inner.connector.counters.watches.load(Relaxed);
+        if watches >= MOST_WATCHES { Mode::Poll } else { wanted }
     }
 }
 
-impl Drop for Running {
+fn fresh_access(inner: &Inner) -> Access {
+    Access::new(inner.connector.entry.context.namespace.as_deref(), &inner.options.extra_namespaces)
+}
+
+/// Held until a kind's first lists are there; then the kind counts as synced and its turn is free.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    _shared: Arc<PendingKind>,
+}
+
+struct PendingKind {
+    session: Arc<Session>,
+    kind: Kind,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Pending {
+    pub fn new(session: Arc<Session>, kind: Kind, turn: Option<OwnedSemaphorePermit>) -> Pending {
+        Pending { _shared: Arc::new(PendingKind { session, kind, _turn: turn }) }
+    }
+}
+
+impl Drop for PendingKind {
     fn drop(&mut self) {
-        self.task.abort();
+        self.session.signal(Signal::Resolved(self.kind));
     }
 }

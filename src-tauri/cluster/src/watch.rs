@@ -3,160 +3,39 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
-    object::{Kind, kind::Mode},
+    object::Kind,
     observation::Connection,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{Notify, mpsc},
     task::JoinSet,
 };
 
 use crate::{
-    access::{Access, Plan},
+    cluster::Inner,
     connect::Link,
-    emit::{Closed, Emitter, Scope},
+    emit::{Closed, Emitter},
+    follow,
     problem::{ConnectProblem, Trouble},
-    scope::{self, Ending, jittered},
+    scope::jittered,
     server::{Failure, Server},
-    session::Inner,
+    session::{Session, Signal},
 };
 
-/// First lists under way at once.
-pub(crate) const AT_ONCE: usize = 6;
-/// Rights are asked about again after this long.
-const REVIEW_AGAIN: Duration = Duration::from_secs(600);
-/// One connection each; further namespaces are listed every minute instead.
-const MOST_WATCHES: u64 = 30;
 /// A connection is said to be good after this long even if a kind is still missing.
 const SYNC_GRACE: Duration = Duration::from_secs(15);
 /// The clocks are compared this often.
 const TICK: Duration = Duration::from_secs(5);
 /// Wall clock minus monotonic clock beyond this: the machine slept.
 const SLEPT: Duration = Duration::from_secs(10);
-
-/// What a kind's task tells the supervisor.
-pub(crate) enum Signal {
-    /// More objects arrived.
-    Progress,
-    /// The kind's first list is there, or known to be unreadable.
-    Resolved(Kind),
-    /// Something failed below HTTP; is the server still there?
-    Suspect,
-    /// The server refuses fresh credentials as well.
-    Refused(String),
-    Trouble(ConnectProblem),
-}
-
-/// What all tasks of one connected stretch of time share.
-pub(crate) struct Session {
-    pub out: Arc<Emitter>,
-    pub salt: [u8; 16],
-    /// Objects received so far.
-    pub objects: AtomicU64,
-    inner: Arc<Inner>,
-    link: RwLock<Arc<Link>>,
-    access: Mutex<(Instant, Arc<Access>)>,
-    turns: Arc<Semaphore>,
-    signals: mpsc::UnboundedSender<Signal>,
-}
-
-impl Session {
-    pub fn new(
-        inner: Arc<Inner>,
-        out: Arc<Emitter>,
-        link: Arc<Link>,
-    ) -> (Arc<Session>, mpsc::UnboundedReceiver<Signal>) {
-        let (signals, receiver) = mpsc::unbounded_channel();
-        let access = Mutex::new((Instant::now(), Arc::new(fresh_access(&inner))));
-        let session = Session {
-            out,
-            salt: inner.options.salt,
-            objects: AtomicU64::new(0),
-            inner,
-            link: RwLock::new(link),
-            access,
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-            signals,
-        };
-        (Arc::new(session), receiver)
-    }
-
-    /// The clients as they are now.
-    pub fn link(&self) -> Arc<Link> {
-        self.link.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Fresh credentials in place of those of this generation.
-    pub async fn renew(&self, generation: u64, words: Option<&str>) -> Result<Arc<Link>, ConnectProblem> {
-        let link = self.inner.connector.renew(generation, words).await?;
-        *self.link.write().unwrap_or_else(PoisonError::into_inner) = link.clone();
-        Ok(link)
-    }
-
-    pub fn signal(&self, signal: Signal) {
-        // Nobody receives during a scan, or while the session is being torn down.
-        let _ = self.signals.send(signal);
-    }
-
-    /// What is known of the user's rights, not older than half the time after which they are asked about again.
-    pub fn access(&self) -> Arc<Access> {
-        let mut held = self.access.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.0.elapsed() > REVIEW_AGAIN / 2 {
-            *held = (Instant::now(), Arc::new(fresh_access(&self.inner)));
-        }
-        held.1.clone()
-    }
-
-    /// Waits for a turn to list. Whoever holds the turns may hang; after five seconds it goes on without one.
-    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let turn = self.turns.clone().acquire_owned();
-        tokio::time::timeout(Duration::from_secs(5), turn).await.ok()?.ok()
-    }
-
-    fn mode(&self, wanted: Mode) -> Mode {
-        let watches = self.inner.connector.counters.watches.load(Relaxed);
-        if watches >= MOST_WATCHES { Mode::Poll } else { wanted }
-    }
-}
-
-fn fresh_access(inner: &Inner) -> Access {
-    Access::new(inner.connector.entry.context.namespace.as_deref(), &inner.options.extra_namespaces)
-}
-
-/// Held until a kind's first lists are there; then the kind counts as synced and its turn is free.
-#[derive(Clone)]
-pub(crate) struct Pending {
-    _shared: Arc<PendingKind>,
-}
-
-struct PendingKind {
-    session: Arc<Session>,
-    kind: Kind,
-    _turn: Option<OwnedSemaphorePermit>,
-}
-
-impl Pending {
-    pub fn new(session: Arc<Session>, kind: Kind, turn: Option<OwnedSemaphorePermit>) -> Pending {
-        Pending { _shared: Arc::new(PendingKind { session, kind, _turn: turn }) }
-    }
-}
-
-impl Drop for PendingKind {
-    fn drop(&mut self) {
-        self.session.signal(Signal::Resolved(self.kind));
-    }
-}
 
 /// Who the cluster is.
 pub(crate) struct Identity {
@@ -329,7 +208,7 @@ async fn run(inner: &Arc<Inner>, out: &Arc<Emitter>, link: Arc<Link>, identity: 
     let (session, mut signals) = Session::new(inner.clone(), out.clone(), link);
     let mut tasks = JoinSet::new();
     for kind in Kind::ALL {
-        tasks.spawn(follow_kind(session.clone(), *kind));
+        tasks.spawn(follow::follow(session.clone(), *kind));
     }
     let end = match oversee(&session, &mut signals, identity, again).await {
         Ok(end) | Err(end) => end,
@@ -434,85 +313,6 @@ async fn probe(server: Server) -> Result<(), ConnectProblem> {
         }
     }
     last.map_or(Ok(()), Err)
-}
-
-/// One kind, wherever it may be read.
-async fn follow_kind(session: Arc<Session>, kind: Kind) {
-    let all = Scope::everywhere(kind);
-    let mut pending = Some(Pending::new(session.clone(), kind, session.turn().await));
-    let mut running: JoinSet<(Arc<str>, Ending)> = JoinSet::new();
-    let mut followed: HashSet<Arc<str>> = HashSet::new();
-    loop {
-        let plan = match scope::plan(&session, &all, &mut pending).await {
-            Ok(plan) => plan,
-            Err(ending) => return rest(ending).await,
-        };
-        match plan {
-            Plan::Everywhere(mode) => {
-                running.shutdown().await;
-                followed.clear();
-                let first = pending.take().unwrap_or_else(|| Pending::new(session.clone(), kind, None));
-                match scope::follow(&session, &all, mode, first).await {
-                    Ending::Forbidden => {}
-                    Ending::NotServed => {
-                        if session.out.not_served(kind).await.is_err() {
-                            return;
-                        }
-                    }
-                    ending @ (Ending::Trouble | Ending::Closed) => return rest(ending).await,
-                }
-            }
-            Plan::Denied(words) => {
-                let (by, reason) = (EndedBy::Forbidden, UnreadableReason::Forbidden);
-                if session.out.lost(&all, by, reason, words).await.is_err() {
-                    return;
-                }
-            }
-            Plan::Namespaces { readable, denied } => {
-                for namespace in denied {
-                    let words = format!("not permitted to list {} in namespace {namespace}", kind.plural());
-                    let scope = Scope { kind, namespace: Some(namespace) };
-                    let (by, reason) = (EndedBy::Forbidden, UnreadableReason::Forbidden);
-                    if session.out.lost(&scope, by, reason, words).await.is_err() {
-                        return;
-                    }
-                }
-                let first = pending.take().unwrap_or_else(|| Pending::new(session.clone(), kind, None));
-                for (namespace, mode) in readable {
-                    if followed.insert(namespace.clone()) {
-                        let (session, first) = (session.clone(), first.clone());
-                        running.spawn(async move {
-                            let scope = Scope { kind, namespace: Some(namespace.clone()) };
-                            let mode = session.mode(mode);
-                            (namespace, scope::follow(&session, &scope, mode, first).await)
-                        });
-                    }
-                }
-            }
-        }
-        pending.take();
-        let replan = tokio::time::sleep(jittered(REVIEW_AGAIN));
-        tokio::pin!(replan);
-        loop {
-            tokio::select! {
-                () = &mut replan => break,
-                Some(ended) = running.join_next() => match ended {
-                    Ok((namespace, Ending::Forbidden | Ending::NotServed)) => {
-                        followed.remove(&namespace);
-                    }
-                    Ok((_, ending)) => return rest(ending).await,
-                    Err(_) => {}
-                }
-            }
-        }
-    }
-}
-
-/// The session is about to be torn down by whoever was told; until then there is nothing to do.
-async fn rest(ending: Ending) {
-    if matches!(ending, Ending::Trouble) {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Notices that the machine slept: the wall clock went on while the monotonic one stood still.

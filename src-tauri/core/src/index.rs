@@ -59,6 +59,8 @@ pub struct Index {
     observations: u64,
     /// Kinds that were listed at least once: a later new object is a creation we saw.
     settled: BTreeSet<(Kind, Option<String>)>,
+    /// Since when each place is watched without a gap.
+    since: BTreeMap<(Kind, Option<String>), Timestamp>,
 }
 
 impl Index {
@@ -78,6 +80,7 @@ impl Index {
             Fact::Alive { kind, namespace } => {
                 let key = (kind, namespace);
                 if self.settled.contains(&key) {
+                    self.since.entry(key.clone()).or_insert(at);
                     self.readings.insert(key, Reading::Complete);
                 }
                 Vec::new()
@@ -143,6 +146,7 @@ impl Index {
         }
         self.skipped.remove(&place);
         self.readings.insert(place.clone(), Reading::Complete);
+        self.since.entry(place.clone()).or_insert(at);
         self.settled.insert(place);
         changes
     }
@@ -247,6 +251,7 @@ impl Index {
         at: Timestamp,
     ) {
         let place = (kind, namespace);
+        self.since.remove(&place);
         let reading = if self.settled.contains(&place) {
             let since = match self.readings.get(&place) {
                 Some(Reading::Stale { since, .. }) => *since,
@@ -306,8 +311,13 @@ impl Index {
 
     /// The highest owner that is known, or named, starting at the object itself.
     pub fn top_owner(&self, object: &Object) -> ObjectRef {
-        let mut at = object.reference();
-        let mut meta = object.meta();
+        self.top_owner_of(object.reference(), object.meta())
+    }
+
+    /// The highest owner, from a reference and its metadata.
+    pub fn top_owner_of(&self, reference: ObjectRef, meta: &Meta) -> ObjectRef {
+        let mut at = reference;
+        let mut meta = meta;
         for _ in 0..6 {
             let Some(owner) = meta.controller() else { break };
             let named = ObjectRef {
@@ -413,6 +423,16 @@ impl Index {
     pub fn knows(&self, kind: Kind, namespace: Option<&str>) -> bool {
         let complete = |ns: Option<String>| matches!(self.readings.get(&(kind, ns)), Some(Reading::Complete));
         complete(None) || (kind.namespaced() && namespace.is_some_and(|ns| complete(Some(ns.to_owned()))))
+    }
+
+    /// Since when this kind is watched without a gap (the latest of its places).
+    pub fn watched_since(&self, kind: Kind) -> Option<Timestamp> {
+        self.since.iter().filter(|((k, _), _)| *k == kind).map(|(_, t)| *t).max()
+    }
+
+    /// True when this kind has been read, refused or found not to be served, somewhere.
+    pub fn has_reading(&self, kind: Kind) -> bool {
+        self.readings.keys().any(|(k, _)| *k == kind)
     }
 
     /// How each kind is read, by place.

@@ -207,7 +207,7 @@ impl Ledger {
         };
         // The instant the impact began is that of the first finding; its evidence is added by the merge.
         let text = format!("{}: {}", fault.title, fault.started_basis);
-        let observed = if now.duration_since(fault.started_at) > SignedDuration::from_mins(2) { Observed::Reconstructed } else { Observed::Live };
+        let observed = fault.observed(fault.started_at);
         push(&mut incident, fault.started_at, EntryKind::Symptom, Some("started"), text, Vec::new(), observed);
         push(&mut incident, now, EntryKind::State, Some("detected"), "Afterwatch opened the incident".into(), Vec::new(), Observed::Live);
         incident

@@ -56,3 +56,20 @@ pub enum ClusterState {
     /// Another process records it into the same database; its incidents are shown.
     Following,
 }
+
+impl ClusterView {
+    /// A cluster of which nothing is known yet.
+    pub(crate) fn idle(name: &str) -> ClusterView {
+        ClusterView {
+            name: name.to_owned(),
+            state: ClusterState::Connection(Connection::Connecting),
+            cluster_uid: None,
+            server_version: None,
+            unreadable: Vec::new(),
+            coverage: Vec::new(),
+            objects: 0,
+            last_heard: None,
+            followed: None,
+        }
+    }
+}

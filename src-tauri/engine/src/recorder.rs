@@ -1,1 +1,654 @@
-//! One cluster, from observation to incident.
+//! One cluster, from observation to incident: the only task that owns its index and its ledger.
+//!
+//! It never waits for the disk: at most one write is under way, and what changes meanwhile is handed over afterwards
+//! in its newest state.
+
+mod coverage;
+mod notice;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use afterwatch_core::{
+    change::Change,
+    correlate::{self, Diagnosis},
+    coverage::{EndedBy, Unreadable, UnreadableReason},
+    incident::{Incident, IncidentId},
+    index::{Index, Reading},
+    ledger::{Ledger, Policy, Step},
+    object,
+    observation::{Connection, Fact, LogWant, Observation},
+    port::{
+        BoxFuture, Cluster, ObservationSink, WatchHandle,
+        cluster::ClusterMetrics,
+        store::{IncidentQuery, Lease, Saved},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    time::Instant,
+};
+use uuid::Uuid;
+
+use crate::{
+    event::{ClusterState, ClusterView, EngineEvent, IncidentStep},
+    session::{Engine, blocking},
+    writer::Job,
+};
+
+/// After the first change the rules wait this long for its company.
+const COALESCE: Duration = Duration::from_millis(60);
+/// When the first lists take longer than this, what is there is looked at.
+const SYNC_PATIENCE: Duration = Duration::from_secs(12);
+const HEARTBEAT: Duration = Duration::from_secs(10);
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
+const LOG_READERS: usize = 8;
+
+/// Orders to a recorder.
+pub(crate) enum Control {
+    Stop,
+    Restart,
+    Pause(bool),
+    /// A newer version of an incident, written by a person or another process.
+    Adopt(Box<Incident>),
+}
+
+/// Watch until stopped, or look once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Watch,
+    Scan,
+}
+
+/// What a recorder did so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures {
+    pub adapter: ClusterMetrics,
+    pub objects: u64,
+    pub observations: u64,
+    /// Revisions this process wrote, to tell them from those of others.
+    pub wrote: HashSet<(IncidentId, u64)>,
+}
+
+struct Sink(mpsc::Sender<Observation>);
+
+impl ObservationSink for Sink {
+    fn send(&self, observation: Observation) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.0.send(observation).await.is_ok() })
+    }
+}
+
+struct Recorder {
+    engine: Engine,
+    cluster: Arc<dyn Cluster>,
+    kind: Kind,
+    view: watch::Sender<Arc<ClusterView>>,
+    index: Index,
+    /// None until the cluster's identity is known: incidents belong to a cluster, not to a context.
+    ledger: Option<Ledger>,
+    coverage: coverage::Keeper,
+    identity: Option<(String, String)>,
+    /// Another process records this cluster.
+    followed: Option<String>,
+    dirty_incidents: BTreeMap<IncidentId, IncidentStep>,
+    new_changes: Vec<Change>,
+    in_flight: Option<oneshot::Receiver<Vec<Saved>>>,
+    in_flight_ids: Vec<(IncidentId, IncidentStep)>,
+    asked: BTreeSet<LogWant>,
+    readers: Arc<Semaphore>,
+    synced: bool,
+    first_look: bool,
+    paused: bool,
+    started: Instant,
+    figures: Figures,
+    notices: notice::Notices,
+    next_due: Option<Timestamp>,
+}
+
+/// The life of a recorder.
+pub(crate) async fn run(
+    engine: Engine,
+    cluster: Arc<dyn Cluster>,
+    mut control: mpsc::UnboundedReceiver<Control>,
+    view: watch::Sender<Arc<ClusterView>>,
+    kind: Kind,
+) {
+    let name = cluster.name().to_owned();
+    let (sender, mut observations) = mpsc::channel::<Observation>(2048);
+    let mut handle: Option<Box<dyn WatchHandle>> = None;
+    let mut scan = None;
+    match kind {
+        Kind::Watch => handle = Some(cluster.watch(Box::new(Sink(sender.clone())))),
+        Kind::Scan => {
+            let (cluster, sink) = (cluster.clone(), Sink(sender.clone()));
+            scan = Some(tokio::spawn(async move { cluster.scan(Box::new(sink)).await }));
+        }
+    }
+    let mut r = Recorder::new(engine, cluster, kind, view, &name);
+    let mut look_at: Option<Instant> = None;
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.tick().await;
+    let mut followed = tokio::time::interval(Duration::from_secs(5));
+    let mut rest = Instant::now();
+    loop {
+        let due = r.next_due.map(|at| {
+            let wait = at.duration_since(r.now());
+            Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO)
+        });
+        let wake = match (look_at, due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let wake = wake.map(|at| at.max(rest));
+        tokio::select! {
+            biased;
+            order = control.recv() => match order {
+                None | Some(Control::Stop) => {
+                    drop(handle.take());
+                    r.finish(EndedBy::Quit).await;
+                    return;
+                }
+                Some(Control::Restart) => if let Some(h) = &handle { h.restart() },
+                Some(Control::Pause(paused)) => {
+                    if paused && !r.paused {
+                        handle = None;
+                        r.paused = true;
+                        r.pause().await;
+                    } else if !paused && r.paused {
+                        r.paused = false;
+                        r.resume();
+                        handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
+                    }
+                }
+                Some(Control::Adopt(incident)) => {
+                    if r.adopt(*incident) { look_at.get_or_insert_with(|| Instant::now() + COALESCE); }
+                }
+            },
+            saved = async { match &mut r.in_flight { Some(flight) => flight.await, None => std::future::pending().await } } => {
+                if r.saved(saved.unwrap_or_default()) { look_at.get_or_insert_with(|| Instant::now() + COALESCE); }
+                r.hand_over(false);
+            },
+            observation = observations.recv() => {
+                let Some(first) = observation else { return };
+                r.take(first).await;
+                // What is already waiting is taken in one go.
+                for _ in 0..512 {
+                    match observations.try_recv() {
+                        Ok(o) => r.take(o).await,
+                        Err(_) => break,
+                    }
+                }
+                look_at.get_or_insert_with(|| Instant::now() + COALESCE);
+                if r.followed.is_some() && handle.is_some() {
+                    handle = None;
+                }
+            },
+            () = async { match wake { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
+                look_at = None;
+                let started = Instant::now();
+                r.look(&sender, false);
+                r.hand_over(false);
+                // Under churn the rules take at most a fifth of a core.
+                rest = Instant::now() + (started.elapsed() * 4).min(Duration::from_secs(2));
+            },
+            _ = heartbeat.tick() => {
+                if let Some(h) = &handle { r.figures.adapter = h.metrics(); }
+                r.heartbeat().await;
+                r.hand_over(true);
+            },
+            _ = followed.tick(), if r.followed.is_some() => {
+                if r.try_lease().await {
+                    handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
+                }
+            },
+            _ = async { match &mut scan { Some(task) => { let _ = task.await; }, None => std::future::pending().await } } => {
+                while let Ok(o) = observations.try_recv() {
+                    r.take(o).await;
+                }
+                r.synced = true;
+                r.look(&sender, true);
+                // The logs that were asked for arrive as observations, within their time limit.
+                let patience = Instant::now() + Duration::from_secs(15);
+                while r.readers.available_permits() < LOG_READERS || !observations.is_empty() {
+                    match tokio::time::timeout_at(patience, observations.recv()).await {
+                        Ok(Some(o)) => r.take(o).await,
+                        _ => break,
+                    }
+                }
+                r.look(&sender, true);
+                r.finish(EndedBy::Quit).await;
+                return;
+            },
+        }
+    }
+}
+
+impl Recorder {
+    fn new(engine: Engine, cluster: Arc<dyn Cluster>, kind: Kind, view: watch::Sender<Arc<ClusterView>>, name: &str) -> Recorder {
+        Recorder {
+            engine,
+            cluster,
+            kind,
+            view,
+            index: Index::new(),
+            ledger: None,
+            coverage: coverage::Keeper::new(name),
+            identity: None,
+            followed: None,
+            dirty_incidents: BTreeMap::new(),
+            new_changes: Vec::new(),
+            in_flight: None,
+            in_flight_ids: Vec::new(),
+            asked: BTreeSet::new(),
+            readers: Arc::new(Semaphore::new(LOG_READERS)),
+            synced: false,
+            first_look: true,
+            paused: false,
+            started: Instant::now(),
+            figures: Figures::default(),
+            notices: notice::Notices::default(),
+            next_due: None,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.0.ports.clock.now()
+    }
+
+    fn name(&self) -> String {
+        self.cluster.name().to_owned()
+    }
+
+    /// Takes one observation in.
+    async fn take(&mut self, observation: Observation) {
+        self.coverage.observe(&observation);
+        let told = matches!(observation.fact, Fact::Connection(_) | Fact::Lost { .. } | Fact::NotServed { .. } | Fact::Skipped { .. } | Fact::Listed { .. });
+        if let Fact::Connection(Connection::Connected { cluster_uid, server_version }) = &observation.fact {
+            self.identity = Some((cluster_uid.clone(), server_version.clone()));
+        }
+        let connected = matches!(observation.fact, Fact::Connection(Connection::Connected { .. }));
+        self.new_changes.extend(self.index.apply(observation));
+        if connected {
+            self.connected().await;
+        }
+        if told {
+            self.show();
+        }
+    }
+
+    /// The cluster's identity is known: take the lease and load its open incidents.
+    async fn connected(&mut self) {
+        let Some((uid, _)) = self.identity.clone() else { return };
+        if self.ledger.as_ref().is_some_and(|l| l.cluster_uid == uid) || self.followed.is_some() {
+            return;
+        }
+        if self.kind == Kind::Watch && !self.try_lease().await {
+            return;
+        }
+        let (since, key, name) = (self.now() - SignedDuration::from_hours(1), uid.clone(), self.name());
+        let kept = blocking(&self.engine.0.ports.store, move |s| {
+            s.close_stale_coverage(&name)?;
+            s.incidents(&IncidentQuery { since: Some(since), cluster_uid: Some(key), ..IncidentQuery::default() })
+        })
+        .await
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, "the history could not be read");
+            let _ = self.engine.0.events.send(EngineEvent::Trouble(Some(error.to_string())));
+            Vec::new()
+        });
+        for incident in kept.iter().filter(|i| i.state.is_open()) {
+            self.engine.saw(incident.id);
+        }
+        self.ledger = Some(Ledger::new(self.cluster.name(), &uid, kept));
+    }
+
+    /// True when this process may record the cluster.
+    async fn try_lease(&mut self) -> bool {
+        let Some((uid, _)) = self.identity.clone() else { return true };
+        let now = self.now();
+        let lease = Lease {
+            holder: self.engine.0.holder,
+            holder_name: self.engine.0.options.recorder.clone(),
+            expires_at: now.saturating_add(LEASE).unwrap_or(now),
+        };
+        match blocking(&self.engine.0.ports.store, move |s| s.take_lease(&uid, &lease, now)).await {
+            Ok(Err(other)) => {
+                let fresh = self.followed.is_none();
+                self.followed = Some(other.holder_name);
+                if fresh {
+                    self.follow().await;
+                }
+                self.show();
+                false
+            }
+            Ok(Ok(())) => {
+                if self.followed.take().is_some() {
+                    self.index = Index::new();
+                    self.ledger = None;
+                    self.synced = false;
+                    self.started = Instant::now();
+                    self.show();
+                }
+                true
+            }
+            // Without a database there is nobody to share it with.
+            Err(_) => true,
+        }
+    }
+
+    /// Another process records: its open incidents are ours to show.
+    async fn follow(&mut self) {
+        let Some((uid, _)) = self.identity.clone() else { return };
+        let query = IncidentQuery { open: true, cluster_uid: Some(uid), ..IncidentQuery::default() };
+        if let Ok(open) = blocking(&self.engine.0.ports.store, move |s| s.incidents(&query)).await {
+            for incident in open {
+                self.engine.saw(incident.id);
+            }
+        }
+    }
+
+    /// Somebody else wrote an incident.
+    fn adopt(&mut self, incident: Incident) -> bool {
+        if self.identity.as_ref().is_none_or(|(uid, _)| *uid != incident.cluster_uid) {
+            return false;
+        }
+        if self.followed.is_some() {
+            self.engine.saw(incident.id);
+            return false;
+        }
+        match &mut self.ledger {
+            Some(ledger) => {
+                let newer = ledger.get_mut(incident.id).is_none_or(|known| known.revision < incident.revision);
+                if newer {
+                    ledger.adopt(incident);
+                }
+                newer
+            }
+            None => false,
+        }
+    }
+
+    /// Runs the rules and the ledger.
+    fn look(&mut self, sender: &mpsc::Sender<Observation>, scanned: bool) {
+        if self.ledger.is_none() && (self.kind == Kind::Scan) && scanned {
+            // A cluster that answers lists but not who it is still gets its answer.
+            self.ledger = Some(Ledger::new(self.cluster.name(), "", Vec::new()));
+        }
+        if self.paused || self.followed.is_some() {
+            return;
+        }
+        if !self.synced {
+            let all = object::Kind::ALL.iter().all(|k| self.index.has_reading(*k));
+            let late = self.started.elapsed() > SYNC_PATIENCE && !self.index.is_empty();
+            if !all && !late {
+                self.next_due = Some(self.now() + SignedDuration::from_millis(500));
+                return;
+            }
+            self.synced = true;
+        }
+        let Some(mut ledger) = self.ledger.take() else {
+            self.next_due = None;
+            return;
+        };
+        let now = self.now();
+        let diagnosis = correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
+        let policy = Policy { stability: self.engine.0.options.stability };
+        let steps = ledger.step(now, &diagnosis, policy, &mut || IncidentId(Uuid::now_v7()));
+        for (id, step) in steps {
+            self.engine.saw(id);
+            let step = match step {
+                Step::Opened => IncidentStep::Opened,
+                Step::Updated => IncidentStep::Updated,
+                Step::Worse => IncidentStep::Worse,
+                Step::Mitigated => IncidentStep::Mitigated,
+                Step::Resolved => IncidentStep::Resolved,
+                Step::Reopened => IncidentStep::Reopened,
+            };
+            let known = self.dirty_incidents.entry(id).or_insert(step);
+            // An opening that is not written yet stays an opening.
+            if *known != IncidentStep::Opened && step != IncidentStep::Updated {
+                *known = step;
+            }
+        }
+        self.next_due = [diagnosis.next_due, ledger.next_due(policy)].into_iter().flatten().min();
+        self.ledger = Some(ledger);
+        self.notices.plan(&self.engine, self.ledger.as_mut(), &self.dirty_incidents, self.first_look, now);
+        self.first_look = false;
+        self.read_logs(diagnosis, sender);
+        self.figures.objects = self.index.len() as u64;
+        self.figures.observations = self.index.observations();
+        self.engine.set_figures(self.cluster.name(), self.figures.clone());
+    }
+
+    fn read_logs(&mut self, diagnosis: Diagnosis, sender: &mpsc::Sender<Observation>) {
+        for want in diagnosis.wants {
+            if !self.asked.insert(want.clone()) {
+                continue;
+            }
+            let Ok(permit) = self.readers.clone().try_acquire_owned() else {
+                // All readers are busy: asked again at the next look.
+                self.asked.remove(&want);
+                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
+                return;
+            };
+            let (cluster, sender, clock) = (self.cluster.clone(), sender.clone(), self.engine.0.ports.clock.clone());
+            tokio::spawn(async move {
+                let read = cluster.read_log(want).await;
+                let _ = sender.send(Observation { at: clock.now(), fact: Fact::Log(read) }).await;
+                drop(permit);
+            });
+        }
+        if self.asked.len() > 4_000 {
+            self.asked.clear();
+        }
+    }
+
+    /// Hands what changed to the writer, unless a write is under way.
+    fn hand_over(&mut self, coverage_too: bool) {
+        if self.in_flight.is_some() {
+            return;
+        }
+        let Some(ledger) = &self.ledger else { return };
+        let ids: Vec<(IncidentId, IncidentStep)> = std::mem::take(&mut self.dirty_incidents).into_iter().collect();
+        let incidents: Vec<Incident> =
+            ids.iter().filter_map(|(id, _)| ledger.incidents().iter().find(|i| i.id == *id)).cloned().collect();
+        let name = self.name();
+        let changes: Vec<(String, Change)> = std::mem::take(&mut self.new_changes).into_iter().map(|c| (name.clone(), c)).collect();
+        let coverage = if coverage_too || self.coverage.urgent() { self.coverage.take() } else { Vec::new() };
+        if incidents.is_empty() && changes.is_empty() && coverage.is_empty() {
+            return;
+        }
+        let (reply, receiver) = oneshot::channel();
+        self.in_flight_ids = ids.into_iter().filter(|(id, _)| incidents.iter().any(|i| i.id == *id)).collect();
+        let job = Job { incidents, changes, coverage, reply };
+        match self.engine.0.writer.try_send(job) {
+            Ok(()) => self.in_flight = Some(receiver),
+            Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => {
+                // The writer is behind: everything is kept and handed over at the next occasion.
+                self.dirty_incidents.extend(std::mem::take(&mut self.in_flight_ids));
+                self.new_changes.extend(job.changes.into_iter().map(|(_, c)| c));
+                self.coverage.give_back(job.coverage);
+                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
+            }
+        }
+    }
+
+    /// A write ended; true when the rules should look again.
+    fn saved(&mut self, saved: Vec<Saved>) -> bool {
+        self.in_flight = None;
+        let ids = std::mem::take(&mut self.in_flight_ids);
+        let mut again = false;
+        let mut told = Vec::new();
+        let Some(ledger) = &mut self.ledger else { return false };
+        for ((id, step), result) in ids.into_iter().zip(saved) {
+            match result {
+                Saved::Written { number, revision } => {
+                    self.figures.wrote.insert((id, revision));
+                    if let Some(incident) = ledger.get_mut(id) {
+                        incident.number = number;
+                        incident.revision = revision;
+                        told.push((Arc::new(incident.clone()), step));
+                    }
+                }
+                Saved::Conflict(current) => {
+                    ledger.adopt(*current);
+                    again = true;
+                }
+            }
+        }
+        // The figures first: who polls for foreign writes must know which were ours.
+        self.engine.set_figures(self.cluster.name(), self.figures.clone());
+        self.notices.stored(&self.engine, &told);
+        for (incident, step) in told {
+            self.engine.tell(step, incident);
+        }
+        self.note_failures();
+        again
+    }
+
+    /// Notifications that could not be shown become a line of their incident's timeline.
+    fn note_failures(&mut self) {
+        let now = self.now();
+        let Some(ledger) = &mut self.ledger else { return };
+        for (id, text) in self.notices.failures() {
+            if let Some(incident) = ledger.get_mut(id) {
+                notice::failed(incident, now, &text);
+                self.dirty_incidents.entry(id).or_insert(IncidentStep::Updated);
+            }
+        }
+    }
+
+    async fn heartbeat(&mut self) {
+        self.figures.objects = self.index.len() as u64;
+        self.figures.observations = self.index.observations();
+        if self.figures.wrote.len() > 10_000 {
+            self.figures.wrote.clear();
+        }
+        self.engine.set_figures(self.cluster.name(), self.figures.clone());
+        self.note_failures();
+        if self.kind == Kind::Watch && self.followed.is_none() && self.identity.is_some() && !self.paused {
+            self.try_lease().await;
+        }
+        self.show();
+    }
+
+    async fn pause(&mut self) {
+        self.coverage.close(self.now(), EndedBy::Paused);
+        self.index.apply(Observation { at: self.now(), fact: Fact::Connection(Connection::Paused) });
+        self.hand_over(true);
+        self.release().await;
+        self.show();
+    }
+
+    fn resume(&mut self) {
+        self.synced = false;
+        self.started = Instant::now();
+    }
+
+    async fn release(&self) {
+        if let (Some((uid, _)), None, Kind::Watch) = (&self.identity, &self.followed, self.kind) {
+            let (uid, holder) = (uid.clone(), self.engine.0.holder);
+            let _ = blocking(&self.engine.0.ports.store, move |s| s.release_lease(&uid, holder)).await;
+        }
+    }
+
+    /// Writes everything that is still to be written, then lets go.
+    async fn finish(&mut self, ended_by: EndedBy) {
+        if self.followed.is_none() {
+            self.coverage.close(self.now(), ended_by);
+        }
+        for _ in 0..6 {
+            if let Some(flight) = self.in_flight.take() {
+                let ended = tokio::time::timeout(Duration::from_millis(1200), flight).await;
+                match ended {
+                    Ok(Ok(saved)) => {
+                        if self.saved(saved) {
+                            let sender = mpsc::channel(1).0;
+                            self.look(&sender, true);
+                        }
+                    }
+                    _ => break,
+                }
+            }
+            self.hand_over(true);
+            if self.in_flight.is_none() {
+                break;
+            }
+        }
+        self.release().await;
+        self.show();
+    }
+
+    /// Publishes how the cluster is doing.
+    fn show(&self) {
+        let view = Arc::new(ClusterView {
+            name: self.name(),
+            state: if self.followed.is_some() {
+                ClusterState::Following
+            } else {
+                ClusterState::Connection(self.index.connection().cloned().unwrap_or(Connection::Connecting))
+            },
+            cluster_uid: self.identity.as_ref().map(|(u, _)| u.clone()),
+            server_version: self.identity.as_ref().map(|(_, v)| v.clone()),
+            unreadable: self.unreadable(),
+            coverage: self.coverage.spans(),
+            objects: self.index.len() as u64,
+            last_heard: self.coverage.last_heard(),
+            followed: self.followed.clone(),
+        });
+        self.view.send_replace(view.clone());
+        let _ = self.engine.0.events.send(EngineEvent::Cluster(view));
+    }
+
+    fn unreadable(&self) -> Vec<Unreadable> {
+        let cluster = self.name();
+        let mut out: Vec<Unreadable> = self
+            .index
+            .readings()
+            .filter_map(|((kind, namespace), reading)| {
+                let (since, reason, message) = match reading {
+                    Reading::Complete | Reading::NotServed => return None,
+                    Reading::Stale { since, reason, message, .. } | Reading::Unreadable { since, reason, message } => (since, reason, message),
+                };
+                Some(Unreadable {
+                    cluster: cluster.clone(),
+                    kind: kind.plural().to_owned(),
+                    namespace: namespace.clone(),
+                    reason: *reason,
+                    message: message.clone(),
+                    since: *since,
+                })
+            })
+            .collect();
+        out.extend(self.index.skipped().map(|((kind, namespace), (count, message, since))| Unreadable {
+            cluster: cluster.clone(),
+            kind: kind.plural().to_owned(),
+            namespace: namespace.clone(),
+            reason: UnreadableReason::Malformed,
+            message: format!("{count} skipped: {message}"),
+            since: *since,
+        }));
+        // A cluster that never answered has no readings yet: say so as one line.
+        if out.is_empty() && !self.synced {
+            let (reason, message) = match self.index.connection() {
+                Some(Connection::Unreachable { message, .. }) => (UnreadableReason::Unreachable, message),
+                Some(Connection::LoginNeeded { message, .. }) => (UnreadableReason::LoginNeeded, message),
+                Some(Connection::Misconfigured { message, .. }) => (UnreadableReason::Misconfigured, message),
+                _ => return out,
+            };
+            out.push(Unreadable {
+                cluster,
+                kind: "*".into(),
+                namespace: None,
+                reason,
+                message: message.clone(),
+                since: self.now(),
+            });
+        }
+        out
+    }
+}

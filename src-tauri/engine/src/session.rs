@@ -1,15 +1,28 @@
 //! The engine as its callers see it.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use afterwatch_core::{
-    incident::Incident,
-    port::{Clock, Cluster, Notifier, Store, StoreError},
+    incident::{Incident, IncidentId},
+    port::{Clock, Cluster, Notifier, Store, StoreError, store::IncidentKey},
+    silence::Silence,
 };
 use jiff::{SignedDuration, tz::TimeZone};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc, watch};
+use uuid::Uuid;
 
-use crate::event::{ClusterView, EngineEvent};
+use crate::{
+    event::{ClusterView, EngineEvent, IncidentStep},
+    recorder::{self, Control, Figures},
+    writer,
+};
 
 /// What the engine works over.
 #[derive(Clone)]
@@ -53,65 +66,159 @@ pub struct RunFigures {
 
 /// The engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Engine {
-    _ports: Ports,
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub ports: Ports,
+    pub options: Options,
+    pub events: broadcast::Sender<EngineEvent>,
+    pub writer: mpsc::Sender<writer::Job>,
+    /// This process among those that may record into the database.
+    pub holder: Uuid,
+    running: Mutex<BTreeMap<String, Running>>,
+    seen: Mutex<Vec<IncidentId>>,
+    sent: AtomicU32,
+    told: AtomicU64,
+    paused: AtomicBool,
+    figures: Mutex<BTreeMap<String, Figures>>,
+    polling: AtomicBool,
+    silences: Mutex<Vec<Silence>>,
+}
+
+struct Running {
+    cluster: Arc<dyn Cluster>,
+    control: mpsc::UnboundedSender<Control>,
+    view: watch::Receiver<Arc<ClusterView>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// A lock that a panicking holder cannot take from the others.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a store call where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    store: &Arc<dyn Store>,
+    call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = store.clone();
+    tokio::task::spawn_blocking(move || call(&*store))
+        .await
+        .unwrap_or_else(|e| Err(StoreError::Other { path: String::new(), message: e.to_string() }))
 }
 
 impl Engine {
-    /// An engine that watches nothing yet.
-    pub fn new(_ports: Ports, _options: Options) -> Engine {
-        unimplemented!()
+    /// An engine that watches nothing yet. Must be called inside a tokio runtime.
+    pub fn new(ports: Ports, options: Options) -> Engine {
+        let (events, _) = broadcast::channel(1024);
+        let writer = writer::start(ports.store.clone(), events.clone());
+        Engine(Arc::new(Inner {
+            ports,
+            options,
+            events,
+            writer,
+            holder: Uuid::now_v7(),
+            running: Mutex::default(),
+            seen: Mutex::default(),
+            sent: AtomicU32::new(0),
+            told: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
+            figures: Mutex::default(),
+            polling: AtomicBool::new(false),
+            silences: Mutex::default(),
+        }))
     }
 
     /// Starts recording a cluster, or follows the one who already records it into this database. Returns at once.
     ///
     /// # Errors
-    /// When the database cannot be read or written.
-    pub async fn watch(&self, _cluster: Arc<dyn Cluster>) -> Result<(), StoreError> {
-        unimplemented!()
+    /// When the database cannot be read.
+    pub async fn watch(&self, cluster: Arc<dyn Cluster>) -> Result<(), StoreError> {
+        let name = cluster.name().to_owned();
+        self.unwatch(&name).await;
+        let revision = self.revision().await?;
+        self.0.told.fetch_max(revision, Ordering::SeqCst);
+        self.refresh_silences().await;
+        self.poll_others();
+        let (control, inbox) = mpsc::unbounded_channel();
+        let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
+        let task = tokio::spawn(recorder::run(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Watch));
+        if self.paused() {
+            let _ = control.send(Control::Pause(true));
+        }
+        lock(&self.0.running).insert(name, Running { cluster, control, view, task });
+        Ok(())
     }
 
     /// Stops recording a cluster, closing its coverage.
-    pub async fn unwatch(&self, _name: &str) {
-        unimplemented!()
+    pub async fn unwatch(&self, name: &str) {
+        let running = lock(&self.0.running).remove(name);
+        if let Some(running) = running {
+            let _ = running.control.send(Control::Stop);
+            let _ = tokio::time::timeout(Duration::from_secs(2), running.task).await;
+        }
     }
 
     /// Drops a cluster's connections and starts again now (retry, after a login, after sleep).
-    pub fn restart(&self, _name: &str) {
-        unimplemented!()
+    pub fn restart(&self, name: &str) {
+        if let Some(running) = lock(&self.0.running).get(name) {
+            let _ = running.control.send(Control::Restart);
+        }
     }
 
     /// Pauses or resumes all recording. Paused time is a gap of coverage.
-    pub async fn set_paused(&self, _paused: bool) {
-        unimplemented!()
+    pub async fn set_paused(&self, paused: bool) {
+        self.0.paused.store(paused, Ordering::SeqCst);
+        for running in lock(&self.0.running).values() {
+            let _ = running.control.send(Control::Pause(paused));
+        }
     }
 
     /// Whether recording is paused.
     pub fn paused(&self) -> bool {
-        unimplemented!()
+        self.0.paused.load(Ordering::SeqCst)
     }
 
     /// Stops everything: what was recorded is written, coverage is closed, leases are given back. Within 2 s.
     pub async fn shutdown(&self) {
-        unimplemented!()
+        let all = std::mem::take(&mut *lock(&self.0.running));
+        for running in all.values() {
+            let _ = running.control.send(Control::Stop);
+        }
+        let end = tokio::time::Instant::now() + Duration::from_millis(1800);
+        for (_, running) in all {
+            let _ = tokio::time::timeout_at(end, running.task).await;
+        }
     }
 
     /// One look at a cluster: lists, detects, correlates, explains. Hold times are waived.
     ///
     /// # Errors
     /// When the incidents found could not be stored.
-    pub async fn scan(&self, _cluster: Arc<dyn Cluster>) -> Result<(), StoreError> {
-        unimplemented!()
+    pub async fn scan(&self, cluster: Arc<dyn Cluster>) -> Result<(), StoreError> {
+        let name = cluster.name().to_owned();
+        let (control, inbox) = mpsc::unbounded_channel();
+        let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
+        let task = tokio::spawn(recorder::run(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Scan));
+        // The view stays listed after the scan has ended: it says what could not be read.
+        lock(&self.0.running).insert(name, Running { cluster, control, view, task: tokio::spawn(async {}) });
+        task.await.map_err(|e| StoreError::Other { path: String::new(), message: e.to_string() })
     }
 
     /// What happens from now on. A slow reader may miss some and then sees `Lagged`: list again.
     pub fn subscribe(&self) -> broadcast::Receiver<EngineEvent> {
-        unimplemented!()
+        self.0.events.subscribe()
     }
 
     /// The clusters that are watched (or were scanned) in this run.
     pub fn clusters(&self) -> Vec<Arc<ClusterView>> {
-        unimplemented!()
+        lock(&self.0.running).values().map(|r| r.view.borrow().clone()).collect()
+    }
+
+    /// The cluster of this name, if it is watched.
+    pub fn cluster(&self, name: &str) -> Option<Arc<dyn Cluster>> {
+        lock(&self.0.running).get(name).map(|r| r.cluster.clone())
     }
 
     /// Every incident that was open at any time during this run, oldest first.
@@ -119,16 +226,112 @@ impl Engine {
     /// # Errors
     /// When the database cannot be read.
     pub async fn seen(&self) -> Result<Vec<Incident>, StoreError> {
-        unimplemented!()
+        let ids = lock(&self.0.seen).clone();
+        blocking(&self.0.ports.store, move |store| {
+            let mut out = Vec::with_capacity(ids.len());
+            for id in ids {
+                out.push(store.incident(&IncidentKey::Id(id))?);
+            }
+            out.sort_by_key(|i| i.number);
+            Ok(out)
+        })
+        .await
     }
 
     /// Notifications sent in this run (or that would have been).
     pub fn notifications_sent(&self) -> u32 {
-        unimplemented!()
+        self.0.sent.load(Ordering::SeqCst)
     }
 
     /// Figures of this run.
     pub fn figures(&self) -> RunFigures {
-        unimplemented!()
+        let mut out = RunFigures::default();
+        for f in lock(&self.0.figures).values() {
+            out.watches += f.adapter.watches;
+            out.requests += f.adapter.requests;
+            out.bytes_received += f.adapter.bytes_received;
+            out.objects_indexed += f.objects;
+            out.observations += f.observations;
+        }
+        out
+    }
+
+    pub(crate) fn set_figures(&self, cluster: &str, figures: Figures) {
+        lock(&self.0.figures).insert(cluster.to_owned(), figures);
+    }
+
+    pub(crate) fn saw(&self, id: IncidentId) {
+        let mut seen = lock(&self.0.seen);
+        if !seen.contains(&id) {
+            seen.push(id);
+        }
+    }
+
+    pub(crate) fn count_notice(&self) {
+        self.0.sent.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Tells everybody of an incident that was stored.
+    pub(crate) fn tell(&self, step: IncidentStep, incident: Arc<Incident>) {
+        let revision = incident.revision;
+        let previous = self.0.told.fetch_max(revision, Ordering::SeqCst);
+        let _ = self.0.events.send(EngineEvent::Incident { revision, previous, step, incident });
+    }
+
+    /// The silences as last read.
+    pub(crate) fn known_silences(&self) -> Vec<Silence> {
+        lock(&self.0.silences).clone()
+    }
+
+    /// Reads the silences anew.
+    pub(crate) async fn refresh_silences(&self) {
+        let now = self.0.ports.clock.now();
+        if let Ok(silences) = blocking(&self.0.ports.store, move |s| s.silences(now)).await {
+            *lock(&self.0.silences) = silences;
+        }
+    }
+
+    /// Hands a newer version of an incident to the recorder that holds it.
+    pub(crate) fn adopt(&self, incident: &Incident) {
+        for running in lock(&self.0.running).values() {
+            let _ = running.control.send(Control::Adopt(Box::new(incident.clone())));
+        }
+    }
+
+    /// Watches for what other processes write into the same database, and tells of it.
+    fn poll_others(&self) {
+        if self.0.polling.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let weak = Arc::downgrade(&self.0);
+        let store = self.0.ports.store.clone();
+        tokio::spawn(async move {
+            let mut known = blocking(&store, |s| s.data_version()).await.unwrap_or_default();
+            let mut from = blocking(&store, |s| s.revision()).await.unwrap_or_default();
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let Some(inner) = weak.upgrade() else { return };
+                let engine = Engine(inner);
+                let Ok(version) = blocking(&store, |s| s.data_version()).await else { continue };
+                if version == known {
+                    continue;
+                }
+                known = version;
+                engine.refresh_silences().await;
+                let since = from;
+                let Ok(changed) = blocking(&store, move |s| s.changed_since(since)).await else { continue };
+                for (id, revision) in changed {
+                    from = from.max(revision);
+                    // What this process wrote itself was told when it was written.
+                    if lock(&engine.0.figures).values().any(|f| f.wrote.contains(&(id, revision))) {
+                        continue;
+                    }
+                    if let Ok(incident) = blocking(&store, move |s| s.incident(&IncidentKey::Id(id))).await {
+                        engine.adopt(&incident);
+                        engine.tell(IncidentStep::Edited, Arc::new(incident));
+                    }
+                }
+            }
+        });
     }
 }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     change::Change,
     detect::{self, Detection},
-    evidence::EvidenceDraft,
+    evidence::{EvidenceDraft, Observed},
     explain,
     finding::{CauseDraft, EliminationDraft, Finding},
     index::Index,
@@ -43,9 +43,18 @@ pub struct Fault {
     pub changes: Vec<(Change, bool)>,
     pub evidence: Vec<EvidenceDraft>,
     pub actions: Vec<ActionDraft>,
+    /// Since when pods are watched without a gap: what was before is reconstructed.
+    pub watched_since: Option<Timestamp>,
 }
 
 impl Fault {
+    /// Whether what happened at this moment was seen as it happened.
+    pub fn observed(&self, at: Timestamp) -> Observed {
+        // Timestamps of the cluster have whole seconds.
+        let seen = self.watched_since.is_some_and(|since| at >= since.saturating_sub(CLOCK_SLACK).unwrap_or(since));
+        if seen { Observed::Live } else { Observed::Reconstructed }
+    }
+
     /// The strength of the first cause.
     pub fn verdict(&self) -> Confidence {
         self.causes.first().map_or(Confidence::NotEstablished, |c| c.confidence)
@@ -113,6 +122,7 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         changes: Vec::new(),
         evidence,
         actions: Vec::new(),
+        watched_since: index.watched_since(crate::object::Kind::Pod),
         findings,
     };
     explain::explain(index, now, &mut fault);
@@ -123,6 +133,11 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         }
     }
     fault.actions = actions;
+    for i in 0..fault.evidence.len() {
+        if fault.observed(fault.evidence[i].at) == Observed::Reconstructed {
+            fault.evidence[i].observed = Observed::Reconstructed;
+        }
+    }
     fault
 }
 

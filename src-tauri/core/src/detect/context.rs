@@ -50,19 +50,14 @@ impl<'a> Context<'a> {
 
     /// The workload a pod belongs to, and the object that holds its template.
     pub fn owner(&self, pod: &Pod) -> Owner {
-        let object = Object::Pod(pod.clone());
-        self.owner_of(&object)
+        let subject = self.index.top_owner_of(pod_ref(pod), &pod.metadata);
+        Owner { prefix: prefix(&subject), subject }
     }
 
     /// The same for any object.
     pub fn owner_of(&self, object: &Object) -> Owner {
         let subject = self.index.top_owner(object);
-        let prefix = match subject.kind.as_str() {
-            "CronJob" => "spec.jobTemplate.spec.template.spec",
-            "Pod" => "spec",
-            _ => "spec.template.spec",
-        };
-        Owner { subject, prefix }
+        Owner { prefix: prefix(&subject), subject }
     }
 
     /// How bad it is that this workload's pods fail: critical when nothing of a serving workload is ready any more.
@@ -73,6 +68,25 @@ impl<'a> Context<'a> {
             ("Job" | "CronJob", _) => Severity::Medium,
             _ => Severity::High,
         }
+    }
+}
+
+/// A reference to a pod.
+pub fn pod_ref(pod: &Pod) -> ObjectRef {
+    ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        namespace: pod.metadata.namespace.clone(),
+        name: pod.metadata.name.clone(),
+        uid: Some(pod.metadata.uid.clone()).filter(|u| !u.is_empty()),
+    }
+}
+
+fn prefix(subject: &ObjectRef) -> &'static str {
+    match subject.kind.as_str() {
+        "CronJob" => "spec.jobTemplate.spec.template.spec",
+        "Pod" => "spec",
+        _ => "spec.template.spec",
     }
 }
 
@@ -152,19 +166,14 @@ pub fn event_evidence(event: &KubeEvent, now: Timestamp) -> EvidenceDraft {
         event.reporting_component.as_deref().or(event.source.component.as_deref()).unwrap_or("not said"),
         event.message(),
     );
-    let mut draft = evidence(
+    evidence(
         EvidenceKind::KubeEvent,
         format!("event|{}|{}|{}", event.object().key(), event.reason(), event.message()),
         at,
         event.object(),
         summary,
         excerpt,
-    );
-    // An event older than a minute was read from the server's memory, not seen as it happened.
-    if now.duration_since(at) > SignedDuration::from_mins(1) {
-        draft.observed = Observed::Reconstructed;
-    }
-    draft
+    )
 }
 
 /// An object's fields as evidence, as YAML-like lines.

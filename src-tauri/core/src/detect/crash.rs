@@ -1,6 +1,507 @@
-//! To be written.
-use super::{Context, Rule};
-use crate::object::Pod;
-pub const RULES: &[Rule] = &[];
-pub fn pod(_cx: &mut Context<'_>, _pod: &Pod) {}
-pub fn all(_cx: &mut Context<'_>) {}
+//! Containers that end: crash loops, memory kills, programs that cannot start.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Context, Rule,
+    context::{Owner, action, cause, edit, evidence, finding, hold, ns_flag, pod_ref},
+};
+use crate::{
+    evidence::EvidenceKind,
+    finding::{CauseDraft, Finding},
+    logs::{self, Class},
+    object::{Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
+    observation::{LogRead, LogWant},
+    remediation::ActionKind,
+    severity::{Confidence, Severity},
+    words,
+};
+
+/// The rules of this family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "container-crash-loop",
+        means: "A container ends with an error again and again.",
+        source: "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle: container restarts; since 1.35 the state stays `terminated` during the back-off",
+        reads: &[Kind::Pod],
+    },
+    Rule {
+        id: "container-oom-killed",
+        means: "A container was killed for exceeding its memory limit.",
+        source: "kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource; on cgroup v1 the exit code may be 1",
+        reads: &[Kind::Pod],
+    },
+    Rule {
+        id: "container-cannot-start",
+        means: "The container's command could not be started.",
+        source: "kubelet: StartError, RunContainerError, CreateContainerError; exit codes 126, 127 and 128",
+        reads: &[Kind::Pod],
+    },
+    Rule {
+        id: "init-container-failing",
+        means: "An init container ends with an error, so the pod's containers never start.",
+        source: "kubernetes.io/docs/concepts/workloads/pods/init-containers",
+        reads: &[Kind::Pod],
+    },
+];
+
+/// A container that has run this long since its last death counts as well again, unless its runs usually last longer.
+const STEADY: SignedDuration = SignedDuration::from_secs(45);
+const STEADY_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the last death was.
+struct Death<'a> {
+    ended: &'a Terminated,
+    /// The restart count at which this death is logged.
+    restart: u32,
+    /// The dead container's log is the previous one, not the current.
+    previous: bool,
+    running: bool,
+}
+
+/// Looks at every container of a pod.
+pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
+    for (spec, status, init) in pod.containers() {
+        let Some(status) = status else { continue };
+        let Some(death) = death(cx.now, pod, status) else { continue };
+        // Pods of Jobs end on purpose: one failure is the Job's to judge, unless the container is restarted in place.
+        let once = status.restart_count == 0 && pod.spec.restart_policy.as_deref() == Some("Never");
+        let owner = cx.owner(pod);
+        if once && !init && matches!(owner.subject.kind.as_str(), "Job" | "CronJob") {
+            // Its log is still worth having: the Job's finding quotes it.
+            want_log(cx, pod, spec, &death);
+            continue;
+        }
+        report(cx, pod, spec, status, init, &death, owner);
+    }
+}
+
+/// The death that makes a container count as failing now.
+fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<Death<'a>> {
+    let failed = |t: &Terminated| t.exit_code != 0 || t.reason.as_deref() == Some("OOMKilled");
+    if let Some(ended) = &status.state.terminated {
+        if !failed(ended) {
+            // A service that ends with 0 again and again is a crash loop too.
+            let looping = status.restart_count >= 2 && pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
+            return looping.then_some(Death { ended, restart: status.restart_count, previous: false, running: false });
+        }
+        return Some(Death { ended, restart: status.restart_count, previous: false, running: false });
+    }
+    let ended = status.last_state.terminated.as_ref()?;
+    let waiting = status.state.waiting.as_ref().and_then(|w| w.reason.as_deref());
+    if let Some(reason) = waiting {
+        let backing_off = matches!(reason, "CrashLoopBackOff" | "RunContainerError" | "StartError");
+        return backing_off.then_some(Death { ended, restart: status.restart_count.saturating_sub(1), previous: true, running: false });
+    }
+    let since = status.state.running.as_ref().and_then(|r| r.started_at)?;
+    if !failed(ended) && status.restart_count < 3 {
+        return None;
+    }
+    // Running again: still failing while it has not outlived its usual life.
+    let life = match (ended.started_at, ended.finished_at) {
+        (Some(a), Some(b)) => b.duration_since(a),
+        _ => SignedDuration::ZERO,
+    };
+    let steady = (life * 2).clamp(STEADY, STEADY_MAX);
+    let again = status.restart_count >= 2 || ended.reason.as_deref() == Some("OOMKilled");
+    (again && now.duration_since(since) < steady).then_some(Death {
+        ended,
+        restart: status.restart_count.saturating_sub(1),
+        previous: true,
+        running: true,
+    })
+}
+
+fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) {
+    // A container that never started wrote nothing.
+    if matches!(death.ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
+        return;
+    }
+    cx.want(LogWant { pod: pod_ref(pod), container: spec.name.clone(), previous: death.previous, restart: death.restart });
+}
+
+#[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
+fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool, death: &Death<'_>, owner: Owner) {
+    let me = pod_ref(pod);
+    let ended = death.ended;
+    let at = ended.finished_at.unwrap_or(cx.now);
+    let times = deaths(status, death);
+    let oom = ended.reason.as_deref() == Some("OOMKilled");
+    let not_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) || matches!(ended.exit_code, 126..=128);
+    let rule = if oom {
+        "container-oom-killed"
+    } else if not_started {
+        "container-cannot-start"
+    } else if init {
+        "init-container-failing"
+    } else {
+        "container-crash-loop"
+    };
+    if !not_started {
+        want_log(cx, pod, spec, death);
+    }
+    let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, pod, &owner) };
+    let started = first_death(cx, pod, status, at);
+    let mut f = finding(rule, me.clone(), &owner.subject, severity, started);
+    f.part.clone_from(&spec.name);
+    f.count = times;
+    f.started_basis = if times > 1 && status.restart_count > 1 { "earliest container termination known".into() } else { "first container termination".into() };
+    let status_item = status_evidence(&me, spec, status, ended, at);
+    f.evidence.push(status_item.clone());
+    let which = if init { "Init container" } else { "Container" };
+    let log = log_of(cx, pod, spec, death);
+    let quoted = log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|lines| logs::last_words(lines));
+    if let Some(l) = &log {
+        f.evidence.extend(log_evidence(&me, spec, l, at));
+    }
+    for event in cx.index.events_of(&me).into_iter().filter(|e| e.is_warning() && matches!(e.reason(), "BackOff" | "Failed")).take(2) {
+        f.evidence.push(super::context::event_evidence(event, cx.now));
+    }
+    if oom {
+        memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
+    } else if not_started {
+        cannot_start(&mut f, spec, &owner, init, ended, &status_item.key);
+    } else {
+        f.headline = if init { format!("cannot start: init container {} keeps failing", spec.name) } else { "keeps crashing".into() };
+        let exit = exit_words(ended);
+        f.message = format!("{which} {} of {} ended with {exit}, {}", spec.name, me.name, words::times(times));
+        exits(cx, &mut f, pod, spec, &owner, init, &exit, times, quoted, log.as_ref(), &status_item.key);
+    }
+    // The first crash of a container may be a start-up race that mends itself; the second is not.
+    f.hold = if status.restart_count == 0 && !oom && !death.running { hold(8) } else { hold(0) };
+    cx.report(f);
+}
+
+/// Critical when nothing of the workload is ready; the kubelet's brief `ready` between two crashes does not count.
+fn severity(cx: &Context<'_>, pod: &Pod, owner: &Owner) -> Severity {
+    let Some(uid) = owner.subject.uid.as_deref() else { return Severity::High };
+    if !matches!(owner.subject.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet") {
+        return if matches!(owner.subject.kind.as_str(), "Job" | "CronJob") { Severity::Medium } else { Severity::High };
+    }
+    let steady = cx.index.pods_of(uid).into_iter().any(|p| {
+        p.metadata.uid != pod.metadata.uid
+            && p.ready()
+            && !p.metadata.deleting()
+            && p.status.container_statuses.iter().all(|s| death(cx.now, p, s).is_none())
+    });
+    if steady { Severity::High } else { Severity::Critical }
+}
+
+fn deaths(status: &ContainerStatus, death: &Death<'_>) -> u32 {
+    if death.running || death.previous { status.restart_count.max(1) } else { status.restart_count + 1 }
+}
+
+/// The earliest death known: this container's last, or the first back-off event of the pod.
+fn first_death(cx: &Context<'_>, pod: &Pod, status: &ContainerStatus, last: Timestamp) -> Timestamp {
+    let events = cx.index.events_of(&pod_ref(pod));
+    let backoff = events
+        .iter()
+        .filter(|e| e.reason() == "BackOff" && e.message().contains("restarting failed container"))
+        .filter_map(|e| e.first_seen())
+        .min();
+    let before = status.last_state.terminated.as_ref().and_then(|t| t.finished_at);
+    [Some(last), before, backoff].into_iter().flatten().min().unwrap_or(last)
+}
+
+fn exit_words(t: &Terminated) -> String {
+    match (t.signal.filter(|s| *s != 0), t.exit_code) {
+        (Some(9), _) | (None, 137) => "exit code 137 (killed, SIGKILL)".into(),
+        (_, 139) => "exit code 139 (segmentation fault)".into(),
+        (_, 143) => "exit code 143 (terminated, SIGTERM)".into(),
+        (_, code) => format!("exit code {code}"),
+    }
+}
+
+fn status_evidence(pod: &ObjectRef, spec: &Container, status: &ContainerStatus, ended: &Terminated, at: Timestamp) -> crate::evidence::EvidenceDraft {
+    let reason = ended.reason.as_deref().unwrap_or("not said");
+    let restarts = match status.restart_count {
+        n @ 0..=10 => n,
+        n => 1 << n.ilog2(),
+    };
+    let mut lines = vec![
+        format!("pod: {}", pod.name),
+        format!("container: {}", spec.name),
+        format!("image: {}", spec.image),
+        format!("restartCount: {restarts}{}", if restarts == status.restart_count { "" } else { " or more" }),
+        format!("reason: {reason}"),
+        format!("exitCode: {}", ended.exit_code),
+    ];
+    lines.extend(ended.started_at.map(|t| format!("startedAt: {t}")));
+    lines.extend(ended.finished_at.map(|t| format!("finishedAt: {t}")));
+    for (name, list) in [("requests", &spec.resources.requests), ("limits", &spec.resources.limits)] {
+        lines.extend(list.iter().map(|(k, v)| format!("{name}.{k}: {v}")));
+    }
+    lines.extend(ended.message.as_ref().map(|m| format!("message: {m}")));
+    evidence(
+        EvidenceKind::ContainerStatus,
+        format!("container|{}|{}|{restarts}|{reason}|{}", pod.uid.as_deref().unwrap_or(&pod.name), spec.name, ended.exit_code),
+        at,
+        pod.clone(),
+        format!("Container {} ended: {reason}, exit code {}, restarts {}", spec.name, ended.exit_code, status.restart_count),
+        lines.join("\n"),
+    )
+}
+
+/// The log of this death; else, while it is being read, the newest earlier one.
+fn log_of(cx: &Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> Option<LogRead> {
+    let uid = &pod.metadata.uid;
+    cx.index
+        .log(uid, &spec.name, death.restart)
+        .filter(|l| l.lines.is_ok())
+        .or_else(|| cx.index.newest_log(uid, &spec.name))
+        .or_else(|| cx.index.log(uid, &spec.name, death.restart))
+        .cloned()
+}
+
+/// A log as evidence: the tail around the telling line.
+pub(super) fn log_evidence(pod: &ObjectRef, spec: &Container, log: &LogRead, at: Timestamp) -> Option<crate::evidence::EvidenceDraft> {
+    let (summary, excerpt) = match &log.lines {
+        Ok(lines) if lines.is_empty() => (format!("Container {} wrote no log", spec.name), "(empty)".to_owned()),
+        Ok(lines) => {
+            let tail = &lines[lines.len().saturating_sub(200)..];
+            let words = logs::last_words(lines).map(|(_, l)| l).unwrap_or_default();
+            (format!("Log of container {}: {}", spec.name, words::clip(&words, 140)), tail.join("\n"))
+        }
+        Err(why) => (format!("The log of container {} could not be read", spec.name), why.clone()),
+    };
+    let mut item = evidence(EvidenceKind::Log, log_key(pod, &spec.name, log), at, pod.clone(), summary, excerpt);
+    item.truncated = log.truncated || log.lines.as_ref().is_ok_and(|l| l.len() > 200);
+    Some(item)
+}
+
+fn log_key(pod: &ObjectRef, container: &str, log: &LogRead) -> String {
+    // Crash after crash writes the same log: the same last words are the same evidence.
+    let words = match &log.lines {
+        Ok(lines) => logs::last_words(lines).map(|(_, l)| logs::template(&l)).unwrap_or_default(),
+        Err(_) => "unread".to_owned(),
+    };
+    format!("log|{}|{container}|{words}", pod.uid.as_deref().unwrap_or(&pod.name))
+}
+
+#[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
+fn memory(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner, init: bool, times: u32, key: &str) {
+    f.headline = "keeps running out of memory".into();
+    let limit = spec.resources.limits.get("memory");
+    let pod_name = &pod.metadata.name;
+    let entity = owner.subject.clone();
+    let field = owner.field(init, &spec.name, "resources.limits.memory");
+    match limit {
+        Some(limit) => {
+            f.message = format!("Container {} of {pod_name} was killed for exceeding its {limit} memory limit (OOMKilled), {}", spec.name, words::times(times));
+            let mut c = cause(
+                "memory-limit-too-low",
+                Confidence::Established,
+                entity,
+                format!("Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.", spec.name, words::times(times)),
+            );
+            c.field = Some(field);
+            c.evidence.push(key.to_owned());
+            f.causes.push(c);
+            let bigger = limit.milli().map(|m| m * 2 / 1000 / (1024 * 1024)).map_or_else(|| "MEMORY".to_owned(), |mi| format!("{mi}Mi"));
+            f.actions.push(action(
+                ActionKind::SetResources,
+                &owner.subject,
+                format!("the container needs more than {limit}"),
+                "replaces its pods; they need room on a node",
+                &format!("patch {}s", owner.subject.kind.to_lowercase()),
+                format!("kubectl set resources {}{} -c {} --limits=memory={bigger}", owner.subject.kubectl(), ns_flag(&owner.subject), spec.name),
+            ));
+        }
+        None => {
+            f.message = format!("Container {} of {pod_name} was killed for memory (OOMKilled), {}; it has no memory limit of its own", spec.name, words::times(times));
+            let node = pod.spec.node_name.as_deref().unwrap_or("its node");
+            let mut c = cause(
+                "memory-without-limit",
+                Confidence::Likely,
+                entity,
+                format!("Container {} was killed for memory (OOMKilled) {} and has no memory limit: node {node} or the pod ran out of memory.", spec.name, words::times(times)),
+            );
+            c.field = Some(field);
+            c.evidence.push(key.to_owned());
+            c.needs.push("memory metrics of the node and the container".into());
+            f.causes.push(c);
+            f.actions.push(edit(ActionKind::SetResources, &owner.subject, "requests and limits let the scheduler keep room for it"));
+        }
+    }
+    let _ = cx;
+}
+
+fn cannot_start(f: &mut Finding, spec: &Container, owner: &Owner, init: bool, ended: &Terminated, key: &str) {
+    f.headline = "cannot start its program".into();
+    let why = ended.message.as_deref().unwrap_or("").trim();
+    let command: Vec<String> = spec.command.iter().chain(&spec.args).cloned().collect();
+    let line = if command.is_empty() { format!("the image's own command ({})", spec.image) } else { format!("`{}`", words::clip(&command.join(" "), 120)) };
+    let said = if why.is_empty() { String::new() } else { format!(": {}", words::clip(&short_runtime_error(why), 260)) };
+    f.message = format!("Container {} cannot start {line} (exit code {}){said}", spec.name, ended.exit_code);
+    let kind = match ended.exit_code {
+        126 => " It exists but cannot be executed (permission denied or not a program).",
+        127 => " The command was not found (no such file in the image).",
+        _ => "",
+    };
+    let mut c = cause(
+        "command-cannot-start",
+        if why.is_empty() { Confidence::Likely } else { Confidence::Established },
+        owner.subject.clone(),
+        format!("Container {} cannot start {line} in image {} (exit code {}){said}.{kind}", spec.name, spec.image, ended.exit_code),
+    );
+    c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
+    c.evidence.push(key.to_owned());
+    c.signs.pro = 2;
+    f.causes.push(c);
+    f.actions.push(edit(ActionKind::Patch, &owner.subject, "the command must be one that the image has"));
+}
+
+/// The runtime's message without its own wrapping.
+fn short_runtime_error(message: &str) -> String {
+    let at = message.rfind("exec: ").or_else(|| message.rfind("error during container init: "));
+    at.map_or(message, |i| &message[i..]).to_owned()
+}
+
+#[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
+fn exits(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    spec: &Container,
+    owner: &Owner,
+    init: bool,
+    exit: &str,
+    times: u32,
+    quoted: Option<(usize, String)>,
+    log: Option<&LogRead>,
+    status_key: &str,
+) {
+    let which = if init { "Init container" } else { "Container" };
+    let me = pod_ref(pod);
+    let log_key = log.map(|l| log_key(&me, &spec.name, l));
+    let lines = log.and_then(|l| l.lines.as_ref().ok());
+    let signal = lines.and_then(|l| logs::signals(l).into_iter().next());
+    let said = quoted.as_ref().map(|(_, q)| format!(" Its last words: “{q}”.")).unwrap_or_default();
+    let often = words::times(times);
+    let mut evidence: Vec<String> = log_key.into_iter().chain([status_key.to_owned()]).collect();
+    let base = |phrase: &str| format!("{which} {} ends with {exit} ({often}): {phrase}.{said}", spec.name);
+    match signal {
+        Some(signal) => {
+            let (entity, referrer, phrase, confidence, rule) = upstream(cx, pod, owner, signal.class, signal.subject.as_deref(), &mut f.actions);
+            let mut c: CauseDraft = cause(&rule, confidence, entity, base(&phrase));
+            c.referrer = referrer;
+            c.evidence.append(&mut evidence);
+            c.signs.pro = 2;
+            if let Some(name) = signal.subject.as_deref().filter(|_| matches!(signal.class, Class::MissingEnv | Class::BadConfig)) {
+                c.field = Some(owner.field(init, &spec.name, &format!("env[{name}]")));
+            }
+            f.causes.push(c);
+            f.message = format!("{}: {phrase}", f.message);
+        }
+        None => {
+            let (phrase, confidence) = match (&quoted, lines) {
+                (Some(_), _) => ("its own log says why".to_owned(), Confidence::Likely),
+                (None, Some(_)) => ("it wrote nothing that says why".to_owned(), Confidence::NotEstablished),
+                (None, None) => ("its log is not recorded".to_owned(), Confidence::NotEstablished),
+            };
+            let confidence = if quoted.as_ref().is_some_and(|(_, q)| looks_telling(q)) { confidence } else { confidence.min(Confidence::Possible) };
+            let mut c = cause("container-exits", confidence, owner.subject.clone(), base(&phrase));
+            c.evidence.append(&mut evidence);
+            c.signs.pro = if quoted.is_some() { 2 } else { 1 };
+            c.field = Some(owner.field(init, &spec.name, "command"));
+            if confidence <= Confidence::Possible {
+                c.needs.push(format!("a log line of container {} that says why it ends", spec.name));
+            }
+            f.causes.push(c);
+        }
+    }
+    f.actions.push(action(
+        ActionKind::ManualCheck,
+        &owner.subject,
+        "its own words say what it misses",
+        "reads only",
+        "get pods/log",
+        format!("kubectl logs {}{} -c {} --previous", me.kubectl(), ns_flag(&me), spec.name),
+    ));
+    f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what the container's last words name"));
+}
+
+fn looks_telling(line: &str) -> bool {
+    !logs::signals(&[line.to_owned()]).is_empty()
+        || ["error", "fail", "fatal", "panic", "exception", "invalid", "cannot", "missing", "denied", "unknown", "unable", "not "]
+            .iter()
+            .any(|w| line.to_lowercase().contains(w))
+}
+
+/// Who must be changed for a log line of this class: the workload itself, or what it depends on.
+fn upstream(
+    cx: &Context<'_>,
+    pod: &Pod,
+    owner: &Owner,
+    class: Class,
+    subject: Option<&str>,
+    actions: &mut Vec<crate::remediation::ActionDraft>,
+) -> (ObjectRef, Option<ObjectRef>, String, Confidence, String) {
+    let me = owner.subject.clone();
+    let phrase = class.phrase(subject);
+    let rule = format!("log-{}", serde_json::to_value(class).ok().and_then(|v| v.as_str().map(|s| s.replace('_', "-"))).unwrap_or_default());
+    let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
+    match (class, subject) {
+        (Class::Dns | Class::ConnectionRefused | Class::Timeout, Some(host)) => {
+            let bare = host.rsplit_once(':').filter(|(_, p)| p.chars().all(|c| c.is_ascii_digit())).map_or(host, |(h, _)| h);
+            let (name, in_ns, inside) = service_name(bare, ns);
+            let by_ip = cx.index.all(Kind::Service).find(|o| matches!(&***o, Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(bare)));
+            let service = by_ip.or_else(|| cx.index.get(Kind::Service, Some(&in_ns), &name));
+            if let Some(service) = service {
+                let reference = service.reference();
+                let ready = endpoints_ready(cx, &reference);
+                if ready == Some(false) && class != Class::Dns {
+                    let text = format!("{phrase}; Service {} has no ready endpoints", reference.name);
+                    return (reference, Some(me), text, Confidence::Likely, "dependency-without-endpoints".into());
+                }
+                let text = format!("{phrase}; Service {} exists{}", reference.name, if ready == Some(true) { " and has ready endpoints" } else { "" });
+                return (me, None, text, Confidence::Likely, rule);
+            }
+            if class == Class::Dns && inside && cx.index.knows(Kind::Service, Some(&in_ns)) {
+                let missing = ObjectRef::missing(Kind::Service, Some(&in_ns), &name);
+                // Which side is wrong, the name or the Service, the objects cannot say: the one who wrote the name can.
+                actions.push(edit(ActionKind::SetEnv, &me, format!("the host name {host} may be misspelt")));
+                let text = format!("{phrase}: there is no Service {name} in namespace {in_ns} (not found)");
+                let literal = pod.spec.containers.iter().flat_map(|c| &c.env).any(|e| e.value.as_deref().is_some_and(|v| v.contains(bare)));
+                return if literal {
+                    (me, Some(missing), text, Confidence::Likely, "host-name-unknown".into())
+                } else {
+                    (missing, Some(me), text, Confidence::Likely, "service-missing".into())
+                };
+            }
+            if !inside && bare.contains('.') {
+                return (ObjectRef::external(host), Some(me), phrase, Confidence::Likely, rule);
+            }
+            (me, None, phrase, Confidence::Likely, rule)
+        }
+        _ => (me, None, phrase, Confidence::Likely, rule),
+    }
+}
+
+/// Name and namespace of the Service a host name means, and whether it can only mean one inside the cluster.
+fn service_name(host: &str, ns: &str) -> (String, String, bool) {
+    let mut parts = host.split('.');
+    let name = parts.next().unwrap_or(host).to_owned();
+    let second = parts.next();
+    let third = parts.next();
+    match (second, third) {
+        (None, _) => (name, ns.to_owned(), true),
+        (Some(n), Some("svc")) => (name, n.to_owned(), true),
+        (Some(n), None) if !matches!(n, "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "invalid" | "test" | "example") => (name, n.to_owned(), true),
+        _ => (name, ns.to_owned(), false),
+    }
+}
+
+/// Whether a Service has a ready endpoint; None when that is not known.
+pub(super) fn endpoints_ready(cx: &Context<'_>, service: &ObjectRef) -> Option<bool> {
+    let ns = service.namespace.as_deref()?;
+    if !cx.index.knows(Kind::EndpointSlice, Some(ns)) {
+        return None;
+    }
+    Some(cx.index.in_namespace(Kind::EndpointSlice, ns).any(|o| match &**o {
+        Object::EndpointSlice(s) => {
+            s.service() == Some(&service.name) && s.endpoints.iter().any(|e| e.conditions.ready.unwrap_or(true) && !e.addresses.is_empty())
+        }
+        _ => false,
+    }))
+}

@@ -147,11 +147,7 @@ fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
                 }
             }
             None => {
-                let observed = if now.duration_since(finding.started_at) > SignedDuration::from_mins(2) {
-                    Observed::Reconstructed
-                } else {
-                    Observed::Live
-                };
+                let observed = fault.observed(finding.started_at);
                 let text = finding.message.clone();
                 super::push(incident, finding.started_at.min(now), EntryKind::Symptom, None, text, ids.clone(), observed);
                 incident.findings.push(FindingRecord {

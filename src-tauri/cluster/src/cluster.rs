@@ -1,0 +1,121 @@
+//! The cluster as core's port sees it.
+
+use std::{path::PathBuf, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use afterwatch_core::{
+    observation::{LogRead, LogWant},
+    port::{BoxFuture, Cluster, ObservationSink, WatchHandle, cluster::ClusterMetrics},
+};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{connect::Connector, emit::Emitter, kubeconfig::Entry, logs, scan, watch};
+
+/// What the caller decides about a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterOptions {
+    /// The kubeconfig the context came from, when it was named explicitly.
+    pub kubeconfig: Option<PathBuf>,
+    /// Salts the digests of ConfigMap values; the same for one installation.
+    pub salt: [u8; 16],
+    /// Namespaces to try beside the context's own where the whole cluster may not be read.
+    pub extra_namespaces: Vec<String>,
+}
+
+/// How long things may take. The defaults are right; tests have less patience.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until the server begins its answer, and between two pieces of a list.
+    pub answer: Duration,
+    /// Until a silent watch is asked about; bookmarks come about once a minute.
+    pub idle: Duration,
+    /// Between two lists of a kind that is not watched.
+    pub poll: Duration,
+    /// For credential plugins: single sign-on in a browser takes this long.
+    pub plugin: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            answer: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            poll: Duration::from_secs(60),
+            plugin: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One context of the kubeconfig. Cheap to make; nothing is contacted before it is used.
+pub struct KubeCluster {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub connector: Connector,
+    pub options: ClusterOptions,
+    /// Logs being read at once.
+    pub log_turns: Semaphore,
+}
+
+impl KubeCluster {
+    pub(crate) fn new(entry: Entry, options: ClusterOptions) -> KubeCluster {
+        let inner = Inner { connector: Connector::new(entry), options, log_turns: Semaphore::new(logs::AT_ONCE) };
+        KubeCluster { inner: Arc::new(inner) }
+    }
+
+    /// Takes other limits. Must be called before the cluster is used.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> KubeCluster {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.connector.limits = limits;
+        }
+        self
+    }
+}
+
+impl Cluster for KubeCluster {
+    fn name(&self) -> &str {
+        &self.inner.connector.entry.name
+    }
+
+    fn watch(&self, sink: Box<dyn ObservationSink>) -> Box<dyn WatchHandle> {
+        let again = Arc::new(Notify::new());
+        let task = tokio::spawn(watch::supervise(self.inner.clone(), Arc::new(Emitter::new(sink)), again.clone()));
+        Box::new(Running { inner: self.inner.clone(), again, task })
+    }
+
+    fn scan(&self, sink: Box<dyn ObservationSink>) -> BoxFuture<'_, ()> {
+        Box::pin(scan::scan(self.inner.clone(), sink))
+    }
+
+    fn read_log(&self, want: LogWant) -> BoxFuture<'_, LogRead> {
+        Box::pin(logs::read(&self.inner, want))
+    }
+}
+
+struct Running {
+    inner: Arc<Inner>,
+    again: Arc<Notify>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl WatchHandle for Running {
+    fn restart(&self) {
+        self.again.notify_one();
+    }
+
+    fn metrics(&self) -> ClusterMetrics {
+        let counters = &self.inner.connector.counters;
+        ClusterMetrics {
+            watches: counters.watches.load(Relaxed),
+            requests: counters.requests.load(Relaxed),
+            bytes_received: counters.bytes.load(Relaxed),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
