@@ -23,7 +23,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 pub(crate) fn transport(error: &(dyn Error + 'static), server: &str, via: Option<&str>) -> ConnectProblem {
     let words = chain(error);
     let says = |needle: &str| words.to_ascii_lowercase().contains(needle);
-    if says("authentication") && via.is_some() && says("proxy") || says("407") {
+    if via.is_some() && says("proxy authorization required") {
         return ConnectProblem::unreachable(
             format!("The proxy {} wants a login.", via.unwrap_or("in between")),
             "Put the proxy's user and password into its URL (`proxy-url` or $HTTPS_PROXY).",
@@ -83,7 +83,8 @@ pub(crate) fn transport(error: &(dyn Error + 'static), server: &str, via: Option
 fn certificate(words: &str, server: &str) -> Option<ConnectProblem> {
     let lower = words.to_ascii_lowercase();
     let says = |needle: &str| lower.contains(needle);
-    if says("unknownissuer") || says("unknown issuer") || says("caused by other") && says("issuer") {
+    // A cluster made anew has an authority of the same name and another key: its signatures are bad, not unknown.
+    if says("unknownissuer") || says("badsignature") {
         return Some(ConnectProblem::misconfigured(
             format!("The certificate of {server} is signed by an authority that is not trusted."),
             "Check `certificate-authority` in the kubeconfig; a cluster made anew has a new one. A proxy that opens TLS has its own.",

@@ -97,7 +97,7 @@ pub fn load(explicit: Option<&Path>) -> Kubeconfigs {
 }
 
 /// Reads these files; the first to define something wins.
-pub(crate) fn load_files(files: Vec<PathBuf>) -> Kubeconfigs {
+fn load_files(files: Vec<PathBuf>) -> Kubeconfigs {
     let mut out = Kubeconfigs::default();
     let mut origins: Vec<(String, PathBuf)> = Vec::new();
     for file in &files {
@@ -119,6 +119,11 @@ pub(crate) fn load_files(files: Vec<PathBuf>) -> Kubeconfigs {
 }
 
 impl Kubeconfigs {
+    /// Reads exactly these files, as if `$KUBECONFIG` listed them.
+    pub fn from_files(files: Vec<PathBuf>) -> Kubeconfigs {
+        load_files(files)
+    }
+
     /// The cluster of a context. Nothing is contacted yet.
     ///
     /// # Errors

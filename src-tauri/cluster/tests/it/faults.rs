@@ -1,12 +1,11 @@
 //! Servers that misbehave: each costs what it must, and nothing more.
 
-mod support;
-
 use std::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
     time::{Duration, Instant},
 };
 
+use crate::support::{Config, Memory, Reply, Request, Stub, list, pod};
 use afterwatch_cluster::ClusterOptions;
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
@@ -15,7 +14,6 @@ use afterwatch_core::{
     port::Cluster,
 };
 use serde_json::json;
-use support::{Config, Memory, Reply, Request, Stub, list, pod};
 
 fn listed(kind: Kind) -> impl Fn(&Fact) -> Option<Vec<Object>> {
     move |fact| match fact {

@@ -1,7 +1,5 @@
 //! A scripted API server on loopback, a kubeconfig for it, and a sink that remembers.
 
-#![allow(dead_code, reason = "every test binary uses its own part")]
-
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},

@@ -1,0 +1,7 @@
+//! The adapter against scripted servers, plugins and files; no test contacts a cluster.
+
+mod credentials;
+mod faults;
+mod files;
+mod support;
+mod tls;
