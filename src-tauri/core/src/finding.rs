@@ -80,6 +80,9 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The hold of a symptom that never opens an incident by itself: it only joins one.
+    pub const JOINS_ONLY: SignedDuration = SignedDuration::MAX;
+
     /// Identity over time: rule, object by name and part. A replaced pod is a new object of the same owner.
     pub fn fingerprint(&self) -> String {
         format!("{}|{}|{}", self.rule_id, self.object.key(), self.part)

@@ -73,9 +73,11 @@ pub struct Diagnosis {
 
 /// Looks at everything known: the same index and time always give the same diagnosis.
 pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
-    let Detection { findings, wants } = detect::detect(index, now);
+    let Detection { findings, wants } = detect::detect(index, now, options);
     let (due, held): (Vec<Finding>, Vec<Finding>) =
-        findings.into_iter().partition(|f| options.waive_holds || f.is_due(now));
+        findings
+        .into_iter()
+        .partition(|f| f.hold != Finding::JOINS_ONLY && (options.waive_holds || f.is_due(now)));
     let next_due = held.iter().filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Fault> = group::group(index, due, held)

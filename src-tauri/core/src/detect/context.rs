@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Detection;
 use crate::{
+    correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind, Observed},
     finding::{CauseDraft, Finding, Signs},
     index::Index,
@@ -17,13 +18,14 @@ use crate::{
 pub struct Context<'a> {
     pub index: &'a Index,
     pub now: Timestamp,
+    pub options: Options,
     out: Detection,
 }
 
 impl<'a> Context<'a> {
     /// A run over an index at a time.
-    pub fn new(index: &'a Index, now: Timestamp) -> Context<'a> {
-        Context { index, now, out: Detection::default() }
+    pub fn new(index: &'a Index, now: Timestamp, options: Options) -> Context<'a> {
+        Context { index, now, options, out: Detection::default() }
     }
 
     /// Ends the run.

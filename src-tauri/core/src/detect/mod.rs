@@ -59,8 +59,8 @@ pub struct Detection {
 }
 
 /// Runs every rule over the index.
-pub fn detect(index: &Index, now: Timestamp) -> Detection {
-    let mut cx = Context::new(index, now);
+pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options) -> Detection {
+    let mut cx = Context::new(index, now, options);
     for pod in index.pods() {
         if pod.metadata.deleting() {
             continue;

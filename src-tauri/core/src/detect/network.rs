@@ -1,6 +1,327 @@
-//! To be written.
-use super::{Context, Rule};
-use crate::object::Pod;
-pub const RULES: &[Rule] = &[];
-pub fn pod(_cx: &mut Context<'_>, _pod: &Pod) {}
-pub fn all(_cx: &mut Context<'_>) {}
+//! Services and Ingresses that lead nowhere.
+
+use jiff::Timestamp;
+
+use super::{
+    Context, Rule,
+    context::{action, cause, edit, finding, hold, ns_flag, object_evidence},
+    crash::endpoints_ready,
+};
+use crate::{
+    evidence::EvidenceKind,
+    finding::Finding,
+    object::{Ingress, Kind, Object, ObjectRef, Pod, Service, network::PortRef},
+    remediation::ActionKind,
+    severity::{Confidence, Severity},
+    words,
+};
+
+/// The rules of this family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "service-without-endpoints",
+        means: "A Service has a selector and no ready endpoint.",
+        source: "kubernetes.io/docs/tasks/debug/debug-application/debug-service",
+        reads: &[Kind::Service, Kind::EndpointSlice, Kind::Pod],
+    },
+    Rule {
+        id: "service-port-wrong",
+        means: "A Service sends traffic to a port its pods do not offer.",
+        source: "kubernetes.io/docs/concepts/services-networking/service#field-spec-ports",
+        reads: &[Kind::Service, Kind::Pod],
+    },
+    Rule {
+        id: "ingress-backend-wrong",
+        means: "An Ingress names a Service, a port, a class or a certificate that does not exist.",
+        source: "kubernetes.io/docs/concepts/services-networking/ingress",
+        reads: &[Kind::Ingress, Kind::Service, Kind::IngressClass],
+    },
+];
+
+/// Looks at every Service and Ingress.
+pub fn all(cx: &mut Context<'_>) {
+    let index = cx.index;
+    for o in index.all(Kind::Service) {
+        if let Object::Service(s) = &**o
+            && !s.metadata.deleting()
+        {
+            service(cx, s);
+        }
+    }
+    for o in index.all(Kind::Ingress) {
+        if let Object::Ingress(i) = &**o
+            && !i.metadata.deleting()
+        {
+            ingress(cx, i);
+        }
+    }
+}
+
+fn service(cx: &mut Context<'_>, s: &Service) {
+    let ns = s.metadata.namespace.as_deref().unwrap_or("");
+    if s.spec.selector.is_empty() || s.spec.kind.as_deref() == Some("ExternalName") || !cx.index.knows(Kind::Pod, Some(ns)) {
+        return;
+    }
+    let me = Object::Service(s.clone()).reference();
+    let pods: Vec<&Pod> = cx
+        .index
+        .in_namespace(Kind::Pod, ns)
+        .filter_map(|o| match &**o {
+            Object::Pod(p) => Some(p),
+            _ => None,
+        })
+        .filter(|p| !p.finished() && !p.metadata.deleting())
+        .collect();
+    let matching: Vec<&Pod> = pods.iter().copied().filter(|p| s.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v))).collect();
+    if matching.is_empty() {
+        selects_nothing(cx, s, &me, &pods);
+        return;
+    }
+    wrong_port(cx, s, &me, &matching);
+    if endpoints_ready(cx, &me) == Some(false) && matching.iter().all(|p| !p.ready()) && !s.spec.publish_not_ready_addresses {
+        // The pods have findings of their own; this one tells that traffic is lost and joins them.
+        let since = matching.iter().filter_map(|p| crate::object::Condition::find(&p.status.conditions, "Ready")?.last_transition_time).max().or(s.metadata.creation_timestamp).unwrap_or(cx.now);
+        let mut f = finding("service-without-endpoints", me.clone(), &cx.owner(matching[0]).subject, Severity::High, since);
+        f.headline = format!("leaves Service {} without endpoints", me.name);
+        f.started_basis = "last ready pod lost".into();
+        f.message = format!("Service {} has no ready endpoint: none of its {} is ready", me.name, words::count(matching.len(), "pod"));
+        // Never opens by itself: within a roll-out's budget unready pods are ordinary.
+        f.hold = Finding::JOINS_ONLY;
+        cx.report(f);
+    }
+}
+
+fn selector_text(s: &Service) -> String {
+    s.spec.selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
+}
+
+fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
+    let ns = s.metadata.namespace.as_deref().unwrap_or("");
+    // A workload that is scaled to zero, or has not made its pods yet, is not a wrong selector.
+    let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet];
+    let meant = templates.iter().flat_map(|k| cx.index.in_namespace(*k, ns)).any(|o| {
+        o.pod_template().is_some_and(|t| s.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
+    });
+    if meant {
+        return;
+    }
+    // The pods that were probably meant: they share a selector key with another value, or the Service's name.
+    let near: Option<(&Pod, String)> = pods
+        .iter()
+        .filter_map(|p| {
+            let same = s.spec.selector.iter().filter(|(k, v)| p.metadata.labels.get(*k) == Some(*v)).count();
+            let other: Vec<String> = s.spec.selector.iter().filter_map(|(k, v)| p.metadata.labels.get(k).filter(|have| *have != v).map(|have| format!("{k}={have}"))).collect();
+            let owner = cx.owner(p).subject.name;
+            let alike = owner == me.name || p.metadata.labels.values().any(|v| *v == me.name);
+            (same > 0 || alike || !other.is_empty()).then_some((*p, other, same * 4 + usize::from(alike) * 2))
+        })
+        .max_by(|a, b| a.2.cmp(&b.2).then_with(|| b.0.metadata.name.cmp(&a.0.metadata.name)))
+        .map(|(p, other, _)| (p, other.join(",")));
+    let since = changed_at(cx, me).or(s.metadata.creation_timestamp).unwrap_or(cx.now);
+    let mut f = finding("service-without-endpoints", me.clone(), me, Severity::High, since);
+    f.headline = "selects no pod".into();
+    f.started_basis = "Service created or changed".into();
+    // Manifests are applied one after another: the workload may be on its way.
+    f.hold = hold(20);
+    let selector = selector_text(s);
+    f.message = format!("Service {} selects {selector}, and no pod in {ns} has these labels: it has no endpoints", me.name);
+    let item = object_evidence(EvidenceKind::Object, me.clone(), "selector", format!("Service {} selects {selector}", me.name), &[("selector", selector.clone()), ("pods that match", "0".into())], since);
+    let mut keys = vec![item.key.clone()];
+    f.evidence.push(item);
+    let (confidence, text, referrer) = match &near {
+        Some((pod, other)) => {
+            let owner = cx.owner(pod).subject;
+            let labels = pod.metadata.labels.iter().filter(|(k, _)| *k != "pod-template-hash").map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
+            let item = object_evidence(EvidenceKind::Object, super::context::pod_ref(pod), "labels", format!("The pods of {owner} have the labels {labels}"), &[("labels", labels.clone())], cx.now);
+            keys.push(item.key.clone());
+            f.evidence.push(item);
+            let diff = if other.is_empty() { format!("its pods have {labels}") } else { format!("the pods of {owner} have {other}") };
+            (Confidence::Established, format!("The selector {selector} of Service {} matches no pod (no endpoints): {diff}.", me.name), Some(owner))
+        }
+        None => (Confidence::Likely, format!("The selector {selector} of Service {} matches no pod in namespace {ns} (no endpoints).", me.name), None),
+    };
+    let mut c = cause("service-selector-wrong", confidence, me.clone(), text);
+    c.field = Some("spec.selector".into());
+    c.referrer = referrer;
+    c.evidence = keys;
+    c.signs.pro = 2;
+    f.causes.push(c);
+    f.actions.push(edit(ActionKind::SetServiceSelector, me, "the selector must name labels its pods have"));
+    cx.report(f);
+}
+
+fn changed_at(cx: &Context<'_>, object: &ObjectRef) -> Option<Timestamp> {
+    cx.index.changes().filter(|c| c.object.same_name(object)).map(|c| c.at).max()
+}
+
+fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
+    for port in &s.spec.ports {
+        let protocol = port.protocol.as_deref().unwrap_or("TCP");
+        let target = match &port.target_port {
+            PortRef::Number(0) => PortRef::Number(port.port),
+            other => other.clone(),
+        };
+        let declared = |p: &Pod| -> Vec<(Option<String>, u16)> {
+            p.spec.containers.iter().flat_map(|c| &c.ports).filter(|d| d.protocol.as_deref().unwrap_or("TCP") == protocol).map(|d| (d.name.clone(), d.container_port)).collect()
+        };
+        let all: Vec<(Option<String>, u16)> = pods.iter().flat_map(|p| declared(p)).collect();
+        let (missing, confidence) = match &target {
+            // A name that no pod declares is proof: the Service has no endpoint port.
+            PortRef::Name(name) => (!all.iter().any(|(n, _)| n.as_deref() == Some(name)), Confidence::Established),
+            // A number works without being declared; where other ports are declared it is probably wrong.
+            PortRef::Number(n) => (!all.is_empty() && !all.iter().any(|(_, p)| p == n), Confidence::Likely),
+        };
+        if !missing {
+            continue;
+        }
+        let mut offered: Vec<String> = all.iter().map(|(n, p)| n.as_ref().map_or_else(|| p.to_string(), |n| format!("{n} ({p})"))).collect();
+        offered.sort();
+        offered.dedup();
+        let owner = cx.owner(pods[0]).subject;
+        let since = changed_at(cx, me).or(s.metadata.creation_timestamp).unwrap_or(cx.now);
+        let mut f = finding("service-port-wrong", me.clone(), me, Severity::High, since);
+        f.part = port.name.clone().unwrap_or_else(|| port.port.to_string());
+        f.headline = format!("sends traffic to port {target}, which its pods do not offer");
+        f.started_basis = "Service created or changed".into();
+        f.hold = hold(10);
+        let offers = if offered.is_empty() { "declare no port".to_owned() } else { format!("declare {}", words::list(&offered, 4)) };
+        f.message = format!("Service {} port {} has target port {target}, but its pods {offers}", me.name, port.port);
+        let item = object_evidence(
+            EvidenceKind::Object,
+            me.clone(),
+            "ports",
+            format!("Service {}: port {} → target port {target}", me.name, port.port),
+            &[("port", port.port.to_string()), ("targetPort", target.to_string()), ("pods declare", offered.join(", "))],
+            since,
+        );
+        let mut c = cause(
+            "service-target-port-wrong",
+            confidence,
+            me.clone(),
+            format!("Port {} of Service {} leads to target port {target}, which no container of {owner} has: they {offers}.", port.port, me.name),
+        );
+        c.field = Some(format!("spec.ports[{}].targetPort", f.part));
+        c.referrer = Some(owner);
+        c.evidence = vec![item.key.clone()];
+        c.signs.pro = 2;
+        f.evidence.push(item);
+        f.causes.push(c);
+        f.actions.push(edit(ActionKind::SetServicePort, me, "the target port must be one its pods offer"));
+        cx.report(f);
+    }
+}
+
+fn ingress(cx: &mut Context<'_>, i: &Ingress) {
+    let me = Object::Ingress(i.clone()).reference();
+    let ns = i.metadata.namespace.as_deref();
+    let since = changed_at(cx, &me).or(i.metadata.creation_timestamp).unwrap_or(cx.now);
+    let mut problems = Vec::new();
+    if cx.index.knows(Kind::Service, ns) {
+        for (path, backend) in i.backends() {
+            match cx.index.get(Kind::Service, ns, &backend.name).map(|o| &**o) {
+                None => {
+                    let missing = ObjectRef::missing(Kind::Service, ns, &backend.name);
+                    problems.push(Problem {
+                        part: backend.name.clone(),
+                        rule: "ingress-service-missing",
+                        entity: me.clone(),
+                        referrer: Some(missing),
+                        field: "spec.rules[].http.paths[].backend.service.name",
+                        text: format!("Ingress {} sends {path} to Service {}, which does not exist (not found) in namespace {}.", me.name, backend.name, ns.unwrap_or("")),
+                        kind: ActionKind::SetIngressBackend,
+                        confidence: Confidence::Established,
+                    });
+                }
+                Some(Object::Service(s)) => {
+                    let named = backend.port.name.as_ref();
+                    let ok = match (named, backend.port.number) {
+                        (Some(name), _) => s.spec.ports.iter().any(|p| p.name.as_ref() == Some(name)),
+                        (None, Some(n)) => s.spec.ports.iter().any(|p| p.port == n),
+                        (None, None) => true,
+                    };
+                    if !ok {
+                        let have: Vec<String> = s.spec.ports.iter().map(|p| p.name.as_ref().map_or_else(|| p.port.to_string(), |n| format!("{n} ({})", p.port))).collect();
+                        problems.push(Problem {
+                            part: format!("{}:{}", backend.name, backend.port),
+                            rule: "ingress-port-missing",
+                            entity: me.clone(),
+                            referrer: Some(Object::Service(s.clone()).reference()),
+                            field: "spec.rules[].http.paths[].backend.service.port",
+                            text: format!("Ingress {} sends {path} to port {} of Service {}, which has no such port: it has {}.", me.name, backend.port, backend.name, words::list(&have, 4)),
+                            kind: ActionKind::SetIngressBackend,
+                            confidence: Confidence::Established,
+                        });
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    if let Some(class) = &i.spec.ingress_class_name
+        && cx.index.knows(Kind::IngressClass, None)
+        && cx.index.get(Kind::IngressClass, None, class).is_none()
+    {
+        let have: Vec<String> = cx.index.all(Kind::IngressClass).map(|o| o.meta().name.clone()).collect();
+        let have = if have.is_empty() { "the cluster has none".to_owned() } else { format!("the cluster has {}", words::list(&have, 4)) };
+        problems.push(Problem {
+            part: format!("class {class}"),
+            rule: "ingress-class-missing",
+            entity: me.clone(),
+            referrer: Some(ObjectRef::missing(Kind::IngressClass, None, class)),
+            field: "spec.ingressClassName",
+            text: format!("Ingress {} names IngressClass {class}, which does not exist (not found): no controller serves it; {have}.", me.name),
+            kind: ActionKind::Patch,
+            confidence: Confidence::Established,
+        });
+    }
+    if cx.index.knows(Kind::Secret, ns) {
+        for secret in i.spec.tls.iter().filter_map(|t| t.secret_name.as_ref()) {
+            if cx.index.get(Kind::Secret, ns, secret).is_none() {
+                problems.push(Problem {
+                    part: format!("tls {secret}"),
+                    rule: "ingress-certificate-missing",
+                    entity: ObjectRef::missing(Kind::Secret, ns, secret),
+                    referrer: Some(me.clone()),
+                    field: "spec.tls[].secretName",
+                    text: format!("Secret {secret} with the certificate of Ingress {} does not exist (not found) in namespace {}.", me.name, ns.unwrap_or("")),
+                    kind: ActionKind::CreateSecret,
+                    confidence: Confidence::Established,
+                });
+            }
+        }
+    }
+    for p in problems {
+        let mut f = finding("ingress-backend-wrong", me.clone(), &me, Severity::High, since);
+        f.part = p.part;
+        f.headline = "leads nowhere".into();
+        f.started_basis = "Ingress created or changed".into();
+        f.message.clone_from(&p.text);
+        // Its Service or Secret may be on its way.
+        f.hold = hold(15);
+        let item = object_evidence(EvidenceKind::Object, me.clone(), p.rule, words::clip(&p.text, 140), &[("ingress", me.name.clone()), ("found", p.text.clone())], since);
+        let mut c = cause(p.rule, p.confidence, p.entity.clone(), p.text);
+        c.referrer = p.referrer;
+        c.field = Some(p.field.into());
+        c.evidence = vec![item.key.clone()];
+        c.signs.pro = 2;
+        f.evidence.push(item);
+        f.causes.push(c);
+        let step = match p.kind {
+            ActionKind::CreateSecret => action(p.kind, &p.entity, "the certificate it names", "none", "create secrets", format!("kubectl create secret tls {}{} --cert=FILE --key=FILE", p.entity.name, ns_flag(&me))),
+            kind => edit(kind, &me, "it must name what exists"),
+        };
+        f.actions.push(step);
+        cx.report(f);
+    }
+}
+
+struct Problem {
+    part: String,
+    rule: &'static str,
+    entity: ObjectRef,
+    referrer: Option<ObjectRef>,
+    field: &'static str,
+    text: String,
+    kind: ActionKind,
+    confidence: Confidence,
+}

@@ -1,6 +1,143 @@
-//! To be written.
-use super::{Context, Rule};
-use crate::object::Pod;
-pub const RULES: &[Rule] = &[];
-pub fn pod(_cx: &mut Context<'_>, _pod: &Pod) {}
-pub fn all(_cx: &mut Context<'_>) {}
+//! Nodes that are lost or under pressure; their pods' trouble is theirs.
+
+use super::{
+    Context, Rule,
+    context::{action, cause, event_evidence, finding, hold, object_evidence},
+};
+use crate::{
+    evidence::EvidenceKind,
+    object::{Condition, Kind, Node, Object},
+    remediation::ActionKind,
+    severity::{Confidence, Severity},
+    words,
+};
+
+/// The rules of this family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "node-not-ready",
+        means: "A node does not report that it is ready.",
+        source: "kubernetes.io/docs/concepts/architecture/nodes: condition Ready False or Unknown",
+        reads: &[Kind::Node],
+    },
+    Rule {
+        id: "pod-on-lost-node",
+        means: "A pod runs on a node that is not ready: what it says of itself is old.",
+        source: "kubernetes.io/docs/concepts/architecture/nodes",
+        reads: &[Kind::Node, Kind::Pod],
+    },
+    Rule {
+        id: "node-pressure",
+        means: "A node lacks memory, disk or process ids and evicts pods.",
+        source: "kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction",
+        reads: &[Kind::Node],
+    },
+];
+
+/// Looks at every node.
+pub fn all(cx: &mut Context<'_>) {
+    let nodes: Vec<Node> = cx
+        .index
+        .all(Kind::Node)
+        .filter_map(|o| match &**o {
+            Object::Node(n) if !n.metadata.deleting() => Some(n.clone()),
+            _ => None,
+        })
+        .collect();
+    for node in &nodes {
+        ready(cx, node);
+        pressure(cx, node);
+    }
+}
+
+fn ready(cx: &mut Context<'_>, node: &Node) {
+    // A node that has just joined reports NotReady until its network is there.
+    let Some(condition) = Condition::find(&node.status.conditions, "Ready").filter(|c| !c.is_true()) else { return };
+    let me = Object::Node(node.clone()).reference();
+    let since = condition.last_transition_time.unwrap_or(cx.now);
+    let young = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() < 90);
+    let mut f = finding("node-not-ready", me.clone(), &me, Severity::Critical, since);
+    f.headline = "is not ready".into();
+    f.started_basis = "Ready condition changed".into();
+    let unknown = condition.status == "Unknown";
+    let said = condition.message.clone().unwrap_or_default();
+    let reason = condition.reason.clone().unwrap_or_default();
+    f.message = format!("Node {} is not ready ({reason}): {}", me.name, words::clip(&said, 200));
+    f.hold = if young { hold(180) } else { hold(10) };
+    let lines: Vec<(&str, String)> = node.status.conditions.iter().map(|c| (c.kind.as_str(), format!("{} {} {}", c.status, c.reason.as_deref().unwrap_or(""), c.message.as_deref().unwrap_or("")))).collect();
+    let item = object_evidence(EvidenceKind::Node, me.clone(), "conditions", format!("Node {} reports Ready={} ({reason})", me.name, condition.status), &lines, since);
+    let mut keys = vec![item.key.clone()];
+    f.evidence.push(item);
+    if let Some(e) = cx.index.events_of(&me).into_iter().rev().find(|e| e.reason() == "NodeNotReady") {
+        let item = event_evidence(e, cx.now);
+        keys.push(item.key.clone());
+        f.evidence.push(item);
+    }
+    // The kubelet's silence proves that the node is lost to the cluster; why it is silent is not in the cluster.
+    let statement = if unknown {
+        format!("Node {} stopped reporting (Ready=Unknown, {reason}): {said} Its kubelet, its network or the machine itself is down.", me.name)
+    } else {
+        format!("Node {} reports that it is not ready ({reason}): {said}", me.name)
+    };
+    let mut c = cause("node-lost", Confidence::Established, me.clone(), statement);
+    c.evidence = keys;
+    c.needs.push("the kubelet's log on the node, or the machine's console".into());
+    f.causes.push(c.clone());
+    f.actions.push(action(ActionKind::ManualCheck, &me, "the machine, its network and its kubelet", "reads only", "get nodes", format!("kubectl describe node {}", me.name)));
+    f.actions.push(action(ActionKind::Drain, &me, "its pods start elsewhere", "evicts every pod of the node", "create pods/eviction", format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", me.name)));
+    let node_hold = f.hold;
+    cx.report(f);
+    // Its pods, by workload: each once.
+    let mut done = std::collections::BTreeSet::new();
+    let pods: Vec<crate::object::Pod> = cx.index.pods().filter(|p| p.spec.node_name.as_deref() == Some(&me.name) && !p.finished()).cloned().collect();
+    for pod in &pods {
+        let owner = cx.owner(pod);
+        if owner.subject.kind == "DaemonSet" || !done.insert(owner.subject.key()) {
+            continue;
+        }
+        let count = pods.iter().filter(|p| cx.owner(p).subject.same_name(&owner.subject)).count();
+        let mut f = finding("pod-on-lost-node", super::context::pod_ref(pod), &owner.subject, Severity::High, since);
+        f.headline = format!("has {} on lost node {}", words::count(count, "pod"), me.name);
+        f.started_basis = "the node's Ready condition changed".into();
+        f.message = format!("{} has {} on node {}, which is not ready", owner.subject, words::count(count, "pod"), me.name);
+        f.hold = node_hold;
+        f.causes.push(c.clone());
+        cx.report(f);
+    }
+}
+
+fn pressure(cx: &mut Context<'_>, node: &Node) {
+    for condition in node.status.conditions.iter().filter(|c| c.kind.ends_with("Pressure") && c.is_true()) {
+        let me = Object::Node(node.clone()).reference();
+        let since = condition.last_transition_time.unwrap_or(cx.now);
+        let mut f = finding("node-pressure", me.clone(), &me, Severity::High, since);
+        f.part.clone_from(&condition.kind);
+        f.headline = format!("is under {}", spaced(&condition.kind));
+        f.started_basis = format!("{} condition changed", condition.kind);
+        f.message = format!("Node {} reports {}: {}", me.name, condition.kind, condition.message.as_deref().unwrap_or(""));
+        f.hold = hold(10);
+        let item = object_evidence(
+            EvidenceKind::Node,
+            me.clone(),
+            &condition.kind,
+            format!("Node {} reports {}=True", me.name, condition.kind),
+            &[(condition.kind.as_str(), format!("True {} {}", condition.reason.as_deref().unwrap_or(""), condition.message.as_deref().unwrap_or("")))],
+            since,
+        );
+        let mut c = cause("node-under-pressure", Confidence::Established, me.clone(), format!("Node {} is under {} ({}): {}", me.name, spaced(&condition.kind), condition.reason.as_deref().unwrap_or(&condition.kind), condition.message.as_deref().unwrap_or("it may evict pods")));
+        c.evidence = vec![item.key.clone()];
+        f.evidence.push(item);
+        f.causes.push(c);
+        f.actions.push(action(ActionKind::ManualCheck, &me, "what uses it up", "reads only", "get nodes", format!("kubectl describe node {}", me.name)));
+        cx.report(f);
+    }
+}
+
+fn spaced(kind: &str) -> String {
+    match kind {
+        "MemoryPressure" => "memory pressure".into(),
+        "DiskPressure" => "disk pressure".into(),
+        "PIDPressure" => "process id pressure".into(),
+        other => other.to_owned(),
+    }
+}

@@ -1,6 +1,273 @@
-//! To be written.
-use super::{Context, Rule};
-use crate::object::Pod;
-pub const RULES: &[Rule] = &[];
-pub fn pod(_cx: &mut Context<'_>, _pod: &Pod) {}
-pub fn all(_cx: &mut Context<'_>) {}
+//! Probes: readiness, liveness and start-up, judged after their own budget.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Context, Rule,
+    context::{Owner, cause, edit, event_evidence, evidence, finding, hold, pod_ref},
+};
+use crate::{
+    evidence::EvidenceKind,
+    finding::{CauseDraft, Finding},
+    object::{Condition, Container, ContainerStatus, Kind, KubeEvent, Pod, pod::Probe},
+    observation::LogWant,
+    remediation::ActionKind,
+    severity::Confidence,
+    words,
+};
+
+/// The rules of this family.
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "readiness-failing",
+        means: "A running container does not pass its readiness probe within the probe's own budget.",
+        source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
+        reads: &[Kind::Pod, Kind::KubeEvent],
+    },
+    Rule {
+        id: "liveness-failing",
+        means: "The kubelet restarts a container because its liveness probe fails.",
+        source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
+        reads: &[Kind::Pod, Kind::KubeEvent],
+    },
+    Rule {
+        id: "startup-failing",
+        means: "The kubelet restarts a container because its start-up probe fails.",
+        source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
+        reads: &[Kind::Pod, Kind::KubeEvent],
+    },
+];
+
+/// Kills by a probe are news for this long after the last one.
+const KILL_MEMORY: SignedDuration = SignedDuration::from_mins(5);
+
+/// Looks at the probes of every container.
+pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
+    if pod.finished() || pod.spec.node_name.is_none() {
+        return;
+    }
+    for (spec, status, init) in pod.containers() {
+        if init {
+            continue;
+        }
+        let Some(status) = status else { continue };
+        if spec.liveness_probe.is_some() || spec.startup_probe.is_some() {
+            killed(cx, pod, spec, status);
+        }
+        readiness(cx, pod, spec, status);
+    }
+}
+
+fn of_container<'e>(events: &[&'e KubeEvent], spec: &Container, words: &str) -> Vec<&'e KubeEvent> {
+    let path = format!("{{{}}}", spec.name);
+    events
+        .iter()
+        .copied()
+        .filter(|e| e.reason() == "Unhealthy" && e.message().to_lowercase().contains(words))
+        .filter(|e| e.involved_object.field_path.as_deref().is_none_or(|p| p.ends_with(&path)))
+        .collect()
+}
+
+fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
+    let me = pod_ref(pod);
+    let events = cx.index.events_of(&me);
+    for (rule, word, probe) in [
+        ("liveness-failing", "liveness probe", spec.liveness_probe.as_ref()),
+        ("startup-failing", "startup probe", spec.startup_probe.as_ref()),
+    ] {
+        let Some(probe) = probe else { continue };
+        let kill: Vec<&KubeEvent> = events
+            .iter()
+            .copied()
+            .filter(|e| e.reason() == "Killing" && e.message().contains(&format!("failed {word}")))
+            .filter(|e| e.message().split_whitespace().any(|w| w == spec.name) || pod.spec.containers.len() == 1)
+            .collect();
+        let unhealthy = of_container(&events, spec, word);
+        let Some(last) = kill.iter().filter_map(|e| e.last_seen()).max() else { continue };
+        // A container that has been up for long since the last kill is well again.
+        let up = status.state.running.as_ref().and_then(|r| r.started_at);
+        let budget = SignedDuration::from_secs(probe.budget_seconds() + 30);
+        let well = cx.now.duration_since(last) > KILL_MEMORY.max(budget * 2)
+            || (cx.now.duration_since(last) > budget.max(SignedDuration::from_secs(45)) * 2 && up.is_some() && status.ready);
+        if well {
+            continue;
+        }
+        let owner = cx.owner(pod);
+        let first = unhealthy.iter().chain(&kill).filter_map(|e| e.first_seen()).min().unwrap_or(last);
+        let times = kill.iter().map(|e| e.times()).max().unwrap_or(1).max(status.restart_count);
+        let mut f = finding(rule, me.clone(), &owner.subject, cx.workload_severity(&owner.subject), first);
+        f.part.clone_from(&spec.name);
+        f.count = times;
+        f.started_basis = format!("first failed {word}");
+        f.headline = format!("is restarted by its {word}");
+        f.message = format!("Container {} of {} was restarted {} because its {word} fails ({})", spec.name, me.name, words::times(times), probe.describe());
+        f.hold = hold(0);
+        state(cx, &mut f, pod, spec, status, last);
+        let said = said(&unhealthy);
+        let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).chain(kill.last()).copied());
+        keys.extend(f.evidence.first().map(|e| e.key.clone()));
+        let field = if rule == "liveness-failing" { "livenessProbe" } else { "startupProbe" };
+        let mut c = verdict(&mut f, &owner, spec, probe, word, field, &said, times);
+        c.evidence = keys;
+        f.causes.push(c);
+        want_current(cx, pod, spec, status);
+        cx.report(f);
+    }
+}
+
+fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
+    let Some(since) = status.state.running.as_ref().and_then(|r| r.started_at) else { return };
+    let Some(probe) = &spec.readiness_probe else { return };
+    if status.ready || status.restart_count > 0 && status.last_state.terminated.as_ref().is_some_and(|t| cx.now.duration_since(t.finished_at.unwrap_or(since)) < SignedDuration::from_secs(60) && t.exit_code != 0) {
+        return;
+    }
+    // Before the start-up probe has passed, readiness is not asked.
+    if spec.startup_probe.is_some() && status.started == Some(false) {
+        return;
+    }
+    let me = pod_ref(pod);
+    let owner = cx.owner(pod);
+    let condition = Condition::find(&pod.status.conditions, "Ready");
+    let unready_since = condition.filter(|c| c.is_false()).and_then(|c| c.last_transition_time).unwrap_or(since).max(since);
+    let events = cx.index.events_of(&me);
+    let unhealthy = of_container(&events, spec, "readiness probe");
+    let mut f = finding("readiness-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), unready_since);
+    f.part.clone_from(&spec.name);
+    f.count = unhealthy.iter().map(|e| e.times()).sum::<u32>().max(1);
+    f.headline = "does not become ready".into();
+    f.started_basis = "pod not ready since".into();
+    f.message = format!("Container {} of {} runs but is not ready: its readiness probe fails ({})", spec.name, me.name, probe.describe());
+    // The probe's own budget: what it may take before the kubelet itself calls it failed; a start-up probe adds its own.
+    let startup = spec.startup_probe.as_ref().map_or(0, Probe::budget_seconds);
+    let was_ready = unready_since.duration_since(since) > SignedDuration::from_secs(5);
+    let budget = if was_ready { 5 } else { probe.budget_seconds().max(10) + if status.started == Some(true) { 0 } else { startup } };
+    f.hold = hold(budget.min(600));
+    // One look waives the budget only where the kubelet has said that the probe fails.
+    if cx.options.waive_holds && unhealthy.is_empty() && !was_ready && !f.is_due(cx.now) {
+        return;
+    }
+    state(cx, &mut f, pod, spec, status, unready_since);
+    let said = said(&unhealthy);
+    let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).copied());
+    keys.extend(f.evidence.first().map(|e| e.key.clone()));
+    let mut c = verdict(&mut f, &owner, spec, probe, "readiness probe", "readinessProbe", &said, f_count(&unhealthy));
+    c.evidence = keys;
+    f.causes.push(c);
+    want_current(cx, pod, spec, status);
+    cx.report(f);
+}
+
+fn f_count(events: &[&KubeEvent]) -> u32 {
+    events.iter().map(|e| e.times()).sum::<u32>().max(1)
+}
+
+fn want_current(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
+    if status.state.running.is_some() {
+        cx.want(LogWant { pod: pod_ref(pod), container: spec.name.clone(), previous: false, restart: status.restart_count });
+    }
+}
+
+/// What the kubelet said of the last failure.
+fn said(events: &[&KubeEvent]) -> String {
+    events.last().map(|e| e.message().trim().to_owned()).unwrap_or_default()
+}
+
+fn state(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, status: &ContainerStatus, at: Timestamp) {
+    let me = pod_ref(pod);
+    let started = status.state.running.as_ref().and_then(|r| r.started_at).map(|t| t.to_string()).unwrap_or_default();
+    let probe = |name: &str, p: Option<&Probe>| {
+        p.map(|p| {
+            format!(
+                "{name}: {} every {} s after {} s, {} failures",
+                p.describe(),
+                p.period_seconds.unwrap_or(10),
+                p.initial_delay_seconds.unwrap_or(0),
+                p.failure_threshold.unwrap_or(3)
+            )
+        })
+    };
+    let ports: Vec<String> = spec.ports.iter().map(|p| format!("{}{}", p.name.as_ref().map(|n| format!("{n}=")).unwrap_or_default(), p.container_port)).collect();
+    let lines: Vec<String> = [
+        Some(format!("pod: {}", me.name)),
+        Some(format!("container: {}", spec.name)),
+        Some(format!("ready: {}", status.ready)),
+        Some(format!("restartCount: {}", status.restart_count)),
+        Some(format!("running since: {started}")),
+        Some(format!("ports: {}", if ports.is_empty() { "none declared".into() } else { ports.join(", ") })),
+        probe("readinessProbe", spec.readiness_probe.as_ref()),
+        probe("livenessProbe", spec.liveness_probe.as_ref()),
+        probe("startupProbe", spec.startup_probe.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let _ = cx;
+    f.evidence.push(evidence(
+        EvidenceKind::ContainerStatus,
+        format!("probe|{}|{}|{}", me.uid.as_deref().unwrap_or(&me.name), spec.name, status.ready),
+        at,
+        me,
+        format!("Container {} is {}ready, restarts {}", spec.name, if status.ready { "" } else { "not " }, status.restart_count),
+        lines.join("\n"),
+    ));
+}
+
+fn push_events<'e>(cx: &Context<'_>, f: &mut Finding, events: impl Iterator<Item = &'e KubeEvent>) -> Vec<String> {
+    let mut keys = Vec::new();
+    for e in events {
+        let item = event_evidence(e, cx.now);
+        keys.push(item.key.clone());
+        f.evidence.push(item);
+    }
+    keys
+}
+
+#[allow(clippy::too_many_arguments, reason = "one probe's whole situation")]
+fn verdict(f: &mut Finding, owner: &Owner, spec: &Container, probe: &Probe, word: &str, field: &str, said: &str, times: u32) -> CauseDraft {
+    let lower = said.to_lowercase();
+    let told = if said.is_empty() { String::new() } else { format!(" The kubelet says: {}.", words::clip(&said.replace(&format!("{} failed: ", capital(word)), ""), 220)) };
+    let port = probe.port();
+    let declared = port.as_ref().map(|p| spec.ports.iter().any(|d| d.container_port.to_string() == *p || d.name.as_deref() == Some(p)));
+    let ports: Vec<String> = spec.ports.iter().map(|p| p.container_port.to_string()).collect();
+    let asks = probe.describe();
+    let (rule, confidence, statement) = if lower.contains("connection refused") && declared == Some(false) && !ports.is_empty() {
+        let statement = format!(
+            "The {word} of container {} asks {asks}, but nothing listens there (connection refused); the container declares port {}.{told}",
+            spec.name,
+            words::list(&ports, 4)
+        );
+        ("probe-port-wrong", Confidence::Established, statement)
+    } else if lower.contains("statuscode: 404") {
+        ("probe-path-wrong", Confidence::Likely, format!("The {word} of container {} asks {asks} and gets 404: the path does not exist there.{told}", spec.name))
+    } else if lower.contains("connection refused") {
+        ("probe-refused", Confidence::Likely, format!("The {word} of container {} asks {asks}, and the connection is refused: nothing listens on that port.{told}", spec.name))
+    } else if lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out") {
+        let limit = probe.timeout_seconds.unwrap_or(1);
+        ("probe-timeout", Confidence::Likely, format!("The {word} of container {} ({asks}) gets no answer within its timeout of {limit} s.{told}", spec.name))
+    } else if lower.contains("statuscode:") {
+        ("probe-bad-status", Confidence::Likely, format!("The {word} of container {} asks {asks} and gets an error status.{told}", spec.name))
+    } else if said.is_empty() {
+        ("probe-failing", Confidence::Possible, format!("The {word} of container {} ({asks}) fails.", spec.name))
+    } else {
+        ("probe-failing", Confidence::Likely, format!("The {word} of container {} ({asks}) fails.{told}", spec.name))
+    };
+    let slow = word != "readiness probe" && !matches!(rule, "probe-port-wrong" | "probe-path-wrong");
+    let statement = if slow && times > 0 {
+        format!("{statement} It is restarted after {} failures, {} s after its start at the earliest.", probe.failure_threshold.unwrap_or(3), probe.budget_seconds())
+    } else {
+        statement
+    };
+    let mut c = cause(rule, confidence, owner.subject.clone(), statement);
+    c.field = Some(owner.field(false, &spec.name, field));
+    c.signs.pro = 2;
+    if confidence < Confidence::Established {
+        c.needs.push("what the program listens on and answers".into());
+    }
+    f.actions.push(edit(ActionKind::SetProbe, &owner.subject, format!("the {word} must ask what the program answers")));
+    c
+}
+
+fn capital(word: &str) -> String {
+    let mut c = word.chars();
+    c.next().map(|f| f.to_uppercase().collect::<String>() + c.as_str()).unwrap_or_default()
+}
