@@ -17,8 +17,6 @@ pub(super) struct Missing {
     pub reference: SourceRef,
     /// The object exists and the key does not.
     pub key_only: bool,
-    /// Read from the live objects, not only from a message.
-    pub proven: bool,
 }
 
 /// What of the pod's sources is missing, as far as objects tell.
@@ -31,10 +29,10 @@ pub(super) fn missing(cx: &Context<'_>, pod: &Pod) -> Vec<Missing> {
         }
         for reference in refs.into_iter().filter(|r| !r.optional) {
             match cx.index.get(kind, ns, &reference.name).map(|o| &**o) {
-                None => out.push(Missing { kind, reference, key_only: false, proven: true }),
+                None => out.push(Missing { kind, reference, key_only: false }),
                 Some(Object::ConfigMap(map)) => {
                     if reference.key.as_ref().is_some_and(|k| !map.digests.contains_key(k)) {
-                        out.push(Missing { kind, reference, key_only: true, proven: true });
+                        out.push(Missing { kind, reference, key_only: true });
                     }
                 }
                 // A Secret's keys are never read.
@@ -63,7 +61,7 @@ pub(super) fn from_message(message: &str, spec: &PodSpec) -> Option<Missing> {
             && !lower.contains("find key")
         {
             let reference = SourceRef { via: known(name, None), name: name.clone(), key: None, optional: false };
-            return Some(Missing { kind, reference, key_only: false, proven: false });
+            return Some(Missing { kind, reference, key_only: false });
         }
         if let Some(at) = lower.find("find key ").filter(|_| lower.contains(&format!(" in {word} "))) {
             let key = message[at + 9..].split_whitespace().next().unwrap_or("").trim_matches(['"', ',']).to_owned();
@@ -71,13 +69,13 @@ pub(super) fn from_message(message: &str, spec: &PodSpec) -> Option<Missing> {
             let name = path.split_whitespace().next().unwrap_or("").trim_matches(['"', ',', '.']);
             let name = name.rsplit('/').next().unwrap_or(name).to_owned();
             let reference = SourceRef { via: known(&name, Some(&key)), name, key: Some(key), optional: false };
-            return Some(Missing { kind, reference, key_only: true, proven: false });
+            return Some(Missing { kind, reference, key_only: true });
         }
         if let Some(at) = lower.find(&format!("references non-existent {} key: ", if kind == Kind::ConfigMap { "config" } else { "secret" })) {
             let key = message[at..].rsplit("key: ").next().unwrap_or("").split_whitespace().next().unwrap_or("").to_owned();
             let name = refs.iter().find(|r| r.key.as_deref() == Some(&key)).map(|r| r.name.clone())?;
             let reference = SourceRef { via: known(&name, Some(&key)), name, key: Some(key), optional: false };
-            return Some(Missing { kind, reference, key_only: true, proven: false });
+            return Some(Missing { kind, reference, key_only: true });
         }
     }
     None

@@ -131,7 +131,7 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
     match claim.spec.storage_class_name.as_deref() {
         Some(class) if !class.is_empty() => {
             if known && !classes.iter().any(|c| c == class) {
-                let volumes = cx.index.all(Kind::PersistentVolume).any(|o| matches!(&***o, Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class)));
+                let volumes = cx.index.all(Kind::PersistentVolume).any(|o| matches!(&**o, Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class)));
                 if !volumes {
                     let entity = me.clone();
                     let mut c = cause("storage-class-missing", Confidence::Established, entity, format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist (not found); {have}."));
