@@ -1,0 +1,62 @@
+//! From an incident to its post-mortem: Markdown by template, a safe preview, a file name.
+//!
+//! Every statement cites a recorded item: evidence (`[E3]`), a change (`[C2]`), an action (`[A1]`) or the timeline
+//! itself for what people and Afterwatch did. Citations are checked against the incident; a statement that cites
+//! nothing that is there is printed as *not established*. Time that was not recorded is said to be so, and never
+//! turned into a number.
+//!
+//! Text that comes from a cluster is inert in what is written here: it makes no link, no image, no HTML, no table
+//! cell. This crate reads no clock, no file and no environment.
+
+mod cite;
+mod clock;
+mod html;
+mod section;
+mod text;
+
+use afterwatch_core::{
+    coverage::{Coverage, Gap},
+    incident::Incident,
+};
+use jiff::{Timestamp, tz::TimeZone};
+
+pub use html::html;
+
+/// What a post-mortem is written from.
+#[derive(Clone, Debug)]
+pub struct ReportInput<'a> {
+    pub incident: &'a Incident,
+    /// The notes document, Markdown by the user; empty for none.
+    pub notes: &'a str,
+    /// When the cluster was not recorded, from before the start to the end of the incident.
+    pub gaps: &'a [Gap],
+    /// Spans of coverage of the incident's cluster that touch its time.
+    pub coverage: &'a [Coverage],
+    /// The zone times are written in.
+    pub zone: TimeZone,
+    pub generated_at: Timestamp,
+    /// Of the program, for example `0.1.0`.
+    pub version: &'a str,
+}
+
+/// The post-mortem as Markdown (CommonMark with tables). The same input gives the same text.
+pub fn markdown(input: &ReportInput<'_>) -> String {
+    section::write(input)
+}
+
+/// A name to offer for the file: `INC-47-checkout.md`. Made of letters, digits, dots and dashes only.
+pub fn file_name(incident: &Incident) -> String {
+    let mut subject = String::new();
+    for c in incident.subject.name.chars().take(60) {
+        match c {
+            'a'..='z' | '0'..='9' => subject.push(c),
+            'A'..='Z' => subject.push(c.to_ascii_lowercase()),
+            '.' if !subject.is_empty() && !subject.ends_with('.') => subject.push('.'),
+            _ if !subject.is_empty() && !subject.ends_with('-') => subject.push('-'),
+            _ => {}
+        }
+    }
+    let subject = subject.trim_end_matches(['-', '.']);
+    let label = if incident.number == 0 { "incident".to_owned() } else { incident.label() };
+    if subject.is_empty() { format!("{label}.md") } else { format!("{label}-{subject}.md") }
+}

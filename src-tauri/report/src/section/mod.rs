@@ -1,0 +1,125 @@
+//! The sections of the post-mortem, in the order of the page.
+
+mod appendix;
+mod cause;
+mod follow_up;
+mod head;
+mod record;
+mod response;
+mod timeline;
+
+use std::fmt::Write;
+
+use afterwatch_core::{Timestamp, coverage::Gap, incident::Incident, object::ObjectRef};
+
+use crate::{ReportInput, cite::Citations, clock::Clock, text::inert};
+
+/// What every section writes from, and to.
+struct Page<'a> {
+    input: &'a ReportInput<'a>,
+    incident: &'a Incident,
+    cite: Citations<'a>,
+    clock: Clock,
+    out: String,
+}
+
+/// The whole page.
+pub(crate) fn write(input: &ReportInput<'_>) -> String {
+    let incident = input.incident;
+    let moments =
+        incident.timeline.iter().map(|e| e.at).chain(instants(incident)).chain(input.gaps.iter().map(|g| g.from));
+    let mut page = Page {
+        input,
+        incident,
+        cite: Citations::new(incident),
+        clock: Clock::new(input.zone.clone(), moments),
+        out: String::new(),
+    };
+    page.head();
+    page.summary();
+    page.impact();
+    page.timeline();
+    page.trigger();
+    page.contributing_factors();
+    page.root_cause();
+    page.detection();
+    page.response();
+    page.lessons();
+    page.not_known();
+    page.action_items();
+    page.metrics();
+    page.ruled_out();
+    page.gaps();
+    page.notes();
+    page.appendix();
+    page.out
+}
+
+fn instants(incident: &Incident) -> impl Iterator<Item = Timestamp> {
+    [
+        incident.started_at,
+        Some(incident.detected_at),
+        incident.acknowledged_at,
+        incident.mitigated_at,
+        incident.resolved_at,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+impl Page<'_> {
+    /// A heading of the second level.
+    fn heading(&mut self, title: &str) {
+        self.paragraph(&format!("## {title}"));
+    }
+
+    /// A paragraph of finished Markdown.
+    fn paragraph(&mut self, text: &str) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    /// A list of finished Markdown, each item on one line.
+    fn list(&mut self, items: &[String]) {
+        if !items.is_empty() {
+            self.paragraph(&items.iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n"));
+        }
+    }
+
+    /// A table of finished cells.
+    fn table(&mut self, head: &[&str], rows: &[Vec<String>]) {
+        let mut text = format!("| {} |\n|{}", head.join(" | "), " --- |".repeat(head.len()));
+        for row in rows {
+            let _ = write!(text, "\n| {} |", row.join(" | "));
+        }
+        self.paragraph(&text);
+    }
+
+    /// A line for the author to replace.
+    fn prompt(&mut self, text: &str) {
+        self.paragraph(&format!("*For the author: {text}*"));
+    }
+
+    /// `Deployment shop/checkout`.
+    fn object(&self, object: &ObjectRef) -> String {
+        inert(&plain_object(object))
+    }
+
+    /// The gaps by time.
+    fn sorted_gaps(&self) -> Vec<Gap> {
+        let mut gaps = self.input.gaps.to_vec();
+        gaps.sort_by_key(|g| (g.from, g.to));
+        gaps
+    }
+}
+
+/// `Deployment shop/checkout`, not yet inert.
+fn plain_object(object: &ObjectRef) -> String {
+    match &object.namespace {
+        Some(namespace) => format!("{} {namespace}/{}", object.kind, object.name),
+        None => format!("{} {}", object.kind, object.name),
+    }
+}

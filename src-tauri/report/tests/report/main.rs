@@ -1,0 +1,5 @@
+//! Incidents in, post-mortems out.
+
+mod hostile;
+mod page;
+mod sample;
