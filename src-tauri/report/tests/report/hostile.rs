@@ -72,11 +72,9 @@ fn poisoned(text: &str) -> Incident {
     set(&mut one.title);
     set(&mut one.cluster);
     set(&mut one.started_at_basis);
-    for object in [&mut one.subject] {
-        set(&mut object.kind);
-        set(&mut object.name);
-        object.namespace = Some(text.to_owned());
-    }
+    set(&mut one.subject.kind);
+    set(&mut one.subject.name);
+    one.subject.namespace = Some(text.to_owned());
     one.needs = vec![text.to_owned()];
     for cause in &mut one.causes {
         set(&mut cause.statement);

@@ -23,7 +23,7 @@ fn a_lock_held_by_another_program_is_named_and_reading_goes_on() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let locked = StoreError::Locked { path: path.display().to_string(), seconds: 0 };
     assert_eq!(store.save_notes(one.id, "typed", at(0)), Err(locked.clone()));
-    assert_eq!(store.save(&[one.clone()], &[], &[]), Err(locked));
+    assert_eq!(store.save(std::slice::from_ref(&one), &[], &[]), Err(locked));
     assert_eq!(store.incident(&IncidentKey::Number(1)).unwrap(), one);
     assert_eq!(open(&path).incidents(&IncidentQuery::default()).unwrap().len(), 1, "opening needs no lock");
     other.execute_batch("ROLLBACK").unwrap();
