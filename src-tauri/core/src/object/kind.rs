@@ -71,12 +71,11 @@ impl Kind {
         self.api_version().split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// How the kind is kept up to date.
+    /// How the kind is kept up to date. Classes change rarely, but whether one exists decides at once whether a claim
+    /// or an Ingress is broken: a list that is a minute old would accuse them falsely.
     pub fn mode(self) -> Mode {
         match self {
             Kind::PersistentVolume
-            | Kind::StorageClass
-            | Kind::IngressClass
             | Kind::NetworkPolicy
             | Kind::PodDisruptionBudget
             | Kind::LimitRange
