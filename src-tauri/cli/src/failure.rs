@@ -25,10 +25,12 @@ pub enum Failure {
 pub type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
-    /// Joins the sentences; each gets its full stop.
+    /// What happened: why. What to do next. A reason that begins as a sentence of its own stays one.
     pub fn new(what: impl AsRef<str>, why: impl AsRef<str>, next: impl AsRef<str>) -> Failure {
-        let parts = [what.as_ref(), why.as_ref(), next.as_ref()];
-        let message = parts.iter().map(|p| sentence(p)).filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ");
+        let (what, why) = (what.as_ref().trim(), why.as_ref().trim());
+        let goes_on = !why.is_empty() && !why.starts_with(char::is_uppercase);
+        let told = if goes_on { format!("{}: {}", what.trim_end_matches('.'), sentence(why)) } else { format!("{} {}", sentence(what), sentence(why)) };
+        let message = format!("{} {}", told.trim(), sentence(next.as_ref())).trim().to_owned();
         Failure::Told { message, code: exit::FAILED }
     }
 }
@@ -70,9 +72,12 @@ mod tests {
 
     #[test]
     fn a_failure_reads_as_sentences() {
-        let Failure::Told { message, code } = Failure::new("It broke", "no reason.", "Mend it…") else { panic!() };
-        assert_eq!((message.as_str(), code), ("It broke. no reason. Mend it…", exit::FAILED));
-        let Failure::Told { message, .. } = Failure::new("It broke", "", "") else { panic!() };
-        assert_eq!(message, "It broke.");
+        let told = |what, why, next| match Failure::new(what, why, next) {
+            Failure::Told { message, code: exit::FAILED } => message,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told("It broke", "no reason.", "Mend it…"), "It broke: no reason. Mend it…");
+        assert_eq!(told("It broke.", "Nobody knows why", "Mend it"), "It broke. Nobody knows why. Mend it.");
+        assert_eq!(told("It broke", "", ""), "It broke.");
     }
 }

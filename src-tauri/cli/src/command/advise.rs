@@ -2,18 +2,17 @@
 
 use afterwatch_contract::document::ActionDto;
 
-use super::history::{part, rows};
 use crate::{
     context::{Context, Database},
     failure::{Outcome, exit},
-    output::incident,
+    output::{Part, incident, rows},
 };
 
 pub async fn run(context: &Context, id: &str) -> Outcome<u8> {
     let desk = context.desk(Database::Existing).await?;
     let found = desk.incident(id).await?;
     let actions: Vec<ActionDto> = found.actions.iter().map(Into::into).collect();
-    context.out.show(&part(&found, "actions", &actions), || rows("action", &actions), |page| {
+    context.out.show(&Part { incident: &found, name: "actions", items: &actions }, || rows("action", &actions), |page| {
         page.line(format!("{}  {}", found.label(), found.title));
         if let Some(cause) = found.top_cause() {
             page.hanging(&format!("{}: ", cause.confidence.word()), &cause.statement, &cause.evidence);

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use afterwatch_cluster::{Check, Level};
 use afterwatch_core::{port::store::IncidentQuery, words};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     context::{Context, Database},
     failure::{Failure, Outcome, exit},
     notifier,
-    output::Page,
+    output::{Page, rows},
     signal,
 };
 
@@ -28,9 +28,8 @@ pub async fn run(context: &Context) -> Outcome<u8> {
         () = stop => return Ok(exit::INTERRUPTED),
     };
     progress.clear();
-    let document = json!({ "schema": "afterwatch.doctor/v1", "checks": checks.iter().map(dto).collect::<Vec<_>>() });
-    let lines = || checks.iter().map(|c| json!({ "type": "check", "check": dto(c) })).collect();
-    context.out.show(&document, lines, |page| show(page, &checks))?;
+    let document = Document { schema: "afterwatch.doctor/v1", checks: checks.iter().map(dto).collect() };
+    context.out.show(&document, || rows("check", &document.checks), |page| show(page, &checks))?;
     Ok(if checks.iter().any(|c| c.level == Level::Fail) { exit::FAILED } else { exit::DONE })
 }
 
@@ -151,8 +150,25 @@ fn bytes(n: u64) -> String {
     }
 }
 
-fn dto(check: &Check) -> Value {
-    json!({ "name": check.name, "level": level(check.level).1, "message": check.message, "hint": check.hint })
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    checks: Vec<CheckDto>,
+}
+
+#[derive(Serialize)]
+struct CheckDto {
+    name: String,
+    /// `ok`, `warn` or `fail`.
+    level: &'static str,
+    message: String,
+    /// Empty where there is nothing to do.
+    hint: String,
+}
+
+fn dto(check: &Check) -> CheckDto {
+    let c = check.clone();
+    CheckDto { name: c.name, level: level(c.level).1, message: c.message, hint: c.hint }
 }
 
 fn level(level: Level) -> (&'static str, &'static str) {

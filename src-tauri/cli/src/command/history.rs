@@ -12,14 +12,12 @@ use afterwatch_core::{
     words,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
     args::{Format, Incidents},
     context::{Context, Database, Desk},
     failure::{Failure, Outcome, exit},
-    output::{Closing, closing, incident as sheet, incident_line, inert, list},
+    output::{Closing, Part, closing, incident as sheet, incident_line, inert, list, rows},
 };
 
 /// The history, newest first.
@@ -90,12 +88,7 @@ pub async fn timeline(context: &Context, id: &str) -> Outcome<u8> {
     let incident = desk.incident(id).await?;
     let gaps = desk.engine.gaps(&incident).await?;
     let entries: Vec<TimelineDto> = incident.timeline.iter().map(Into::into).collect();
-    let gap_list: Vec<Value> = gaps
-        .iter()
-        .map(|g| json!({ "from": g.from.to_string(), "to": g.to.to_string(), "cause": afterwatch_contract::document::word(&g.cause) }))
-        .collect();
-    let mut document = part(&incident, "timeline", &entries);
-    document["gaps"] = Value::Array(gap_list);
+    let document = Part { incident: &incident, name: "timeline", items: &entries };
     context.out.show(&document, || rows("entry", &entries), |page| sheet::timeline(page, &incident, &gaps))?;
     Ok(exit::DONE)
 }
@@ -105,7 +98,7 @@ pub async fn evidence(context: &Context, id: &str, item: Option<&str>) -> Outcom
     let incident = desk.incident(id).await?;
     let Some(item) = item else {
         let items: Vec<EvidenceDto> = incident.evidence.iter().map(Into::into).collect();
-        let document = part(&incident, "evidence", &items);
+        let document = Part { incident: &incident, name: "evidence", items: &items };
         context.out.show(&document, || rows("evidence", &items), |page| {
             if incident.evidence.is_empty() {
                 page.line(format!("{} holds no evidence yet.", incident.label()));
@@ -129,7 +122,7 @@ pub async fn evidence(context: &Context, id: &str, item: Option<&str>) -> Outcom
         }
         context.out.write(&text)?;
     } else {
-        context.out.show(&part(&incident, "evidence", &whole), || rows("evidence", &whole), |_| {})?;
+        context.out.show(&Part { incident: &incident, name: "evidence", items: &whole }, || rows("evidence", &whole), |_| {})?;
     }
     Ok(exit::DONE)
 }
@@ -138,7 +131,7 @@ pub async fn changes(context: &Context, id: &str) -> Outcome<u8> {
     let desk = context.desk(Database::Existing).await?;
     let incident = desk.incident(id).await?;
     let items: Vec<ChangeDto> = incident.changes.iter().map(Into::into).collect();
-    context.out.show(&part(&incident, "changes", &items), || rows("change", &items), |page| {
+    context.out.show(&Part { incident: &incident, name: "changes", items: &items }, || rows("change", &items), |page| {
         if incident.changes.is_empty() {
             page.line(format!("No change around {} was recorded.", incident.label()));
         } else {
@@ -146,27 +139,6 @@ pub async fn changes(context: &Context, id: &str) -> Outcome<u8> {
         }
     })?;
     Ok(exit::DONE)
-}
-
-/// `{"schema": "afterwatch.timeline/v1", "incident": "0198…", "number": 47, "timeline": […]}`.
-pub fn part(incident: &Incident, name: &str, items: &impl Serialize) -> Value {
-    let mut document = json!({
-        "schema": format!("afterwatch.{name}/v1"),
-        "incident": incident.id.to_string(),
-        "number": incident.number,
-    });
-    document[name] = serde_json::to_value(items).unwrap_or_default();
-    document
-}
-
-/// `{"type": "evidence", "evidence": {…}}` per item.
-pub fn rows<T: Serialize>(name: &str, items: &[T]) -> Vec<Value> {
-    let row = |item: &T| {
-        let mut line = json!({ "type": name });
-        line[name] = serde_json::to_value(item).unwrap_or_default();
-        line
-    };
-    items.iter().map(row).collect()
 }
 
 /// When the clusters of these incidents were watched, from the first start to now.

@@ -7,14 +7,14 @@ use std::{
 };
 
 use afterwatch_core::{incident::Incident, port::store::IncidentKey};
-use serde_json::json;
+use serde::Serialize;
 
 use super::history::told;
 use crate::{
     args::Format,
     context::{Context, Database, Desk, who},
     failure::{Failure, Outcome, exit},
-    output::{inert, say},
+    output::{inert, line, say},
 };
 
 /// More than this is not a note.
@@ -82,26 +82,40 @@ pub async fn notes(context: &Context, id: &str, edit: bool) -> Outcome<u8> {
             words = Some(format!("The notes of {} are saved.", incident.label()));
         }
     }
-    let document = json!({
-        "schema": "afterwatch.notes/v1",
-        "incident": incident.id.to_string(),
-        "number": incident.number,
-        "text": notes.text,
-        "updated_at": notes.updated_at.map(|t| t.to_string()),
-        "version": notes.version,
-    });
+    let document = Document {
+        schema: "afterwatch.notes/v1",
+        incident: incident.id.to_string(),
+        number: incident.number,
+        text: notes.text.clone(),
+        updated_at: notes.updated_at.map(|t| t.to_string()),
+        version: notes.version,
+    };
     match (&words, context.out.format) {
         (None, Format::Table) if !notes.text.is_empty() => {
             let end = if notes.text.ends_with('\n') { "" } else { "\n" };
             context.out.write(&format!("{}{end}", inert::lines(&notes.text)))?;
         }
         (None, Format::Table) => {
-            let look = "Nothing is written yet; `kubectl afterwatch notes";
-            say(&format!("{look} {} --edit` opens an editor.", incident.number));
+            let number = incident.number;
+            say(&format!("Nothing is written yet; `kubectl afterwatch notes {number} --edit` opens an editor."));
         }
-        (words, _) => context.out.show(&document, || vec![document.clone()], |page| page.line(words.as_deref().unwrap_or_default()))?,
+        (words, _) => {
+            let words = words.as_deref().unwrap_or_default();
+            context.out.show(&document, || vec![line(&document)], |page| page.line(words))?;
+        }
     }
     Ok(exit::DONE)
+}
+
+/// The notes document.
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    incident: String,
+    number: u64,
+    text: String,
+    updated_at: Option<String>,
+    version: u64,
 }
 
 async fn done(context: &Context, desk: &Desk, incident: &Incident, words: &str) -> Outcome<u8> {

@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use afterwatch_contract::document::{EvidenceDto, IncidentDto};
-use afterwatch_core::port::store::IncidentKey;
+use afterwatch_contract::document::{Document, EvidenceDto, IncidentDto, word};
+use afterwatch_core::{coverage::Gap, port::store::IncidentKey};
 use afterwatch_report::ReportInput;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     args::{Report, ReportFormat},
@@ -43,13 +43,15 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
                 notifications_sent: source.incident.notifications,
                 ..Closing::default()
             };
-            // The document as everywhere, and beside it what only the post-mortem has.
-            let mut document = serde_json::to_value(around.document(vec![dto])).unwrap_or_default();
-            document["gaps"] = source.gaps.iter().map(gap).collect();
-            document["notes"] = json!({ "text": source.notes.text, "updated_at": source.notes.updated_at.map(|t| t.to_string()) });
-            document["edited"] = json!(source.draft.is_some());
-            document["markdown"] = json!(markdown);
-            (format!("{}\n", inert::json(&serde_json::to_string_pretty(&document).unwrap_or_default())), "json")
+            let post_mortem = PostMortem {
+                document: around.document(vec![dto]),
+                gaps: source.gaps.iter().map(Into::into).collect(),
+                notes: &source.notes.text,
+                notes_updated_at: source.notes.updated_at.map(|t| t.to_string()),
+                edited: source.draft.is_some(),
+                markdown: &markdown,
+            };
+            (format!("{}\n", inert::json(&serde_json::to_string_pretty(&post_mortem).unwrap_or_default())), "json")
         }
     };
     match &args.out {
@@ -72,8 +74,30 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
     Ok(exit::DONE)
 }
 
-fn gap(gap: &afterwatch_core::coverage::Gap) -> Value {
-    json!({ "from": gap.from.to_string(), "to": gap.to.to_string(), "cause": afterwatch_contract::document::word(&gap.cause) })
+/// The document as everywhere, with the excerpts, and what only the post-mortem has.
+#[derive(Serialize)]
+struct PostMortem<'a> {
+    #[serde(flatten)]
+    document: Document,
+    gaps: Vec<GapDto>,
+    notes: &'a str,
+    notes_updated_at: Option<String>,
+    /// A person wrote this Markdown; else the template did.
+    edited: bool,
+    markdown: &'a str,
+}
+
+#[derive(Serialize)]
+struct GapDto {
+    from: String,
+    to: String,
+    cause: String,
+}
+
+impl From<&Gap> for GapDto {
+    fn from(gap: &Gap) -> GapDto {
+        GapDto { from: gap.from.to_string(), to: gap.to.to_string(), cause: word(&gap.cause) }
+    }
 }
 
 /// Writes beside the target and moves it there: what was in the file stays until the new text is whole.

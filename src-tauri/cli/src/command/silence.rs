@@ -1,14 +1,13 @@
 //! Mutes. They hold back notifications and nothing else.
 
 use afterwatch_core::silence::{Silence, SilenceMatcher};
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::history::rows;
 use crate::{
     args,
     context::{Context, Database},
     failure::{Failure, Outcome, exit},
-    output::list,
+    output::{list, rows},
 };
 
 /// Mutes an incident's object, a namespace, a cluster, a rule, or what fits all that was named.
@@ -88,24 +87,42 @@ pub async fn list(context: &Context, end: Option<&str>) -> Outcome<u8> {
     Ok(exit::DONE)
 }
 
-fn document(silences: &[Silence]) -> Value {
-    json!({ "schema": "afterwatch.silences/v1", "silences": silences.iter().map(dto).collect::<Vec<_>>() })
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    silences: Vec<SilenceDto>,
 }
 
-fn silence_rows(silences: &[Silence]) -> Vec<Value> {
+#[derive(Serialize)]
+struct SilenceDto {
+    id: String,
+    cluster: Option<String>,
+    namespace: Option<String>,
+    subject: Option<String>,
+    rule_id: Option<String>,
+    until: String,
+    reason: String,
+    created_at: String,
+}
+
+fn document(silences: &[Silence]) -> Document {
+    Document { schema: "afterwatch.silences/v1", silences: silences.iter().map(dto).collect() }
+}
+
+fn silence_rows(silences: &[Silence]) -> Vec<String> {
     rows("silence", &silences.iter().map(dto).collect::<Vec<_>>())
 }
 
-fn dto(silence: &Silence) -> Value {
-    let m = &silence.matcher;
-    json!({
-        "id": silence.id.to_string(),
-        "cluster": m.cluster,
-        "namespace": m.namespace,
-        "subject": m.subject,
-        "rule_id": m.rule_id,
-        "until": silence.until.to_string(),
-        "reason": silence.reason,
-        "created_at": silence.created_at.to_string(),
-    })
+fn dto(silence: &Silence) -> SilenceDto {
+    let m = silence.matcher.clone();
+    SilenceDto {
+        id: silence.id.to_string(),
+        cluster: m.cluster,
+        namespace: m.namespace,
+        subject: m.subject,
+        rule_id: m.rule_id,
+        until: silence.until.to_string(),
+        reason: silence.reason.clone(),
+        created_at: silence.created_at.to_string(),
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use afterwatch_contract::document::IncidentDto;
 use afterwatch_core::{
     incident::{Incident, IncidentId},
     observation::Connection,
@@ -13,7 +14,7 @@ use afterwatch_core::{
 };
 use afterwatch_engine::{ClusterState, ClusterView, EngineEvent, IncidentStep, NotifyMode};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::scan::{no_signals, reading, result, show};
@@ -22,7 +23,7 @@ use crate::{
     context::{Context, Database, Desk},
     failure::{Failure, Outcome, exit, sentence},
     notifier::{Desktop, Nobody},
-    output::{Progress, inert, list},
+    output::{Progress, inert, line, list},
     signal,
 };
 
@@ -112,6 +113,14 @@ fn views(views: Vec<Arc<ClusterView>>) -> BTreeMap<String, Arc<ClusterView>> {
     views.into_iter().map(|v| (v.name.clone(), v)).collect()
 }
 
+/// A line of `-o jsonl`.
+#[derive(Serialize)]
+struct Change<'a> {
+    r#type: &'static str,
+    step: &'static str,
+    incident: &'a IncidentDto,
+}
+
 /// What is said while watching.
 struct Talk<'a> {
     context: &'a Context,
@@ -150,16 +159,17 @@ impl Talk<'_> {
         let first = self.told.insert(incident.id, incident.revision).is_none();
         if self.context.out.format == Format::Jsonl {
             // Gaps can only be known afterwards; the result has the times once more.
-            let dto = afterwatch_contract::document::IncidentDto::new(incident, &[]);
-            return self.context.out.json_line(&json!({ "type": "incident", "step": word(step), "incident": dto }));
+            let dto = IncidentDto::new(incident, &[]);
+            let line = line(&Change { r#type: "incident", step: word(step), incident: &dto });
+            return self.context.out.json_line(&line);
         }
         if step == IncidentStep::Updated && !first {
             return Ok(());
         }
         let clock = self.context.out.look.clock(Timestamp::now());
         let (label, severity) = (incident.label(), incident.severity.word());
-        let line = format!("{clock}  {:<12} {label:<7} {severity:<8}  {}", word(step).replace('_', " "), inert::line(&incident.title));
-        self.progress.told(&line);
+        let told = format!("{clock}  {:<12} {label:<7} {severity:<8}  {}", word(step), inert::line(&incident.title));
+        self.progress.told(&told);
         Ok(())
     }
 

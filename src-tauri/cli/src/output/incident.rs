@@ -7,7 +7,7 @@ use afterwatch_core::{
     incident::{Cause, Incident},
     metrics::{Span, times},
     object::ObjectRef,
-    remediation::Action,
+    remediation::{Action, ActionKind},
     severity::Confidence,
     timeline::TimelineEntry,
     words,
@@ -77,7 +77,8 @@ pub fn steps(page: &mut Page<'_>, actions: &[Action]) {
     for (n, action) in actions.iter().enumerate() {
         let a = &action.draft;
         let prefix = format!("  {:>2}. ", n + 1);
-        page.hanging(&prefix, format!("{} {}", sentence(&a.because), object(&a.target)), std::slice::from_ref(&action.id));
+        let text = format!("{}, {}: {}", kind(a.kind), object(&a.target), sentence(&a.because));
+        page.hanging(&prefix, text, std::slice::from_ref(&action.id));
         if !a.command.is_empty() {
             page.copy(6, &a.command);
         }
@@ -225,7 +226,7 @@ fn changed(page: &mut Page<'_>, i: &Incident) {
 /// `Deployment checkout in shop, by helm: limits.memory 512Mi → 64Mi`.
 pub fn change(c: &afterwatch_core::change::IncidentChange) -> String {
     let who = c.change.who.as_deref().map(|w| format!(", by {w}")).unwrap_or_default();
-    let suspect = if c.suspect { "" } else { " (elsewhere)" };
+    let suspect = if c.suspect { " (suspect)" } else { "" };
     let rebuilt = if c.change.observed == Observed::Reconstructed { " (reconstructed)" } else { "" };
     format!("{}{who}: {}{suspect}{rebuilt}", object(&c.change.object), c.change.summary)
 }
@@ -255,6 +256,13 @@ fn entry(look: &Look, e: &TimelineEntry) -> String {
     let until = e.until.map(|u| format!(" (until {})", look.clock(u))).unwrap_or_default();
     let rebuilt = if e.observed == Observed::Reconstructed { " (reconstructed)" } else { "" };
     format!("{label}{}{who}{until}{rebuilt}", e.text)
+}
+
+/// `Set image`.
+fn kind(kind: ActionKind) -> String {
+    let word = afterwatch_contract::document::word(&kind).replace('_', " ");
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn sentence(text: &str) -> String {

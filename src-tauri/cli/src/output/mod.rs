@@ -9,12 +9,11 @@ mod progress;
 
 use std::io::{self, IsTerminal, Write};
 
-pub use document::{Closing, closing, incident_line};
+pub use document::{Closing, Part, closing, incident_line, line, rows};
 use jiff::{Timestamp, tz::TimeZone};
 pub use page::{Look, Page};
 pub use progress::Progress;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     args::{Common, Format},
@@ -49,7 +48,7 @@ impl Out {
     pub fn show(
         &self,
         document: &impl Serialize,
-        lines: impl FnOnce() -> Vec<Value>,
+        lines: impl FnOnce() -> Vec<String>,
         page: impl FnOnce(&mut Page<'_>),
     ) -> Outcome {
         match self.format {
@@ -59,18 +58,17 @@ impl Out {
                 self.write(&sheet.into_text())
             }
             Format::Jsonl => lines().iter().try_for_each(|line| self.json_line(line)),
-            Format::Json => self.write(&format!("{}\n", inert::json(&text(serde_json::to_string_pretty(document))?))),
-            Format::Yaml => {
-                // By way of JSON, so that the words are the same whatever the types do.
-                let value = serde_json::to_value(document).map_err(unwritable)?;
-                self.write(&serde_saphyr::to_string(&value).map_err(unwritable)?)
+            Format::Json => {
+                let text = serde_json::to_string_pretty(document).map_err(unwritable)?;
+                self.write(&format!("{}\n", inert::json(&text)))
             }
+            Format::Yaml => self.write(&serde_saphyr::to_string(document).map_err(unwritable)?),
         }
     }
 
     /// A line of `-o jsonl`.
-    pub fn json_line(&self, line: &impl Serialize) -> Outcome {
-        self.write(&format!("{}\n", inert::json(&text(serde_json::to_string(line))?)))
+    pub fn json_line(&self, line: &str) -> Outcome {
+        self.write(&format!("{}\n", inert::json(line)))
     }
 
     /// Writes as it is, at once.
@@ -80,10 +78,6 @@ impl Out {
         stdout.flush()?;
         Ok(())
     }
-}
-
-fn text(json: serde_json::Result<String>) -> Outcome<String> {
-    json.map_err(unwritable)
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Failure {
