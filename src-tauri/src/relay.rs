@@ -36,7 +36,7 @@ pub fn start(shell: Arc<Shell>, desk: Arc<Desk>) {
 pub async fn set_paused(shell: &Arc<Shell>, desk: &Arc<Desk>, paused: bool) {
     desk.engine.set_paused(paused).await;
     for cluster in desk.contexts.page().await.clusters {
-        shell.tell(AppEvent::Cluster { cluster });
+        shell.tell(AppEvent::Cluster { cluster: Box::new(cluster) });
     }
     draw_tray(shell, desk).await;
 }
@@ -47,7 +47,7 @@ async fn pass_on(shell: &Arc<Shell>, desk: &Arc<Desk>, event: EngineEvent) {
             shell.tell(AppEvent::Incident { revision, previous, incident: Box::new(incident.as_ref().into()) });
         }
         EngineEvent::Cluster(view) => {
-            shell.tell(AppEvent::Cluster { cluster: desk.contexts.row(&view) });
+            shell.tell(AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view)) });
             let contexts = Arc::clone(&desk.contexts);
             tokio::spawn(async move { contexts.notice(&view).await });
         }
@@ -65,7 +65,7 @@ async fn list_again(shell: &Arc<Shell>, desk: &Arc<Desk>) {
         shell.tell(AppEvent::Incident { revision, previous: revision, incident: Box::new(incident.into()) });
     }
     for cluster in desk.contexts.page().await.clusters {
-        shell.tell(AppEvent::Cluster { cluster });
+        shell.tell(AppEvent::Cluster { cluster: Box::new(cluster) });
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use afterwatch_contract::window::{APP_EVENT, AppEvent, WindowError};
@@ -17,15 +17,17 @@ use afterwatch_core::{
 };
 use jiff::SignedDuration;
 use tauri::{AppHandle, Emitter, Manager};
-use tokio::sync::watch;
 
 use crate::{commands::error, desk::Desk, face::Outlook, notify::Click, relay, tray, window};
 
 /// How often a history that cannot be opened is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
+/// What the last attempt said is not asked again within this.
+const ANSWER_HOLDS: Duration = Duration::from_secs(1);
+
 /// How long the page may take to send what was typed last, when the app quits.
-const LAST_WORDS: Duration = Duration::from_millis(600);
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// The engine writes what it has and closes its coverage within this.
 const SHUTDOWN: Duration = Duration::from_secs(2);
@@ -35,9 +37,9 @@ pub struct Shell {
     pub app: AppHandle,
     pub database: PathBuf,
     pub notifier: Arc<dyn Notifier>,
-    desk: watch::Sender<Opening>,
-    /// One attempt to open the history at a time.
-    turn: tokio::sync::Mutex<()>,
+    desk: Mutex<Opening>,
+    /// One attempt to open the history at a time; when the last one failed.
+    turn: tokio::sync::Mutex<Option<Instant>>,
     /// The incident to show as soon as a page is there to show it.
     wanted: Mutex<Option<String>>,
     /// The page asked for [`AppEvent`]s: from now on it hears them.
@@ -46,7 +48,6 @@ pub struct Shell {
 }
 
 /// How far opening the history is.
-#[derive(Clone)]
 enum Opening {
     Pending,
     Open(Arc<Desk>),
@@ -59,8 +60,8 @@ impl Shell {
             app,
             database,
             notifier,
-            desk: watch::Sender::new(Opening::Pending),
-            turn: tokio::sync::Mutex::new(()),
+            desk: Mutex::new(Opening::Pending),
+            turn: tokio::sync::Mutex::new(None),
             wanted: Mutex::new(None),
             page_hears: AtomicBool::new(false),
             quitting: AtomicBool::new(false),
@@ -72,23 +73,17 @@ impl Shell {
         Arc::clone(&app.state::<Arc<Shell>>())
     }
 
-    /// The desk, once the history was tried.
+    /// The desk. A history that could not be opened is tried again: whoever asks may have mended it.
     ///
     /// # Errors
     /// When the history cannot be opened.
-    pub async fn desk(&self) -> Result<Arc<Desk>, WindowError> {
-        let mut opening = self.desk.subscribe();
-        let settled = opening.wait_for(|o| !matches!(o, Opening::Pending)).await;
-        match settled.map(|o| o.clone()) {
-            Ok(Opening::Open(desk)) => Ok(desk),
-            Ok(Opening::Failed(problem)) => Err(error(problem)),
-            Ok(Opening::Pending) | Err(_) => Err(error("Afterwatch is quitting.")),
-        }
+    pub async fn desk(self: &Arc<Shell>) -> Result<Arc<Desk>, WindowError> {
+        self.open().await.map_err(error)
     }
 
     /// The desk, when it is there now.
     pub fn desk_now(&self) -> Option<Arc<Desk>> {
-        match &*self.desk.borrow() {
+        match &*self.opening() {
             Opening::Open(desk) => Some(Arc::clone(desk)),
             Opening::Pending | Opening::Failed(_) => None,
         }
@@ -99,13 +94,19 @@ impl Shell {
     /// # Errors
     /// When it cannot be opened.
     pub async fn open(self: &Arc<Shell>) -> Result<Arc<Desk>, StoreError> {
-        let _turn = self.turn.lock().await;
         if let Some(desk) = self.desk_now() {
             return Ok(desk);
         }
+        let mut last_try = self.turn.lock().await;
+        match &*self.opening() {
+            Opening::Open(desk) => return Ok(Arc::clone(desk)),
+            // The page asks for several things at once; one attempt answers them all.
+            Opening::Failed(problem) if last_try.is_some_and(|at| at.elapsed() < ANSWER_HOLDS) => return Err(problem.clone()),
+            Opening::Failed(_) | Opening::Pending => {}
+        }
         match Desk::open(self.database.clone(), Arc::clone(&self.notifier)).await {
             Ok(desk) => {
-                let was = self.desk.send_replace(Opening::Open(Arc::clone(&desk)));
+                let was = std::mem::replace(&mut *self.opening(), Opening::Open(Arc::clone(&desk)));
                 if matches!(was, Opening::Failed(_)) {
                     self.tell(AppEvent::Trouble { text: None });
                 }
@@ -116,7 +117,8 @@ impl Shell {
             }
             Err(problem) => {
                 tracing::error!(%problem, "the history cannot be opened");
-                self.desk.send_replace(Opening::Failed(problem.clone()));
+                *self.opening() = Opening::Failed(problem.clone());
+                *last_try = Some(Instant::now());
                 tray::show(&self.app, Outlook::without_history());
                 self.tell(AppEvent::Trouble { text: Some(problem.to_string()) });
                 Err(problem)
@@ -186,6 +188,10 @@ impl Shell {
         }
     }
 
+    fn opening(&self) -> MutexGuard<'_, Opening> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wanted(&self) -> MutexGuard<'_, Option<String>> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,13 +215,13 @@ impl Shell {
         }
     }
 
-    async fn acknowledge(&self, id: IncidentId) -> Result<(), WindowError> {
+    async fn acknowledge(self: &Arc<Shell>, id: IncidentId) -> Result<(), WindowError> {
         let desk = self.desk().await?;
         desk.engine.acknowledge(IncidentKey::Id(id), &person()).await.map_err(error)?;
         Ok(())
     }
 
-    async fn silence_an_hour(&self, id: IncidentId) -> Result<(), WindowError> {
+    async fn silence_an_hour(self: &Arc<Shell>, id: IncidentId) -> Result<(), WindowError> {
         let desk = self.desk().await?;
         let incident = desk.engine.incident(IncidentKey::Id(id)).await.map_err(error)?;
         let matcher = SilenceMatcher {
@@ -243,10 +249,12 @@ impl Shell {
             if window::hide(&this.app) {
                 tokio::time::sleep(LAST_WORDS).await;
             }
-            if let Some(desk) = this.desk_now()
-                && tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await.is_err()
-            {
-                tracing::error!("the engine did not stop in time");
+            if let Some(desk) = this.desk_now() {
+                let began = Instant::now();
+                if tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await.is_err() {
+                    tracing::error!("the engine did not stop in time");
+                }
+                tracing::info!(ms = began.elapsed().as_millis(), "the engine stopped");
             }
             this.app.exit(0);
         });

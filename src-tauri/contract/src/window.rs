@@ -23,7 +23,7 @@ pub enum AppEvent {
         incident: Box<IncidentSummary>,
     },
     /// A cluster's connection or coverage changed.
-    Cluster { cluster: ClusterDto },
+    Cluster { cluster: Box<ClusterDto> },
     /// Show this incident (a notification or a menu entry was clicked).
     OpenIncident { id: String },
     /// A notice for the foot of the window, for example that recording stopped because the disk is full.

@@ -17,7 +17,7 @@ pub async fn watch_cluster(shell: Held<'_>, name: String, watched: bool) -> Answ
     let desk = shell.desk().await?;
     desk.contexts.choose(&name, watched).await.map_err(error)?;
     for cluster in desk.contexts.page().await.clusters.into_iter().filter(|c| c.name == name) {
-        shell.tell(AppEvent::Cluster { cluster });
+        shell.tell(AppEvent::Cluster { cluster: Box::new(cluster) });
     }
     relay::draw_tray(&shell, &desk).await;
     Ok(())

@@ -1,0 +1,13 @@
+//! The real window, driven as a person would: WebDriver in the page, D-Bus for the tray and the notifications, X11 for
+//! the frame. Run by `make test-desktop`, which builds the app first.
+//!
+//! Every test has a desktop of its own (`support/desktop.rs`) and a Kubernetes API server of its own
+//! (`support/stub.rs`). Pictures are kept in `tests/output`, to be looked at.
+
+#![cfg(target_os = "linux")]
+
+mod frame;
+mod pages;
+mod support;
+mod trouble;
+mod whole_loop;

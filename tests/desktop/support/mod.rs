@@ -1,0 +1,40 @@
+//! What the window tests stand on.
+
+pub mod desktop;
+pub mod notifications;
+pub mod story;
+pub mod stub;
+pub mod tray;
+pub mod window;
+pub mod x11;
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Longer than anything takes on a loaded machine of two cores; what is missing after this does not come.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Asks until there is an answer.
+pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            println!("{:>6.1} s for {what}", started.elapsed().as_secs_f64());
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Tests of windows take turns: two of them on two cores would measure each other's patience.
+pub async fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// The kubeconfig's token is nowhere in a text.
+pub fn no_secret(text: &str) {
+    assert!(!text.contains("stub-token"), "a credential was written down: {text}");
+}

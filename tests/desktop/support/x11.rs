@@ -1,0 +1,51 @@
+//! Windows as the X server sees them: which are there, and the close button of the frame that a window manager would
+//! draw.
+
+use x11rb::{
+    connection::Connection,
+    protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, MapState, Window},
+    rust_connection::RustConnection,
+};
+
+/// A view of one display.
+pub struct Screen {
+    connection: RustConnection,
+    root: Window,
+}
+
+impl Screen {
+    pub fn of(display: &str) -> Screen {
+        let (connection, screen) = x11rb::connect(Some(display)).expect("the X server");
+        let root = connection.setup().roots[screen].root;
+        Screen { connection, root }
+    }
+
+    /// The visible window with this title.
+    pub fn visible(&self, title: &str) -> Option<Window> {
+        let tree = self.connection.query_tree(self.root).ok()?.reply().ok()?;
+        tree.children.into_iter().find(|window| self.is_visible(*window) && self.title(*window).as_deref() == Some(title))
+    }
+
+    /// Presses the close button.
+    pub fn close(&self, window: Window) {
+        let data = [self.atom("WM_DELETE_WINDOW"), x11rb::CURRENT_TIME, 0, 0, 0];
+        let message = ClientMessageEvent::new(32, window, self.atom("WM_PROTOCOLS"), data);
+        self.connection.send_event(false, window, EventMask::NO_EVENT, message).expect("the X server");
+        self.connection.flush().expect("the X server");
+    }
+
+    fn is_visible(&self, window: Window) -> bool {
+        let attributes = self.connection.get_window_attributes(window).ok().and_then(|cookie| cookie.reply().ok());
+        attributes.is_some_and(|a| a.map_state == MapState::VIEWABLE)
+    }
+
+    fn title(&self, window: Window) -> Option<String> {
+        let property = self.connection.get_property(false, window, AtomEnum::WM_NAME, AtomEnum::ANY, 0, 256);
+        let value = property.ok()?.reply().ok()?.value;
+        (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
+    }
+
+    fn atom(&self, name: &str) -> u32 {
+        self.connection.intern_atom(false, name.as_bytes()).expect("the X server").reply().expect("an atom").atom
+    }
+}
