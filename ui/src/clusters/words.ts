@@ -127,7 +127,7 @@ export function kinds(c: ClusterDto, from: number, now: number): KindRow[] {
       kind,
       name: kindName(kind),
       scope: scope(namespaces, lost),
-      how: lost ? reason(lost.reason) : own.some((s) => s.how === "watch") ? "list, watch" : "list, again and again",
+      how: lost ? reason(lost.reason) : own.some((s) => s.how === "watch") ? "list, watch" : "list only",
       spans,
       share: Math.round((seen / (now - from)) * 100),
       unreadable: lost,

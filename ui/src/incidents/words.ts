@@ -129,9 +129,9 @@ export function citation(incident: IncidentDto, id: string): { href: string; tit
   const item = incident.evidence.find((e) => e.id === id);
   const change = incident.changes.find((c) => c.id === id);
   const title = item
-    ? `Evidence ${id.slice(1)}, ${item.summary}`
+    ? `Evidence ${id}, ${item.summary}`
     : change
-      ? `Change ${id.slice(1)}, ${change.object.kind} ${change.object.name}: ${change.summary}`
+      ? `Change ${id}, ${change.object.kind} ${change.object.name}: ${change.summary}`
       : `${id}, not in the record`;
   return { href: address({ screen: "incident", id: incident.id, tab: "evidence", item: id }), title };
 }

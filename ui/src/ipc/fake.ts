@@ -31,6 +31,8 @@ export class Fake implements Backend {
   copied: string[] = [];
   /** Makes the named method refuse, for the states that show a failure. */
   refuse = new Map<keyof Backend, BackendError>();
+  /** Why the record cannot be opened at all. */
+  problem: AppInfo["problem"] = null;
   #receivers = new Set<(event: AppEvent) => void>();
   #loaded = Date.now();
   #starts: number;
@@ -286,6 +288,7 @@ export class Fake implements Backend {
       database: "/home/mara/.local/share/afterwatch/afterwatch.db",
       first_run: this.scene === "first",
       can_tray: true,
+      problem: this.problem,
     }));
   listen = (receive: (event: AppEvent) => void) => {
     this.#receivers.add(receive);

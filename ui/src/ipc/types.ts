@@ -1,6 +1,7 @@
 // The words of the wire, in one place for the rest of the window. The types themselves are generated.
 export type { ActionDto } from "./contract/ActionDto";
 export type { AppEvent } from "./contract/AppEvent";
+export type { AppInfo } from "./contract/AppInfo";
 export type { CauseDto } from "./contract/CauseDto";
 export type { ChangeDto } from "./contract/ChangeDto";
 export type { ClusterDto } from "./contract/ClusterDto";
@@ -20,14 +21,3 @@ export type { SilenceDto } from "./contract/SilenceDto";
 export type { TimelineDto } from "./contract/TimelineDto";
 export type { UnreadableKind } from "./contract/UnreadableKind";
 export type { WindowError } from "./contract/WindowError";
-
-/** What the program says of itself. */
-export interface AppInfo {
-  version: string;
-  /** Where the record lies. */
-  database: string;
-  /** No context was ever chosen. */
-  first_run: boolean;
-  /** The desktop shows a tray, so closing the window keeps watching. */
-  can_tray: boolean;
-}

@@ -47,14 +47,16 @@ export class Desk {
     const unlisten = await this.backend.listen((event) => this.receive(event));
     if (this.#stopped) return unlisten();
     this.#unlisten = unlisten;
-    await Promise.all([
-      this.inbox.list(),
-      this.clusters.read(),
-      this.backend.appInfo().then(
-        (info) => (this.info = info),
-        () => undefined,
-      ),
-    ]);
+    await this.read();
+  }
+
+  /** Reads everything there is a list of; also the second try when the record could not be opened. */
+  async read(): Promise<void> {
+    const info = this.backend.appInfo().then(
+      (answer) => (this.info = answer),
+      () => undefined,
+    );
+    await Promise.all([info, this.inbox.list(), this.clusters.read()]);
   }
 
   stop(): void {

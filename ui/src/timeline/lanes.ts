@@ -1,7 +1,7 @@
 // From the record to the picture: which lanes there are and what stands on them.
 import type { IncidentPage, TimelineDto } from "../ipc/types";
 import { clock, span } from "../shared/format";
-import type { Span } from "../shared/spans";
+import { merge, type Span } from "../shared/spans";
 import type { Lane, LaneMark } from "../shared/Swimlane.svelte";
 import { severity } from "../incidents/words";
 
@@ -16,23 +16,31 @@ export interface Picture {
 
 const ms = (at: string) => Date.parse(at);
 const MINUTE = 60_000;
-/** Changes longer before the start than this are left to the list. */
+/** The axis reaches back to a suspected change, but no longer than this. */
 const BEFORE = 20 * MINUTE;
 
 /** The spans in which nothing was recorded, from the coverage ledger and from the timeline itself. */
-export function gapsOf(page: IncidentPage): Span[] {
+export function gapsOf(page: IncidentPage, lost: Span | null = null): Span[] {
   const known = page.gaps.map((g) => ({ from: ms(g.from), to: ms(g.to) }));
   const entries = page.incident.timeline.filter((e) => e.kind === "gap" && e.until);
-  return [...known, ...entries.map((e) => ({ from: ms(e.at), to: ms(e.until ?? e.at) }))];
+  return merge([
+    ...(lost ? [lost] : []),
+    ...known,
+    ...entries.map((e) => ({ from: ms(e.at), to: ms(e.until ?? e.at) })),
+  ]);
 }
 
-export function picture(page: IncidentPage, now: number): Picture {
+/** `lost`: while the cluster is out of sight, the time since it was last heard. */
+export function picture(page: IncidentPage, now: number, lost: Span | null = null): Picture {
   const { incident } = page;
   const start = ms(incident.started_at ?? incident.started_at_range?.[0] ?? incident.detected_at);
   const end = incident.resolved_at ? ms(incident.resolved_at) : null;
   const until = end ?? Math.max(now, start + MINUTE);
-  const inReach = incident.timeline.filter((e) => ms(e.at) >= start - BEFORE).map((e) => ms(e.at));
-  const first = Math.min(start, ...inReach);
+  const causes = [
+    ...incident.changes.filter((c) => c.suspect).map((c) => ms(c.at)),
+    ...incident.timeline.filter((e) => e.label === "trigger").map((e) => ms(e.at)),
+  ].filter((at) => at >= start - BEFORE);
+  const first = Math.min(start, ...causes);
   const margin = Math.max((until - first) * 0.06, MINUTE / 2);
   const from = first - margin;
   const to = until + (end ? margin : margin / 2);
@@ -86,7 +94,7 @@ export function picture(page: IncidentPage, now: number): Picture {
       bars: [],
     },
   ];
-  const gaps = gapsOf(page);
+  const gaps = gapsOf(page, lost);
   return { lanes, gaps, from, to, now: end ? null : now, label: sentence(page, gaps, start) };
 }
 

@@ -1,0 +1,49 @@
+import { flushSync, mount, unmount } from "svelte";
+import { vi } from "vitest";
+import App from "../App.svelte";
+import { Fake, type Scene } from "../ipc/fake";
+
+/** The whole window over a made-up program, as a person would use it. */
+export async function openWindow(scene: Scene = "night", hash = "", prepare: (fake: Fake) => void = () => {}) {
+  location.hash = hash;
+  const backend = new Fake(scene);
+  prepare(backend);
+  const target = document.createElement("div");
+  document.body.append(target);
+  const app = mount(App, { target, props: { backend } });
+  await settle();
+  return {
+    backend,
+    target,
+    async press(key: string, more: KeyboardEventInit = {}) {
+      const at = document.activeElement ?? document.body;
+      at.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+      await settle();
+    },
+    async type(field: HTMLInputElement | HTMLTextAreaElement, text: string) {
+      field.focus();
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      await settle();
+    },
+    button(name: string): HTMLButtonElement {
+      const found = [...document.querySelectorAll<HTMLButtonElement>("button, a")].find((b) =>
+        (b.getAttribute("aria-label") ?? b.textContent)?.replace(/\s+/g, " ").trim().startsWith(name),
+      );
+      if (!found) throw new Error(`there is no button “${name}”`);
+      return found;
+    },
+    text: () => target.textContent?.replace(/\s+/g, " ") ?? "",
+    close: () => unmount(app),
+  };
+}
+
+/** Lets promises and effects come to rest. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 6; i++) {
+    flushSync();
+    if (vi.isFakeTimers()) await vi.advanceTimersByTimeAsync(0);
+    else await new Promise((done) => setTimeout(done, 0));
+  }
+  flushSync();
+}
