@@ -1,10 +1,12 @@
 //! Prints what a cluster tells: `cargo run -p afterwatch-cluster --example observe -- [--scan] [CONTEXT] [SECONDS]`.
+//! `--log [--previous] CONTEXT NAMESPACE POD CONTAINER` prints the end of a log.
 
 use std::{path::PathBuf, time::Duration};
 
 use afterwatch_cluster::{ClusterOptions, load};
 use afterwatch_core::{
-    observation::{Fact, Observation},
+    object::{Kind, ObjectRef},
+    observation::{Fact, LogWant, Observation},
     port::{BoxFuture, Cluster, ObservationSink},
 };
 
@@ -38,6 +40,22 @@ async fn main() {
         Ok(cluster) => cluster,
         Err(problem) => return println!("{problem} {}", problem.hint),
     };
+    if let (true, [_, namespace, pod, container]) = (flags.iter().any(|f| f == "--log"), rest.as_slice()) {
+        let pod = ObjectRef {
+            namespace: Some(namespace.clone()),
+            name: pod.clone(),
+            ..ObjectRef::missing(Kind::Pod, None, pod)
+        };
+        let previous = flags.iter().any(|f| f == "--previous");
+        let want = LogWant { pod, container: container.clone(), previous, restart: 0 };
+        return println!("{:#?}", cluster.read_log(want).await);
+    }
+    if flags.iter().any(|f| f == "--doctor") {
+        for check in configs.doctor(&[context], &ClusterOptions::default()).await {
+            println!("{:?} {}: {} {}", check.level, check.name, check.message, check.hint);
+        }
+        return;
+    }
     if flags.iter().any(|f| f == "--scan") {
         return cluster.scan(Box::new(Print(began))).await;
     }

@@ -177,7 +177,7 @@ pub(crate) async fn review(
             let status = answer.get("status").cloned().unwrap_or(Value::Null);
             serde_json::from_value(status).map_err(|_| Failure::Nonsense("the access review has no status".into()))
         }
-        Err(Failure::Refused(r)) if matches!(r.code, 403 | 404 | 405) => {
+        Err(Failure::Refused(r)) if matches!(r.code, 403..=405) => {
             Ok(Review { allowed: resource != "*", ..Review::default() })
         }
         Err(failure) => Err(failure),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Config};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use secrecy::{ExposeSecret, SecretString};
@@ -30,8 +30,8 @@ pub(crate) struct Link {
     /// For single questions: reviews, logs, the version. Retried on 429, 503 and 504.
     pub query: Server,
     pub generation: u64,
-    /// When the credentials end, as the plugin said.
-    pub expires: Option<Timestamp>,
+    /// When to fetch fresh credentials: a minute before these end, or halfway there where that is sooner.
+    pub renew_at: Option<Timestamp>,
     /// Made because the server had refused the credentials before these.
     after_refusal: bool,
     made: Instant,
@@ -144,7 +144,8 @@ impl Connector {
         config.read_timeout = Some(Duration::from_secs(30));
         let query = server(self.client(config).await?);
         let generation = self.generation.fetch_add(1, Relaxed);
-        Ok(Link { watch, query, generation, expires, after_refusal, made: Instant::now() })
+        let renew_at = expires.map(|end| renewal(Timestamp::now(), end));
+        Ok(Link { watch, query, generation, renew_at, after_refusal, made: Instant::now() })
     }
 
     /// Everything kube needs, credentials included.
@@ -303,6 +304,13 @@ impl Connector {
         };
         ConnectProblem::login(format!("{} did not accept {what} ({words}).", self.address()), hint)
     }
+}
+
+/// Never at once: a plugin that hands out what has ended already must not be run without a pause.
+fn renewal(now: Timestamp, end: Timestamp) -> Timestamp {
+    let left = end.duration_since(now);
+    let ahead = (left / 2).min(SignedDuration::from_secs(60));
+    end.checked_sub(ahead).unwrap_or(end).max(now + Duration::from_secs(5))
 }
 
 fn expired(user: &str, until: Timestamp) -> ConnectProblem {

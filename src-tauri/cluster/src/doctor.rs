@@ -167,13 +167,18 @@ async fn rights(name: String, inner: &Inner, server: &Server) -> Check {
         .buffered(4)
         .collect()
         .await;
-    let (mut denied, mut partly, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut denied, mut unknown) = (Vec::new(), Vec::new());
+    let mut partly: Vec<(String, Vec<&str>)> = Vec::new();
     for (kind, plan) in plans {
         match plan {
             Ok(Plan::Everywhere(_)) => {}
             Ok(Plan::Namespaces { readable, .. }) => {
                 let places: Vec<&str> = readable.iter().map(|(n, _)| &**n).collect();
-                partly.push(format!("{} in {}", kind.plural(), places.join(", ")));
+                let places = places.join(", ");
+                match partly.iter_mut().find(|(known, _)| *known == places) {
+                    Some((_, kinds)) => kinds.push(kind.plural()),
+                    None => partly.push((places, vec![kind.plural()])),
+                }
             }
             Ok(Plan::Denied(_)) => denied.push(kind.plural()),
             Err(_) => unknown.push(kind.plural()),
@@ -183,8 +188,8 @@ async fn rights(name: String, inner: &Inner, server: &Server) -> Check {
     if !denied.is_empty() {
         words.push(format!("not readable: {}", denied.join(", ")));
     }
-    if !partly.is_empty() {
-        words.push(format!("only in part: {}", partly.join("; ")));
+    for (places, kinds) in partly {
+        words.push(format!("only in {places}: {}", kinds.join(", ")));
     }
     if !unknown.is_empty() {
         words.push(format!("could not be asked about: {}", unknown.join(", ")));

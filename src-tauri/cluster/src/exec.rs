@@ -59,19 +59,21 @@ pub(crate) async fn run(
     let turn = turn(&format!("{} {user}", cluster.server.as_deref().unwrap_or_default()));
     let _turn = turn.lock().await;
     let mut child = start(exec, cluster, command)?;
+    let group = Group(child.id());
     let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let pid = child.id();
     let work = async {
         let (stdout, stderr) = tokio::join!(drain(out.as_mut()), drain(err.as_mut()));
         (child.wait().await, stdout, stderr)
     };
     let Ok((status, stdout, stderr)) = tokio::time::timeout(limit, work).await else {
-        kill_group(pid);
+        drop(group);
         return Err(ConnectProblem::login(
             format!("The credential plugin `{command}` did not finish within {} s and was stopped.", limit.as_secs()),
             format!("Run `{}` in a terminal: it may be waiting for a login. Then retry.", line(exec, command)),
         ));
     };
+    // It ended by itself; what it left running on purpose (an agent, a cache) may stay.
+    std::mem::forget(group);
     let status = status
         .map_err(|e| ConnectProblem::login(format!("The credential plugin `{command}` was lost: {e}"), "Retry."))?;
     if !status.success() {
@@ -232,12 +234,14 @@ fn turn(key: &str) -> Arc<tokio::sync::Mutex<()>> {
     TURNS.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone()
 }
 
-/// The plugin and everything it started.
-fn kill_group(pid: Option<u32>) {
-    #[cfg(unix)]
-    if let Some(pid) = pid.and_then(|p| i32::try_from(p).ok()).and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+/// The plugin and everything it started; killed when nobody waits for it any more.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(pid) = self.0.and_then(|p| i32::try_from(p).ok()).and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        }
     }
-    #[cfg(not(unix))]
-    let _ = pid;
 }

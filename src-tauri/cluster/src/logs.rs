@@ -88,7 +88,8 @@ fn tidy(text: &str, bytes: usize) -> (Vec<String>, bool) {
     for raw in text.lines() {
         let mut line = plain(raw);
         if line.len() > LINE_BYTES {
-            line.truncate(line.floor_char_boundary(LINE_BYTES));
+            let cut = (0..=LINE_BYTES).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+            line.truncate(cut);
             line.push('…');
             truncated = true;
         }

@@ -12,7 +12,7 @@ use afterwatch_core::{
     object::Kind,
     observation::Connection,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::{
     sync::{Notify, mpsc},
@@ -248,8 +248,7 @@ async fn oversee(
                     return Ok(End::Slept);
                 }
                 let link = session.link();
-                let soon = Timestamp::now() + Duration::from_secs(60);
-                if link.expires.is_some_and(|end| end < soon) && renewals.is_empty() {
+                if link.renew_at.is_some_and(|at| at <= Timestamp::now()) && renewals.is_empty() {
                     let session = session.clone();
                     // A failure here waits until the server really refuses the old ones.
                     renewals.spawn(async move { session.renew(link.generation, None).await.is_ok() });
@@ -326,12 +325,31 @@ impl Clock {
         Clock { wall: Timestamp::now(), monotonic: Instant::now() }
     }
 
+    /// Since it was asked last.
     fn slept(&mut self) -> bool {
         let wall = Timestamp::now().duration_since(self.wall);
         let awake = self.monotonic.elapsed();
         *self = Clock::start();
         // On Windows the monotonic clock counts sleep: there the late tick itself tells.
         let late = cfg!(windows) && awake > TICK + SLEPT;
-        late || Duration::try_from(wall).is_ok_and(|wall| wall > awake + SLEPT)
+        late || slept(wall, awake)
+    }
+}
+
+fn slept(wall: SignedDuration, awake: Duration) -> bool {
+    Duration::try_from(wall).is_ok_and(|wall| wall > awake + SLEPT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_wall_clock_that_ran_ahead_means_sleep() {
+        let seconds = Duration::from_secs;
+        assert!(slept(SignedDuration::from_secs(1200), seconds(5)));
+        assert!(!slept(SignedDuration::from_secs(14), seconds(5)), "a small step of the clock");
+        assert!(!slept(SignedDuration::from_secs(60), seconds(60)), "a machine under load");
+        assert!(!slept(SignedDuration::from_secs(-3600), seconds(5)), "a clock set back");
     }
 }

@@ -197,6 +197,37 @@ async fn a_403_in_spite_of_the_review_is_unreadable_too() {
 }
 
 #[tokio::test]
+async fn rights_that_are_taken_away_while_watching_end_the_kind_alone() {
+    let stub = Stub::start(|r| {
+        (r.of("pods") && r.is_watch()).then_some(Reply::Status(403, "pods is forbidden: the binding is gone"))
+    })
+    .await;
+    let memory = Memory::default();
+    let _handle = Config::new(&stub.address, json!({})).cluster().watch(memory.sink());
+    assert_eq!(memory.until(lost(Kind::Pod)).await.0, EndedBy::Forbidden);
+    memory.connected().await;
+    assert_eq!(memory.facts().iter().filter(|f| matches!(f, Fact::Lost { .. })).count(), 1);
+}
+
+#[tokio::test]
+async fn a_quiet_kind_is_listed_again_and_lost_when_it_fails_twice() {
+    let lists = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = lists.clone();
+    let stub = Stub::start(move |r| {
+        let fails = r.of("limitranges") && count.fetch_add(1, SeqCst) >= 2;
+        fails.then_some(Reply::Status(500, "etcd is away"))
+    })
+    .await;
+    let memory = Memory::default();
+    let _handle = Config::new(&stub.address, json!({})).cluster().watch(memory.sink());
+    let (ended_by, reason, message) = memory.until(lost(Kind::LimitRange)).await;
+    assert_eq!((ended_by, reason), (EndedBy::Disconnect, UnreadableReason::Unreachable));
+    assert_eq!(message, "etcd is away");
+    assert_eq!(lists.load(SeqCst), 4);
+    assert_eq!(memory.facts().iter().filter(|f| listed(Kind::LimitRange)(f).is_some()).count(), 2);
+}
+
+#[tokio::test]
 async fn with_the_rights_of_one_namespace_that_namespace_is_read() {
     let stub = Stub::start(|r| {
         if let Some(asks) = r.review() {
@@ -351,8 +382,8 @@ async fn a_server_that_dies_is_lost_for_every_kind_at_the_last_proof_of_life() {
     let memory = Memory::default();
     let _handle = Config::new(&stub.address, json!({})).cluster().watch(memory.sink());
     memory.connected().await;
+    stub.die().await;
     let died = afterwatch_core::Timestamp::now();
-    drop(stub);
     memory.until(unreachable).await;
     let told = memory.told.lock().unwrap();
     let losses: Vec<_> = told.iter().filter(|o| matches!(o.fact, Fact::Lost { .. })).collect();

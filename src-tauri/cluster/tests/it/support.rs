@@ -55,8 +55,6 @@ pub enum Reply {
     LinesEnd(Vec<Value>),
     /// Takes the request and never answers.
     Hang,
-    /// Closes the connection without an answer.
-    Cut,
 }
 
 type Script = dyn Fn(&Request) -> Option<Reply> + Send + Sync;
@@ -89,6 +87,12 @@ impl Stub {
             }
         });
         Stub { address, seen, task }
+    }
+
+    /// Ends the server and every connection; returns when they are gone.
+    pub async fn die(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 
     pub fn count(&self, wanted: impl Fn(&Request) -> bool) -> usize {
@@ -147,7 +151,6 @@ async fn answer(stream: &mut TcpStream, reply: Reply) -> bool {
                 json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code});
             return stream.write_all(whole(code, "application/json", status.to_string()).as_bytes()).await.is_ok();
         }
-        Reply::Cut => return false,
         Reply::Hang => {
             std::future::pending::<()>().await;
             return false;

@@ -71,11 +71,11 @@ async fn tls_server(stub: &Stub, certificate: rcgen::Certificate, key: KeyPair) 
 async fn state(cluster: Value, user: Value) -> Connection {
     let memory = Memory::default();
     Config::with_cluster(cluster, user).cluster().scan(memory.sink()).await;
-    let states = memory.facts().into_iter().filter_map(|f| match f {
+    let mut states = memory.facts().into_iter().filter_map(|f| match f {
         Fact::Connection(state) => Some(state),
         _ => None,
     });
-    states.last().unwrap()
+    states.next_back().unwrap()
 }
 
 fn misconfigured(state: Connection) -> (String, String) {
