@@ -40,17 +40,27 @@ pub async fn reopen(context: &Context, id: &str) -> Outcome<u8> {
 
 /// Adds a dated entry to the timeline.
 pub async fn note(context: &Context, id: &str, text: &str) -> Outcome<u8> {
-    let desk = context.desk(Database::Existing).await?;
-    // Before stdin is read: a wrong id must not cost what is typed.
-    desk.incident(id).await?;
-    let text = if text == "-" { typed()? } else { text.to_owned() };
+    // What a person types is asked for when it is known to have a place; what a pipe brings is gone if it is not read.
+    let piped = text == "-" && !std::io::stdin().is_terminal();
+    let given = if piped { typed()? } else { text.to_owned() };
+    let saved = async {
+        let desk = context.desk(Database::Existing).await?;
+        desk.incident(id).await?;
+        Ok::<_, Failure>(desk)
+    };
+    let desk = match saved.await {
+        Ok(desk) => desk,
+        Err(failure) if piped => return Err(kept(&given, failure)),
+        Err(failure) => return Err(failure),
+    };
+    let text = if given == "-" { typed()? } else { given };
     let text = text.trim();
     if text.is_empty() {
         return Err(Failure::new("The note is empty", "", "Write what happened behind the id, or pipe it in with -"));
     }
     match desk.engine.add_entry(IncidentKey::parse(id), &who(), text).await {
         Ok(incident) => done(context, &desk, &incident, &format!("Added to the timeline of {}.", incident.label())).await,
-        Err(error) => Err(kept(text, error)),
+        Err(error) => Err(kept(text, error.into())),
     }
 }
 
@@ -143,15 +153,20 @@ fn typed() -> Outcome<String> {
 }
 
 /// What was typed is not lost with the error.
-fn kept(text: &str, error: afterwatch_core::port::StoreError) -> Failure {
+fn kept(text: &str, failure: Failure) -> Failure {
+    let Failure::Told { message, code } = failure else { return failure };
+    if text.trim().is_empty() {
+        return Failure::Told { message, code };
+    }
     let place = private_file("note-").and_then(|(mut file, path)| {
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.trim().as_bytes())?;
         Ok(path)
     });
-    match place {
-        Ok(path) => Failure::new(error.to_string(), format!("Your note is kept in {}", path.display()), ""),
-        Err(_) => Failure::new(error.to_string(), format!("Your note was: {text}"), ""),
-    }
+    let message = match place {
+        Ok(path) => format!("{message} Your note is kept in {}.", path.display()),
+        Err(_) => format!("{message} Your note was: {text}"),
+    };
+    Failure::Told { message, code }
 }
 
 /// A file of this user alone that outlives this process.

@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, fmt::Write};
 
+use serde_json::Value;
+
 /// What a removed character leaves behind, so that its place stays visible.
 const MARK: char = '\u{fffd}';
 
@@ -34,6 +36,56 @@ pub fn json(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// True when nothing in a text of many lines acts on the terminal.
+pub fn is(text: &str) -> bool {
+    !text.contains(|c| c != '\n' && acts(c))
+}
+
+/// What stands around a hidden character: a control character, which makes YAML quote and escape the whole string.
+const HIDDEN: char = '\u{1}';
+
+/// Spells what acts on the terminal but is written as it is in YAML (which escapes control characters by itself).
+/// [`reveal`] makes it an escape of the written text, so that the value stays the same.
+pub fn hide(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(|c: char| acts(c) && !c.is_control()) => {
+            let mut out = String::with_capacity(text.len() + 16);
+            for c in text.chars() {
+                if acts(c) && !c.is_control() {
+                    let _ = write!(out, "{HIDDEN}{:08X}{HIDDEN}", u32::from(c));
+                } else {
+                    out.push(c);
+                }
+            }
+            *text = out;
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        Value::Object(fields) => fields.values_mut().for_each(hide),
+        _ => {}
+    }
+}
+
+/// The other half of [`hide`], on the YAML.
+pub fn reveal(yaml: &str) -> String {
+    let mut out = String::with_capacity(yaml.len());
+    let mut rest = yaml;
+    while let Some((before, after)) = rest.split_once("\\x01") {
+        out.push_str(before);
+        match after.split_once("\\x01") {
+            Some((digits, behind)) if digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                out.push_str("\\U");
+                out.push_str(digits);
+                rest = behind;
+            }
+            _ => {
+                out.push_str("\\x01");
+                rest = after;
+            }
+        }
+    }
+    out + rest
 }
 
 /// True for characters that do something to a terminal or to the order of what is read, instead of being read.
@@ -125,5 +177,17 @@ mod tests {
         let (before, after): (serde_json::Value, serde_json::Value) =
             (serde_json::from_str(&text).unwrap(), serde_json::from_str(&safe).unwrap());
         assert_eq!(before, after);
+    }
+
+    #[test]
+    fn yaml_keeps_its_value_and_loses_its_teeth() {
+        let before = serde_json::json!({"a": ["rtl \u{202e}x\u{e0041} 'q' \\ end", "\u{1}kept\u{1}"], "b": "x\u{9b}\u{200b}\n"});
+        let mut hidden = before.clone();
+        hide(&mut hidden);
+        let yaml = reveal(&serde_saphyr::to_string(&hidden).unwrap());
+        assert!(is(&yaml), "{yaml:?}");
+        for escape in ["\\U0000202E", "\\U000E0041", "\\U0000200B", "\\x01kept\\x01"] {
+            assert!(yaml.contains(escape), "{escape} is not in {yaml}");
+        }
     }
 }

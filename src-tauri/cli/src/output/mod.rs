@@ -62,7 +62,16 @@ impl Out {
                 let text = serde_json::to_string_pretty(document).map_err(unwritable)?;
                 self.write(&format!("{}\n", inert::json(&text)))
             }
-            Format::Yaml => self.write(&serde_saphyr::to_string(document).map_err(unwritable)?),
+            Format::Yaml => {
+                let text = serde_saphyr::to_string(document).map_err(unwritable)?;
+                if inert::is(&text) {
+                    return self.write(&text);
+                }
+                // Rare enough that the order of the fields may go with it.
+                let mut value = serde_json::to_value(document).map_err(unwritable)?;
+                inert::hide(&mut value);
+                self.write(&inert::reveal(&serde_saphyr::to_string(&value).map_err(unwritable)?))
+            }
         }
     }
 
