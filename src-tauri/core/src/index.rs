@@ -145,6 +145,10 @@ impl Index {
             changes.extend(self.put(object, at, self.settled.contains(&place)));
         }
         self.skipped.remove(&place);
+        // What is read by namespace is no longer unreadable everywhere.
+        if place.1.is_some() && !matches!(self.readings.get(&(kind, None)), Some(Reading::Complete)) {
+            self.readings.remove(&(kind, None));
+        }
         self.readings.insert(place.clone(), Reading::Complete);
         self.since.entry(place.clone()).or_insert(at);
         self.settled.insert(place);

@@ -9,6 +9,7 @@ pub mod crash;
 pub mod image;
 pub mod network;
 pub mod node;
+mod placement;
 pub mod probe;
 pub mod scheduling;
 pub mod source;

@@ -117,7 +117,13 @@ fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&P
         })
         .max_by(|a, b| a.2.cmp(&b.2).then_with(|| b.0.metadata.name.cmp(&a.0.metadata.name)))
         .map(|(p, other, _)| (p, other.join(",")));
-    let since = changed_at(cx, me).or(s.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = [Some(me.clone()), near.as_ref().map(|(p, _)| cx.owner(p).subject)]
+        .into_iter()
+        .flatten()
+        .filter_map(|o| changed_at(cx, &o))
+        .max()
+        .or(s.metadata.creation_timestamp)
+        .unwrap_or(cx.now);
     let mut f = finding("service-without-endpoints", me.clone(), me, Severity::High, since);
     f.headline = "selects no pod".into();
     f.started_basis = "Service created or changed".into();
@@ -178,7 +184,12 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
         offered.sort();
         offered.dedup();
         let owner = cx.owner(pods[0]).subject;
-        let since = changed_at(cx, me).or(s.metadata.creation_timestamp).unwrap_or(cx.now);
+        let since = [me, &owner]
+            .into_iter()
+            .filter_map(|o| changed_at(cx, o))
+            .max()
+            .or(s.metadata.creation_timestamp)
+            .unwrap_or(cx.now);
         let mut f = finding("service-port-wrong", me.clone(), me, Severity::High, since);
         f.part = port.name.clone().unwrap_or_else(|| port.port.to_string());
         f.headline = format!("sends traffic to port {target}, which its pods do not offer");
@@ -214,7 +225,14 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
 fn ingress(cx: &mut Context<'_>, i: &Ingress) {
     let me = Object::Ingress(i.clone()).reference();
     let ns = i.metadata.namespace.as_deref();
-    let since = changed_at(cx, &me).or(i.metadata.creation_timestamp).unwrap_or(cx.now);
+    // What broke it may be a change of the Service as well as of the Ingress itself.
+    let backends = i.backends().map(|(_, b)| ObjectRef::missing(Kind::Service, ns, &b.name));
+    let since = std::iter::once(me.clone())
+        .chain(backends)
+        .filter_map(|o| changed_at(cx, &o))
+        .max()
+        .or(i.metadata.creation_timestamp)
+        .unwrap_or(cx.now);
     let mut problems = Vec::new();
     if cx.index.knows(Kind::Service, ns) {
         for (path, backend) in i.backends() {

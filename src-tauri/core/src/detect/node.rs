@@ -51,11 +51,11 @@ pub fn all(cx: &mut Context<'_>) {
 }
 
 fn ready(cx: &mut Context<'_>, node: &Node) {
-    // A node that has just joined reports NotReady until its network is there.
     let Some(condition) = Condition::find(&node.status.conditions, "Ready").filter(|c| !c.is_true()) else { return };
     let me = Object::Node(node.clone()).reference();
     let since = condition.last_transition_time.unwrap_or(cx.now);
-    let young = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() < 90);
+    // A node that has just joined reports NotReady from its first moment until its network is there.
+    let young = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() <= 5);
     let mut f = finding("node-not-ready", me.clone(), &me, Severity::Critical, since);
     f.headline = "is not ready".into();
     f.started_basis = "Ready condition changed".into();

@@ -6,13 +6,13 @@ use jiff::SignedDuration;
 use regex::Regex;
 
 use super::{
-    Context, Rule,
+    Context, Rule, placement,
     context::{Owner, action, cause, edit, evidence, event_evidence, finding, hold, ns_flag, pod_ref},
 };
 use crate::{
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
-    object::{Condition, Kind, Object, ObjectRef, Pod, Quantity},
+    object::{Condition, Kind, Node, Object, ObjectRef, Pod, Quantity},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -75,15 +75,23 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
 
 fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: &str) -> CauseDraft {
     let lower = message.to_lowercase();
-    let ns = pod.metadata.namespace.as_deref();
     let tail = words::clip(message, 260);
     // The pod's claims come first: the scheduler does not even look at nodes before they exist.
     if let Some(c) = claims(cx, f, pod, owner, &lower, &tail) {
         return c;
     }
-    let _ = ns;
-    let mut c = if lower.contains("insufficient ") {
-        resources(cx, f, pod, owner, message, &tail)
+    // The filters run one after another: only what keeps the pod off the nodes that passed the earlier ones counts.
+    // Taints of nodes meant for others are in every message and explain nothing.
+    let asks = asks_for_nodes(pod);
+    let meant: Vec<&Node> = nodes(cx).filter(|n| placement::selected(pod, n)).collect();
+    let known = cx.index.knows(Kind::Node, None);
+    let open: Vec<&Node> = meant.iter().copied().filter(|n| placement::untolerated(pod, n).is_none()).collect();
+    let mut c = if known && asks && meant.is_empty() {
+        selector(cx, f, pod, owner, &tail)
+    } else if known && !meant.is_empty() && open.is_empty() {
+        taints(cx, f, pod, owner, &meant, &tail)
+    } else if lower.contains("insufficient ") {
+        resources(&open, f, pod, owner, message, &tail)
     } else if lower.contains("topology spread") {
         spread(cx, f, pod, owner, &tail)
     } else if lower.contains("anti-affinity") {
@@ -112,7 +120,7 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
     } else if lower.contains("node affinity/selector") || lower.contains("node affinity") || lower.contains("node selector") {
         selector(cx, f, pod, owner, &tail)
     } else if lower.contains("untolerated taint") || lower.contains("taint") {
-        taints(cx, f, pod, owner, message, &tail)
+        taints(cx, f, pod, owner, &meant, &tail)
     } else if lower.contains("unschedulable") && lower.contains("were unschedulable") {
         cordoned(cx, f, owner, &tail)
     } else if lower.contains("free ports") {
@@ -133,6 +141,23 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
     };
     c.signs.pro = c.signs.pro.max(1);
     c
+}
+
+fn nodes<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a Node> {
+    let index = cx.index;
+    index.all(Kind::Node).filter_map(|o| match &**o {
+        Object::Node(n) => Some(n),
+        _ => None,
+    })
+}
+
+fn node_ref(node: &Node) -> ObjectRef {
+    Object::Node(node.clone()).reference()
+}
+
+/// The pod asks for certain nodes.
+fn asks_for_nodes(pod: &Pod) -> bool {
+    !pod.spec.node_selector.is_empty() || placement::required_terms(pod).is_some()
 }
 
 fn replicas(cx: &Context<'_>, owner: &Owner) -> String {
@@ -195,7 +220,7 @@ fn claims(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, lower: &s
     None
 }
 
-fn resources(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: &str, tail: &str) -> CauseDraft {
+fn resources(open: &[&Node], f: &mut Finding, pod: &Pod, owner: &Owner, message: &str, tail: &str) -> CauseDraft {
     static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(\d+) Insufficient ([\w./-]+?)[.,\s]").ok());
     let padded = format!("{message} ");
     let mut lacking: Vec<(u64, String)> = NAMES
@@ -214,13 +239,9 @@ fn resources(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, messag
             [(_, q)] => format!("{name} {q}"),
             many => format!("{name} {}", many.iter().map(|(_, q)| q.to_string()).collect::<Vec<_>>().join(" + ")),
         };
-        let largest = cx
-            .index
-            .all(Kind::Node)
-            .filter_map(|o| match &**o {
-                Object::Node(n) => n.status.allocatable.get(name).and_then(|q| Some((q.milli()?, q.to_string(), n.metadata.name.clone()))),
-                _ => None,
-            })
+        let largest = open
+            .iter()
+            .filter_map(|n| n.status.allocatable.get(name).and_then(|q| Some((q.milli()?, q.to_string(), n.metadata.name.clone()))))
             .max_by_key(|(m, _, _)| *m);
         match largest {
             Some((most, q, node)) if asked > most => {
@@ -335,19 +356,25 @@ fn selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, tail: &
     c
 }
 
-fn taints(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: &str, tail: &str) -> CauseDraft {
-    static TAINT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{([^:}]+):\s*([^}]*)\}").ok());
-    let named: Vec<(String, String)> = TAINT.as_ref().map(|r| r.captures_iter(message).map(|c| (c[1].to_owned(), c[2].to_owned())).collect()).unwrap_or_default();
+fn taints(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, meant: &[&Node], tail: &str) -> CauseDraft {
+    let mut named: Vec<(String, String)> = Vec::new();
+    let mut bearers: Vec<&Node> = Vec::new();
+    for node in meant {
+        if let Some(taint) = placement::untolerated(pod, node) {
+            let pair = (taint.key.clone(), taint.value.clone().unwrap_or_default());
+            bearers.push(node);
+            if !named.contains(&pair) {
+                named.push(pair);
+            }
+        }
+    }
     // A node that is not ready, or cordoned, is tainted by the cluster: that is the fault, not the pod's toleration.
-    let lost = named.iter().any(|(k, _)| k.starts_with("node.kubernetes.io/not-ready") || k.starts_with("node.kubernetes.io/unreachable"));
-    let cordon = named.iter().any(|(k, _)| k == "node.kubernetes.io/unschedulable");
-    let bearers: Vec<&std::sync::Arc<Object>> = cx
-        .index
-        .all(Kind::Node)
-        .filter(|o| matches!(&***o, Object::Node(n) if n.spec.taints.iter().any(|t| named.iter().any(|(k, _)| *k == t.key))))
-        .collect();
-    if lost && let Some(node) = bearers.first() {
-        let mut c = cause("nodes-not-ready", Confidence::Likely, node.reference(), format!("Node {} is not ready, so it takes no pods. The scheduler says: {tail}", node.meta().name));
+    let of_cluster = |key: &str| key.starts_with("node.kubernetes.io/") || key.starts_with("node.cloudprovider.kubernetes.io/");
+    let lost = bearers.iter().find(|n| n.spec.taints.iter().any(|t| matches!(t.key.as_str(), "node.kubernetes.io/not-ready" | "node.kubernetes.io/unreachable")));
+    let cordon = bearers.iter().any(|n| n.spec.unschedulable);
+    let pressure = bearers.iter().find_map(|n| n.spec.taints.iter().find(|t| t.key.ends_with("-pressure")).map(|t| (n, t)));
+    if let Some(node) = lost {
+        let mut c = cause("nodes-not-ready", Confidence::Likely, node_ref(node), format!("Node {} is not ready, so it takes no pods. The scheduler says: {tail}", node.metadata.name));
         c.signs.pro = 2;
         c.referrer = Some(owner.subject.clone());
         return c;
@@ -355,15 +382,23 @@ fn taints(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: 
     if cordon {
         return cordoned(cx, f, owner, tail);
     }
+    if let Some((node, taint)) = pressure {
+        let mut c = cause("node-under-pressure", Confidence::Established, node_ref(node), format!("Node {} is under pressure ({}), so it takes no new pods. The scheduler says: {tail}", node.metadata.name, taint.key));
+        c.referrer = Some(owner.subject.clone());
+        return c;
+    }
+    if named.iter().any(|(k, _)| !of_cluster(k)) {
+        named.retain(|(k, _)| !of_cluster(k));
+    }
     let list = named.iter().map(|(k, v)| if v.is_empty() { k.clone() } else { format!("{k}={v}") }).collect::<Vec<_>>();
     f.headline = "cannot be scheduled: a taint keeps it away".into();
     f.actions.push(edit(ActionKind::SetTolerations, &owner.subject, format!("it does not tolerate {}", words::list(&list, 3))));
     for node in bearers.iter().take(2) {
         if let Some((key, _)) = named.first() {
-            f.actions.push(action(ActionKind::RemoveTaint, &node.reference(), "if the node is meant for it", "other pods may come to the node too", "patch nodes", format!("kubectl taint nodes {} {key}-", node.meta().name)));
+            f.actions.push(action(ActionKind::RemoveTaint, &node_ref(node), "if the node is meant for it", "other pods may come to the node too", "patch nodes", format!("kubectl taint nodes {} {key}-", node.metadata.name)));
         }
     }
-    let on: Vec<String> = bearers.iter().map(|n| n.meta().name.clone()).collect();
+    let on: Vec<String> = bearers.iter().map(|n| n.metadata.name.clone()).collect();
     let mut c = cause(
         "taint-not-tolerated",
         Confidence::Established,
@@ -371,7 +406,6 @@ fn taints(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: 
         format!("{} does not tolerate the taint {} of {}. The scheduler says: {tail}", owner.subject, words::list(&list, 3), if on.is_empty() { "the nodes".to_owned() } else { format!("node {}", words::list(&on, 3)) }),
     );
     c.field = Some(owner.pod_field("tolerations"));
-    let _ = pod;
     c
 }
 
