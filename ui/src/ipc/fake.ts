@@ -194,6 +194,11 @@ export class Fake implements Backend {
       this.change(id, (i) => ({
         ...this.#entry("state", "Acknowledged", "acknowledged")(i),
         state: "acknowledged",
+        times: {
+          ...i.times,
+          to_acknowledge_s: Math.round((this.now() - Date.parse(i.detected_at)) / 1000),
+          basis: { ...i.times.basis, to_acknowledge: "known" },
+        },
         acknowledged_at: new Date(this.now()).toISOString(),
       })),
     );

@@ -77,6 +77,7 @@ export class Desk {
       case "cluster": {
         const before = this.clusters.byName(event.cluster.name)?.state;
         this.clusters.receive(event.cluster);
+        if (before !== event.cluster.state) this.pages.changedCluster(event.cluster.name);
         if (before === "connected" && ["unreachable", "login_needed"].includes(event.cluster.state)) {
           this.voice.say(`${event.cluster.name} is out of sight. Nothing of it is recorded until it answers.`);
         }

@@ -98,6 +98,11 @@ export class Pages {
     if (held) void held.read();
   }
 
+  /** The cluster came into sight or went out of it: where nothing was recorded has changed. */
+  changedCluster(name: string): void {
+    for (const page of this.#open.values()) if (page.page?.incident.cluster === name) void page.read();
+  }
+
   /** Reads again what is held here in an older state than the list knows. */
   readOlder(incidents: readonly { id: string; revision: number }[]): void {
     for (const { id, revision } of incidents) {
