@@ -85,6 +85,12 @@ fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
                 walk(&format!("{path}[{name}]"), &find(&a), &find(&b), out);
             }
         }
+        // Lists of the same length without names: item by item, so that the change is told and not the whole list.
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() && a.iter().chain(b).all(Value::is_object) => {
+            for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                walk(&format!("{path}[{i}]"), a, b, out);
+            }
+        }
         _ => out.push(FieldChange { path: path.to_owned(), from: quote(old), to: quote(new) }),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     evidence::{EvidenceDraft, EvidenceKind, Observed},
     finding::{CauseDraft, Finding, Signs},
     index::Index,
-    object::{KubeEvent, Object, ObjectRef, Pod},
+    object::{Kind, KubeEvent, Object, ObjectRef, Pod},
     observation::LogWant,
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
@@ -35,7 +35,13 @@ impl<'a> Context<'a> {
 
     /// Takes a finding in.
     pub fn report(&mut self, finding: Finding) {
-        self.out.findings.push(finding);
+        // What is being deleted with its namespace falls apart on purpose.
+        let leaving = finding.object.namespace.as_deref().is_some_and(|ns| {
+            self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting())
+        });
+        if !leaving {
+            self.out.findings.push(finding);
+        }
     }
 
     /// Asks for a log, unless it is there already.

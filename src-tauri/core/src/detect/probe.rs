@@ -36,7 +36,16 @@ pub const RULES: &[Rule] = &[
         source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
         reads: &[Kind::Pod, Kind::KubeEvent],
     },
+    Rule {
+        id: "readiness-gate-unmet",
+        means: "Every container is ready, but a readiness gate of the pod is not set.",
+        source: "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle#pod-readiness-gate",
+        reads: &[Kind::Pod],
+    },
 ];
+
+/// How long whoever sets a readiness gate may take.
+const GATE_PATIENCE: i64 = 45;
 
 /// Kills by a probe are news for this long after the last one.
 const KILL_MEMORY: SignedDuration = SignedDuration::from_mins(5);
@@ -46,6 +55,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     if pod.finished() || pod.spec.node_name.is_none() {
         return;
     }
+    gates(cx, pod);
     for (spec, status, init) in pod.containers() {
         if init {
             continue;
@@ -56,6 +66,54 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         }
         readiness(cx, pod, spec, status);
     }
+}
+
+fn gates(cx: &mut Context<'_>, pod: &Pod) {
+    let conditions = &pod.status.conditions;
+    let containers = Condition::find(conditions, "ContainersReady").filter(|c| c.is_true());
+    let (Some(containers), false) = (containers, pod.ready()) else { return };
+    let unmet: Vec<String> = pod
+        .spec
+        .readiness_gates
+        .iter()
+        .map(|g| g.condition_type.clone())
+        .filter(|g| !Condition::find(conditions, g).is_some_and(Condition::is_true))
+        .collect();
+    if unmet.is_empty() {
+        return;
+    }
+    let me = pod_ref(pod);
+    let owner = cx.owner(pod);
+    let since = containers.last_transition_time.unwrap_or(cx.now);
+    let mut f = finding("readiness-gate-unmet", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
+    f.headline = "does not become ready: a readiness gate is not set".into();
+    f.started_basis = "containers ready since".into();
+    f.message = format!("Every container of {} is ready, but its readiness gate {} is not", me.name, words::list(&unmet, 3));
+    f.hold = hold(GATE_PATIENCE);
+    let item = evidence(
+        EvidenceKind::PodStatus,
+        format!("gate|{}|{}", me.uid.as_deref().unwrap_or(&me.name), unmet.join(",")),
+        since,
+        me.clone(),
+        format!("{}: containers ready, readiness gate {} not True", me.name, words::list(&unmet, 3)),
+        conditions.iter().map(|c| format!("{}: {}", c.kind, c.status)).chain(unmet.iter().map(|g| format!("readiness gate {g}: not True"))).collect::<Vec<_>>().join("\n"),
+    );
+    let mut c = cause(
+        "readiness-gate-unmet",
+        Confidence::Established,
+        owner.subject.clone(),
+        format!(
+            "Every container of {} is ready, but readiness gate {} is not set to True, so its pods never count as ready and no roll-out can progress.",
+            owner.subject,
+            words::list(&unmet, 3)
+        ),
+    );
+    c.field = Some(owner.pod_field("readinessGates"));
+    c.evidence = vec![item.key.clone()];
+    f.evidence.push(item);
+    f.causes.push(c);
+    f.actions.push(edit(ActionKind::Patch, &owner.subject, "whoever sets the gate must run, or the gate must go"));
+    cx.report(f);
 }
 
 fn of_container<'e>(events: &[&'e KubeEvent], spec: &Container, words: &str) -> Vec<&'e KubeEvent> {

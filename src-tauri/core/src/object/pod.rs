@@ -41,6 +41,14 @@ pub struct PodSpec {
     pub dns_policy: Option<String>,
     pub termination_grace_period_seconds: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
+    pub readiness_gates: Vec<ReadinessGate>,
+}
+
+/// A condition that somebody outside the kubelet must set before the pod counts as ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReadinessGate {
+    pub condition_type: String,
 }
 
 /// A reference to an object of the same namespace by name.

@@ -1,0 +1,243 @@
+//! Containers that end.
+
+use super::support::*;
+
+pub const FAULTS: &[(&str, fn())] = &[
+    ("container-crash-loop", a_crash_loop_in_the_terminated_state_is_found),
+    ("container-oom-killed", a_container_killed_for_memory_names_its_limit),
+    ("container-cannot-start", a_command_that_the_image_does_not_have_is_found),
+    ("init-container-failing", a_failing_init_container_is_found),
+];
+
+const LOOP: Expect = Expect {
+    rule: "container-crash-loop",
+    cause: "log-missing-env",
+    verdict: Likely,
+    field: "spec.template.spec.containers[app].env[STRIPE_KEY]",
+    says: &["app", "exit code 1", "STRIPE_KEY"],
+    ..CHECKOUT
+};
+const LOG: &str = "starting\nrequired environment variable STRIPE_KEY is not set";
+
+#[test]
+fn a_crash_loop_in_the_terminated_state_is_found() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    let wants = world.diagnose().wants;
+    assert_eq!((wants.len(), wants[0].previous, wants[0].restart), (1, false, 3), "the current log is the dead one's");
+    world.log(&pod, "app", 3, LOG);
+    assert!(world.diagnose().wants.is_empty(), "a log is read once per death");
+    let fault = check(&world, LOOP);
+    says(&fault.causes[0], &["4 times"]);
+    assert_eq!(fault.started_at, t(-5));
+}
+
+#[test]
+fn a_crash_loop_in_the_back_off_state_is_found() {
+    let app = checkout();
+    let pod = app.pod("a", status::backing_off(1, "Error", 5, -30));
+    let mut world = world(&app, [pod.clone()]);
+    let wants = world.diagnose().wants;
+    assert_eq!((wants.len(), wants[0].previous, wants[0].restart), (1, true, 4), "the previous log is the dead one's");
+    world.log(&pod, "app", 4, LOG);
+    says(&check(&world, LOOP).causes[0], &["5 times"]);
+}
+
+#[test]
+fn between_two_crashes_the_loop_goes_on() {
+    let app = checkout();
+    let pod = app.pod("a", status::restarted(1, "Error", 4, -20, -10));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, LOG);
+    check(&world, LOOP);
+}
+
+#[test]
+fn a_crash_loop_beside_a_healthy_pod_is_less_severe() {
+    let app = checkout();
+    let crashed = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [crashed.clone(), app.pod("b", status::ready(-600))]);
+    world.log(&crashed, "app", 3, LOG);
+    check(&world, Expect { severity: High, ..LOOP });
+}
+
+#[test]
+fn a_service_that_ends_without_error_again_and_again_is_a_crash_loop() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(0, "Completed", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, "done");
+    let expect = Expect { cause: "container-exits", verdict: Possible, field: "", says: &["exit code 0", "done"], ..LOOP };
+    check(&world, expect);
+}
+
+#[test]
+fn without_a_telling_log_the_cause_is_open_and_says_what_would_tell() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, "");
+    let fault = check(&world, Expect { cause: "container-exits", verdict: NotEstablished, field: "", says: &["exit code 1"], ..LOOP });
+    assert!(fault.causes[0].needs[0].contains("log"));
+}
+
+#[test]
+fn the_first_crash_is_held_for_a_moment_and_later_ones_are_not() {
+    let app = checkout();
+    held(&mut world(&app, [app.pod("a", status::crashed(1, "Error", 0, 0))]), 0, 8);
+    held(&mut world(&app, [app.pod("a", status::crashed(1, "Error", 2, 0))]), 0, 0);
+    held(&mut world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 0, 0))]), 0, 0);
+}
+
+#[test]
+fn restarts_that_are_over_are_silent() {
+    let app = checkout();
+    for state in [
+        status::ready(-600),
+        // One restart long ago, even with an error.
+        status::restarted(1, "Error", 1, -600, -590),
+        // Many, and steady again for longer than its runs ever lasted.
+        status::restarted(1, "Error", 7, -600, -590),
+        status::restarted(137, "OOMKilled", 3, -600, -590),
+        // A start-up race that mended itself.
+        status::restarted(1, "Error", 1, -20, -10),
+        // Ended once, as a program may.
+        status::crashed(0, "Completed", 0, -5),
+    ] {
+        silent(&world(&app, [app.pod("a", state)]));
+    }
+}
+
+#[test]
+fn a_pod_being_deleted_may_end_as_it_likes() {
+    let app = checkout();
+    let deleting = json!({"metadata": {"deletionTimestamp": at(-5), "deletionGracePeriodSeconds": 30}});
+    for state in [status::crashed(137, "Error", 0, -1), status::crashed(143, "Error", 4, -1), status::unready(-600)] {
+        silent(&world(&app, [app.pod_with("old", state, deleting.clone()), app.pod("new", status::ready(-60))]));
+    }
+}
+
+#[test]
+fn a_container_killed_for_memory_names_its_limit() {
+    let app = checkout().container(json!({"resources": {"limits": {"memory": "64Mi"}}}));
+    let expect = Expect {
+        rule: "container-oom-killed",
+        cause: "memory-limit-too-low",
+        field: "spec.template.spec.containers[app].resources.limits.memory",
+        says: &["app", "64Mi", "6 times", "OOMKilled"],
+        ..CHECKOUT
+    };
+    // On cgroup v1 only one process dies, and the container may end with 1; on v2 it is always 137.
+    for exit in [137, 1] {
+        let fault = check(&world(&app, [app.pod("a", status::crashed(exit, "OOMKilled", 5, -5))]), expect);
+        assert!(fault.title.contains("memory"), "{}", fault.title);
+        let bigger = fault.actions.iter().find(|a| a.command.contains("--limits=memory=128Mi"));
+        assert!(bigger.is_some(), "{:?}", fault.actions);
+    }
+    check(&world(&app, [app.pod("a", status::backing_off(137, "OOMKilled", 6, -5))]), expect);
+    // Running again for a moment changes nothing.
+    check(&world(&app, [app.pod("a", status::restarted(137, "OOMKilled", 6, -20, -10))]), expect);
+}
+
+#[test]
+fn a_memory_kill_without_a_limit_is_only_likely_the_containers_own() {
+    let app = checkout();
+    let expect = Expect { rule: "container-oom-killed", cause: "memory-without-limit", verdict: Likely, says: &["node-a", "no memory limit"], ..CHECKOUT };
+    check(&world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 2, -5))]), expect);
+}
+
+#[test]
+fn a_kill_that_is_not_for_memory_is_not_called_one() {
+    let app = checkout();
+    let world = world(&app, [app.pod("a", status::crashed(137, "Error", 2, -5))]);
+    let fault = check(&world, Expect { rule: "container-crash-loop", cause: "container-exits", verdict: NotEstablished, says: &["137", "SIGKILL"], ..CHECKOUT });
+    assert!(!fault.causes[0].statement.contains("OOM"));
+}
+
+#[test]
+fn a_command_that_the_image_does_not_have_is_found() {
+    let app = checkout().container(json!({"command": ["serv"]}));
+    let why = "failed to create containerd task: failed to create shim task: OCI runtime create failed: exec: \"serv\": executable file not found in $PATH";
+    let mut state = status::crashed(128, "StartError", 2, -5);
+    merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+    let world = world(&app, [app.pod("a", state)]);
+    check(
+        &world,
+        Expect {
+            rule: "container-cannot-start",
+            cause: "command-cannot-start",
+            field: "spec.template.spec.containers[app].command",
+            says: &["serv", "128", "executable file not found"],
+            ..CHECKOUT
+        },
+    );
+    assert!(world.diagnose().wants.is_empty(), "what never started wrote no log");
+}
+
+#[test]
+fn a_failing_init_container_is_found() {
+    let app = checkout().spec(json!({"initContainers": [{"name": "migrate", "image": "m:1"}]}));
+    let ended = json!({"exitCode": 1, "reason": "Error", "startedAt": at(-7), "finishedAt": at(-5)});
+    let mut state = status::waiting("PodInitializing", "", -60);
+    state["initContainerStatuses"] = json!([{"name": "migrate", "restartCount": 2, "state": {"terminated": ended}}]);
+    let pod = app.pod("a", state);
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "migrate", 2, "FATAL: password authentication failed for user \"app\"");
+    check(
+        &world,
+        Expect {
+            rule: "init-container-failing",
+            cause: "log-authentication",
+            verdict: Likely,
+            says: &["migrate", "3 times", "password authentication failed"],
+            ..CHECKOUT
+        },
+    );
+}
+
+#[test]
+fn an_init_container_that_runs_or_has_done_its_work_is_silent() {
+    let app = checkout().spec(json!({"initContainers": [{"name": "migrate", "image": "m:1"}]}));
+    for init in [json!({"running": {"startedAt": at(-5)}}), json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": at(-5)}})] {
+        let mut state = status::waiting("PodInitializing", "", -10);
+        state["initContainerStatuses"] = json!([{"name": "migrate", "restartCount": 0, "state": init}]);
+        silent(&world(&app, [app.pod("a", state)]));
+    }
+}
+
+#[test]
+fn a_dependency_without_endpoints_is_blamed_before_who_calls_it() {
+    let app = checkout();
+    let database = App::deployment("shop/db").replicas(0);
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.run(&database, []);
+    world.upsert_all([database.service(json!({})), database.endpoints(&[])]);
+    world.log(&pod, "app", 3, "dial tcp 10.0.0.7:80: connect: connection refused");
+    let expect = Expect { cause: "dependency-without-endpoints", entity: "Service/shop/db", verdict: Likely, field: "", says: &["Service db", "no ready endpoints"], ..LOOP };
+    check(&world, expect);
+}
+
+#[test]
+fn a_host_that_no_service_has_is_named() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, "dial tcp: lookup orders-db on 10.96.0.10:53: no such host");
+    let missing = Expect { cause: "service-missing", entity: "Service/shop/orders-db?", verdict: Likely, field: "", says: &["orders-db", "shop"], ..LOOP };
+    check(&world, missing);
+    // Written into its own environment, the name is what must change.
+    let app = app.container(json!({"env": [{"name": "DB", "value": "orders-db:5432"}]}));
+    world.upsert(app.pod("a", status::crashed(1, "Error", 3, -5)));
+    check(&world, Expect { cause: "host-name-unknown", entity: "Deployment/shop/checkout", ..missing });
+}
+
+#[test]
+fn the_pods_of_a_job_are_the_jobs_business_until_it_gives_up() {
+    let job = App::of(afterwatch_core::object::Kind::Job, "shop/import").spec(json!({"restartPolicy": "Never"}));
+    let pod = job.pod("a", status::finished(1, -5));
+    let world = world(&job, [pod]);
+    silent(&world);
+    assert_eq!(world.diagnose().wants.len(), 1, "its log is kept for later");
+}

@@ -1,0 +1,59 @@
+//! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
+
+mod change;
+mod container;
+mod crash;
+mod determinism;
+mod grouping;
+mod image;
+mod ledger;
+mod network;
+mod node;
+mod probe;
+mod quiet;
+mod reopening;
+mod scheduling;
+mod storage;
+mod support;
+mod workload;
+
+use std::collections::BTreeSet;
+
+use afterwatch_core::detect;
+
+/// The fault tests by the rule they prove.
+const FAULTS: &[&[(&str, fn())]] = &[
+    crash::FAULTS,
+    image::FAULTS,
+    container::FAULTS,
+    probe::FAULTS,
+    scheduling::FAULTS,
+    workload::FAULTS,
+    storage::FAULTS,
+    node::FAULTS,
+    network::FAULTS,
+];
+
+#[test]
+fn every_rule_has_a_test_of_its_fault() {
+    let mut proven = BTreeSet::new();
+    for (rule, fault) in FAULTS.iter().copied().flatten() {
+        support::begin();
+        fault();
+        assert!(support::seen().contains(*rule), "the test listed for {rule} does not find it");
+        proven.insert(*rule);
+    }
+    let unproven: Vec<&str> = detect::rules().map(|r| r.id).filter(|id| !proven.contains(id)).collect();
+    assert!(unproven.is_empty(), "rules without a test of their fault: {unproven:?}");
+}
+
+#[test]
+fn rules_have_unique_ids_in_kebab_case_and_say_what_they_mean_and_where_it_is_written() {
+    let mut ids = BTreeSet::new();
+    for rule in detect::rules() {
+        assert!(ids.insert(rule.id), "{} is there twice", rule.id);
+        assert!(rule.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", rule.id);
+        assert!(rule.means.ends_with('.') && rule.means.len() > 20, "{} says too little", rule.id);
+        assert!(!rule.source.is_empty() && !rule.reads.is_empty(), "{} names no source", rule.id);
+    }
+}
