@@ -368,6 +368,22 @@ export function resolved(): IncidentDto {
       to_resolve_s: 1748,
       basis: { to_detect: "known", to_acknowledge: "known", to_mitigate: "known", to_resolve: "known" },
     },
+    changes: [
+      ...changes,
+      {
+        id: "C3",
+        object: checkout,
+        at: at("03:14:02"),
+        who: "kubectl-rollout",
+        verb: "modified",
+        summary: "memory limit 192Mi → 512Mi",
+        suspect: false,
+        observed: "live",
+        fields: [
+          { path: "spec.template.spec.containers[checkout].resources.limits.memory", from: "192Mi", to: "512Mi" },
+        ],
+      },
+    ],
     findings: incident.findings.map((f) => ({ ...f, active: false })),
     timeline: [
       ...timeline,

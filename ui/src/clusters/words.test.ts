@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { Fake } from "../ipc/fake";
+import type { ClusterDto } from "../ipc/types";
+import { gaps, heard, kindName, kinds, standing, watchedSince } from "./words";
+
+const now = Date.parse("2026-11-12T02:09:12Z");
+const DAY = 86_400_000;
+const page = await new Fake().clusters();
+const of = (name: string): ClusterDto => page.clusters.find((c) => c.name === name) ?? expect.fail(name);
+
+describe("a connection", () => {
+  it("is spoken of in few words", () => {
+    expect(heard(of("staging-eu"), now)).toBe("4 s ago");
+    expect(standing(of("prod-eu"), now, false).text).toBe("watching, 1 s ago");
+    expect(standing(of("edge-lab"), now, false).text).toBe("sign-in needed");
+    expect(standing(of("acme-pre"), now, false).text).toBe("not watched");
+    expect(standing(of("prod-eu"), now, true).text).toBe("paused");
+    expect(standing({ ...of("prod-eu"), problem: "cluster is missing" }, now, false).text).toBe("entry is broken");
+  });
+
+  it("has its gaps with their causes, newest first, one that lasts until now", () => {
+    expect(gaps(of("prod-eu"), now - DAY, now).map((g) => g.cause)).toEqual([
+      "API server out of reach",
+      "Afterwatch was killed",
+      "the laptop slept",
+    ]);
+    const [last] = gaps(of("edge-lab"), now - DAY, now);
+    expect(last).toMatchObject({ to: now, cause: "sign-in needed" });
+  });
+
+  it("counts as watched without a gap only since the last one", () => {
+    expect(watchedSince([of("prod-eu"), of("staging-eu")])).toBe("2026-11-12T02:06:38.000Z");
+    expect(watchedSince([])).toBeNull();
+  });
+});
+
+describe("kinds", () => {
+  it("are named as Kubernetes names them", () => {
+    expect(["pods", "events", "persistentvolumeclaims", "networkpolicies", "widgets"].map(kindName)).toEqual([
+      "Pods",
+      "KubeEvents",
+      "PersistentVolumeClaims",
+      "NetworkPolicies",
+      "Widgets",
+    ]);
+  });
+
+  it("that cannot be read are listed with the reason, never left out", () => {
+    const nodes = kinds(of("staging-eu"), now - DAY, now).find((k) => k.kind === "nodes");
+    expect(nodes).toMatchObject({ how: "not permitted", share: 0 });
+  });
+});
