@@ -438,6 +438,12 @@ fn upstream(
     actions: &mut Vec<crate::remediation::ActionDraft>,
 ) -> (ObjectRef, Option<ObjectRef>, String, Confidence, String) {
     let me = owner.subject.clone();
+    // A runtime that names no host (Python's gaierror) still has it in its environment or command.
+    let inferred = match (class, subject) {
+        (Class::Dns | Class::ConnectionRefused | Class::Timeout, None) => infer_host(cx, pod, class),
+        _ => None,
+    };
+    let subject = subject.or(inferred.as_deref());
     let phrase = class.phrase(subject);
     let rule = format!("log-{}", serde_json::to_value(class).ok().and_then(|v| v.as_str().map(|s| s.replace('_', "-"))).unwrap_or_default());
     let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
@@ -459,10 +465,10 @@ fn upstream(
             }
             if class == Class::Dns && inside && cx.index.knows(Kind::Service, Some(&in_ns)) {
                 let missing = ObjectRef::missing(Kind::Service, Some(&in_ns), &name);
-                // Which side is wrong, the name or the Service, the objects cannot say: the one who wrote the name can.
                 actions.push(edit(ActionKind::SetEnv, &me, format!("the host name {host} may be misspelt")));
                 let text = format!("{phrase}: there is no Service {name} in namespace {in_ns} (not found)");
-                let literal = pod.spec.containers.iter().flat_map(|c| &c.env).any(|e| e.value.as_deref().is_some_and(|v| v.contains(bare)));
+                // Which side is wrong, the name or the Service, the objects cannot say; who wrote the name can change it.
+                let literal = super::host::hosts(&pod.spec).iter().any(|h| h == bare);
                 return if literal {
                     (me, Some(missing), text, Confidence::Likely, "host-name-unknown".into())
                 } else {
@@ -476,6 +482,27 @@ fn upstream(
         }
         _ => (me, None, phrase, Confidence::Likely, rule),
     }
+}
+
+/// The host of the pod's own configuration that fits the failure: for a name that cannot be resolved one without a
+/// Service, for a refused connection one whose Service has no ready endpoint. None where several fit or none does.
+fn infer_host(cx: &Context<'_>, pod: &Pod, class: Class) -> Option<String> {
+    let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
+    let mut fits: Vec<String> = super::host::hosts(&pod.spec)
+        .into_iter()
+        .filter(|host| {
+            let (name, in_ns, inside) = service_name(host, ns);
+            let service = cx.index.get(Kind::Service, Some(&in_ns), &name).map(|o| o.reference());
+            match (class, service) {
+                (Class::Dns, service) => !inside || (service.is_none() && cx.index.knows(Kind::Service, Some(&in_ns))),
+                (_, Some(service)) => endpoints_ready(cx, &service) == Some(false),
+                (_, None) => false,
+            }
+        })
+        .collect();
+    fits.sort();
+    fits.dedup();
+    (fits.len() == 1).then(|| fits.remove(0))
 }
 
 /// Name and namespace of the Service a host name means, and whether it can only mean one inside the cluster.

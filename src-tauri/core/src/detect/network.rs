@@ -113,7 +113,9 @@ fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&P
             let other: Vec<String> = s.spec.selector.iter().filter_map(|(k, v)| p.metadata.labels.get(k).filter(|have| *have != v).map(|have| format!("{k}={have}"))).collect();
             let owner = cx.owner(p).subject.name;
             let alike = owner == me.name || p.metadata.labels.values().any(|v| *v == me.name);
-            (same > 0 || alike || !other.is_empty()).then_some((*p, other, same * 4 + usize::from(alike) * 2))
+            // Another value of the same key explains something only where it looks like the one that is asked for.
+            let close = s.spec.selector.iter().any(|(k, v)| p.metadata.labels.get(k).is_some_and(|have| have != v && resembles(v, have)));
+            (same > 0 || alike || close).then_some((*p, other, same * 4 + usize::from(alike) * 2 + usize::from(close)))
         })
         .max_by(|a, b| a.2.cmp(&b.2).then_with(|| b.0.metadata.name.cmp(&a.0.metadata.name)))
         .map(|(p, other, _)| (p, other.join(",")));
@@ -154,6 +156,25 @@ fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&P
     f.causes.push(c);
     f.actions.push(edit(ActionKind::SetServiceSelector, me, "the selector must name labels its pods have"));
     cx.report(f);
+}
+
+/// One contains the other, or they differ in at most two letters: a typing error, a renamed version.
+fn resembles(a: &str, b: &str) -> bool {
+    if a.len().min(b.len()) >= 3 && (a.contains(b) || b.contains(a)) {
+        return true;
+    }
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (before + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            before = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[b.len()] <= 2 && a.len().min(b.len()) >= 4
 }
 
 fn changed_at(cx: &Context<'_>, object: &ObjectRef) -> Option<Timestamp> {

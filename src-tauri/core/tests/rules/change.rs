@@ -1,0 +1,214 @@
+//! What changed, from what to what, by whom, and whether it may have broken something.
+
+use super::support::*;
+use afterwatch_core::{change::ChangeVerb, evidence::Observed, incident::Incident};
+use afterwatch_testkit::World;
+
+/// The fields of a manager that wrote then.
+fn by(manager: &str, when: i64) -> Value {
+    json!({"metadata": {"managedFields": [{"manager": manager, "operation": "Update", "time": at(when)}]}})
+}
+
+/// Changes the Deployment `checkout` from one container to another, five seconds ago, and returns the summary.
+#[track_caller]
+fn summary(before: Value, after: Value) -> String {
+    let mut world = World::new();
+    let app = checkout();
+    world.upsert(app.clone().container(before).top(by("helm", -3600)));
+    let change = world.upsert(app.container(after).top(by("helm", -5))).expect("a change");
+    assert_eq!((change.verb, change.who.as_deref(), change.at), (ChangeVerb::Modified, Some("helm"), t(-5)));
+    change.summary
+}
+
+#[track_caller]
+fn check(before: Value, after: Value, words: &[&str]) {
+    let summary = summary(before, after);
+    for word in words {
+        assert!(summary.contains(word), "`{word}` is not in: {summary}");
+    }
+}
+
+#[test]
+fn fields_are_told_from_what_to_what() {
+    check(json!({"image": "web:1"}), json!({"image": "web:2"}), &["image", "web:1 → web:2", "app"]);
+    let limit = |m: &str| json!({"resources": {"limits": {"memory": m}}});
+    check(limit("512Mi"), limit("64Mi"), &["limits.memory", "512Mi → 64Mi"]);
+    let env = |v: &str| json!({"env": [{"name": "LOG_LEVEL", "value": v}, {"name": "PORT", "value": "80"}]});
+    check(env("info"), env("verbos"), &["env LOG_LEVEL", "info → verbos"]);
+    check(env("info"), json!({"env": [{"name": "PORT", "value": "80"}]}), &["env LOG_LEVEL", "removed", "info"]);
+    check(json!({}), env("info"), &["env LOG_LEVEL", "added", "info"]);
+    let probe = |n: u32| json!({"readinessProbe": {"httpGet": {"path": "/healthz", "port": n}}});
+    check(probe(8080), probe(9090), &["readinessProbe", "8080 → 9090"]);
+    check(json!({"args": ["--fast"]}), json!({"args": ["--fast", "--loud"]}), &["args", "--loud"]);
+    check(json!({"command": ["serve"]}), json!({"command": ["serv"]}), &["command", "serve → serv"]);
+}
+
+#[test]
+fn a_container_added_before_another_does_not_rename_it() {
+    let mut world = World::new();
+    let app = checkout();
+    world.upsert(app.top(json!({})));
+    let two = json!({"spec": {"template": {"spec": {"containers": [
+        {"name": "proxy", "image": "proxy:1"},
+        {"name": "app", "image": "registry.test/checkout:1"},
+    ]}}}});
+    let change = world.upsert(app.top(two)).expect("a change");
+    assert!(change.fields.iter().all(|f| f.path.contains("[proxy]")), "{:?}", change.fields);
+}
+
+#[test]
+fn scaling_selectors_and_keys_are_told() {
+    let app = checkout();
+    let mut world = World::new();
+    world.upsert(app.clone().replicas(3).top(json!({})));
+    let change = world.upsert(app.clone().replicas(1).top(by("kubectl-scale", -1))).expect("a change");
+    assert!(change.summary.contains("replicas 3 → 1") && change.who.as_deref() == Some("kubectl-scale"), "{}", change.summary);
+    world.upsert(app.service(json!({})));
+    let change = world.upsert(app.service(json!({"spec": {"selector": {"app": "chekout"}}}))).expect("a change");
+    assert!(change.summary.contains("selector.app checkout → chekout"), "{}", change.summary);
+    let map = |digests: Value| object("ConfigMap shop/settings", json!({"digests": digests}));
+    let digest = |hash: &str| json!({"hash": hash, "bytes": 2});
+    world.upsert(map(json!({"region": digest("aa"), "level": digest("bb"), "old": digest("cc")})));
+    let change = world.upsert(map(json!({"region": digest("a2"), "level": digest("bb"), "new": digest("dd")}))).expect("a change");
+    for words in ["key region changed", "key new added", "key old removed"] {
+        assert!(change.summary.contains(words), "`{words}` is not in: {}", change.summary);
+    }
+    assert!(!change.summary.contains("level"), "{}", change.summary);
+}
+
+#[test]
+fn status_heartbeats_and_pods_are_no_changes() {
+    let app = checkout();
+    let mut world = world(&app, [app.pod("a", status::ready(-60))]);
+    assert_eq!(world.upsert(app.top(json!({"status": {"readyReplicas": 1}}))), None);
+    assert_eq!(world.upsert(app.pod("a", status::unready(-1))), None);
+    assert_eq!(world.upsert(World::node_since("node-a", "Unknown", -1)), None);
+}
+
+#[test]
+fn what_is_made_and_taken_away_while_we_watch_is_told() {
+    let mut world = World::new();
+    let mut settings = object("ConfigMap shop/settings", by("kim", -1));
+    settings.meta_mut().creation_timestamp = Some(t(-1));
+    let made = world.upsert(settings.clone()).expect("a change");
+    assert_eq!((made.verb, made.who.as_deref(), made.at), (ChangeVerb::Created, Some("kim"), t(-1)));
+    world.set_time(5);
+    let gone = world.delete(settings).expect("a change");
+    assert_eq!((gone.verb, gone.who, gone.at), (ChangeVerb::Deleted, None, t(5)));
+    // What is old in the cluster was not made now, only seen now.
+    assert_eq!(world.upsert(object("ConfigMap shop/old", json!({}))), None);
+}
+
+fn limit(memory: &str) -> App {
+    checkout().container(json!({"resources": {"limits": {"memory": memory}}}))
+}
+
+/// The limit is lowered at `changed`, the first kill is at second 0.
+fn lowered(changed: i64) -> World {
+    let mut world = world(&limit("512Mi"), []);
+    world.set_time(changed);
+    world.upsert(limit("64Mi").top(by("helm", changed)));
+    world.set_time(1);
+    world.upsert(limit("64Mi").pod("a", status::crashed(137, "OOMKilled", 1, 0)));
+    world.set_time(1.max(changed));
+    world.look();
+    world
+}
+
+fn suspects(incident: &Incident) -> Vec<&str> {
+    incident.changes.iter().filter(|c| c.suspect).map(|c| c.change.summary.as_str()).collect()
+}
+
+#[test]
+fn the_change_just_before_is_suspect_and_told_with_the_cause() {
+    let world = lowered(-20);
+    let incident = world.only();
+    assert_eq!(suspects(incident).len(), 1);
+    let cause = &incident.causes[0];
+    for word in ["64Mi", "512Mi", "helm"] {
+        assert!(cause.statement.contains(word), "{}", cause.statement);
+    }
+    let diff = incident.evidence.iter().find(|e| e.draft.excerpt.contains("- 512Mi")).expect("the diff");
+    assert!(diff.draft.excerpt.contains("+ 64Mi") && cause.evidence.contains(&diff.id), "the diff is evidence");
+    let trigger = incident.labelled("trigger").expect("an entry");
+    assert!(trigger.at == t(-20) && trigger.evidence.contains(&incident.changes[0].id));
+    assert!(incident.actions.iter().any(|a| a.draft.command.contains("rollout undo deployment/checkout")), "the way back");
+}
+
+#[test]
+fn a_change_after_the_start_or_long_before_it_is_not_suspect() {
+    for changed in [10, -2000] {
+        let world = lowered(changed);
+        assert_eq!(suspects(world.only()), Vec::<&str>::new(), "changed at {changed}");
+        assert_eq!(world.only().changes.len(), 1, "it is told all the same");
+    }
+    // Told for an hour, no longer.
+    assert!(lowered(-3500).only().changes.len() == 1);
+}
+
+#[test]
+fn scaling_alone_is_told_and_not_suspected() {
+    let mut world = world(&limit("64Mi"), []);
+    world.set_time(-20);
+    world.upsert(limit("64Mi").replicas(2).top(by("kubectl-scale", -20)));
+    world.set_time(1);
+    world.upsert(limit("64Mi").pod("a", status::crashed(137, "OOMKilled", 1, 0)));
+    world.look();
+    assert_eq!((world.only().changes.len(), suspects(world.only()).len()), (1, 0));
+}
+
+#[test]
+fn a_changed_key_of_a_config_map_it_reads_is_suspect() {
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    let mut world = world(&app, []);
+    let map = |hash: &str, when: i64| {
+        let mut fields = by("kubectl-edit", when);
+        merge(&mut fields, &json!({"digests": {"WORKERS": {"hash": hash, "bytes": 1}}}));
+        object("ConfigMap shop/settings", fields)
+    };
+    world.upsert(map("aa", -3600));
+    world.upsert(object("ConfigMap shop/unrelated", json!({})));
+    world.set_time(-10);
+    world.upsert(map("bb", -10));
+    world.upsert(object("ConfigMap shop/unrelated", json!({"digests": {"k": {"hash": "1", "bytes": 1}}})));
+    world.set_time(1);
+    world.upsert(app.pod("a", status::crashed(2, "Error", 1, 0)));
+    world.look();
+    let incident = world.only();
+    assert_eq!(suspects(incident).len(), 1, "what it does not read is no suspect: {:?}", incident.changes);
+    assert!(suspects(incident)[0].contains("key WORKERS changed"));
+    assert_eq!(incident.verdict, Likely, "a suspect change lifts what was only possible");
+}
+
+#[test]
+fn a_roll_out_nobody_watched_is_put_together_from_the_replica_sets() {
+    let old = limit("512Mi");
+    let new = old.clone().revise(-120, json!({"resources": {"limits": {"memory": "64Mi"}}}));
+    let mut world = World::new();
+    world.upsert_all(old.between(json!({"spec": {"replicas": 0}, "status": {"replicas": 0}})));
+    world.run(&new, [new.pod("a", status::crashed(137, "OOMKilled", 3, -5))]);
+    world.upsert(new.top(by("helm", -121)));
+    world.look();
+    let incident = world.only();
+    let change = &incident.changes[0];
+    assert_eq!((change.suspect, change.change.observed, change.change.at), (true, Observed::Reconstructed, t(-120)));
+    assert_eq!(change.change.who.as_deref(), Some("helm"));
+    assert!(change.change.summary.contains("512Mi → 64Mi"), "{}", change.change.summary);
+    assert!(incident.causes[0].statement.contains("512Mi"), "{}", incident.causes[0].statement);
+}
+
+#[test]
+fn the_change_that_mended_it_is_named() {
+    let mut world = lowered(-20);
+    world.set_time(60);
+    world.upsert(limit("512Mi").top(by("kubectl-edit", 60)));
+    world.look();
+    world.set_time(70);
+    world.upsert(limit("512Mi").pod("a", status::ready(70)));
+    world.look();
+    let incident = world.only();
+    let by = incident.recovered_by.clone().expect("known");
+    let mending = incident.changes.iter().find(|c| c.id == by).expect("a change");
+    assert!(mending.change.summary.contains("64Mi → 512Mi") && !mending.suspect, "{}", mending.change.summary);
+    assert!(incident.labelled("mitigated").is_some_and(|e| e.evidence.contains(&by)));
+}

@@ -1,0 +1,207 @@
+//! From diagnoses to an incident's life.
+
+use super::support::*;
+use afterwatch_core::{
+    incident::{Incident, State},
+    ledger::{self, Step},
+    object::Object,
+    timeline::EntryKind,
+};
+use afterwatch_testkit::World;
+
+fn broken(restarts: u32, at: i64) -> Object {
+    limited().pod("a", status::crashed(137, "OOMKilled", restarts, at))
+}
+
+fn limited() -> App {
+    checkout().container(json!({"resources": {"limits": {"memory": "64Mi"}}}))
+}
+
+/// An incident that was opened at the beginning.
+fn opened() -> World {
+    let mut world = world(&limited(), [broken(1, -2)]);
+    assert_eq!(world.look_at(0), [Step::Opened]);
+    world
+}
+
+/// The same, mitigated after a minute.
+fn mitigated() -> World {
+    let mut world = opened();
+    world.set_time(60);
+    world.upsert(limited().pod("a", status::ready(60)));
+    assert_eq!(world.look_at(60), [Step::Mitigated]);
+    world
+}
+
+/// The same, resolved after the stability window.
+fn resolved() -> World {
+    let mut world = mitigated();
+    assert_eq!(world.look_at(659), []);
+    assert_eq!(world.ledger.next_due(world.policy), Some(t(660)));
+    assert_eq!(world.look_at(660), [Step::Resolved]);
+    world
+}
+
+fn labels(incident: &Incident) -> Vec<&str> {
+    incident.timeline.iter().filter_map(|e| e.label.as_deref()).collect()
+}
+
+#[test]
+fn an_incident_opens_with_its_times_and_says_what_they_rest_on() {
+    let world = opened();
+    let incident = world.only();
+    assert_eq!((incident.state, incident.severity, incident.number), (State::Open, Critical, 0));
+    assert_eq!((incident.started_at, incident.detected_at), (Some(t(-2)), t(0)));
+    assert_eq!(incident.cluster, "kind-dev");
+    assert!(incident.title.contains("checkout in shop") && !incident.started_at_basis.is_empty());
+    assert!(labels(incident).contains(&"started") && labels(incident).contains(&"detected"));
+    let started = incident.labelled("started").expect("the start");
+    assert!(!started.evidence.is_empty(), "the start is proven");
+}
+
+#[test]
+fn looking_again_at_the_same_changes_nothing() {
+    let mut world = opened();
+    let before = world.incidents().to_vec();
+    assert_eq!(world.look_at(5), []);
+    assert_eq!(world.incidents(), before);
+}
+
+#[test]
+fn more_of_the_same_updates_the_incident_and_keeps_every_id() {
+    let mut world = opened();
+    let first = world.only().clone();
+    for (restarts, second) in [(2, 20), (3, 45), (4, 90)] {
+        world.set_time(second);
+        world.upsert(broken(restarts, second - 1));
+        assert_eq!(world.look_at(second), [Step::Updated]);
+    }
+    let incident = world.only();
+    assert_eq!(incident.id, first.id);
+    assert_eq!(incident.findings[0].count, 5);
+    for (i, known) in first.evidence.iter().enumerate() {
+        assert_eq!(&incident.evidence[i], known, "evidence is immutable and keeps its id");
+    }
+    let ids: Vec<String> = incident.evidence.iter().map(|e| e.id.clone()).collect();
+    let counted: Vec<String> = (1..=ids.len()).map(|n| format!("E{n}")).collect();
+    assert_eq!(ids, counted);
+    assert_eq!(incident.started_at, Some(t(-2)));
+    cited(incident);
+}
+
+/// Whatever cites something cites what the incident holds.
+fn cited(incident: &Incident) {
+    let known = |id: &String| incident.evidence.iter().any(|e| e.id == *id) || incident.changes.iter().any(|c| c.id == *id);
+    for cause in &incident.causes {
+        assert!(!cause.evidence.is_empty() && cause.evidence.iter().all(known), "{cause:?}");
+    }
+    for id in incident.timeline.iter().flat_map(|e| &e.evidence).chain(incident.findings.iter().flat_map(|f| &f.evidence)) {
+        assert!(known(id), "{id} is cited and not there");
+    }
+    for id in incident.ruled_out.iter().flat_map(|r| &r.evidence) {
+        assert!(known(id), "{id} is cited and not there");
+    }
+}
+
+#[test]
+fn losing_the_last_ready_pod_makes_it_worse() {
+    let app = limited().replicas(2);
+    let mut world = world(&app, [broken(1, -2), app.pod("b", status::ready(-600))]);
+    assert_eq!(world.look_at(0), [Step::Opened]);
+    assert_eq!(world.only().severity, High);
+    world.set_time(10);
+    world.upsert(app.pod("b", status::crashed(137, "OOMKilled", 1, 9)));
+    assert_eq!(world.look_at(10), [Step::Worse]);
+    assert_eq!(world.only().severity, Critical);
+}
+
+#[test]
+fn it_mitigates_at_once_and_resolves_after_the_stability_window() {
+    let world = resolved();
+    let incident = &world.incidents()[0];
+    assert_eq!((incident.state, incident.mitigated_at, incident.resolved_at), (State::Resolved, Some(t(60)), Some(t(660))));
+    assert_eq!(incident.recovered_by.as_deref(), Some("itself"));
+    assert!(incident.findings.iter().all(|f| !f.active));
+    let said = incident.labelled("resolved").expect("an entry");
+    assert!(said.text.contains("10 minutes") || said.text.contains("10 min"), "{}", said.text);
+}
+
+#[test]
+fn a_relapse_before_it_is_resolved_is_the_same_incident() {
+    let mut world = mitigated();
+    world.set_time(120);
+    world.upsert(broken(5, 119));
+    assert_eq!(world.look_at(120).len(), 1);
+    let incident = world.only();
+    assert_eq!((incident.state, incident.mitigated_at, incident.reopened), (State::Open, None, 0));
+    assert!(incident.timeline.iter().any(|e| e.kind == EntryKind::Symptom && e.at == t(120)));
+    // Then the window begins anew.
+    world.set_time(200);
+    world.upsert(limited().pod("a", status::ready(200)));
+    world.look_at(200);
+    assert_eq!(world.look_at(700), []);
+    assert_eq!(world.look_at(800), [Step::Resolved]);
+}
+
+#[test]
+fn acknowledging_is_kept_through_relapse_and_holds_the_title() {
+    let mut world = opened();
+    let id = world.only().id;
+    ledger::acknowledge(world.ledger.get_mut(id).expect("there"), t(10), "kim");
+    let title = world.only().title.clone();
+    assert_eq!((world.only().state, world.only().acknowledged_at), (State::Acknowledged, Some(t(10))));
+    // The image cannot be pulled any more either: another headline, the same incident.
+    world.set_time(20);
+    world.upsert(limited().pod("a", status::waiting("ErrImagePull", "registry.test/checkout:1: not found", 10)));
+    world.look_at(20);
+    assert_eq!(world.only().title, title, "the name people use stays");
+    world.upsert(limited().pod("a", status::ready(30)));
+    world.look_at(30);
+    assert_eq!(world.only().state, State::Mitigated);
+    world.upsert(broken(4, 39));
+    world.look_at(40);
+    assert_eq!(world.only().state, State::Acknowledged, "it was acknowledged, and is hurt again");
+    let entry = world.only().labelled("acknowledged").expect("an entry");
+    assert_eq!(entry.who.as_deref(), Some("kim"));
+}
+
+#[test]
+fn a_person_may_close_it_and_the_same_look_does_not_open_it_anew() {
+    let mut world = mitigated();
+    let id = world.only().id;
+    ledger::resolve(world.ledger.get_mut(id).expect("there"), t(70), "kim", Some("limit raised"));
+    assert_eq!(world.look_at(71), []);
+    let incident = &world.incidents()[0];
+    assert_eq!((incident.state, incident.resolved_at), (State::Resolved, Some(t(70))));
+    assert!(incident.labelled("resolved").expect("an entry").text.contains("limit raised"));
+}
+
+#[test]
+fn notes_are_entries_with_their_author() {
+    let mut world = opened();
+    let id = world.only().id;
+    ledger::note(world.ledger.get_mut(id).expect("there"), t(12), "kim", "raising the limit");
+    let entry = world.only().timeline.last().expect("an entry");
+    assert_eq!((entry.kind, entry.at, entry.who.as_deref(), entry.text.as_str()), (EntryKind::Note, t(12), Some("kim"), "raising the limit"));
+    let seqs: Vec<u64> = world.only().timeline.iter().map(|e| e.seq).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_later_cause_takes_the_first_rank_and_the_timeline_says_when() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.look_at(0);
+    assert_eq!(world.only().causes[0].rule_id, "container-exits");
+    assert!(!world.only().needs.is_empty());
+    world.set_time(2);
+    world.log(&pod, "app", 3, "required environment variable STRIPE_KEY is not set");
+    world.look_at(2);
+    let incident = world.only();
+    assert_eq!((incident.causes[0].rank, incident.causes[0].rule_id.as_str()), (1, "log-missing-env"));
+    assert_eq!(incident.verdict, Likely);
+    let said = incident.labelled("cause").expect("an entry");
+    assert!(said.at == t(2) && said.text.contains("STRIPE_KEY") && !said.evidence.is_empty());
+    cited(incident);
+}

@@ -1,0 +1,184 @@
+//! Roll-outs that stand still, pods that are refused, jobs that give up.
+
+use super::support::*;
+use afterwatch_core::object::Kind;
+use afterwatch_testkit::World;
+
+pub const FAULTS: &[(&str, fn())] = &[
+    ("deployment-stuck", a_roll_out_past_its_deadline_is_found),
+    ("pods-not-created", a_quota_that_is_used_up_is_found),
+    ("job-failed", a_job_that_gave_up_quotes_its_last_words),
+];
+
+fn progress(reason: &str, status: &str, fields: Value) -> Value {
+    let mut out = json!({"status": {"conditions": [{"type": "Progressing", "status": status, "reason": reason, "message": "ReplicaSet has timed out progressing.", "lastTransitionTime": at(-20)}]}});
+    merge(&mut out, &fields);
+    out
+}
+
+#[test]
+fn a_roll_out_past_its_deadline_is_found() {
+    let app = checkout().replicas(3);
+    let mut world = World::new();
+    world.run(&app, [app.pod("a", status::ready(-20)), app.pod("b", status::waiting("ContainerCreating", "", -620))]);
+    let late = progress("ProgressDeadlineExceeded", "False", json!({"spec": {"progressDeadlineSeconds": 60}, "status": {"availableReplicas": 1, "readyReplicas": 1, "updatedReplicas": 2}}));
+    world.upsert(app.top(late));
+    check(&world, Expect { rule: "deployment-stuck", object: "Deployment/shop/checkout", cause: "deployment-stuck", verdict: Possible, severity: Medium, says: &["60 s", "1 of 3"], ..CHECKOUT });
+}
+
+#[test]
+fn roll_outs_that_move_pause_or_end_are_silent() {
+    let app = checkout();
+    let cases = [
+        progress("ReplicaSetUpdated", "True", json!({})),
+        progress("NewReplicaSetAvailable", "True", json!({})),
+        progress("DeploymentPaused", "Unknown", json!({"spec": {"paused": true}})),
+        progress("ProgressDeadlineExceeded", "False", json!({"spec": {"paused": true}})),
+        progress("ProgressDeadlineExceeded", "False", json!({"metadata": {"deletionTimestamp": at(-1)}})),
+    ];
+    for fields in cases {
+        let mut world = world(&app, [app.pod("a", status::ready(-60))]);
+        world.upsert(app.top(fields));
+        silent(&world);
+    }
+}
+
+const REFUSED: Expect = Expect { rule: "pods-not-created", object: "ReplicaSet/shop/checkout-r1", cause: "quota-exceeded", ..CHECKOUT };
+
+/// A ReplicaSet that has no pods, for this reason.
+fn refused(app: &App, message: &str) -> World {
+    let mut world = World::new();
+    let set = app.between(json!({"status": {"replicas": 0}})).expect("a ReplicaSet");
+    world.upsert_all([app.top(json!({})), set.clone()]);
+    world.upsert(event(&set, "Warning", "FailedCreate", message, -30, -5, 7));
+    world
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_found() {
+    let message = "Error creating: pods \"checkout-r1-x\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4";
+    let mut world = refused(&checkout(), message);
+    world.upsert(object("ResourceQuota shop/team", json!({"status": {"hard": {"pods": "4"}, "used": {"pods": "4"}}})));
+    let fault = check(&world, Expect { entity: "ResourceQuota/shop/team", field: "spec.hard", says: &["team", "pods=1", "pods=4"], ..REFUSED });
+    assert!(fault.evidence.iter().any(|e| e.excerpt.contains("4 used of 4")), "the quota's own numbers");
+}
+
+#[test]
+fn every_way_to_refuse_a_pod_has_its_cause() {
+    let cases = [
+        ("failed quota: team: must specify limits.memory for: app", "quota-needs-resources", "Deployment/shop/checkout", "limits.memory"),
+        ("error looking up service account shop/robot: serviceaccount \"robot\" not found", "service-account-missing", "ServiceAccount/shop/robot?", "robot"),
+        ("admission webhook \"policy.corp.test\" denied the request: images must be signed", "admission-denied", "Deployment/shop/checkout", "images must be signed"),
+        ("maximum memory usage per Container is 1Gi, but limit is 2Gi", "limit-range-violated", "Deployment/shop/checkout", "1Gi"),
+        ("violates PodSecurity \"restricted:latest\": privileged (container \"app\" must not set securityContext.privileged=true)", "pod-security-violated", "Deployment/shop/checkout", "privileged"),
+        ("no PriorityClass with name gold was found", "priority-class-missing", "Deployment/shop/checkout", "gold"),
+        ("pods \"checkout-\" is forbidden: nobody knows why", "pod-refused", "Deployment/shop/checkout", "nobody knows why"),
+    ];
+    for (why, cause, entity, word) in cases {
+        let world = refused(&checkout(), &format!("Error creating: pods \"checkout-r1-x\" is forbidden: {why}"));
+        let fault = check(&world, Expect { cause, entity, ..REFUSED });
+        says(&fault.causes[0], &[word]);
+    }
+}
+
+#[test]
+fn a_webhook_that_cannot_be_called_is_the_one_to_mend() {
+    let message = "Error creating: Internal error occurred: failed calling webhook \"policy.corp.test\": failed to call webhook: Post \"https://policy.ops.svc:443/\": dial tcp 10.0.0.9:443: connect: connection refused";
+    let fault = refused(&checkout(), message).diagnose().faults.remove(0);
+    assert_eq!((fault.causes[0].rule_id.as_str(), fault.causes[0].entity.name.as_str()), ("webhook-unreachable", "policy.corp.test"));
+    says(&fault.causes[0], &["policy.corp.test", "connection refused"]);
+}
+
+#[test]
+fn a_refusal_is_held_for_a_moment_and_forgotten_when_the_pods_are_there() {
+    let app = checkout();
+    let mut world = World::new();
+    let set = app.between(json!({"status": {"replicas": 0}})).expect("a ReplicaSet");
+    world.upsert_all([app.top(json!({})), set.clone()]);
+    world.upsert(event(&set, "Warning", "FailedCreate", "Error creating: pods \"x\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4", 0, 0, 1));
+    held(&mut world, 0, 5);
+    world.run(&app, [app.pod("a", status::ready(6))]);
+    silent(&world);
+}
+
+#[test]
+fn a_refusal_of_an_old_revision_that_was_scaled_down_is_silent() {
+    let app = checkout();
+    let mut world = refused(&app, "Error creating: pods \"x\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4");
+    world.upsert(app.between(json!({"spec": {"replicas": 0}, "status": {"replicas": 0}})).expect("a ReplicaSet"));
+    silent(&world);
+}
+
+fn job() -> App {
+    App::of(Kind::Job, "shop/import").spec(json!({"restartPolicy": "Never"}))
+}
+
+const JOB: Expect = Expect {
+    rule: "job-failed",
+    object: "Job/shop/import",
+    subject: "Job/shop/import",
+    entity: "Job/shop/import",
+    cause: "log-authentication",
+    verdict: Likely,
+    severity: Medium,
+    ..CHECKOUT
+};
+
+fn gave_up(reason: &str, fields: Value) -> Value {
+    let mut out = json!({
+        "spec": {"backoffLimit": 2},
+        "status": {"failed": 3, "conditions": [{"type": "Failed", "status": "True", "reason": reason, "message": "it gave up", "lastTransitionTime": at(-10)}]},
+    });
+    merge(&mut out, &fields);
+    out
+}
+
+#[test]
+fn a_job_that_gave_up_quotes_its_last_words() {
+    let job = job();
+    let pod = job.pod("a", status::finished(1, -12));
+    let mut world = world(&job, [pod.clone()]);
+    world.log(&pod, "app", 0, "connecting\nFATAL: password authentication failed for user \"importer\"");
+    world.upsert(job.top(gave_up("BackoffLimitExceeded", json!({}))));
+    check(&world, Expect { says: &["import", "3 times", "exit code 1", "password authentication failed"], ..JOB });
+}
+
+#[test]
+fn a_job_past_its_deadline_names_it() {
+    let job = job();
+    let mut world = world(&job, []);
+    world.upsert(job.top(gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}))));
+    check(&world, Expect { cause: "job-deadline", verdict: Established, field: "spec.activeDeadlineSeconds", says: &["30 s"], ..JOB });
+}
+
+#[test]
+fn a_failed_run_of_a_cron_job_is_the_cron_jobs() {
+    let cron = App::of(Kind::CronJob, "shop/report");
+    let mut world = World::new();
+    let run = cron.between(gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}))).expect("a Job");
+    world.upsert_all([cron.top(json!({})), run]);
+    let expect = Expect { object: "Job/shop/report-r1", subject: "CronJob/shop/report", entity: "CronJob/shop/report", cause: "job-deadline", verdict: Established, ..JOB };
+    check(&world, expect);
+    // The next run that succeeds makes it good.
+    let next = cron.revise(20, json!({}));
+    world.set_time(60);
+    world.upsert(next.between(json!({"status": {"succeeded": 1, "completionTime": at(30)}})).expect("a Job"));
+    silent(&world);
+}
+
+#[test]
+fn jobs_that_run_wait_or_are_done_are_silent() {
+    let job = job();
+    for fields in [
+        json!({"status": {"active": 1}}),
+        json!({"spec": {"suspend": true}}),
+        json!({"status": {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": at(-10)}]}}),
+        gave_up("BackoffLimitExceeded", json!({"metadata": {"deletionTimestamp": at(-1)}})),
+        // It failed a day ago: history.
+        gave_up("BackoffLimitExceeded", json!({"status": {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": at(-86_400)}]}})),
+    ] {
+        let mut world = world(&job, [job.pod("a", status::finished(0, -12))]);
+        world.upsert(job.top(fields));
+        silent(&world);
+    }
+}
