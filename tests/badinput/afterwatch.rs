@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -71,10 +71,20 @@ impl Home {
     pub fn command(&self, words: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(program());
         command.args(words).current_dir(self.folder.path());
-        for name in ["KUBECONFIG", "AFTERWATCH_DATA_DIR", "XDG_DATA_HOME", "DBUS_SESSION_BUS_ADDRESS", "NO_COLOR", "VISUAL", "EDITOR"] {
+        for name in [
+            "KUBECONFIG",
+            "AFTERWATCH_DATA_DIR",
+            "XDG_DATA_HOME",
+            "DBUS_SESSION_BUS_ADDRESS",
+            "NO_COLOR",
+            "VISUAL",
+            "EDITOR",
+        ] {
             command.env_remove(name);
         }
-        for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+        for name in
+            ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"]
+        {
             command.env_remove(name);
         }
         command.env("HOME", self.folder.path()).env("TMPDIR", self.folder.path()).env("TZ", "UTC").env("USER", "mara");
@@ -107,16 +117,35 @@ impl Home {
     }
 }
 
-type Pipe = std::thread::JoinHandle<String>;
+/// What came through a pipe so far, and the thread that reads it.
+struct Pipe {
+    text: Arc<Mutex<Vec<u8>>>,
+    thread: std::thread::JoinHandle<()>,
+}
 
 fn reader(pipe: Option<impl Read + Send + 'static>) -> Pipe {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
+    let text = Arc::new(Mutex::new(Vec::new()));
+    let filling = text.clone();
+    let thread = std::thread::spawn(move || {
+        let Some(mut pipe) = pipe else { return };
+        let mut piece = [0; 8192];
+        while let Ok(n @ 1..) = pipe.read(&mut piece) {
+            filling.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..n]);
         }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
+    });
+    Pipe { text, thread }
+}
+
+impl Pipe {
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    fn whole(self) -> String {
+        let Pipe { text, thread } = self;
+        let _ = thread.join();
+        String::from_utf8_lossy(&text.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
 }
 
 /// A run that goes on.
@@ -130,6 +159,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// Waits until it has said this on stderr.
+    #[track_caller]
+    pub fn says(&self, words: &str) {
+        let started = Instant::now();
+        while !self.stderr.so_far().contains(words) {
+            assert!(started.elapsed() < PATIENCE, "`{words}` was not said: {}", self.stderr.so_far());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&mut self, name: &str) {
         let pid = self.child.id().to_string();
@@ -146,14 +185,13 @@ impl Running {
                 None if self.started.elapsed() > PATIENCE => {
                     let _ = self.child.kill();
                     let _ = self.child.wait();
-                    panic!("still running after {PATIENCE:?}: {}", self.stderr.join().unwrap_or_default());
+                    panic!("still running after {PATIENCE:?}: {}", self.stderr.so_far());
                 }
                 None => std::thread::sleep(Duration::from_millis(10)),
             }
         };
         let took = self.started.elapsed();
-        let text = |pipe: Pipe| pipe.join().unwrap_or_default();
-        let ended = Ended { code, stdout: text(self.stdout), stderr: text(self.stderr), took };
+        let ended = Ended { code, stdout: self.stdout.whole(), stderr: self.stderr.whole(), took };
         assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
         ended
     }
@@ -206,6 +244,9 @@ pub fn program() -> PathBuf {
     // target/debug/deps/badinput-… lies one folder below the programs.
     let own = std::env::current_exe().expect("this test's own path");
     let beside = own.ancestors().nth(2).map(|folder| folder.join("kubectl-afterwatch")).expect("the target folder");
-    assert!(Path::new(&beside).exists(), "build it first: cargo build -p kubectl-afterwatch, or name it in AFTERWATCH_CLI");
+    assert!(
+        Path::new(&beside).exists(),
+        "build it first: cargo build -p kubectl-afterwatch, or name it in AFTERWATCH_CLI"
+    );
     beside
 }

@@ -21,7 +21,9 @@ fn one_forbidden_kind_is_listed_and_the_others_are_read() {
             review["status"] = json!({"allowed": false, "reason": "no binding for mara"});
             return Some(Reply(201, "application/json", review.to_string()));
         }
-        nodes.then(|| Reply::failure(403, "Forbidden", "nodes is forbidden: User \"mara\" cannot list resource \"nodes\""))
+        nodes.then(|| {
+            Reply::failure(403, "Forbidden", "nodes is forbidden: User \"mara\" cannot list resource \"nodes\"")
+        })
     });
     let home = Home::with_kubeconfig(&server.kubeconfig());
     let ended = home.run(&["scan", "-o", "json"]);
@@ -86,7 +88,10 @@ fn pages_for_people_and_other_nonsense_are_told_as_such() {
         let ended = home.run(&["scan", "-o", "json"]);
         assert!(matches!(ended.code, Some(1 | 4)), "{status} {body}: {ended:#?}");
         let document = ended.document();
-        assert!(!unreadable(&document).is_empty(), "{status} {body}: nonsense was taken for an empty cluster: {document:#}");
+        assert!(
+            !unreadable(&document).is_empty(),
+            "{status} {body}: nonsense was taken for an empty cluster: {document:#}"
+        );
         assert!(!ended.stderr.contains("<html>"), "{}", ended.stderr);
     }
 }

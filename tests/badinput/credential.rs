@@ -32,7 +32,8 @@ fn an_expired_token_asks_for_a_login() {
 #[test]
 fn a_missing_token_file_is_named() {
     let server = Server::usual();
-    let home = Home::with_kubeconfig(&kubeconfig(json!({ "server": server.url() }), json!({ "tokenFile": "/nowhere/token" })));
+    let home =
+        Home::with_kubeconfig(&kubeconfig(json!({ "server": server.url() }), json!({ "tokenFile": "/nowhere/token" })));
     home.run(&["scan"]).told(1, &["stub", "/nowhere/token"]);
 }
 
@@ -40,13 +41,16 @@ fn a_missing_token_file_is_named() {
 fn a_plugin_that_is_missing_is_named_with_its_install_hint() {
     let server = Server::usual();
     let config = exec(&server, "afterwatch-no-such-plugin", json!({ "installHint": "Install it from the shelf." }));
-    Home::with_kubeconfig(&config).run(&["scan"]).told(1, &["afterwatch-no-such-plugin", "PATH", "Install it from the shelf."]);
+    Home::with_kubeconfig(&config)
+        .run(&["scan"])
+        .told(1, &["afterwatch-no-such-plugin", "PATH", "Install it from the shelf."]);
 }
 
 #[test]
 fn a_plugin_that_fails_is_quoted_and_its_output_is_not() {
     let (server, home) = (Server::usual(), Home::new());
-    let plugin = home.script("plugin", "echo '{\"token\": \"s3cr3t\"}'; echo 'session ended, log in again' >&2; exit 7");
+    let plugin =
+        home.script("plugin", "echo '{\"token\": \"s3cr3t\"}'; echo 'session ended, log in again' >&2; exit 7");
     home.write(".kube/config", &exec(&server, &plugin.display().to_string(), json!({})));
     let ended = home.run(&["scan"]);
     ended.told(1, &["plugin", "session ended, log in again", "7"]);

@@ -137,7 +137,8 @@ fn of_two_who_edit_the_notes_at_once_neither_loses_a_word() {
     let (_server, home) = recorded(&path);
     let database = path.display().to_string();
     let words = ["notes", "1", "--edit", "--db", &database];
-    let slow = home.script("slow", "echo 'from the slow one' > \"$1\"\ntouch typed\nwhile [ ! -e saved ]; do sleep 0.05; done");
+    let slow = home
+        .script("slow", "echo 'from the slow one' > \"$1\"\ntouch typed\nwhile [ ! -e saved ]; do sleep 0.05; done");
     let quick = home.script("quick", "echo 'from the quick one' > \"$1\"");
     let slow = home.env("EDITOR", slow).start(&words);
     wait_for(&home.path("typed"));
@@ -179,7 +180,8 @@ fn what_was_recorded_survives_a_killed_watch() {
     let (_server, home) = recorded(&path);
     let database = path.display().to_string();
     let mut watch = home.start(&["watch", "--db", &database]);
-    std::thread::sleep(Duration::from_secs(3));
+    watch.says("Watching stub");
+    std::thread::sleep(Duration::from_secs(1));
     watch.signal("KILL");
     watch.end();
     let ended = home.run(&["incidents", "-o", "json", "--db", &database]);

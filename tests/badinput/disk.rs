@@ -24,7 +24,10 @@ impl Disk {
     /// None, and the reason printed, where it cannot be made.
     fn new(size: &str) -> Option<Disk> {
         let folder = tempfile::tempdir().unwrap();
-        let made = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path()).output();
+        let made = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(folder.path())
+            .output();
         match made {
             Ok(output) if output.status.success() => Some(Disk { folder }),
             Ok(output) => {
@@ -111,7 +114,9 @@ fn on_a_full_disk_nothing_recorded_or_typed_is_lost() {
     home.env("EDITOR", editor).run(&["notes", "1", "--edit", "--db", &database]).failed(&["full"]);
     assert!(!home.path("opened").exists(), "an editor was opened for a text that has no place");
 
-    let notes = |d: &serde_json::Value| d["incidents"][0]["timeline"].as_array().unwrap().iter().filter(|e| e["kind"] == "note").count();
+    let notes = |d: &serde_json::Value| {
+        d["incidents"][0]["timeline"].as_array().unwrap().iter().filter(|e| e["kind"] == "note").count()
+    };
     disk.free();
     let ended = home.run(&["note", "1", "space again", "--db", &database]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -125,7 +130,8 @@ fn a_watch_whose_disk_fills_up_ends_in_time_with_what_it_saw() {
     let path = disk.path("afterwatch.db");
     let (_server, home) = recorded(&path);
     let mut watch = home.start(&["watch", "-o", "json", "--db", &text(&path)]);
-    std::thread::sleep(Duration::from_secs(3));
+    watch.says("Watching stub");
+    std::thread::sleep(Duration::from_secs(2));
     disk.fill();
     std::thread::sleep(Duration::from_secs(2));
     watch.signal("INT");

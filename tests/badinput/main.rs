@@ -16,5 +16,7 @@ mod credential;
 mod database;
 mod disk;
 mod kubeconfig;
+#[cfg(target_os = "linux")]
+mod notice;
 mod server;
 mod terminal;

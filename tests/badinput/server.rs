@@ -103,10 +103,12 @@ impl Server {
             // What goes wrong with one connection is what the tests are about; it is no concern of the others.
             let _ = match &tls {
                 None => stream.try_clone().and_then(|read| serve(read, stream, &*answers, ended)),
-                Some(config) => ServerConnection::new(config.clone()).map_err(io::Error::other).and_then(|connection| {
-                    let shared = Shared(Arc::new(std::sync::Mutex::new(StreamOwned::new(connection, stream))));
-                    serve(shared.clone(), shared, &*answers, ended)
-                }),
+                Some(config) => {
+                    ServerConnection::new(config.clone()).map_err(io::Error::other).and_then(|connection| {
+                        let shared = Shared(Arc::new(std::sync::Mutex::new(StreamOwned::new(connection, stream))));
+                        serve(shared.clone(), shared, &*answers, ended)
+                    })
+                }
             };
         })
     }
@@ -241,7 +243,8 @@ fn plain_cluster(request: &Request) -> Reply {
     if !list {
         return Reply::failure(404, "NotFound", &format!("{path} not found"));
     }
-    let items = if path == "/api/v1/namespaces" { vec![namespace("kube-system"), namespace("shop")] } else { Vec::new() };
+    let items =
+        if path == "/api/v1/namespaces" { vec![namespace("kube-system"), namespace("shop")] } else { Vec::new() };
     items_of(&items)
 }
 

@@ -55,7 +55,7 @@ fn a_watch_ends_within_2_s_of_a_signal_with_its_one_document() {
     let (_server, home) = broken_cluster("Back-off pulling image");
     for signal in ["INT", "TERM", "HUP"] {
         let mut watch = home.start(&["watch", "-o", "json", "--db", ":memory:", "--metrics", "-n", "shop"]);
-        std::thread::sleep(Duration::from_secs(4));
+        watch.says("opened");
         watch.signal(signal);
         let ended = watch.end();
         assert_eq!(ended.code, Some(130), "{signal}: {ended:#?}");
@@ -70,9 +70,12 @@ fn a_watch_ends_within_2_s_of_a_signal_with_its_one_document() {
 
 #[test]
 fn a_signal_ends_a_watch_of_a_dead_cluster_and_a_scan_of_a_silent_one() {
-    let dead = kubeconfig(serde_json::json!({ "server": format!("https://127.0.0.1:{}", closed_port()) }), serde_json::json!({}));
+    let dead = kubeconfig(
+        serde_json::json!({ "server": format!("https://127.0.0.1:{}", closed_port()) }),
+        serde_json::json!({}),
+    );
     let mut watch = Home::with_kubeconfig(&dead).start(&["watch", "-o", "json"]);
-    std::thread::sleep(Duration::from_secs(2));
+    watch.says("out of reach");
     watch.signal("INT");
     let ended = watch.end();
     assert_eq!(ended.code, Some(130), "{ended:#?}");
@@ -94,9 +97,10 @@ fn a_signal_ends_a_watch_of_a_dead_cluster_and_a_scan_of_a_silent_one() {
 #[test]
 fn lines_of_a_watch_are_each_a_json_object_and_the_last_is_the_result() {
     let (_server, home) = broken_cluster("Back-off pulling image");
-    let ended = home.run(&["watch", "--for", "4s", "-o", "jsonl", "--db", ":memory:"]);
+    let ended = home.run(&["watch", "--for", "6s", "-o", "jsonl", "--db", ":memory:"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    let lines: Vec<Value> = ended.stdout.lines().map(|l| serde_json::from_str(l).expect("a JSON object per line")).collect();
+    let lines: Vec<Value> =
+        ended.stdout.lines().map(|l| serde_json::from_str(l).expect("a JSON object per line")).collect();
     let (last, changes) = lines.split_last().expect("lines");
     assert_eq!((last["type"].as_str(), last["schema"].as_str()), (Some("result"), Some("afterwatch.incident/v1")));
     assert!(!changes.is_empty(), "{ended:#?}");
@@ -114,7 +118,12 @@ fn a_reader_that_goes_away_is_no_error_and_ends_a_watch() {
         assert!(!stderr.contains("panicked") && !stderr.contains("could not be written"), "{words:?}: {stderr}");
     }
     let started = Instant::now();
-    let mut child = home.command(&["watch", "-o", "jsonl", "--db", ":memory:"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = home
+        .command(&["watch", "-o", "jsonl", "--db", ":memory:"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(started.elapsed() < Duration::from_secs(30), "a watch that nobody reads goes on");
@@ -142,7 +151,9 @@ fn a_result_that_cannot_be_written_is_told() {
 
 #[test]
 fn text_from_a_cluster_cannot_act_on_the_terminal() {
-    let (_server, home) = broken_cluster("\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred\u{9b}5m \u{202e}gpj\u{200b}.exe\r\nafterwatch: all is well");
+    let (_server, home) = broken_cluster(
+        "\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred\u{9b}5m \u{202e}gpj\u{200b}.exe\r\nafterwatch: all is well",
+    );
     let database = home.path("x.db").display().to_string();
     home.run(&["scan", "--db", &database]);
     for words in [
@@ -157,7 +168,9 @@ fn text_from_a_cluster_cannot_act_on_the_terminal() {
     ] {
         let ended = home.run(words);
         for text in [&ended.stdout, &ended.stderr] {
-            let acts = |c: char| c != '\n' && c != '\t' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200b}');
+            let acts = |c: char| {
+                c != '\n' && c != '\t' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200b}')
+            };
             assert!(!text.contains(acts), "{words:?} lets it through: {text:?}");
         }
         assert!(!ended.stderr.contains("\nafterwatch: all is well"), "{words:?}: a cluster spoke in our name");

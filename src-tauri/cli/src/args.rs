@@ -19,7 +19,9 @@ use crate::span;
                   post-mortem. It only reads from the cluster, and works on the same database as the app.",
     after_help = "Exit codes: 0 done, nothing wrong found · 1 failed · 2 wrong usage · 3 done, open incidents exist (scan;\n\
                   incidents --fail-on-open) · 4 done in part, something could not be read · 130 interrupted, what was\n\
-                  recorded is kept. Results go to stdout, everything else to stderr.",
+                  recorded is kept. Results go to stdout, everything else to stderr.\n\n\
+                  Environment: KUBECONFIG · NO_COLOR · VISUAL, EDITOR (notes --edit) · AFTERWATCH_DATA_DIR (the folder of\n\
+                  the database and its backups) · AFTERWATCH_PLUGIN_LIMIT (how long a credential plugin may take, 60s)",
     disable_help_subcommand = true,
     propagate_version = true
 )]
@@ -273,7 +275,21 @@ mod tests {
     #[test]
     fn common_options_are_understood_before_and_after_the_command() {
         let cli = Cli::try_parse_from([
-            "x", "-n", "shop", "--db", ":memory:", "watch", "--for", "90s", "-o", "json", "--metrics", "-n", "pay", "--context", "a",
+            "x",
+            "-n",
+            "shop",
+            "--db",
+            ":memory:",
+            "watch",
+            "--for",
+            "90s",
+            "-o",
+            "json",
+            "--metrics",
+            "-n",
+            "pay",
+            "--context",
+            "a",
         ])
         .unwrap();
         assert_eq!(cli.common.namespace.last().map(String::as_str), Some("pay"));
@@ -292,7 +308,21 @@ mod tests {
 
     #[test]
     fn the_outside_exam_starts_its_watch_like_this() {
-        let words = ["x", "watch", "--for", "120s", "-o", "json", "--db", "/tmp/x.db", "--metrics", "--kubeconfig", "/k", "-n", "a"];
+        let words = [
+            "x",
+            "watch",
+            "--for",
+            "120s",
+            "-o",
+            "json",
+            "--db",
+            "/tmp/x.db",
+            "--metrics",
+            "--kubeconfig",
+            "/k",
+            "-n",
+            "a",
+        ];
         assert!(Cli::try_parse_from(words).is_ok());
     }
 

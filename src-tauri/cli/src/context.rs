@@ -92,7 +92,11 @@ impl Context {
         }
         let plugin_limit = match std::env::var("AFTERWATCH_PLUGIN_LIMIT") {
             Ok(text) => Some(crate::span::parse(&text).map_err(|why| {
-                Failure::new(format!("$AFTERWATCH_PLUGIN_LIMIT is not a time (`{text}`)"), why, "Correct it, or take it out of the environment")
+                Failure::new(
+                    format!("$AFTERWATCH_PLUGIN_LIMIT is not a time (`{text}`)"),
+                    why,
+                    "Correct it, or take it out of the environment",
+                )
             })?),
             Err(_) => None,
         };
@@ -108,9 +112,11 @@ impl Context {
             return Err(no_context(kubeconfigs));
         }
         let mut seen = Vec::new();
-        named.retain(|n| !seen.contains(n) && {
-            seen.push(n.clone());
-            true
+        named.retain(|n| {
+            !seen.contains(n) && {
+                seen.push(n.clone());
+                true
+            }
         });
         Ok(named)
     }
@@ -148,7 +154,9 @@ impl Context {
             Some(path) => SqliteStore::open(&path),
             None => SqliteStore::open_in_memory(),
         };
-        let opened = tokio::task::spawn_blocking(open).await.map_err(|e| Failure::new("The database could not be opened", e.to_string(), ""))?;
+        let opened = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|e| Failure::new("The database could not be opened", e.to_string(), ""))?;
         Ok(Arc::new(opened?))
     }
 
@@ -159,7 +167,13 @@ impl Context {
     }
 
     /// An engine over an open database.
-    pub fn desk_over(&self, store: Arc<SqliteStore>, notifier: Arc<dyn Notifier>, notify: NotifyMode, stability: SignedDuration) -> Desk {
+    pub fn desk_over(
+        &self,
+        store: Arc<SqliteStore>,
+        notifier: Arc<dyn Notifier>,
+        notify: NotifyMode,
+        stability: SignedDuration,
+    ) -> Desk {
         let ports = Ports { store: store.clone(), notifier, clock: Arc::new(SystemClock) };
         let recorder = format!("kubectl afterwatch watch (pid {})", std::process::id());
         let options = Options { stability, notify, zone: self.out.look.zone.clone(), recorder };
@@ -197,7 +211,10 @@ impl Desk {
     }
 
     /// Calls the store off the runtime's own threads.
-    pub async fn stored<T: Send + 'static>(&self, call: impl FnOnce(&SqliteStore) -> Result<T, StoreError> + Send + 'static) -> Outcome<T> {
+    pub async fn stored<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&SqliteStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Outcome<T> {
         let store = self.store.clone();
         let done = tokio::task::spawn_blocking(move || call(&store)).await;
         Ok(done.map_err(|e| Failure::new("The database could not be read", e.to_string(), ""))??)
@@ -221,13 +238,21 @@ fn no_context(kubeconfigs: &Kubeconfigs) -> Failure {
     let names: Vec<&str> = kubeconfigs.contexts.iter().map(|c| c.name.as_str()).collect();
     if !names.is_empty() {
         let list = names.join(", ");
-        return Failure::new("No context is chosen", "the kubeconfig names no current-context", format!("Name one with --context: {list}"));
+        return Failure::new(
+            "No context is chosen",
+            "the kubeconfig names no current-context",
+            format!("Name one with --context: {list}"),
+        );
     }
     let missing = |p: &&afterwatch_cluster::FileProblem| !p.file.exists();
     if let Some(broken) = kubeconfigs.problems.iter().find(|p| !missing(p)) {
         return Failure::new("There is no cluster to look at", broken.to_string(), &broken.hint);
     }
     let looked: Vec<String> = kubeconfigs.files.iter().map(|f| f.display().to_string()).collect();
-    let files = if looked.is_empty() { "no home folder is known".to_owned() } else { format!("there is no {}", looked.join(", no ")) };
+    let files = if looked.is_empty() {
+        "no home folder is known".to_owned()
+    } else {
+        format!("there is no {}", looked.join(", no "))
+    };
     Failure::new("No kubeconfig was found", files, "Name one with --kubeconfig, or set $KUBECONFIG")
 }

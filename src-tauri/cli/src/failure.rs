@@ -29,7 +29,11 @@ impl Failure {
     pub fn new(what: impl AsRef<str>, why: impl AsRef<str>, next: impl AsRef<str>) -> Failure {
         let (what, why) = (what.as_ref().trim(), why.as_ref().trim());
         let goes_on = !why.is_empty() && !why.starts_with(char::is_uppercase);
-        let told = if goes_on { format!("{}: {}", what.trim_end_matches('.'), sentence(why)) } else { format!("{} {}", sentence(what), sentence(why)) };
+        let told = if goes_on {
+            format!("{}: {}", what.trim_end_matches('.'), sentence(why))
+        } else {
+            format!("{} {}", sentence(what), sentence(why))
+        };
         let message = format!("{} {}", told.trim(), sentence(next.as_ref())).trim().to_owned();
         Failure::Told { message, code: exit::FAILED }
     }
@@ -58,9 +62,11 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::NobodyReads,
-            io::ErrorKind::StorageFull => {
-                Failure::new("The result could not be written", "the disk it goes to is full", "Free some space, or write it elsewhere")
-            }
+            io::ErrorKind::StorageFull => Failure::new(
+                "The result could not be written",
+                "the disk it goes to is full",
+                "Free some space, or write it elsewhere",
+            ),
             _ => Failure::new("The result could not be written", error.to_string(), ""),
         }
     }

@@ -77,7 +77,16 @@ mod desktop {
             let mut shown = self.shown.lock().await;
             let replaces = shown.get(&notice.incident).copied().filter(|_| notice.incident.is_some()).unwrap_or(0);
             let actions: &[&str] = &[];
-            let message = ("Afterwatch", replaces, "afterwatch", inert::line(&notice.title).into_owned(), body, actions, hints, -1i32);
+            let message = (
+                "Afterwatch",
+                replaces,
+                "afterwatch",
+                inert::line(&notice.title).into_owned(),
+                body,
+                actions,
+                hints,
+                -1i32,
+            );
             let reply = connection.call_method(Some(NAME), PATH, Some(NAME), "Notify", &message).await?;
             shown.insert(notice.incident, reply.body().deserialize()?);
             Ok(())

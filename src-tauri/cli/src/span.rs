@@ -45,14 +45,17 @@ mod tests {
 
     #[test]
     fn times_are_read_as_people_type_them() {
-        for (text, seconds) in [("90s", 90), ("5m", 300), ("1h30m", 5400), ("7d", 604_800), (" 1w ", 604_800), ("1d2h3m4s", 93_784)] {
+        for (text, seconds) in
+            [("90s", 90), ("5m", 300), ("1h30m", 5400), ("7d", 604_800), (" 1w ", 604_800), ("1d2h3m4s", 93_784)]
+        {
             assert_eq!(parse(text), Ok(SignedDuration::from_secs(seconds)), "{text}");
         }
     }
 
     #[test]
     fn what_is_not_a_time_is_refused_with_a_hint() {
-        for text in ["", "5", "m", "1m1h", "1h1h", "-5m", "5 m", "0s", "1y", "99999999999999999999s", "9999999d", "५m"] {
+        for text in ["", "5", "m", "1m1h", "1h1h", "-5m", "5 m", "0s", "1y", "99999999999999999999s", "9999999d", "५m"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse("5").unwrap_err().contains("90s"));

@@ -22,10 +22,16 @@ const NONE_LEFT: u64 = 200 << 20;
 pub async fn run(context: &Context) -> Outcome<u8> {
     let stop = signal::stop().map_err(super::scan::no_signals)?;
     let mut progress = context.progress();
-    progress.passing("Checking: clusters are asked, which may take some seconds");
-    let checks = tokio::select! {
-        checks = all(context) => checks,
-        () = stop => return Ok(exit::INTERRUPTED),
+    let started = std::time::Instant::now();
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
+    let (checking, stop) = (all(context), stop);
+    tokio::pin!(checking, stop);
+    let checks = loop {
+        tokio::select! {
+            checks = &mut checking => break checks,
+            () = &mut stop => return Ok(exit::INTERRUPTED),
+            _ = tick.tick() => progress.passing(&format!("Asking the clusters, {} s; Ctrl C ends it", started.elapsed().as_secs())),
+        }
     };
     progress.clear();
     let document = Document { schema: "afterwatch.doctor/v1", checks: checks.iter().map(dto).collect() };
@@ -118,7 +124,10 @@ fn disk(context: &Context) -> Check {
                 NONE_LEFT..LITTLE => (Level::Warn, "Free some space: recording stops when the disk is full."),
                 LITTLE.. => (Level::Ok, ""),
             };
-            Check { hint: hint.to_owned(), ..check("disk", level, format!("{} free in {}", bytes(free), folder.display())) }
+            Check {
+                hint: hint.to_owned(),
+                ..check("disk", level, format!("{} free in {}", bytes(free), folder.display()))
+            }
         }
     }
 }

@@ -78,7 +78,8 @@ pub async fn incident(context: &Context, id: &str) -> Outcome<u8> {
 
 /// Prints the incident after something was done to it, as `incident` has it in a document; for people one line.
 pub async fn told(context: &Context, desk: &Desk, incident: &Incident, words: &str) -> Outcome {
-    let document = Closing { notifications_sent: incident.notifications, ..Closing::default() }.document(vec![desk.dto(incident).await?]);
+    let document = Closing { notifications_sent: incident.notifications, ..Closing::default() }
+        .document(vec![desk.dto(incident).await?]);
     let lines = || document.incidents.iter().map(incident_line).collect();
     context.out.show(&document, lines, |page| page.line(words))
 }
@@ -99,18 +100,23 @@ pub async fn evidence(context: &Context, id: &str, item: Option<&str>) -> Outcom
     let Some(item) = item else {
         let items: Vec<EvidenceDto> = incident.evidence.iter().map(Into::into).collect();
         let document = Part { incident: &incident, name: "evidence", items: &items };
-        context.out.show(&document, || rows("evidence", &items), |page| {
-            if incident.evidence.is_empty() {
-                page.line(format!("{} holds no evidence yet.", incident.label()));
-            } else {
-                list::evidence(page, &incident);
-            }
-        })?;
+        context.out.show(
+            &document,
+            || rows("evidence", &items),
+            |page| {
+                if incident.evidence.is_empty() {
+                    page.line(format!("{} holds no evidence yet.", incident.label()));
+                } else {
+                    list::evidence(page, &incident);
+                }
+            },
+        )?;
         return Ok(exit::DONE);
     };
     let Some(one) = incident.evidence_by_id(item) else {
         let ids: Vec<String> = incident.evidence.iter().map(|e| e.id.clone()).collect();
-        let have = if ids.is_empty() { "It holds none yet".to_owned() } else { format!("It holds {}", words::list(&ids, 12)) };
+        let have =
+            if ids.is_empty() { "It holds none yet".to_owned() } else { format!("It holds {}", words::list(&ids, 12)) };
         return Err(Failure::new(format!("{} has no evidence {item}", incident.label()), have, ""));
     };
     let whole = [EvidenceDto::whole(one)];
@@ -122,7 +128,11 @@ pub async fn evidence(context: &Context, id: &str, item: Option<&str>) -> Outcom
         }
         context.out.write(&text)?;
     } else {
-        context.out.show(&Part { incident: &incident, name: "evidence", items: &whole }, || rows("evidence", &whole), |_| {})?;
+        context.out.show(
+            &Part { incident: &incident, name: "evidence", items: &whole },
+            || rows("evidence", &whole),
+            |_| {},
+        )?;
     }
     Ok(exit::DONE)
 }
@@ -131,13 +141,17 @@ pub async fn changes(context: &Context, id: &str) -> Outcome<u8> {
     let desk = context.desk(Database::Existing).await?;
     let incident = desk.incident(id).await?;
     let items: Vec<ChangeDto> = incident.changes.iter().map(Into::into).collect();
-    context.out.show(&Part { incident: &incident, name: "changes", items: &items }, || rows("change", &items), |page| {
-        if incident.changes.is_empty() {
-            page.line(format!("No change around {} was recorded.", incident.label()));
-        } else {
-            list::changes(page, &incident);
-        }
-    })?;
+    context.out.show(
+        &Part { incident: &incident, name: "changes", items: &items },
+        || rows("change", &items),
+        |page| {
+            if incident.changes.is_empty() {
+                page.line(format!("No change around {} was recorded.", incident.label()));
+            } else {
+                list::changes(page, &incident);
+            }
+        },
+    )?;
     Ok(exit::DONE)
 }
 

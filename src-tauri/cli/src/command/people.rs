@@ -59,7 +59,9 @@ pub async fn note(context: &Context, id: &str, text: &str) -> Outcome<u8> {
         return Err(Failure::new("The note is empty", "", "Write what happened behind the id, or pipe it in with -"));
     }
     match desk.engine.add_entry(IncidentKey::parse(id), &who(), text).await {
-        Ok(incident) => done(context, &desk, &incident, &format!("Added to the timeline of {}.", incident.label())).await,
+        Ok(incident) => {
+            done(context, &desk, &incident, &format!("Added to the timeline of {}.", incident.label())).await
+        }
         Err(error) => Err(kept(text, error.into())),
     }
 }
@@ -78,7 +80,10 @@ pub async fn notes(context: &Context, id: &str, edit: bool) -> Outcome<u8> {
             words = Some(format!("The notes of {} are unchanged.", incident.label()));
         } else if now.version != notes.version {
             return Err(Failure::new(
-                format!("The notes of {} were written by another window or command while you edited them", incident.label()),
+                format!(
+                    "The notes of {} were written by another window or command while you edited them",
+                    incident.label()
+                ),
                 format!("Nothing was overwritten; your text is kept in {}", edited.keep()?.display()),
                 format!("Run `kubectl afterwatch notes {} --edit` again and take over what you need", incident.number),
             ));
@@ -86,7 +91,11 @@ pub async fn notes(context: &Context, id: &str, edit: bool) -> Outcome<u8> {
             match desk.engine.save_notes(key, &edited.text).await {
                 Ok(saved) => notes = saved,
                 Err(error) => {
-                    return Err(Failure::new(error.to_string(), format!("Your text is kept in {}", edited.keep()?.display()), ""));
+                    return Err(Failure::new(
+                        error.to_string(),
+                        format!("Your text is kept in {}", edited.keep()?.display()),
+                        "",
+                    ));
                 }
             }
             words = Some(format!("The notes of {} are saved.", incident.label()));
@@ -184,7 +193,8 @@ struct Edited {
 impl Edited {
     /// Keeps the file, because its text could not be saved.
     fn keep(self) -> Outcome<PathBuf> {
-        let (_, path) = self.file.keep().map_err(|e| Failure::new("The edited text could not be kept", e.to_string(), ""))?;
+        let (_, path) =
+            self.file.keep().map_err(|e| Failure::new("The edited text could not be kept", e.to_string(), ""))?;
         Ok(path)
     }
 }
@@ -198,9 +208,15 @@ fn edit_in_editor(incident: &Incident, text: &str) -> Outcome<Edited> {
         .map_err(|e| trouble(format!("no temporary file can be made: {e}")))?;
     std::fs::write(file.path(), text).map_err(|e| trouble(format!("{}: {e}", file.path().display())))?;
     let named = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
-    let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.to_owned());
+    let editor = named("VISUAL")
+        .or_else(|| named("EDITOR"))
+        .unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.to_owned());
     let status = run_editor(&editor, file.path()).map_err(|e| {
-        Failure::new("The notes could not be opened in an editor", format!("`{editor}` does not start: {e}"), "Name another one in $EDITOR")
+        Failure::new(
+            "The notes could not be opened in an editor",
+            format!("`{editor}` does not start: {e}"),
+            "Name another one in $EDITOR",
+        )
     })?;
     let edited = std::fs::read(file.path()).map_err(|e| trouble(e.to_string()));
     let edited = Edited { text: String::from_utf8_lossy(&edited?).into_owned(), file };
@@ -209,7 +225,11 @@ fn edit_in_editor(incident: &Incident, text: &str) -> Outcome<Edited> {
         if edited.text == text {
             return Err(Failure::new("The notes are unchanged", why, ""));
         }
-        return Err(Failure::new("The notes were not saved", why, format!("Your text is kept in {}", edited.keep()?.display())));
+        return Err(Failure::new(
+            "The notes were not saved",
+            why,
+            format!("Your text is kept in {}", edited.keep()?.display()),
+        ));
     }
     Ok(edited)
 }

@@ -37,7 +37,10 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
     let (text, extension) = match args.format {
         ReportFormat::Md => (markdown, "md"),
         ReportFormat::Json => {
-            let dto = IncidentDto { evidence: source.incident.evidence.iter().map(EvidenceDto::whole).collect(), ..IncidentDto::new(&source.incident, &source.gaps) };
+            let dto = IncidentDto {
+                evidence: source.incident.evidence.iter().map(EvidenceDto::whole).collect(),
+                ..IncidentDto::new(&source.incident, &source.gaps)
+            };
             let around = Closing {
                 coverage: source.coverage.iter().map(Into::into).collect(),
                 notifications_sent: source.incident.notifications,
@@ -109,7 +112,8 @@ fn write_whole(path: &Path, text: &str) -> Outcome {
         };
         Failure::new(format!("The post-mortem was not written to {}", path.display()), error.to_string(), next)
     };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let folder =
+        path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     // A device or a pipe (/dev/stdout) can only be written to as it is.
     if path.exists() && !path.is_file() {
         return std::fs::write(path, text).map_err(failed);

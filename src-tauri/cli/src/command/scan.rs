@@ -2,6 +2,7 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
+use afterwatch_contract::document::{Document, Metrics};
 use afterwatch_core::incident::Incident;
 use afterwatch_engine::{ClusterState, ClusterView, EngineEvent};
 use futures::future::join_all;
@@ -45,8 +46,9 @@ pub async fn run(context: &Context, args: &Scan) -> Outcome<u8> {
     let mut seen = desk.engine.seen().await?;
     seen.retain(|i| context.shows(i));
     let views = desk.engine.clusters();
-    let closing = result(context, &desk, &seen, &views, args.metrics);
-    show(context, &desk, &seen, &views, closing, false).await?;
+    let around = result(context, &desk, &seen, &views, args.metrics);
+    let document = around.document(desk.dtos(&seen).await?);
+    show(context, &seen, &views, document, false)?;
     desk.engine.shutdown().await;
     // What could not be stored is told after what was found.
     done.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -81,7 +83,7 @@ pub fn result(context: &Context, desk: &Desk, seen: &[Incident], views: &[Arc<Cl
         coverage: views.iter().flat_map(|v| v.coverage.iter().map(Into::into)).collect(),
         unreadable: views.iter().flat_map(|v| v.unreadable.iter().map(Into::into)).collect(),
         notifications_sent: sent,
-        metrics: metrics.then(|| afterwatch_contract::document::Metrics {
+        metrics: metrics.then(|| Metrics {
             watches: figures.watches,
             requests: figures.requests,
             bytes_received: figures.bytes_received,
@@ -96,15 +98,13 @@ pub fn result(context: &Context, desk: &Desk, seen: &[Incident], views: &[Arc<Cl
 }
 
 /// Prints what was found. `told`: a jsonl line per change was printed already, only the result is missing.
-pub async fn show(
+pub fn show(
     context: &Context,
-    desk: &Desk,
     seen: &[Incident],
     views: &[Arc<ClusterView>],
-    around: Closing,
+    document: Document,
     told: bool,
 ) -> Outcome {
-    let document = around.document(desk.dtos(seen).await?);
     let lines = || {
         let mut lines: Vec<_> = if told { Vec::new() } else { document.incidents.iter().map(incident_line).collect() };
         lines.push(closing(&document));
@@ -130,8 +130,10 @@ fn summary(page: &mut Page<'_>, context: &Context, open: usize, views: &[Arc<Clu
         .iter()
         .filter(|v| list::connection_words(v).is_none())
         .map(|v| match v.state {
-            ClusterState::Following => format!("{} (recorded by {})", v.name, v.followed.as_deref().unwrap_or("another program")),
-            ClusterState::Connection(_) => format!("{} ({} objects)", v.name, v.objects),
+            ClusterState::Following => {
+                format!("{} (recorded by {})", v.name, v.followed.as_deref().unwrap_or("another program"))
+            }
+            ClusterState::Connection(_) => format!("{} ({})", v.name, objects(v.objects)),
         })
         .collect();
     let scope = match context.common.namespace.as_slice() {
@@ -154,11 +156,15 @@ pub fn reading(view: &ClusterView) -> String {
     use afterwatch_core::observation::Connection as C;
     match &view.state {
         ClusterState::Connection(C::Syncing { done, of, objects }) => {
-            format!("Reading {}: {done} of {of} kinds, {objects} objects", view.name)
+            format!("Reading {}: {done} of {of} kinds, {}", view.name, self::objects(*objects))
         }
         ClusterState::Connection(C::Connecting) => format!("Connecting to {}", view.name),
         _ => String::new(),
     }
+}
+
+fn objects(count: u64) -> String {
+    afterwatch_core::words::count(usize::try_from(count).unwrap_or(usize::MAX), "object")
 }
 
 pub fn no_signals(error: std::io::Error) -> Failure {

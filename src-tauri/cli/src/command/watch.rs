@@ -28,7 +28,9 @@ use crate::{
 };
 
 /// Of the 2 s in which a watch must end, so much belongs to the engine; the rest to printing.
-const SHUTDOWN: Duration = Duration::from_millis(1500);
+const SHUTDOWN: Duration = Duration::from_millis(1200);
+/// And so much to reading what was recorded, where the database is slow.
+const READING: Duration = Duration::from_millis(500);
 
 pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
     let started = Instant::now();
@@ -43,7 +45,15 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
     let stability = SignedDuration::from_mins(if args.time.is_some() { 1 } else { 10 });
     let desk = context.desk_over(store, notifier, notify, stability);
     let clusters = chosen.clusters(context, desk.salt().await?)?;
-    let mut talk = Talk { context, desk: &desk, progress: context.progress(), clusters: HashMap::new(), told: HashMap::new(), since: Timestamp::now() };
+    let mut talk = Talk {
+        context,
+        desk: &desk,
+        progress: context.progress(),
+        clusters: HashMap::new(),
+        told: HashMap::new(),
+        known: BTreeMap::new(),
+        since: Timestamp::now(),
+    };
     let mut events = desk.engine.subscribe();
     let until = args.time.map(|t| tokio::time::Instant::from_std(started + t.unsigned_abs()));
     let up = async move {
@@ -101,11 +111,22 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
         Err(Failure::NobodyReads) => return Ok(exit::INTERRUPTED),
         Err(failure) => return Err(failure),
     };
-    let mut seen = desk.engine.seen().await?;
-    seen.retain(|i| context.shows(i));
     let views: Vec<_> = views.into_values().collect();
+    let read = async {
+        let seen = desk.engine.seen().await?;
+        let seen: Vec<Incident> = seen.into_iter().filter(|i| context.shows(i)).collect();
+        let dtos = desk.dtos(&seen).await?;
+        Ok::<_, Failure>((seen, dtos))
+    };
+    let (seen, dtos) = match tokio::time::timeout(READING, read).await {
+        Ok(Ok(read)) => read,
+        // The document is owed whatever the database does; its gaps are not known then.
+        Ok(Err(Failure::Told { message, .. })) => talk.remembered(&message),
+        Ok(Err(failure)) => return Err(failure),
+        Err(_) => talk.remembered("The database does not answer."),
+    };
     let around = result(context, &desk, &seen, &views, args.metrics);
-    show(context, &desk, &seen, &views, around, true).await?;
+    show(context, &seen, &views, around.document(dtos), true)?;
     Ok(code)
 }
 
@@ -130,13 +151,18 @@ struct Talk<'a> {
     clusters: HashMap<String, String>,
     /// The revision of each incident that was printed last.
     told: HashMap<IncidentId, u64>,
+    /// Each incident as it was told last.
+    known: BTreeMap<IncidentId, Arc<Incident>>,
     since: Timestamp,
 }
 
 impl Talk<'_> {
     fn tell(&mut self, event: EngineEvent) -> Outcome {
         match event {
-            EngineEvent::Incident { step, incident, .. } => self.incident(step, &incident)?,
+            EngineEvent::Incident { step, incident, .. } => {
+                self.incident(step, &incident)?;
+                self.known.insert(incident.id, incident);
+            }
             EngineEvent::Cluster(view) => self.cluster(&view),
             EngineEvent::Trouble(Some(words)) => self.progress.trouble(&sentence(&words)),
             EngineEvent::Trouble(None) => self.progress.told("Recording goes on."),
@@ -150,6 +176,18 @@ impl Talk<'_> {
         let mut missed = self.desk.engine.incidents(query).await?;
         missed.sort_by_key(|i| i.revision);
         missed.iter().try_for_each(|i| self.incident(IncidentStep::Updated, i))
+    }
+
+    /// The incidents as they were told last, for when they cannot be read back.
+    fn remembered(&mut self, why: &str) -> (Vec<Incident>, Vec<IncidentDto>) {
+        let why = sentence(why);
+        self.progress.trouble(&format!(
+            "What was recorded could not be read back. {why} The incidents are shown as they were told last."
+        ));
+        let seen: Vec<Incident> =
+            self.known.values().filter(|i| self.context.shows(i)).map(|i| (**i).clone()).collect();
+        let dtos = seen.iter().map(|i| IncidentDto::new(i, &[])).collect();
+        (seen, dtos)
     }
 
     fn incident(&mut self, step: IncidentStep, incident: &Incident) -> Outcome {
@@ -190,9 +228,12 @@ impl Talk<'_> {
             (ClusterState::Connection(Connection::Connected { server_version, .. }), None) => {
                 let unread = match view.unreadable.len() {
                     0 => String::new(),
-                    n => format!(" {} cannot be read; the result says which.", afterwatch_core::words::count(n, "kind")),
+                    n => {
+                        format!(" {} cannot be read; the result says which.", afterwatch_core::words::count(n, "kind"))
+                    }
                 };
-                let version = if server_version.is_empty() { String::new() } else { format!(", Kubernetes {server_version}") };
+                let version =
+                    if server_version.is_empty() { String::new() } else { format!(", Kubernetes {server_version}") };
                 format!("Watching {}{version}.{unread}", view.name)
             }
             _ => return,

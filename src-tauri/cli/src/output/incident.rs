@@ -37,12 +37,20 @@ pub fn whole(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
 
 /// What broke, since when, why, and the first step.
 pub fn brief(page: &mut Page<'_>, i: &Incident) {
-    page.severe(&format!("{}  ", i.label()), i.severity, &format!("  {}, since {}  {}", i.state.word(), since(page.look, i), place(i)));
+    page.severe(
+        &format!("{}  ", i.label()),
+        i.severity,
+        &format!("  {}, since {}  {}", i.state.word(), since(page.look, i), place(i)),
+    );
     page.hanging("  ", &i.title, &[]);
     match i.top_cause() {
         Some(cause) => page.hanging(&format!("  {}: ", cause.confidence.word()), &cause.statement, &cause.evidence),
         None => {
-            let needs = if i.needs.is_empty() { String::new() } else { format!(" What would tell: {}.", words::list(&i.needs, 3)) };
+            let needs = if i.needs.is_empty() {
+                String::new()
+            } else {
+                format!(" What would tell: {}.", words::list(&i.needs, 3))
+            };
             page.hanging("  ", format!("Cause not established.{needs}"), &[]);
         }
     }
@@ -55,13 +63,13 @@ pub fn brief(page: &mut Page<'_>, i: &Incident) {
 pub fn timeline(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
     page.heading(format!("Timeline, times in {}", page.look.zone_name()));
     let clock = |at| page.look.clock(at);
-    let mut rows: Vec<(jiff::Timestamp, u64, String, String, Vec<String>)> = i
-        .timeline
-        .iter()
-        .map(|e| (e.at, e.seq, clock(e.at), entry(page.look, e), e.evidence.clone()))
-        .collect();
-    let told = |g: &Gap| i.timeline.iter().any(|e| e.kind == afterwatch_core::timeline::EntryKind::Gap && e.at == g.from);
-    rows.extend(gaps.iter().filter(|g| !told(g)).map(|g| (g.from, u64::MAX, clock(g.from), gap(page.look, g), Vec::new())));
+    let mut rows: Vec<(jiff::Timestamp, u64, String, String, Vec<String>)> =
+        i.timeline.iter().map(|e| (e.at, e.seq, clock(e.at), entry(page.look, e), e.evidence.clone())).collect();
+    let told =
+        |g: &Gap| i.timeline.iter().any(|e| e.kind == afterwatch_core::timeline::EntryKind::Gap && e.at == g.from);
+    rows.extend(
+        gaps.iter().filter(|g| !told(g)).map(|g| (g.from, u64::MAX, clock(g.from), gap(page.look, g), Vec::new())),
+    );
     rows.sort_by_key(|r| (r.0, r.1));
     let width = rows.iter().map(|r| r.2.chars().count()).max().unwrap_or(0);
     for (_, _, at, text, ids) in rows {
@@ -129,7 +137,8 @@ pub fn gap(look: &Look, gap: &Gap) -> String {
 
 /// `Established: 5 signs for, 0 against, 1 could not be checked`.
 pub fn tally(confidence: Confidence, signs: &Signs) -> String {
-    let mut text = format!("{}: {} for, {} against", confidence.word(), words::count(signs.pro as usize, "sign"), signs.against);
+    let mut text =
+        format!("{}: {} for, {} against", confidence.word(), words::count(signs.pro as usize, "sign"), signs.against);
     if signs.unchecked > 0 {
         text.push_str(&format!(", {} could not be checked", signs.unchecked));
     }
@@ -159,7 +168,8 @@ fn facts(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
     };
     rows.push(("Detected", format!("{}{}", page.look.clock(i.detected_at), after(t.to_detect, "started"))));
     if let Some(at) = i.acknowledged_at {
-        let who = i.labelled("acknowledged").and_then(|e| e.who.clone()).map(|w| format!(" by {w}")).unwrap_or_default();
+        let who =
+            i.labelled("acknowledged").and_then(|e| e.who.clone()).map(|w| format!(" by {w}")).unwrap_or_default();
         rows.push(("Acknowledged", format!("{}{who}{}", page.look.clock(at), after(t.to_acknowledge, "was detected"))));
     }
     if let Some(at) = i.mitigated_at {

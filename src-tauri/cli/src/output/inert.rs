@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn json_keeps_its_value_and_loses_its_teeth() {
-        let text = serde_json::to_string_pretty(&serde_json::json!({"a": "x\u{9b}\u{202e}\u{7f}\u{e0041}\n", "b": 1})).unwrap();
+        let text = serde_json::to_string_pretty(&serde_json::json!({"a": "x\u{9b}\u{202e}\u{7f}\u{e0041}\n", "b": 1}))
+            .unwrap();
         let safe = json(&text);
         assert!(!safe.contains(|c| c != '\n' && acts(c)), "{safe}");
         let (before, after): (serde_json::Value, serde_json::Value) =
@@ -181,7 +182,8 @@ mod tests {
 
     #[test]
     fn yaml_keeps_its_value_and_loses_its_teeth() {
-        let before = serde_json::json!({"a": ["rtl \u{202e}x\u{e0041} 'q' \\ end", "\u{1}kept\u{1}"], "b": "x\u{9b}\u{200b}\n"});
+        let before =
+            serde_json::json!({"a": ["rtl \u{202e}x\u{e0041} 'q' \\ end", "\u{1}kept\u{1}"], "b": "x\u{9b}\u{200b}\n"});
         let mut hidden = before.clone();
         hide(&mut hidden);
         let yaml = reveal(&serde_saphyr::to_string(&hidden).unwrap());

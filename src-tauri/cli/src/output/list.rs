@@ -43,15 +43,19 @@ pub fn unreadable_lines(clusters: &[std::sync::Arc<ClusterView>]) -> Vec<String>
         if connection_words(view).is_some() {
             continue;
         }
-        let mut groups: Vec<(R, Vec<String>, &str)> = Vec::new();
+        // Kinds with one reason share a line, and the server's words where they are the same.
+        let mut groups: Vec<(R, Vec<String>, Option<&str>)> = Vec::new();
         for u in &view.unreadable {
             let kind = match &u.namespace {
                 Some(namespace) => format!("{} of {namespace}", u.kind),
                 None => u.kind.clone(),
             };
             match groups.iter_mut().find(|g| g.0 == u.reason) {
-                Some(group) => group.1.push(kind),
-                None => groups.push((u.reason, vec![kind], &u.message)),
+                Some(group) => {
+                    group.1.push(kind);
+                    group.2 = group.2.filter(|m| *m == u.message);
+                }
+                None => groups.push((u.reason, vec![kind], Some(u.message.trim()).filter(|m| !m.is_empty()))),
             }
         }
         for (reason, kinds, message) in groups {
@@ -63,7 +67,7 @@ pub fn unreadable_lines(clusters: &[std::sync::Arc<ClusterView>]) -> Vec<String>
                 R::Malformed => format!("Not everything was understood of {what} in {name}."),
                 R::Misconfigured => format!("{name} cannot read {what}."),
             };
-            lines.push(if message.is_empty() { told } else { format!("{told} “{}”", message.trim()) });
+            lines.push(message.map_or_else(|| told.clone(), |m| format!("{told} “{m}”")));
         }
     }
     lines

@@ -6,6 +6,8 @@ pub mod inert;
 pub mod list;
 pub mod page;
 mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IsTerminal, Write};
 

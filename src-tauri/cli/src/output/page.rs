@@ -21,7 +21,8 @@ impl Look {
     /// `02:58:12` today, `12 Nov 2026, 02:58:12` on other days; the zone is added where it differs from today's.
     pub fn clock(&self, at: Timestamp) -> String {
         let (at, now) = (self.local(at), self.local(self.now));
-        let mut text = at.strftime(if at.date() == now.date() { "%H:%M:%S" } else { "%-d %b %Y, %H:%M:%S" }).to_string();
+        let mut text =
+            at.strftime(if at.date() == now.date() { "%H:%M:%S" } else { "%-d %b %Y, %H:%M:%S" }).to_string();
         if at.offset() != now.offset() {
             text.push_str(&format!(" {}", at.strftime("%Z")));
         }
@@ -141,7 +142,10 @@ impl<'a> Page<'a> {
                 line.push_str(&shown);
                 line.push_str(&" ".repeat(width + 2 - cell.text.width()));
             }
-            let folded = fold(&row[last].text, if beside { room } else { self.look.width.unwrap_or(80).saturating_sub(2).max(16) });
+            let folded = fold(
+                &row[last].text,
+                if beside { room } else { self.look.width.unwrap_or(80).saturating_sub(2).max(16) },
+            );
             let mut folded = folded.into_iter();
             if beside {
                 line.push_str(&folded.next().unwrap_or_default());
