@@ -75,8 +75,8 @@ pub(super) fn subject(_index: &Index, findings: &[Finding], causes: &[CauseDraft
     let workloads: Vec<&&ObjectRef> = subjects.iter().filter(|s| is_workload(&s.kind)).collect();
     match (workloads.as_slice(), causes.first()) {
         ([one], cause) => match cause {
-            // A lost node is the subject of what it breaks, however few.
-            Some(c) if c.entity.kind == "Node" => c.entity.clone(),
+            // A node in trouble is the subject of what it breaks, however few. One that merely keeps a pod out is not.
+            Some(c) if c.entity.kind == "Node" && findings.iter().any(|f| f.object.same_name(&c.entity)) => c.entity.clone(),
             _ => (**one).clone(),
         },
         ([], _) => findings[0].subject.clone(),
@@ -101,7 +101,7 @@ pub(super) fn title(subject: &ObjectRef, lead: &Finding, findings: &[Finding]) -
     let mut hit: Vec<String> = findings.iter().map(|f| f.subject.name.clone()).filter(|n| *n != subject.name).collect();
     hit.sort();
     hit.dedup();
-    if subject.kind == "Node" {
+    if subject.kind == "Node" && findings.iter().any(|f| f.rule_id == "node-not-ready") {
         return format!("Node {} is not ready: {} affected", subject.name, crate::words::count(hit.len(), "workload"));
     }
     format!("{} {}{place} stops {}", subject.kind, subject.name, crate::words::list(&hit, 3))
