@@ -62,14 +62,20 @@ fn scaling_selectors_and_keys_are_told() {
     let mut world = World::new();
     world.upsert(app.clone().replicas(3).top(json!({})));
     let change = world.upsert(app.clone().replicas(1).top(by("kubectl-scale", -1))).expect("a change");
-    assert!(change.summary.contains("replicas 3 → 1") && change.who.as_deref() == Some("kubectl-scale"), "{}", change.summary);
+    assert!(
+        change.summary.contains("replicas 3 → 1") && change.who.as_deref() == Some("kubectl-scale"),
+        "{}",
+        change.summary
+    );
     world.upsert(app.service(json!({})));
     let change = world.upsert(app.service(json!({"spec": {"selector": {"app": "chekout"}}}))).expect("a change");
     assert!(change.summary.contains("selector.app checkout → chekout"), "{}", change.summary);
     let map = |digests: Value| object("ConfigMap shop/settings", json!({"digests": digests}));
     let digest = |hash: &str| json!({"hash": hash, "bytes": 2});
     world.upsert(map(json!({"region": digest("aa"), "level": digest("bb"), "old": digest("cc")})));
-    let change = world.upsert(map(json!({"region": digest("a2"), "level": digest("bb"), "new": digest("dd")}))).expect("a change");
+    let change = world
+        .upsert(map(json!({"region": digest("a2"), "level": digest("bb"), "new": digest("dd")})))
+        .expect("a change");
     for words in ["key region changed", "key new added", "key old removed"] {
         assert!(change.summary.contains(words), "`{words}` is not in: {}", change.summary);
     }
@@ -132,7 +138,10 @@ fn the_change_just_before_is_suspect_and_told_with_the_cause() {
     assert!(diff.draft.excerpt.contains("+ 64Mi") && cause.evidence.contains(&diff.id), "the diff is evidence");
     let trigger = incident.labelled("trigger").expect("an entry");
     assert!(trigger.at == t(-20) && trigger.evidence.contains(&incident.changes[0].id));
-    assert!(incident.actions.iter().any(|a| a.draft.command.contains("rollout undo deployment/checkout")), "the way back");
+    assert!(
+        incident.actions.iter().any(|a| a.draft.command.contains("rollout undo deployment/checkout")),
+        "the way back"
+    );
 }
 
 #[test]
@@ -172,7 +181,9 @@ fn a_changed_key_of_a_config_map_it_reads_is_suspect() {
     world.upsert(map("bb", -10));
     world.upsert(object("ConfigMap shop/unrelated", json!({"digests": {"k": {"hash": "1", "bytes": 1}}})));
     world.set_time(1);
-    world.upsert(app.pod("a", status::crashed(2, "Error", 1, 0)));
+    let pod = app.pod("a", status::crashed(2, "Error", 1, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 1, "WORKERS=four");
     world.look();
     let incident = world.only();
     assert_eq!(suspects(incident).len(), 1, "what it does not read is no suspect: {:?}", incident.changes);

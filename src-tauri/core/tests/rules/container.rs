@@ -25,7 +25,8 @@ fn refused(app: &App, message: &str) -> World {
 fn a_missing_secret_is_the_entity() {
     let app = checkout().container(env("secretKeyRef", "mail-login", "password"));
     let world = refused(&app, "secret \"mail-login\" not found");
-    let fault = check(&world, Expect { entity: "Secret/shop/mail-login?", says: &["mail-login", "shop", "TOKEN"], ..CONFIG });
+    let fault =
+        check(&world, Expect { entity: "Secret/shop/mail-login?", says: &["mail-login", "shop", "TOKEN"], ..CONFIG });
     assert_eq!(fault.causes[0].referrer.as_ref().map(|r| r.key()).as_deref(), Some("Deployment/shop/checkout"));
 }
 
@@ -41,7 +42,16 @@ fn a_missing_key_is_named_with_the_keys_there_are() {
     let app = checkout().container(env("configMapKeyRef", "settings", "region"));
     let mut world = refused(&app, "couldn't find key region in ConfigMap shop/settings");
     world.upsert(object("ConfigMap shop/settings", json!({"digests": {"regoin": {"hash": "a1", "bytes": 2}}})));
-    check(&world, Expect { cause: "source-key-missing", entity: "ConfigMap/shop/settings", field: "data[region]", says: &["region", "settings", "regoin"], ..CONFIG });
+    check(
+        &world,
+        Expect {
+            cause: "source-key-missing",
+            entity: "ConfigMap/shop/settings",
+            field: "data[region]",
+            says: &["region", "settings", "regoin"],
+            ..CONFIG
+        },
+    );
 }
 
 #[test]
@@ -49,7 +59,16 @@ fn a_missing_key_of_a_secret_is_known_from_the_kubelets_words_alone() {
     let app = checkout().container(env("secretKeyRef", "mail-login", "smtp-password"));
     let mut world = refused(&app, "couldn't find key smtp-password in Secret shop/mail-login");
     world.upsert(object("Secret shop/mail-login", json!({})));
-    check(&world, Expect { cause: "source-key-missing", entity: "Secret/shop/mail-login", field: "data[smtp-password]", says: &["smtp-password", "mail-login"], ..CONFIG });
+    check(
+        &world,
+        Expect {
+            cause: "source-key-missing",
+            entity: "Secret/shop/mail-login",
+            field: "data[smtp-password]",
+            says: &["smtp-password", "mail-login"],
+            ..CONFIG
+        },
+    );
 }
 
 #[test]
@@ -63,7 +82,15 @@ fn a_secret_that_may_not_be_listed_is_still_named_by_the_kubelet() {
 #[test]
 fn an_image_that_would_run_as_root_is_told_so() {
     let world = refused(&checkout(), "container has runAsNonRoot and image will run as root (pod: \"checkout\")");
-    check(&world, Expect { cause: "runs-as-root", field: "spec.template.spec.containers[app].securityContext.runAsUser", says: &["root", "registry.test/checkout:1"], ..CONFIG });
+    check(
+        &world,
+        Expect {
+            cause: "runs-as-root",
+            field: "spec.template.spec.containers[app].securityContext.runAsUser",
+            says: &["root", "registry.test/checkout:1"],
+            ..CONFIG
+        },
+    );
 }
 
 #[test]
@@ -96,31 +123,56 @@ fn mounting(app: &App, message: &str) -> World {
 fn a_volume_whose_secret_is_missing_is_found() {
     let app = checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "web-tls"}}]}));
     let world = mounting(&app, "MountVolume.SetUp failed for volume \"tls\" : secret \"web-tls\" not found");
-    check(&world, Expect { rule: "volume-not-mounted", entity: "Secret/shop/web-tls?", says: &["web-tls", "tls"], ..CONFIG });
+    check(
+        &world,
+        Expect { rule: "volume-not-mounted", entity: "Secret/shop/web-tls?", says: &["web-tls", "tls"], ..CONFIG },
+    );
 }
 
 #[test]
 fn a_volume_that_asks_for_a_key_that_is_not_there_is_found() {
     let items = json!([{"key": "tls.crt", "path": "crt"}]);
-    let app = checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "web-tls", "items": items}}]}));
-    let mut world = mounting(&app, "MountVolume.SetUp failed for volume \"tls\" : references non-existent secret key: tls.crt");
+    let app =
+        checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "web-tls", "items": items}}]}));
+    let mut world =
+        mounting(&app, "MountVolume.SetUp failed for volume \"tls\" : references non-existent secret key: tls.crt");
     world.upsert(object("Secret shop/web-tls", json!({})));
-    check(&world, Expect { rule: "volume-not-mounted", cause: "source-key-missing", entity: "Secret/shop/web-tls", says: &["tls.crt", "web-tls"], ..CONFIG });
+    check(
+        &world,
+        Expect {
+            rule: "volume-not-mounted",
+            cause: "source-key-missing",
+            entity: "Secret/shop/web-tls",
+            says: &["tls.crt", "web-tls"],
+            ..CONFIG
+        },
+    );
 }
 
 #[test]
 fn a_volume_that_hangs_is_told_with_its_claim() {
     let app = checkout().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}));
-    let mut world = mounting(&app, "MountVolume.MountDevice failed for volume \"pv-1\" : rpc error: device data is busy");
+    let mut world =
+        mounting(&app, "MountVolume.MountDevice failed for volume \"pv-1\" : rpc error: device data is busy");
     world.upsert(object("PersistentVolumeClaim shop/orders", json!({"status": {"phase": "Bound"}})));
-    let expect = Expect { rule: "volume-not-mounted", cause: "volume-mount-failing", verdict: Likely, entity: "PersistentVolumeClaim/shop/orders", says: &["device data is busy"], ..CONFIG };
+    let expect = Expect {
+        rule: "volume-not-mounted",
+        cause: "volume-mount-failing",
+        verdict: Likely,
+        entity: "PersistentVolumeClaim/shop/orders",
+        says: &["device data is busy"],
+        ..CONFIG
+    };
     check(&world, expect);
 }
 
 #[test]
 fn a_mount_that_failed_once_and_then_worked_is_silent() {
     let app = checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "web-tls"}}]}));
-    let mut world = mounting(&app, "MountVolume.SetUp failed for volume \"tls\" : failed to sync secret cache: timed out waiting for the condition");
+    let mut world = mounting(
+        &app,
+        "MountVolume.SetUp failed for volume \"tls\" : failed to sync secret cache: timed out waiting for the condition",
+    );
     world.upsert(object("Secret shop/web-tls", json!({})));
     world.upsert(app.pod("a", status::ready(-2)));
     silent(&world);
@@ -130,11 +182,19 @@ fn a_mount_that_failed_once_and_then_worked_is_silent() {
 fn a_node_that_makes_no_sandboxes_is_found() {
     let app = checkout();
     let pod = app.pod("a", status::waiting("ContainerCreating", "", -90));
-    let message = "Failed to create pod sandbox: plugin type=\"calico\" failed (add): no IP addresses available in range set";
+    let message =
+        "Failed to create pod sandbox: plugin type=\"calico\" failed (add): no IP addresses available in range set";
     let failed = event(&pod, "Warning", "FailedCreatePodSandBox", message, -80, -5, 6);
     let mut world = world(&app, [pod]);
     world.upsert(failed);
-    let expect = Expect { rule: "sandbox-failing", cause: "sandbox-failing", verdict: Likely, entity: "Node//node-a", says: &["node-a", "no IP addresses available"], ..CONFIG };
+    let expect = Expect {
+        rule: "sandbox-failing",
+        cause: "sandbox-failing",
+        verdict: Likely,
+        entity: "Node//node-a",
+        says: &["node-a", "no IP addresses available"],
+        ..CONFIG
+    };
     let fault = check(&world, expect);
     assert_eq!(fault.findings[0].hold.as_secs(), 45);
 }
@@ -146,15 +206,28 @@ fn evicted(message: &str) -> Value {
 #[test]
 fn an_eviction_for_the_pods_own_storage_is_found() {
     let app = checkout();
-    let world = world(&app, [app.pod("a", evicted("Pod ephemeral local storage usage exceeds the total limit of containers 50Mi."))]);
-    check(&world, Expect { rule: "pod-evicted", cause: "ephemeral-storage-exceeded", says: &["checkout-r1-a", "50Mi"], ..CONFIG });
+    let world = world(
+        &app,
+        [app.pod("a", evicted("Pod ephemeral local storage usage exceeds the total limit of containers 50Mi."))],
+    );
+    check(
+        &world,
+        Expect { rule: "pod-evicted", cause: "ephemeral-storage-exceeded", says: &["checkout-r1-a", "50Mi"], ..CONFIG },
+    );
 }
 
 #[test]
 fn an_eviction_for_the_nodes_need_blames_the_node() {
     let app = checkout();
     let world = world(&app, [app.pod("a", evicted("The node was low on resource: memory. Threshold quantity: 100Mi"))]);
-    let expect = Expect { rule: "pod-evicted", cause: "node-pressure-eviction", verdict: Likely, entity: "Node//node-a", subject: "Node//node-a", says: &["node-a", "memory"], ..CONFIG };
+    let expect = Expect {
+        rule: "pod-evicted",
+        cause: "node-pressure-eviction",
+        verdict: Likely,
+        entity: "Node//node-a",
+        says: &["node-a", "memory"],
+        ..CONFIG
+    };
     check(&world, expect);
 }
 

@@ -68,7 +68,8 @@ fn a_service_that_ends_without_error_again_and_again_is_a_crash_loop() {
     let pod = app.pod("a", status::crashed(0, "Completed", 3, -5));
     let mut world = world(&app, [pod.clone()]);
     world.log(&pod, "app", 3, "done");
-    let expect = Expect { cause: "container-exits", verdict: Possible, field: "", says: &["exit code 0", "done"], ..LOOP };
+    let expect =
+        Expect { cause: "container-exits", verdict: Possible, field: "", says: &["exit code 0", "done"], ..LOOP };
     check(&world, expect);
 }
 
@@ -78,7 +79,10 @@ fn without_a_telling_log_the_cause_is_open_and_says_what_would_tell() {
     let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
     let mut world = world(&app, [pod.clone()]);
     world.log(&pod, "app", 3, "");
-    let fault = check(&world, Expect { cause: "container-exits", verdict: NotEstablished, field: "", says: &["exit code 1"], ..LOOP });
+    let fault = check(
+        &world,
+        Expect { cause: "container-exits", verdict: NotEstablished, field: "", says: &["exit code 1"], ..LOOP },
+    );
     assert!(fault.causes[0].needs[0].contains("log"));
 }
 
@@ -143,7 +147,13 @@ fn a_container_killed_for_memory_names_its_limit() {
 #[test]
 fn a_memory_kill_without_a_limit_is_only_likely_the_containers_own() {
     let app = checkout();
-    let expect = Expect { rule: "container-oom-killed", cause: "memory-without-limit", verdict: Likely, says: &["node-a", "no memory limit"], ..CHECKOUT };
+    let expect = Expect {
+        rule: "container-oom-killed",
+        cause: "memory-without-limit",
+        verdict: Likely,
+        says: &["node-a", "no memory limit"],
+        ..CHECKOUT
+    };
     check(&world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 2, -5))]), expect);
 }
 
@@ -151,7 +161,16 @@ fn a_memory_kill_without_a_limit_is_only_likely_the_containers_own() {
 fn a_kill_that_is_not_for_memory_is_not_called_one() {
     let app = checkout();
     let world = world(&app, [app.pod("a", status::crashed(137, "Error", 2, -5))]);
-    let fault = check(&world, Expect { rule: "container-crash-loop", cause: "container-exits", verdict: NotEstablished, says: &["137", "SIGKILL"], ..CHECKOUT });
+    let fault = check(
+        &world,
+        Expect {
+            rule: "container-crash-loop",
+            cause: "container-exits",
+            verdict: NotEstablished,
+            says: &["137", "SIGKILL"],
+            ..CHECKOUT
+        },
+    );
     assert!(!fault.causes[0].statement.contains("OOM"));
 }
 
@@ -199,7 +218,10 @@ fn a_failing_init_container_is_found() {
 #[test]
 fn an_init_container_that_runs_or_has_done_its_work_is_silent() {
     let app = checkout().spec(json!({"initContainers": [{"name": "migrate", "image": "m:1"}]}));
-    for init in [json!({"running": {"startedAt": at(-5)}}), json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": at(-5)}})] {
+    for init in [
+        json!({"running": {"startedAt": at(-5)}}),
+        json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": at(-5)}}),
+    ] {
         let mut state = status::waiting("PodInitializing", "", -10);
         state["initContainerStatuses"] = json!([{"name": "migrate", "restartCount": 0, "state": init}]);
         silent(&world(&app, [app.pod("a", state)]));
@@ -215,7 +237,14 @@ fn a_dependency_without_endpoints_is_blamed_before_who_calls_it() {
     world.run(&database, []);
     world.upsert_all([database.service(json!({})), database.endpoints(&[])]);
     world.log(&pod, "app", 3, "dial tcp 10.0.0.7:80: connect: connection refused");
-    let expect = Expect { cause: "dependency-without-endpoints", entity: "Service/shop/db", verdict: Likely, field: "", says: &["Service db", "no ready endpoints"], ..LOOP };
+    let expect = Expect {
+        cause: "dependency-without-endpoints",
+        entity: "Service/shop/db",
+        verdict: Likely,
+        field: "",
+        says: &["Service db", "no ready endpoints"],
+        ..LOOP
+    };
     check(&world, expect);
 }
 
@@ -225,7 +254,14 @@ fn a_host_that_no_service_has_is_named() {
     let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
     let mut world = world(&app, [pod.clone()]);
     world.log(&pod, "app", 3, "dial tcp: lookup orders-db on 10.96.0.10:53: no such host");
-    let missing = Expect { cause: "service-missing", entity: "Service/shop/orders-db?", verdict: Likely, field: "", says: &["orders-db", "shop"], ..LOOP };
+    let missing = Expect {
+        cause: "service-missing",
+        entity: "Service/shop/orders-db?",
+        verdict: Likely,
+        field: "",
+        says: &["orders-db", "shop"],
+        ..LOOP
+    };
     check(&world, missing);
     // Written into its own environment, the name is what must change.
     let app = app.container(json!({"env": [{"name": "DB", "value": "orders-db:5432"}]}));

@@ -13,8 +13,12 @@ use proptest::prelude::*;
 fn facts() -> Vec<Fact> {
     let crash = checkout().replicas(2);
     let image = App::deployment("shop/cart").container(json!({"image": "x:9"}));
-    let secret = |name: &str| App::deployment(&format!("stock/{name}")).container(json!({"env": [{"name": "T", "valueFrom": {"secretKeyRef": {"name": "pay", "key": "k"}}}]}));
-    let no_secret = |app: &App| app.pod("a", status::waiting("CreateContainerConfigError", "secret \"pay\" not found", -10));
+    let secret = |name: &str| {
+        App::deployment(&format!("stock/{name}"))
+            .container(json!({"env": [{"name": "T", "valueFrom": {"secretKeyRef": {"name": "pay", "key": "k"}}}]}))
+    };
+    let no_secret =
+        |app: &App| app.pod("a", status::waiting("CreateContainerConfigError", "secret \"pay\" not found", -10));
     let crashed = crash.pod("a", status::crashed(1, "Error", 3, -5));
     let pulled = image.pod("a", status::waiting("ErrImagePull", "x:9: not found", -20));
     let mut objects: Vec<Object> = Vec::new();
@@ -33,7 +37,9 @@ fn facts() -> Vec<Fact> {
     objects.push(event(&pulled, "Warning", "Failed", "Failed to pull image \"x:9\": x:9: not found", -19, -2, 3));
     objects.push(event(&crashed, "Warning", "BackOff", "Back-off restarting failed container app in pod", -90, -2, 7));
     let mut facts: Vec<Fact> = objects.into_iter().map(Fact::Upserted).collect();
-    for (pod, restart, text) in [(&crashed, 3, "FATAL: password authentication failed for user \"app\""), (&crashed, 2, "starting")] {
+    for (pod, restart, text) in
+        [(&crashed, 3, "FATAL: password authentication failed for user \"app\""), (&crashed, 2, "starting")]
+    {
         let want = LogWant { pod: pod.reference(), container: "app".into(), previous: false, restart };
         facts.push(Fact::Log(LogRead { want, lines: Ok(vec![text.to_owned()]), truncated: false }));
     }

@@ -31,7 +31,10 @@ fn three_workloads_that_miss_one_secret_are_one_fault_of_the_secret() {
     let mut world = World::new();
     for name in ["checkout", "cart", "invoice"] {
         let app = App::deployment(&format!("shop/{name}")).container(reads("payment"));
-        world.run(&app, [app.pod("a", status::waiting("CreateContainerConfigError", "secret \"payment\" not found", -10))]);
+        world.run(
+            &app,
+            [app.pod("a", status::waiting("CreateContainerConfigError", "secret \"payment\" not found", -10))],
+        );
     }
     let faults = faults(&world);
     assert_eq!(faults.len(), 1, "{:?}", faults.iter().map(|f| &f.title).collect::<Vec<_>>());
@@ -48,7 +51,10 @@ fn secrets_of_one_name_in_two_namespaces_are_two_faults() {
     let mut world = World::new();
     for ns in ["shop", "stock"] {
         let app = App::deployment(&format!("{ns}/web")).container(reads("payment"));
-        world.run(&app, [app.pod("a", status::waiting("CreateContainerConfigError", "secret \"payment\" not found", -10))]);
+        world.run(
+            &app,
+            [app.pod("a", status::waiting("CreateContainerConfigError", "secret \"payment\" not found", -10))],
+        );
     }
     assert_eq!(faults(&world).len(), 2);
 }
@@ -68,7 +74,13 @@ fn the_service_of_a_crashing_deployment_joins_its_fault() {
 #[test]
 fn a_stuck_roll_out_is_the_same_fault_as_the_image_that_sticks() {
     let app = checkout().replicas(2).container(json!({"image": "registry.test/shop/web:7"}));
-    let mut world = world(&app, [app.pod("old", status::ready(-3000)), app.pod("a", status::waiting("ImagePullBackOff", "registry.test/shop/web:7: not found", -700))]);
+    let mut world = world(
+        &app,
+        [
+            app.pod("old", status::ready(-3000)),
+            app.pod("a", status::waiting("ImagePullBackOff", "registry.test/shop/web:7: not found", -700)),
+        ],
+    );
     let late = json!({"status": {"availableReplicas": 1, "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "lastTransitionTime": at(-60)}]}});
     world.upsert(app.top(late));
     let faults = faults(&world);
@@ -80,7 +92,8 @@ fn a_stuck_roll_out_is_the_same_fault_as_the_image_that_sticks() {
 #[test]
 fn two_independent_faults_are_two_incidents() {
     let mut world = World::new();
-    let (one, two) = (App::deployment("shop/checkout"), App::deployment("shop/cart").container(json!({"image": "x:1"})));
+    let (one, two) =
+        (App::deployment("shop/checkout"), App::deployment("shop/cart").container(json!({"image": "x:1"})));
     world.run(&one, [one.pod("a", status::crashed(1, "Error", 3, -5))]);
     world.run(&two, [two.pod("a", status::waiting("ErrImagePull", "x:1: not found", -20))]);
     assert_eq!(faults(&world).len(), 2);
@@ -99,7 +112,11 @@ fn two_that_miss_the_same_host_outside_the_cluster_stay_two() {
     }
     let faults = faults(&world);
     assert_eq!(faults.len(), 2);
-    assert!(faults.iter().all(|f| f.causes[0].entity.kind == "External" && f.causes[0].entity.name.starts_with("db.example.com")));
+    assert!(
+        faults
+            .iter()
+            .all(|f| f.causes[0].entity.kind == "External" && f.causes[0].entity.name.starts_with("db.example.com"))
+    );
 }
 
 #[test]
@@ -118,10 +135,37 @@ fn a_lost_node_stays_one_fault_when_its_pods_also_fail_elsewhere() {
 }
 
 #[test]
+fn a_cordoned_node_that_keeps_two_workloads_out_is_not_called_lost() {
+    let mut world = World::new();
+    world.upsert(object(
+        "Node node-a",
+        json!({"spec": {"unschedulable": true}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}),
+    ));
+    for name in ["checkout", "cart"] {
+        let app = App::deployment(&format!("shop/{name}"));
+        world.run(
+            &app,
+            [app.pod("a", status::unschedulable("0/1 nodes are available: 1 node(s) were unschedulable.", -30))],
+        );
+    }
+    let faults = faults(&world);
+    assert_eq!((faults.len(), faults[0].subject.key().as_str()), (1, "Node//node-a"));
+    assert!(!faults[0].title.contains("not ready"), "{}", faults[0].title);
+    assert!(
+        faults[0].title.contains("cart, checkout") || faults[0].title.contains("cart and checkout"),
+        "{}",
+        faults[0].title
+    );
+}
+
+#[test]
 fn what_is_held_joins_a_fault_that_is_due() {
     // One pod crashed often, the other for the first time just now: its finding is held, but the fault is open.
     let app = checkout().replicas(2);
-    let world = world(&app, [app.pod("a", status::crashed(1, "Error", 3, -5)), app.pod("b", status::crashed(1, "Error", 0, 0))]);
+    let world = world(
+        &app,
+        [app.pod("a", status::crashed(1, "Error", 3, -5)), app.pod("b", status::crashed(1, "Error", 0, 0))],
+    );
     assert_eq!(faults(&world)[0].findings.len(), 2);
 }
 

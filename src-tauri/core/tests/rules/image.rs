@@ -21,7 +21,15 @@ fn web() -> App {
 /// A pod that waits for its image, with the kubelet's event of it.
 fn pulling(app: &App, reason: &str, message: &str) -> World {
     let pod = app.pod("a", status::waiting(reason, message, -30));
-    let failed = event(&pod, "Warning", "Failed", &format!("Failed to pull image \"registry.test/shop/web:7\": {message}"), -28, -8, 2);
+    let failed = event(
+        &pod,
+        "Warning",
+        "Failed",
+        &format!("Failed to pull image \"registry.test/shop/web:7\": {message}"),
+        -28,
+        -8,
+        2,
+    );
     let mut world = world(app, [pod]);
     world.upsert(failed);
     world
@@ -37,7 +45,9 @@ fn an_image_that_is_not_there_is_found() {
 fn the_reason_is_kept_when_the_status_only_says_back_off() {
     let app = web();
     let mut world = pulling(&app, "ErrImagePull", NOT_FOUND);
-    world.upsert(app.pod("a", status::waiting("ImagePullBackOff", "Back-off pulling image \"registry.test/shop/web:7\"", -30)));
+    world.upsert(
+        app.pod("a", status::waiting("ImagePullBackOff", "Back-off pulling image \"registry.test/shop/web:7\"", -30)),
+    );
     check(&world, PULL);
 }
 
@@ -45,11 +55,26 @@ fn the_reason_is_kept_when_the_status_only_says_back_off() {
 fn refusals_of_the_registry_are_told_apart() {
     let cases = [
         ("ErrImagePull", "failed to authorize: 401 Unauthorized", "image-unauthorised", "pull secret"),
-        ("ErrImagePull", "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed", "image-unauthorised", "denies access"),
+        (
+            "ErrImagePull",
+            "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed",
+            "image-unauthorised",
+            "denies access",
+        ),
         ("ErrImagePull", "dial tcp: lookup registry.test: no such host", "image-registry-unreachable", "no such host"),
-        ("ErrImagePull", "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests", "image-rate-limited", "429"),
+        (
+            "ErrImagePull",
+            "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests",
+            "image-rate-limited",
+            "429",
+        ),
         ("ErrImagePull", "no match for platform in manifest: not found", "image-wrong-platform", "platform"),
-        ("InvalidImageName", "Failed to apply default image tag: couldn't parse image name: invalid reference format", "image-bad-name", "not a valid image reference"),
+        (
+            "InvalidImageName",
+            "Failed to apply default image tag: couldn't parse image name: invalid reference format",
+            "image-bad-name",
+            "not a valid image reference",
+        ),
         ("ErrImageNeverPull", "Container image is not present with pull policy of Never", "image-never-pull", "Never"),
     ];
     for (reason, message, cause, word) in cases {
@@ -62,7 +87,13 @@ fn refusals_of_the_registry_are_told_apart() {
 fn a_pull_secret_that_does_not_exist_is_the_cause_of_a_refusal() {
     let app = web().spec(json!({"imagePullSecrets": [{"name": "registry-login"}]}));
     let world = pulling(&app, "ErrImagePull", "failed to authorize: 401 Unauthorized");
-    let expect = Expect { cause: "image-unauthorised", entity: "Secret/shop/registry-login?", field: "spec.template.spec.imagePullSecrets", says: &["registry-login", "does not exist"], ..PULL };
+    let expect = Expect {
+        cause: "image-unauthorised",
+        entity: "Secret/shop/registry-login?",
+        field: "spec.template.spec.imagePullSecrets",
+        says: &["registry-login", "does not exist"],
+        ..PULL
+    };
     let fault = check(&world, expect);
     assert_eq!(fault.causes[0].referrer.as_ref().map(|r| r.key()).as_deref(), Some("Deployment/shop/checkout"));
 }

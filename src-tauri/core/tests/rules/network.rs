@@ -31,8 +31,15 @@ fn behind(fields: Value) -> World {
 
 #[test]
 fn a_selector_that_finds_no_pod_is_found() {
-    let fault = check(&behind(json!({"spec": {"selector": {"app": "chekout"}}})), Expect { says: &["app=chekout", "app=checkout"], ..SERVICE });
-    assert_eq!(fault.causes[0].referrer.as_ref().map(|r| r.name.as_str()), Some("checkout"), "the pods that were meant");
+    let fault = check(
+        &behind(json!({"spec": {"selector": {"app": "chekout"}}})),
+        Expect { says: &["app=chekout", "app=checkout"], ..SERVICE },
+    );
+    assert_eq!(
+        fault.causes[0].referrer.as_ref().map(|r| r.name.as_str()),
+        Some("checkout"),
+        "the pods that were meant"
+    );
 }
 
 #[test]
@@ -46,7 +53,9 @@ fn a_selector_of_something_unknown_is_only_likely_wrong() {
 fn services_that_need_no_pods_are_silent() {
     silent(&behind(json!({})));
     silent(&behind(json!({"spec": {"selector": null}})));
-    silent(&behind(json!({"spec": {"type": "ExternalName", "externalName": "db.example.com", "selector": {"a": "b"}}})));
+    silent(&behind(
+        json!({"spec": {"type": "ExternalName", "externalName": "db.example.com", "selector": {"a": "b"}}}),
+    ));
     // Scaled to zero: the template has the labels, no pod has.
     let asleep = checkout().replicas(0);
     let mut world = world(&asleep, []);
@@ -67,7 +76,12 @@ fn a_new_service_waits_for_its_workload() {
     held(&mut world, 0, 20);
 }
 
-const PORT: Expect = Expect { rule: "service-port-wrong", cause: "service-target-port-wrong", field: "spec.ports[http].targetPort", ..SERVICE };
+const PORT: Expect = Expect {
+    rule: "service-port-wrong",
+    cause: "service-target-port-wrong",
+    field: "spec.ports[http].targetPort",
+    ..SERVICE
+};
 
 fn port(target: Value) -> Value {
     json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": target}]}})
@@ -145,13 +159,29 @@ fn an_ingress_to_a_port_that_is_not_there_is_found() {
 #[test]
 fn an_ingress_of_a_class_that_is_not_there_is_found() {
     let world = ingress(json!({"spec": {"ingressClassName": "traefik"}}));
-    check(&world, Expect { cause: "ingress-class-missing", field: "spec.ingressClassName", says: &["traefik", "nginx"], ..INGRESS });
+    check(
+        &world,
+        Expect {
+            cause: "ingress-class-missing",
+            field: "spec.ingressClassName",
+            says: &["traefik", "nginx"],
+            ..INGRESS
+        },
+    );
 }
 
 #[test]
 fn a_certificate_that_is_not_there_is_the_entity() {
     let world = ingress(json!({"spec": {"tls": [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]}}));
-    check(&world, Expect { cause: "ingress-certificate-missing", entity: "Secret/shop/shop-tls?", says: &["shop-tls", "front"], ..INGRESS });
+    check(
+        &world,
+        Expect {
+            cause: "ingress-certificate-missing",
+            entity: "Secret/shop/shop-tls?",
+            says: &["shop-tls", "front"],
+            ..INGRESS
+        },
+    );
 }
 
 #[test]
@@ -168,9 +198,12 @@ fn an_ingress_that_leads_somewhere_is_silent_and_so_is_what_cannot_be_read() {
 #[test]
 fn a_new_ingress_waits_for_its_service() {
     let mut world = World::new();
-    world.upsert(object("Ingress shop/front", json!({
-        "metadata": {"creationTimestamp": at(0)},
-        "spec": {"defaultBackend": {"service": {"name": "late", "port": {"number": 80}}}},
-    })));
+    world.upsert(object(
+        "Ingress shop/front",
+        json!({
+            "metadata": {"creationTimestamp": at(0)},
+            "spec": {"defaultBackend": {"service": {"name": "late", "port": {"number": 80}}}},
+        }),
+    ));
     held(&mut world, 0, 15);
 }

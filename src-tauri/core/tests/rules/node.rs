@@ -46,8 +46,12 @@ fn a_lost_node_takes_its_workloads_in() {
     let agent = App::of(Kind::DaemonSet, "ops/agent");
     world.run(&agent, [agent.pod("a", status::ready(-3600))]);
     let fault = check(&world, Expect { rule: "pod-on-lost-node", object: "Pod/shop/cart-r1-a", ..LOST });
-    assert_eq!(fault.findings.iter().filter(|f| f.rule_id == "pod-on-lost-node").count(), 3, "each workload once, DaemonSets are at home there");
-    assert!(fault.title.contains("node-a") && fault.title.contains('3'), "{}", fault.title);
+    assert_eq!(
+        fault.findings.iter().filter(|f| f.rule_id == "pod-on-lost-node").count(),
+        3,
+        "each workload once, DaemonSets are at home there"
+    );
+    assert!(fault.title.contains("node-a") && fault.title.contains("not ready"), "{}", fault.title);
 }
 
 #[test]
@@ -79,7 +83,13 @@ fn a_node_short_of_memory_is_found() {
     ]}});
     merge(&mut fields, &json!({"metadata": {"uid": "node-node-a"}}));
     world.upsert(object("Node node-a", fields));
-    let expect = Expect { rule: "node-pressure", cause: "node-under-pressure", severity: High, says: &["node-a", "memory pressure", "insufficient memory"], ..LOST };
+    let expect = Expect {
+        rule: "node-pressure",
+        cause: "node-under-pressure",
+        severity: High,
+        says: &["node-a", "memory pressure", "insufficient memory"],
+        ..LOST
+    };
     check(&world, expect);
 }
 
@@ -87,7 +97,10 @@ fn a_node_short_of_memory_is_found() {
 fn healthy_cordoned_and_departing_nodes_are_silent() {
     silent(&World::new());
     let mut world = World::new();
-    world.upsert(object("Node node-a", json!({"spec": {"unschedulable": true}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})));
+    world.upsert(object(
+        "Node node-a",
+        json!({"spec": {"unschedulable": true}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}),
+    ));
     silent(&world);
     let mut world = World::new();
     let mut leaving = World::node_since("node-a", "Unknown", -60);

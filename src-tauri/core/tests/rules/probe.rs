@@ -8,9 +8,16 @@ pub const FAULTS: &[(&str, fn())] = &[
     ("readiness-failing", a_pod_that_does_not_become_ready_is_found),
     ("liveness-failing", a_container_restarted_by_its_liveness_probe_is_found),
     ("startup-failing", a_container_restarted_by_its_start_up_probe_is_found),
+    ("readiness-gate-unmet", a_readiness_gate_that_nobody_sets_is_found),
 ];
 
-const READY: Expect = Expect { rule: "readiness-failing", cause: "probe-bad-status", verdict: Likely, field: "spec.template.spec.containers[app].readinessProbe", ..CHECKOUT };
+const READY: Expect = Expect {
+    rule: "readiness-failing",
+    cause: "probe-bad-status",
+    verdict: Likely,
+    field: "spec.template.spec.containers[app].readinessProbe",
+    ..CHECKOUT
+};
 
 fn probe() -> Value {
     json!({"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5, "failureThreshold": 3})
@@ -42,8 +49,14 @@ fn a_pod_that_does_not_become_ready_is_found() {
 fn what_the_kubelet_says_decides_the_cause() {
     let cases = [
         ("Readiness probe failed: HTTP probe failed with statuscode: 404", "probe-path-wrong"),
-        ("Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": dial tcp 10.1.0.7:8080: connect: connection refused", "probe-refused"),
-        ("Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)", "probe-timeout"),
+        (
+            "Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": dial tcp 10.1.0.7:8080: connect: connection refused",
+            "probe-refused",
+        ),
+        (
+            "Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            "probe-timeout",
+        ),
         ("Readiness probe failed: cat: can't open '/tmp/ready'", "probe-failing"),
     ];
     for (message, cause) in cases {
@@ -55,7 +68,10 @@ fn what_the_kubelet_says_decides_the_cause() {
 fn a_port_that_the_container_does_not_declare_is_proof() {
     let app = app().container(json!({"ports": [{"containerPort": 9090}]}));
     let message = "Readiness probe failed: dial tcp 10.1.0.7:8080: connect: connection refused";
-    check(&unready(&app, -60, message), Expect { cause: "probe-port-wrong", verdict: Established, says: &["8080", "9090"], ..READY });
+    check(
+        &unready(&app, -60, message),
+        Expect { cause: "probe-port-wrong", verdict: Established, says: &["8080", "9090"], ..READY },
+    );
 }
 
 #[test]
@@ -64,7 +80,15 @@ fn readiness_is_held_for_the_probes_own_budget() {
     let app = app();
     let pod = app.pod("a", status::unready(0));
     let mut world = world(&app, [pod.clone()]);
-    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", 5, 5, 1));
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        5,
+        5,
+        1,
+    ));
     held(&mut world, 0, 15);
 }
 
@@ -74,7 +98,15 @@ fn within_the_budget_one_look_believes_only_the_kubelet() {
     let pod = app.pod("a", status::unready(-3));
     let mut world = world(&app, [pod.clone()]);
     silent(&world);
-    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", -1, -1, 1));
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        -1,
+        -1,
+        1,
+    ));
     patient(&world);
     check_at_a_glance(&world, READY);
 }
@@ -100,7 +132,15 @@ fn a_probe_that_failed_a_while_ago_is_silent() {
     let app = app();
     let pod = app.pod("a", status::ready(-600));
     let mut world = world(&app, [pod.clone()]);
-    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", -595, -590, 2));
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        -595,
+        -590,
+        2,
+    ));
     silent(&world);
 }
 
@@ -108,9 +148,20 @@ fn a_probe_that_failed_a_while_ago_is_silent() {
 fn killed(app: &App, word: &str) -> (World, Object) {
     let pod = app.pod("a", status::restarted(137, "Error", 3, -12, -10));
     let mut world = world(app, [pod.clone()]);
-    let probe = format!("{} probe failed: HTTP probe failed with statuscode: 500", if word == "liveness" { "Liveness" } else { "Startup" });
+    let probe = format!(
+        "{} probe failed: HTTP probe failed with statuscode: 500",
+        if word == "liveness" { "Liveness" } else { "Startup" }
+    );
     world.upsert(event(&pod, "Warning", "Unhealthy", &probe, -200, -14, 9));
-    world.upsert(event(&pod, "Normal", "Killing", &format!("Container app failed {word} probe, will be restarted"), -190, -14, 3));
+    world.upsert(event(
+        &pod,
+        "Normal",
+        "Killing",
+        &format!("Container app failed {word} probe, will be restarted"),
+        -190,
+        -14,
+        3,
+    ));
     (world, pod)
 }
 
@@ -124,7 +175,15 @@ fn cause(world: &World, rule: &str) -> afterwatch_core::finding::CauseDraft {
 fn a_container_restarted_by_its_liveness_probe_is_found() {
     let app = checkout().container(json!({"livenessProbe": probe()}));
     let (world, _) = killed(&app, "liveness");
-    check(&world, Expect { rule: "liveness-failing", field: "spec.template.spec.containers[app].livenessProbe", says: &["liveness probe", "GET /healthz on port 8080", "500"], ..READY });
+    check(
+        &world,
+        Expect {
+            rule: "liveness-failing",
+            field: "spec.template.spec.containers[app].livenessProbe",
+            says: &["liveness probe", "GET /healthz on port 8080", "500"],
+            ..READY
+        },
+    );
     assert_eq!(cause(&world, "liveness-failing").rule_id, "probe-bad-status");
 }
 
@@ -132,7 +191,15 @@ fn a_container_restarted_by_its_liveness_probe_is_found() {
 fn a_container_restarted_by_its_start_up_probe_is_found() {
     let app = checkout().container(json!({"startupProbe": probe()}));
     let (world, _) = killed(&app, "startup");
-    check(&world, Expect { rule: "startup-failing", field: "spec.template.spec.containers[app].startupProbe", says: &["15 s"], ..READY });
+    check(
+        &world,
+        Expect {
+            rule: "startup-failing",
+            field: "spec.template.spec.containers[app].startupProbe",
+            says: &["15 s"],
+            ..READY
+        },
+    );
 }
 
 #[test]
@@ -142,4 +209,31 @@ fn a_container_that_has_been_up_for_long_since_the_last_kill_is_well() {
     world.upsert(app.pod("a", status::restarted(137, "Error", 3, -12, -10)));
     world.set_time(600);
     silent(&world);
+}
+
+/// A pod whose containers are ready since then, with a gate that says this.
+fn gated(since: i64, gate: &str) -> World {
+    let app = checkout().spec(json!({"readinessGates": [{"conditionType": "lb.test/attached"}]}));
+    let mut state = status::ready(since);
+    state["conditions"] = json!([
+        {"type": "ContainersReady", "status": "True", "lastTransitionTime": at(since)},
+        {"type": "lb.test/attached", "status": gate},
+        {"type": "Ready", "status": gate, "lastTransitionTime": at(since)},
+    ]);
+    world(&app, [app.pod("a", state)])
+}
+
+#[test]
+fn a_readiness_gate_that_nobody_sets_is_found() {
+    let gate = Expect {
+        rule: "readiness-gate-unmet",
+        cause: "readiness-gate-unmet",
+        verdict: Established,
+        field: "spec.template.spec.readinessGates",
+        says: &["lb.test/attached"],
+        ..READY
+    };
+    check(&gated(-60, "False"), gate);
+    held(&mut gated(0, "False"), 0, 45);
+    silent(&gated(-60, "True"));
 }

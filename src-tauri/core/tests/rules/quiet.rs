@@ -28,7 +28,8 @@ fn a_roll_out_in_progress() {
     let new = old.clone().revise(0, json!({"image": "registry.test/checkout:2"}));
     let mut world = world(&old, [old.pod("a", status::ready(-3600)), old.pod("b", status::ready(-3600))]);
     world.upsert_all([old.service(json!({})), old.endpoints(&[true, true])]);
-    let progressing = json!({"status": {"conditions": [{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]}});
+    let progressing =
+        json!({"status": {"conditions": [{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]}});
     world.upsert(new.top(progressing));
     world.upsert_all(new.between(json!({})));
     for (i, (mine, theirs)) in [("x", "a"), ("y", "b")].into_iter().enumerate() {
@@ -87,7 +88,8 @@ fn scaling_down_and_deleting_gracefully() {
     nothing_opens(&mut world, 0, 29);
     // A shell that ignores SIGTERM ends with 137.
     for pod in ["a", "b"] {
-        let killed = app.pod_with(pod, status::crashed(137, "Error", 0, 30), json!({"metadata": {"deletionTimestamp": at(30)}}));
+        let killed =
+            app.pod_with(pod, status::crashed(137, "Error", 0, 30), json!({"metadata": {"deletionTimestamp": at(30)}}));
         world.upsert(killed.clone());
         nothing_opens(&mut world, 30, 31);
         world.delete(killed);
@@ -112,7 +114,10 @@ fn a_namespace_that_is_deleted() {
     let app = probed(checkout());
     let mut world = world(&app, [app.pod("a", status::ready(-3600))]);
     world.upsert_all([app.service(json!({})), app.endpoints(&[true])]);
-    world.upsert(object("Namespace shop", json!({"metadata": {"deletionTimestamp": at(0)}, "status": {"phase": "Terminating"}})));
+    world.upsert(object(
+        "Namespace shop",
+        json!({"metadata": {"deletionTimestamp": at(0)}, "status": {"phase": "Terminating"}}),
+    ));
     world.delete(app.top(json!({})));
     nothing_opens(&mut world, 0, 1);
     world.upsert(deleting(&app, "a", 1));

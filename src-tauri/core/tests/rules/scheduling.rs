@@ -18,21 +18,34 @@ fn asks(resource: &str, amount: &str) -> App {
 
 #[test]
 fn a_request_larger_than_every_node_is_found() {
-    let world = waits(&asks("memory", "64Gi"), "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.");
-    let expect = Expect { field: "spec.template.spec.containers[app].resources.requests.memory", says: &["64Gi", "node-a", "8Gi", "memory"], ..NO_NODE };
+    let world = waits(
+        &asks("memory", "64Gi"),
+        "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+    );
+    let expect = Expect {
+        field: "spec.template.spec.containers[app].resources.requests.memory",
+        says: &["64Gi", "node-a", "8Gi", "memory"],
+        ..NO_NODE
+    };
     let fault = check(&world, expect);
     assert!(fault.causes[0].statement.contains("more than any node has"), "{}", fault.causes[0].statement);
 }
 
 #[test]
 fn a_request_that_would_fit_on_an_empty_node_is_told_apart() {
-    let fault = check(&waits(&asks("cpu", "3"), "0/1 nodes are available: 1 Insufficient cpu."), Expect { says: &["cpu 3", "node-a", "offers 4"], ..NO_NODE });
+    let fault = check(
+        &waits(&asks("cpu", "3"), "0/1 nodes are available: 1 Insufficient cpu."),
+        Expect { says: &["cpu 3", "node-a", "offers 4"], ..NO_NODE },
+    );
     assert!(!fault.causes[0].statement.contains("more than any node has"), "{}", fault.causes[0].statement);
 }
 
 #[test]
 fn a_device_that_no_node_offers_is_named() {
-    check(&waits(&asks("nvidia.com/gpu", "1"), "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."), Expect { says: &["nvidia.com/gpu", "no node offers"], ..NO_NODE });
+    check(
+        &waits(&asks("nvidia.com/gpu", "1"), "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
+        Expect { says: &["nvidia.com/gpu", "no node offers"], ..NO_NODE },
+    );
 }
 
 #[test]
@@ -44,7 +57,9 @@ fn fake_nodes_taints_beside_a_real_lack_do_not_hide_it() {
     let mut fake = World::node("kwok-1", "True");
     if let Object::Node(n) = &mut fake {
         n.status.allocatable.insert("memory".into(), afterwatch_core::object::Quantity::new("256Gi"));
-        n.spec.taints = serde_json::from_value(json!([{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}])).expect("a taint");
+        n.spec.taints =
+            serde_json::from_value(json!([{"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}]))
+                .expect("a taint");
     }
     world.upsert(fake);
     check(&world, Expect { says: &["64Gi", "insufficient memory"], ..NO_NODE });
@@ -53,11 +68,22 @@ fn fake_nodes_taints_beside_a_real_lack_do_not_hide_it() {
 #[test]
 fn a_node_selector_that_nothing_matches_is_found() {
     let app = checkout().spec(json!({"nodeSelector": {"disk": "ssd"}}));
-    let mut world = waits(&app, "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint {pool: gpu}. preemption: 0/2 nodes are available.");
+    let mut world = waits(
+        &app,
+        "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had untolerated taint {pool: gpu}. preemption: 0/2 nodes are available.",
+    );
     let mut other = World::node("node-b", "True");
     other.meta_mut().labels.insert("disk".into(), "hdd".into());
     world.upsert(other);
-    check(&world, Expect { cause: "node-selector-unmatched", field: "spec.template.spec.nodeSelector", says: &["disk=ssd", "disk=hdd"], ..NO_NODE });
+    check(
+        &world,
+        Expect {
+            cause: "node-selector-unmatched",
+            field: "spec.template.spec.nodeSelector",
+            says: &["disk=ssd", "disk=hdd"],
+            ..NO_NODE
+        },
+    );
 }
 
 #[test]
@@ -65,7 +91,15 @@ fn a_node_affinity_that_nothing_matches_is_found() {
     let terms = json!([{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["z1", "z2"]}]}]);
     let app = checkout().spec(json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}}));
     let world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
-    check(&world, Expect { cause: "node-affinity-unmatched", field: "spec.template.spec.affinity.nodeAffinity", says: &["zone In z1,z2"], ..NO_NODE });
+    check(
+        &world,
+        Expect {
+            cause: "node-affinity-unmatched",
+            field: "spec.template.spec.affinity.nodeAffinity",
+            says: &["zone In z1,z2"],
+            ..NO_NODE
+        },
+    );
 }
 
 #[test]
@@ -73,14 +107,26 @@ fn a_taint_that_is_not_tolerated_is_found_with_its_node() {
     let mut world = World::new();
     let mut node = World::node("node-a", "True");
     if let Object::Node(n) = &mut node {
-        n.spec.taints = serde_json::from_value(json!([{"key": "pool", "value": "gpu", "effect": "NoSchedule"}])).expect("a taint");
+        n.spec.taints =
+            serde_json::from_value(json!([{"key": "pool", "value": "gpu", "effect": "NoSchedule"}])).expect("a taint");
     }
     world.upsert(node);
     let app = checkout();
     // Both spellings are in the wild: 1.3x writes taint, later taint(s).
-    for message in ["0/1 nodes are available: 1 node(s) had untolerated taint {pool: gpu}.", "0/1 nodes are available: 1 node(s) had untolerated taint(s) {pool: gpu}."] {
+    for message in [
+        "0/1 nodes are available: 1 node(s) had untolerated taint {pool: gpu}.",
+        "0/1 nodes are available: 1 node(s) had untolerated taint(s) {pool: gpu}.",
+    ] {
         world.run(&app, [app.pod("a", status::unschedulable(message, -30))]);
-        check(&world, Expect { cause: "taint-not-tolerated", field: "spec.template.spec.tolerations", says: &["pool=gpu", "node-a"], ..NO_NODE });
+        check(
+            &world,
+            Expect {
+                cause: "taint-not-tolerated",
+                field: "spec.template.spec.tolerations",
+                says: &["pool=gpu", "node-a"],
+                ..NO_NODE
+            },
+        );
     }
 }
 
@@ -93,7 +139,10 @@ fn a_cordoned_node_is_the_one_to_change() {
         n.spec.unschedulable = true;
     }
     world.upsert(node);
-    let fault = check(&world, Expect { cause: "node-cordoned", entity: "Node//node-a", subject: "Node//node-a", says: &["node-a", "cordoned"], ..NO_NODE });
+    let fault = check(
+        &world,
+        Expect { cause: "node-cordoned", entity: "Node//node-a", says: &["node-a", "cordoned"], ..NO_NODE },
+    );
     assert!(fault.actions.iter().any(|a| a.command == "kubectl uncordon node-a"));
 }
 
@@ -101,7 +150,15 @@ fn a_cordoned_node_is_the_one_to_change() {
 fn pods_that_repel_or_miss_each_other_are_told_apart() {
     let anti = checkout().replicas(3).spec(json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname"}]}}}));
     let world = waits(&anti, "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.");
-    check(&world, Expect { cause: "anti-affinity-unsatisfiable", field: "spec.template.spec.affinity.podAntiAffinity", says: &["3 replicas", "kubernetes.io/hostname"], ..NO_NODE });
+    check(
+        &world,
+        Expect {
+            cause: "anti-affinity-unsatisfiable",
+            field: "spec.template.spec.affinity.podAntiAffinity",
+            says: &["3 replicas", "kubernetes.io/hostname"],
+            ..NO_NODE
+        },
+    );
     let near = checkout().spec(json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}}));
     let world = waits(&near, "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.");
     check(&world, Expect { cause: "pod-affinity-unsatisfiable", says: &["topology key zone"], ..NO_NODE });
@@ -110,7 +167,10 @@ fn pods_that_repel_or_miss_each_other_are_told_apart() {
 #[test]
 fn a_topology_spread_over_a_label_no_node_has_is_found() {
     let app = checkout().spec(json!({"topologySpreadConstraints": [{"topologyKey": "rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]}));
-    let world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label).");
+    let world = waits(
+        &app,
+        "0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label).",
+    );
     check(&world, Expect { cause: "topology-spread-unsatisfiable", says: &["rack"], ..NO_NODE });
 }
 
@@ -124,8 +184,19 @@ fn host_ports_that_are_taken_are_found() {
 #[test]
 fn a_claim_that_does_not_exist_comes_before_the_nodes() {
     let app = checkout().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}));
-    let world = waits(&app, "0/1 nodes are available: persistentvolumeclaim \"orders\" not found. preemption: 0/1 nodes are available.");
-    check(&world, Expect { cause: "claim-missing", entity: "PersistentVolumeClaim/shop/orders?", says: &["orders", "data"], ..NO_NODE });
+    let world = waits(
+        &app,
+        "0/1 nodes are available: persistentvolumeclaim \"orders\" not found. preemption: 0/1 nodes are available.",
+    );
+    check(
+        &world,
+        Expect {
+            cause: "claim-missing",
+            entity: "PersistentVolumeClaim/shop/orders?",
+            says: &["orders", "data"],
+            ..NO_NODE
+        },
+    );
 }
 
 #[test]

@@ -50,8 +50,25 @@ fn a_cluster_without_a_default_class_is_found() {
 fn what_the_provisioner_says_is_quoted() {
     let mut world = with(claim(json!("standard")), &[("standard", json!({"provisioner": "disk.test"}))]);
     let orders = object("PersistentVolumeClaim shop/orders", claim(json!("standard")));
-    world.upsert(event(&orders, "Warning", "ProvisioningFailed", "failed to provision volume: quota of 500 GB exceeded", -50, -5, 3));
-    check(&world, Expect { cause: "volume-not-provisioned", verdict: Likely, field: "", says: &["standard", "10Gi", "quota of 500 GB exceeded"], ..PENDING });
+    world.upsert(event(
+        &orders,
+        "Warning",
+        "ProvisioningFailed",
+        "failed to provision volume: quota of 500 GB exceeded",
+        -50,
+        -5,
+        3,
+    ));
+    check(
+        &world,
+        Expect {
+            cause: "volume-not-provisioned",
+            verdict: Likely,
+            field: "",
+            says: &["standard", "10Gi", "quota of 500 GB exceeded"],
+            ..PENDING
+        },
+    );
 }
 
 #[test]

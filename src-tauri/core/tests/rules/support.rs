@@ -142,7 +142,11 @@ pub fn sound(world: &World, fault: &Fault) {
 /// Nothing is wrong, not even at a glance.
 #[track_caller]
 pub fn silent(world: &World) {
-    let told = world.glance().faults.into_iter().map(|f| format!("{}: {:?}", f.title, f.causes.first().map(|c| c.statement.clone())));
+    let told = world
+        .glance()
+        .faults
+        .into_iter()
+        .map(|f| format!("{}: {:?}", f.title, f.causes.first().map(|c| c.statement.clone())));
     let told: Vec<String> = told.collect();
     assert!(told.is_empty(), "nothing is wrong, and yet: {told:#?}");
     patient(world);

@@ -21,9 +21,24 @@ fn a_roll_out_past_its_deadline_is_found() {
     let app = checkout().replicas(3);
     let mut world = World::new();
     world.run(&app, [app.pod("a", status::ready(-20)), app.pod("b", status::waiting("ContainerCreating", "", -620))]);
-    let late = progress("ProgressDeadlineExceeded", "False", json!({"spec": {"progressDeadlineSeconds": 60}, "status": {"availableReplicas": 1, "readyReplicas": 1, "updatedReplicas": 2}}));
+    let late = progress(
+        "ProgressDeadlineExceeded",
+        "False",
+        json!({"spec": {"progressDeadlineSeconds": 60}, "status": {"availableReplicas": 1, "readyReplicas": 1, "updatedReplicas": 2}}),
+    );
     world.upsert(app.top(late));
-    check(&world, Expect { rule: "deployment-stuck", object: "Deployment/shop/checkout", cause: "deployment-stuck", verdict: Possible, severity: Medium, says: &["60 s", "1 of 3"], ..CHECKOUT });
+    check(
+        &world,
+        Expect {
+            rule: "deployment-stuck",
+            object: "Deployment/shop/checkout",
+            cause: "deployment-stuck",
+            verdict: Possible,
+            severity: Medium,
+            says: &["60 s", "1 of 3"],
+            ..CHECKOUT
+        },
+    );
 }
 
 #[test]
@@ -43,7 +58,8 @@ fn roll_outs_that_move_pause_or_end_are_silent() {
     }
 }
 
-const REFUSED: Expect = Expect { rule: "pods-not-created", object: "ReplicaSet/shop/checkout-r1", cause: "quota-exceeded", ..CHECKOUT };
+const REFUSED: Expect =
+    Expect { rule: "pods-not-created", object: "ReplicaSet/shop/checkout-r1", cause: "quota-exceeded", ..CHECKOUT };
 
 /// A ReplicaSet that has no pods, for this reason.
 fn refused(app: &App, message: &str) -> World {
@@ -59,20 +75,58 @@ fn a_quota_that_is_used_up_is_found() {
     let message = "Error creating: pods \"checkout-r1-x\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4";
     let mut world = refused(&checkout(), message);
     world.upsert(object("ResourceQuota shop/team", json!({"status": {"hard": {"pods": "4"}, "used": {"pods": "4"}}})));
-    let fault = check(&world, Expect { entity: "ResourceQuota/shop/team", field: "spec.hard", says: &["team", "pods=1", "pods=4"], ..REFUSED });
+    let fault = check(
+        &world,
+        Expect {
+            entity: "ResourceQuota/shop/team",
+            field: "spec.hard",
+            says: &["team", "pods=1", "pods=4"],
+            ..REFUSED
+        },
+    );
     assert!(fault.evidence.iter().any(|e| e.excerpt.contains("4 used of 4")), "the quota's own numbers");
 }
 
 #[test]
 fn every_way_to_refuse_a_pod_has_its_cause() {
     let cases = [
-        ("failed quota: team: must specify limits.memory for: app", "quota-needs-resources", "Deployment/shop/checkout", "limits.memory"),
-        ("error looking up service account shop/robot: serviceaccount \"robot\" not found", "service-account-missing", "ServiceAccount/shop/robot?", "robot"),
-        ("admission webhook \"policy.corp.test\" denied the request: images must be signed", "admission-denied", "Deployment/shop/checkout", "images must be signed"),
-        ("maximum memory usage per Container is 1Gi, but limit is 2Gi", "limit-range-violated", "Deployment/shop/checkout", "1Gi"),
-        ("violates PodSecurity \"restricted:latest\": privileged (container \"app\" must not set securityContext.privileged=true)", "pod-security-violated", "Deployment/shop/checkout", "privileged"),
+        (
+            "failed quota: team: must specify limits.memory for: app",
+            "quota-needs-resources",
+            "Deployment/shop/checkout",
+            "limits.memory",
+        ),
+        (
+            "error looking up service account shop/robot: serviceaccount \"robot\" not found",
+            "service-account-missing",
+            "ServiceAccount/shop/robot?",
+            "robot",
+        ),
+        (
+            "admission webhook \"policy.corp.test\" denied the request: images must be signed",
+            "admission-denied",
+            "Deployment/shop/checkout",
+            "images must be signed",
+        ),
+        (
+            "maximum memory usage per Container is 1Gi, but limit is 2Gi",
+            "limit-range-violated",
+            "Deployment/shop/checkout",
+            "1Gi",
+        ),
+        (
+            "violates PodSecurity \"restricted:latest\": privileged (container \"app\" must not set securityContext.privileged=true)",
+            "pod-security-violated",
+            "Deployment/shop/checkout",
+            "privileged",
+        ),
         ("no PriorityClass with name gold was found", "priority-class-missing", "Deployment/shop/checkout", "gold"),
-        ("pods \"checkout-\" is forbidden: nobody knows why", "pod-refused", "Deployment/shop/checkout", "nobody knows why"),
+        (
+            "pods \"checkout-\" is forbidden: nobody knows why",
+            "pod-refused",
+            "Deployment/shop/checkout",
+            "nobody knows why",
+        ),
     ];
     for (why, cause, entity, word) in cases {
         let world = refused(&checkout(), &format!("Error creating: pods \"checkout-r1-x\" is forbidden: {why}"));
@@ -85,7 +139,10 @@ fn every_way_to_refuse_a_pod_has_its_cause() {
 fn a_webhook_that_cannot_be_called_is_the_one_to_mend() {
     let message = "Error creating: Internal error occurred: failed calling webhook \"policy.corp.test\": failed to call webhook: Post \"https://policy.ops.svc:443/\": dial tcp 10.0.0.9:443: connect: connection refused";
     let fault = refused(&checkout(), message).diagnose().faults.remove(0);
-    assert_eq!((fault.causes[0].rule_id.as_str(), fault.causes[0].entity.name.as_str()), ("webhook-unreachable", "policy.corp.test"));
+    assert_eq!(
+        (fault.causes[0].rule_id.as_str(), fault.causes[0].entity.name.as_str()),
+        ("webhook-unreachable", "policy.corp.test")
+    );
     says(&fault.causes[0], &["policy.corp.test", "connection refused"]);
 }
 
@@ -104,7 +161,10 @@ fn a_refusal_is_held_for_a_moment_and_forgotten_when_the_pods_are_there() {
 #[test]
 fn a_refusal_of_an_old_revision_that_was_scaled_down_is_silent() {
     let app = checkout();
-    let mut world = refused(&app, "Error creating: pods \"x\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4");
+    let mut world = refused(
+        &app,
+        "Error creating: pods \"x\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4",
+    );
     world.upsert(app.between(json!({"spec": {"replicas": 0}, "status": {"replicas": 0}})).expect("a ReplicaSet"));
     silent(&world);
 }
@@ -148,7 +208,16 @@ fn a_job_past_its_deadline_names_it() {
     let job = job();
     let mut world = world(&job, []);
     world.upsert(job.top(gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}))));
-    check(&world, Expect { cause: "job-deadline", verdict: Established, field: "spec.activeDeadlineSeconds", says: &["30 s"], ..JOB });
+    check(
+        &world,
+        Expect {
+            cause: "job-deadline",
+            verdict: Established,
+            field: "spec.activeDeadlineSeconds",
+            says: &["30 s"],
+            ..JOB
+        },
+    );
 }
 
 #[test]
@@ -157,7 +226,14 @@ fn a_failed_run_of_a_cron_job_is_the_cron_jobs() {
     let mut world = World::new();
     let run = cron.between(gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}))).expect("a Job");
     world.upsert_all([cron.top(json!({})), run]);
-    let expect = Expect { object: "Job/shop/report-r1", subject: "CronJob/shop/report", entity: "CronJob/shop/report", cause: "job-deadline", verdict: Established, ..JOB };
+    let expect = Expect {
+        object: "Job/shop/report-r1",
+        subject: "CronJob/shop/report",
+        entity: "CronJob/shop/report",
+        cause: "job-deadline",
+        verdict: Established,
+        ..JOB
+    };
     check(&world, expect);
     // The next run that succeeds makes it good.
     let next = cron.revise(20, json!({}));
@@ -175,7 +251,10 @@ fn jobs_that_run_wait_or_are_done_are_silent() {
         json!({"status": {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": at(-10)}]}}),
         gave_up("BackoffLimitExceeded", json!({"metadata": {"deletionTimestamp": at(-1)}})),
         // It failed a day ago: history.
-        gave_up("BackoffLimitExceeded", json!({"status": {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": at(-86_400)}]}})),
+        gave_up(
+            "BackoffLimitExceeded",
+            json!({"status": {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": at(-86_400)}]}}),
+        ),
     ] {
         let mut world = world(&job, [job.pod("a", status::finished(0, -12))]);
         world.upsert(job.top(fields));
