@@ -151,6 +151,13 @@ impl World {
         self.apply(Fact::Log(LogRead { want, lines, truncated: false }));
     }
 
+    /// Every log that is wanted now cannot be read.
+    pub fn refuse_logs(&mut self) {
+        for want in self.diagnose().wants {
+            self.apply(Fact::Log(LogRead { want, lines: Err("the container is gone".to_owned()), truncated: false }));
+        }
+    }
+
     /// What is wrong now; the ledger stays as it is.
     pub fn diagnose(&self) -> Diagnosis {
         correlate::diagnose(&self.index, self.now, Options::default())

@@ -88,10 +88,12 @@ fn without_a_telling_log_the_cause_is_open_and_says_what_would_tell() {
 
 #[test]
 fn the_first_crash_is_held_for_a_moment_and_later_ones_are_not() {
-    let app = checkout();
-    held(&mut world(&app, [app.pod("a", status::crashed(1, "Error", 0, 0))]), 0, 8);
-    held(&mut world(&app, [app.pod("a", status::crashed(1, "Error", 2, 0))]), 0, 0);
-    held(&mut world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 0, 0))]), 0, 0);
+    for (exit, reason, restarts, hold) in [(1, "Error", 0, 8), (1, "Error", 2, 0), (137, "OOMKilled", 0, 0)] {
+        let app = checkout();
+        let mut world = world(&app, [app.pod("a", status::crashed(exit, reason, restarts, 0))]);
+        world.refuse_logs();
+        held(&mut world, 0, hold);
+    }
 }
 
 #[test]
@@ -160,7 +162,8 @@ fn a_memory_kill_without_a_limit_is_only_likely_the_containers_own() {
 #[test]
 fn a_kill_that_is_not_for_memory_is_not_called_one() {
     let app = checkout();
-    let world = world(&app, [app.pod("a", status::crashed(137, "Error", 2, -5))]);
+    let mut world = world(&app, [app.pod("a", status::crashed(137, "Error", 2, -5))]);
+    world.refuse_logs();
     let fault = check(
         &world,
         Expect {

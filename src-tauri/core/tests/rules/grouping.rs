@@ -64,6 +64,7 @@ fn the_service_of_a_crashing_deployment_joins_its_fault() {
     let app = checkout();
     let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 3, -5))]);
     world.upsert_all([app.service(json!({})), app.endpoints(&[false])]);
+    world.refuse_logs();
     let faults = faults(&world);
     assert_eq!(faults.len(), 1);
     let rules: Vec<&str> = faults[0].findings.iter().map(|f| f.rule_id.as_str()).collect();
@@ -96,6 +97,7 @@ fn two_independent_faults_are_two_incidents() {
         (App::deployment("shop/checkout"), App::deployment("shop/cart").container(json!({"image": "x:1"})));
     world.run(&one, [one.pod("a", status::crashed(1, "Error", 3, -5))]);
     world.run(&two, [two.pod("a", status::waiting("ErrImagePull", "x:1: not found", -20))]);
+    world.refuse_logs();
     assert_eq!(faults(&world).len(), 2);
     world.look();
     assert_eq!(world.incidents().len(), 2);
@@ -162,10 +164,11 @@ fn a_cordoned_node_that_keeps_two_workloads_out_is_not_called_lost() {
 fn what_is_held_joins_a_fault_that_is_due() {
     // One pod crashed often, the other for the first time just now: its finding is held, but the fault is open.
     let app = checkout().replicas(2);
-    let world = world(
+    let mut world = world(
         &app,
         [app.pod("a", status::crashed(1, "Error", 3, -5)), app.pod("b", status::crashed(1, "Error", 0, 0))],
     );
+    world.refuse_logs();
     assert_eq!(faults(&world)[0].findings.len(), 2);
 }
 

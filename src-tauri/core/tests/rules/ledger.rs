@@ -199,13 +199,15 @@ fn notes_are_entries_with_their_author() {
 #[test]
 fn a_later_cause_takes_the_first_rank_and_the_timeline_says_when() {
     let app = checkout();
-    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
-    let mut world = world(&app, [pod.clone()]);
+    let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 3, -5))]);
+    world.refuse_logs();
     world.look_at(0);
     assert_eq!(world.only().causes[0].rule_id, "container-exits");
     assert!(!world.only().needs.is_empty());
     world.set_time(2);
-    world.log(&pod, "app", 3, "required environment variable STRIPE_KEY is not set");
+    let pod = app.pod("a", status::crashed(1, "Error", 4, 1));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 4, "required environment variable STRIPE_KEY is not set");
     world.look_at(2);
     let incident = world.only();
     assert_eq!((incident.causes[0].rank, incident.causes[0].rule_id.as_str()), (1, "log-missing-env"));
