@@ -48,16 +48,17 @@ fn start(app: &AppHandle, args: &Args, folder: PathBuf) {
     let notifier = notify::native(app);
     let shell = Shell::new(app.clone(), folder.join("afterwatch.db"), notifier);
     app.manage(Arc::clone(&shell));
-    tray::start(app);
+    // What takes longest begins first: the history opens while the page loads.
+    tauri::async_runtime::spawn(Arc::clone(&shell).keep_opening());
     if !args.hidden {
-        window::show(app, None);
+        window::show_here(app, None);
     }
+    tray::start(app);
     if let Some(incident) = args.open.clone() {
         let shell = Arc::clone(&shell);
         tauri::async_runtime::spawn(async move { shell.show_incident(&incident).await });
     }
-    tauri::async_runtime::spawn(quit_on_signal(Arc::clone(&shell)));
-    tauri::async_runtime::spawn(shell.keep_opening());
+    tauri::async_runtime::spawn(quit_on_signal(shell));
 }
 
 fn second_start(app: &AppHandle, argv: &[String]) {

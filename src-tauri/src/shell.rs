@@ -101,14 +101,17 @@ impl Shell {
         match &*self.opening() {
             Opening::Open(desk) => return Ok(Arc::clone(desk)),
             // The page asks for several things at once; one attempt answers them all.
-            Opening::Failed(problem) if last_try.is_some_and(|at| at.elapsed() < ANSWER_HOLDS) => return Err(problem.clone()),
+            Opening::Failed(problem) if last_try.is_some_and(|at| at.elapsed() < ANSWER_HOLDS) => {
+                return Err(problem.clone());
+            }
             Opening::Failed(_) | Opening::Pending => {}
         }
         match Desk::open(self.database.clone(), Arc::clone(&self.notifier)).await {
             Ok(desk) => {
                 let was = std::mem::replace(&mut *self.opening(), Opening::Open(Arc::clone(&desk)));
                 if matches!(was, Opening::Failed(_)) {
-                    self.tell(AppEvent::Trouble { text: None });
+                    // Everything the page was told until now was that there is nothing: it begins again.
+                    window::reload(&self.app);
                 }
                 relay::start(Arc::clone(self), Arc::clone(&desk));
                 let contexts = Arc::clone(&desk.contexts);

@@ -28,7 +28,8 @@ const INCIDENT: &str = "incident:";
 /// Whether the desktop shows the icon. Looked up and kept here, since a closing window cannot wait for the answer.
 static VISIBLE: AtomicBool = AtomicBool::new(!cfg!(target_os = "linux"));
 
-/// What is shown now, so that only changes are drawn.
+/// What is shown now, so that only changes are drawn, or what is to be shown as soon as there is an icon. Whoever holds
+/// it may wait for the main thread, and the main thread takes it only while there is no icon that could be waited for.
 static SHOWN: Mutex<Option<Outlook>> = Mutex::new(None);
 
 /// Whether the user can see the tray icon, and so find a closed window again.
@@ -42,7 +43,8 @@ pub fn start(app: &AppHandle) {
         tracing::warn!("no tray icon: libayatana-appindicator3.so.1 is not installed");
         return;
     }
-    let outlook = Outlook::starting();
+    let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let outlook = shown.take().unwrap_or_else(Outlook::starting);
     let built = menu(app, &outlook).and_then(|menu| {
         TrayIconBuilder::with_id(ID)
             .icon(icon(outlook.face))
@@ -54,7 +56,7 @@ pub fn start(app: &AppHandle) {
     });
     match built {
         Ok(_) => {
-            *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(outlook);
+            *shown = Some(outlook);
             #[cfg(target_os = "linux")]
             tauri::async_runtime::spawn(host::follow());
         }
@@ -62,10 +64,13 @@ pub fn start(app: &AppHandle) {
     }
 }
 
-/// Shows another outlook. Does nothing when it is shown already, or when there is no icon.
+/// Shows another outlook. Does nothing when it is shown already.
 pub fn show(app: &AppHandle, outlook: Outlook) {
     let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (Some(before), Some(tray)) = (shown.as_ref(), app.tray_by_id(ID)) else { return };
+    let (Some(tray), Some(before)) = (app.tray_by_id(ID), shown.as_ref()) else {
+        *shown = Some(outlook);
+        return;
+    };
     if *before == outlook {
         return;
     }

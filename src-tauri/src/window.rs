@@ -21,26 +21,31 @@ const SAID: &str = "said_closing_keeps_watching";
 /// Brings the window to the front, making it where there is none.
 pub fn show(app: &AppHandle, token: Option<String>) {
     let handle = app.clone();
-    on_main(app, move || {
-        let window = match handle.get_webview_window(LABEL) {
-            Some(window) => Ok(window),
-            None => create(&handle),
-        };
-        let shown = window.and_then(|window| {
-            #[cfg(target_os = "linux")]
-            if let Some(token) = token {
-                gtk::prelude::GtkWindowExt::set_startup_id(&window.gtk_window()?, &token);
-            }
-            #[cfg(not(target_os = "linux"))]
-            drop(token);
-            window.show()?;
-            window.unminimize()?;
-            window.set_focus()
-        });
-        if let Err(error) = shown {
-            tracing::error!(%error, "the window cannot be shown");
+    if let Err(error) = app.run_on_main_thread(move || show_here(&handle, token)) {
+        tracing::error!(%error, "the window's thread is gone");
+    }
+}
+
+/// The same on the main thread. `token` is the desktop's permission to come to the front.
+pub fn show_here(app: &AppHandle, token: Option<String>) {
+    let window = match app.get_webview_window(LABEL) {
+        Some(window) => Ok(window),
+        None => create(app),
+    };
+    let shown = window.and_then(|window| {
+        #[cfg(target_os = "linux")]
+        if let Some(token) = token {
+            gtk::prelude::GtkWindowExt::set_startup_id(&window.gtk_window()?, &token);
         }
+        #[cfg(not(target_os = "linux"))]
+        drop(token);
+        window.show()?;
+        window.unminimize()?;
+        window.set_focus()
     });
+    if let Err(error) = shown {
+        tracing::error!(%error, "the window cannot be shown");
+    }
 }
 
 /// Takes the window from the screen at once. Says whether there was one.
@@ -50,6 +55,15 @@ pub fn hide(app: &AppHandle) -> bool {
         tracing::warn!(%error, "the window cannot be hidden");
     }
     true
+}
+
+/// Loads the page anew, if there is one.
+pub fn reload(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(LABEL)
+        && let Err(error) = window.reload()
+    {
+        tracing::warn!(%error, "the page is not loaded anew");
+    }
 }
 
 fn create(app: &AppHandle) -> tauri::Result<WebviewWindow> {
@@ -155,12 +169,6 @@ async fn say_once(app: &AppHandle) {
             }
         }
         Err(error) => tracing::warn!(%error, "it could not be said that closing keeps watching"),
-    }
-}
-
-fn on_main(app: &AppHandle, work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = app.run_on_main_thread(work) {
-        tracing::error!(%error, "the window's thread is gone");
     }
 }
 

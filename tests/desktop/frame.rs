@@ -60,17 +60,17 @@ async fn without_a_tray_closing_asks_and_the_window_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_start_hands_its_incident_to_the_first_and_ends() {
+async fn a_second_start_hands_its_incident_to_the_first_and_a_button_acknowledges_it() {
     let _alone = alone().await;
     let stub = Stub::start().await;
     story::calm(&stub);
     let desktop = Desktop::start(Offers::default()).await;
     desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
     let window = Window::open(&desktop).await;
-    window.tick("kind-dev").await;
-    desktop.tray.as_ref().unwrap().shows("calm").await;
+    window.watch("kind-dev").await;
     story::crash(&stub);
-    desktop.notifications.as_ref().unwrap().wait("the notification", |s| s.title.contains(story::NAME)).await;
+    let notifications = desktop.notifications.as_ref().unwrap();
+    let shown = notifications.wait("the notification", |s| s.title.contains(story::NAME)).await;
 
     let second = start(&desktop, &["--open", "INC-1"]).await;
     assert!(second.success(), "{second}");
@@ -80,6 +80,11 @@ async fn a_second_start_hands_its_incident_to_the_first_and_ends() {
     // One that does not exist is said, and changes nothing.
     assert!(start(&desktop, &["--open", "INC-99"]).await.success());
     window.reads("There is no incident INC-99").await;
+
+    // The notification is still on the screen: its button takes the incident on without the window.
+    notifications.press(shown.id, "acknowledge").await;
+    desktop.tray.as_ref().unwrap().shows("calm").await;
+    window.reads("Acknowledged").await;
     window.close().await;
 }
 

@@ -6,6 +6,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod figures;
 mod frame;
 mod pages;
 mod support;

@@ -29,8 +29,7 @@ async fn axe_core_finds_nothing_on_any_page_in_light_or_dark() {
         if look == "light" {
             window.reads("Choose what to watch").await;
             page("first-run").await;
-            window.tick("kind-dev").await;
-            desktop.tray.as_ref().unwrap().shows("calm").await;
+            window.watch("kind-dev").await;
             page("clusters").await;
             window.click("Incidents").await;
             window.reads("Nothing is open").await;

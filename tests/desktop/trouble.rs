@@ -15,10 +15,8 @@ async fn without_a_notification_service_the_timeline_says_that_nobody_was_told()
     story::calm(&stub);
     let desktop = Desktop::start(Offers { notifications: false, ..Offers::default() }).await;
     desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let tray = desktop.tray.as_ref().unwrap();
     let window = Window::open(&desktop).await;
-    window.tick("kind-dev").await;
-    tray.shows("calm").await;
+    window.watch("kind-dev").await;
     story::crash(&stub);
     window.click_incident(story::NAME).await;
     window.click("Timeline").await;
@@ -75,8 +73,7 @@ async fn a_broken_kubeconfig_is_said_and_picked_up_when_it_is_mended() {
     window.picture("trouble-kubeconfig").await;
     desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
     window.click("Look again").await;
-    window.tick("kind-dev").await;
-    desktop.tray.as_ref().unwrap().shows("calm").await;
+    window.watch("kind-dev").await;
 
     // The file goes: what was chosen is not dropped silently.
     desktop.kubeconfig("{}");

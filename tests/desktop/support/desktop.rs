@@ -74,14 +74,7 @@ impl Desktop {
             true => Some(TrayHost::start(&address).await),
             false => None,
         };
-        Desktop {
-            display: format!(":{number}"),
-            bus: address,
-            notifications,
-            tray,
-            home,
-            _children: vec![xvfb, bus],
-        }
+        Desktop { display: format!(":{number}"), bus: address, notifications, tray, home, _children: vec![xvfb, bus] }
     }
 
     /// The environment of a program on this desktop, and nothing else.

@@ -17,13 +17,18 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Asks until there is an answer.
 pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    within(PATIENCE, what, ask).await
+}
+
+/// The same for what takes its time by design.
+pub async fn within<T>(patience: Duration, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask().await {
             println!("{:>6.1} s for {what}", started.elapsed().as_secs_f64());
             return answer;
         }
-        assert!(started.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
+        assert!(started.elapsed() < patience, "waited {} s for {what}", patience.as_secs());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

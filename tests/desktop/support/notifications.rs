@@ -19,7 +19,6 @@ const PATH: &str = "/org/freedesktop/Notifications";
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub id: u32,
-    pub replaces: u32,
     pub title: String,
     pub body: String,
     /// Name and words, one after the other.
@@ -88,7 +87,7 @@ impl Service {
         });
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let id = if replaces > 0 { replaces } else { shown.iter().map(|s| s.id).max().unwrap_or(0) + 1 };
-        shown.push(Shown { id, replaces, title, body, actions, urgency });
+        shown.push(Shown { id, title, body, actions, urgency });
         id
     }
 

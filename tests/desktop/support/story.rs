@@ -83,9 +83,7 @@ fn spec() -> Value {
 }
 
 fn pod(stub: &Stub, well: bool, restarts: u32) -> Value {
-    let condition = |kind: &str, status: bool| {
-        json!({"type": kind, "status": if status { "True" } else { "False" }, "lastTransitionTime": now(20)})
-    };
+    let condition = |kind: &str, status: bool| json!({"type": kind, "status": if status { "True" } else { "False" }, "lastTransitionTime": now(20)});
     let state = match well {
         true => json!({"running": {"startedAt": now(20)}}),
         false => json!({"waiting": {"reason": "CrashLoopBackOff",

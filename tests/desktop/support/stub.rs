@@ -107,19 +107,6 @@ impl Stub {
         self.world.version.send_replace(version);
     }
 
-    /// Removes an object; who watches it is told.
-    pub fn delete(&self, api_version: &str, kind: &str, namespace: &str, name: &str) {
-        let key = (collection(api_version, kind), namespace.to_owned(), name.to_owned());
-        let mut state = self.world.state();
-        let Some(mut object) = state.objects.remove(&key) else { return };
-        state.version += 1;
-        let version = state.version;
-        object["metadata"]["resourceVersion"] = json!(version.to_string());
-        state.history.push((version, key, "DELETED", object));
-        drop(state);
-        self.world.version.send_replace(version);
-    }
-
     /// The uid that an object has here, whether it is there yet or not.
     pub fn uid(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> String {
         uid(&(collection(api_version, kind), namespace.to_owned(), name.to_owned()))
@@ -146,7 +133,11 @@ fn collection(api_version: &str, kind: &str) -> String {
         Some(b'y') => format!("{}ies", &kind[..kind.len() - 1]),
         _ => format!("{kind}s"),
     };
-    if api_version.contains('/') { format!("/apis/{api_version}/{plural}") } else { format!("/api/{api_version}/{plural}") }
+    if api_version.contains('/') {
+        format!("/apis/{api_version}/{plural}")
+    } else {
+        format!("/api/{api_version}/{plural}")
+    }
 }
 
 /// The same for the same object, so that a test may name it.
@@ -247,9 +238,14 @@ fn answer(world: &World, request: &Request) -> (&'static str, &'static str, Stri
             None => missing(path),
         },
         None => {
-            let here = |key: &Key| key.0 == place.collection && (place.namespace.is_empty() || key.1 == place.namespace);
-            let items: Vec<Value> =
-                state.objects.iter().filter(|(k, _)| here(k)).map(|(_, o)| bare(reduced(o, request.metadata_only))).collect();
+            let here =
+                |key: &Key| key.0 == place.collection && (place.namespace.is_empty() || key.1 == place.namespace);
+            let items: Vec<Value> = state
+                .objects
+                .iter()
+                .filter(|(k, _)| here(k))
+                .map(|(_, o)| bare(reduced(o, request.metadata_only)))
+                .collect();
             let list = json!({
                 "kind": "List", "apiVersion": "v1",
                 "metadata": {"resourceVersion": state.version.to_string()}, "items": items,
@@ -324,12 +320,15 @@ async fn follow(write: &mut OwnedWriteHalf, world: &World, request: &Request) ->
     loop {
         let (lines, version) = {
             let state = world.state();
-            let here = |key: &Key| key.0 == place.collection && (place.namespace.is_empty() || key.1 == place.namespace);
+            let here =
+                |key: &Key| key.0 == place.collection && (place.namespace.is_empty() || key.1 == place.namespace);
             let from = state.history.partition_point(|(version, ..)| *version <= seen);
             let lines: Vec<String> = state.history[from..]
                 .iter()
                 .filter(|(_, key, ..)| here(key))
-                .map(|(_, _, what, object)| json!({"type": what, "object": reduced(object, request.metadata_only)}).to_string())
+                .map(|(_, _, what, object)| {
+                    json!({"type": what, "object": reduced(object, request.metadata_only)}).to_string()
+                })
                 .collect();
             (lines, state.version)
         };

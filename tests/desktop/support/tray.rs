@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use zbus::{
@@ -12,7 +13,7 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue, Structure, Value},
 };
 
-use super::eventually;
+use super::{eventually, within};
 
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 const ITEM: &str = "org.kde.StatusNotifierItem";
@@ -51,8 +52,12 @@ impl TrayHost {
 
     /// Waits until the icon is the one from `icons/`.
     pub async fn shows(&self, name: &str) {
+        // Long: an incident has to be well for a while before it counts as recovering.
+        const PATIENCE: Duration = Duration::from_secs(90);
         let wanted = pixels(&repository().join("icons").join(format!("tray-{name}.png")));
-        eventually(&format!("the tray to show {name}"), async || (self.icon().await == wanted).then_some(())).await;
+        assert!(wanted.is_some(), "icons/tray-{name}.png");
+        within(PATIENCE, &format!("the tray to show {name}"), async || (self.icon().await == wanted).then_some(()))
+            .await;
     }
 
     /// The rows of the menu, separators left out.
@@ -100,7 +105,8 @@ impl TrayHost {
         let answer =
             self.connection.call_method(Some(name), path, Some(MENU), "GetLayout", &(0i32, -1i32, none)).await.ok()?;
         let body = answer.body();
-        let (_, (_, _, children)): (u32, (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>)) = body.deserialize().ok()?;
+        let (_, (_, _, children)): (u32, (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>)) =
+            body.deserialize().ok()?;
         let rows: Vec<Row> = children.into_iter().filter_map(row).collect();
         (!rows.is_empty()).then_some(rows)
     }
@@ -152,7 +158,8 @@ impl Watcher {
     fn register_status_notifier_item(&self, service: String, #[zbus(header)] header: Header<'_>) {
         let sender = header.sender().map(ToString::to_string).unwrap_or_default();
         // Either the path of the icon, or the name of a program with the icon in the usual place.
-        let item = if service.starts_with('/') { (sender, service) } else { (service, "/StatusNotifierItem".to_owned()) };
+        let item =
+            if service.starts_with('/') { (sender, service) } else { (service, "/StatusNotifierItem".to_owned()) };
         self.items.lock().unwrap_or_else(PoisonError::into_inner).push(item);
     }
 

@@ -77,7 +77,8 @@ impl Window {
         let app = app().canonicalize().expect("the app");
         let is_ours = |pid: &u32| {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            let parent = status.lines().find_map(|l| l.strip_prefix("PPid:")).and_then(|p| p.trim().parse::<u32>().ok());
+            let parent =
+                status.lines().find_map(|l| l.strip_prefix("PPid:")).and_then(|p| p.trim().parse::<u32>().ok());
             parent == Some(driver) && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == app)
         };
         let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
@@ -117,6 +118,12 @@ impl Window {
             self.client.find(Locator::XPath(&xpath)).await.ok()?.click().await.ok()
         })
         .await;
+    }
+
+    /// Chooses the context and waits until it is watched.
+    pub async fn watch(&self, context: &str) {
+        self.tick(context).await;
+        self.reads("watching,").await;
     }
 
     /// Opens the incident of this workload from the list.
@@ -188,9 +195,14 @@ impl Window {
         self.client.execute_async(frames, vec![]).await.expect("two frames");
     }
 
-    /// Ends the session, and with it the app.
+    /// Ends the session and the app. The driver only takes the window away, and the app then watches on in the tray.
     pub async fn close(self) {
+        let pid = self.pid();
         self.client.clone().close().await.expect("the session ends");
+        if lives(pid) {
+            signal(pid, "TERM").await;
+        }
+        eventually("the app to end", async || (!lives(pid)).then_some(())).await;
     }
 }
 

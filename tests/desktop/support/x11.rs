@@ -23,7 +23,9 @@ impl Screen {
     /// The visible window with this title.
     pub fn visible(&self, title: &str) -> Option<Window> {
         let tree = self.connection.query_tree(self.root).ok()?.reply().ok()?;
-        tree.children.into_iter().find(|window| self.is_visible(*window) && self.title(*window).as_deref() == Some(title))
+        tree.children
+            .into_iter()
+            .find(|window| self.is_visible(*window) && self.title(*window).as_deref() == Some(title))
     }
 
     /// Presses the close button.
