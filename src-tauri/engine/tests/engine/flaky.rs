@@ -1,0 +1,141 @@
+//! A database that can be told to refuse, or to hang.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use afterwatch_core::{
+    Timestamp,
+    change::Change,
+    coverage::Coverage,
+    incident::{Incident, IncidentId},
+    port::{
+        Store, StoreError,
+        store::{Draft, IncidentKey, IncidentQuery, Lease, Notes, Saved},
+    },
+    silence::Silence,
+};
+use afterwatch_store::SqliteStore;
+use uuid::Uuid;
+
+pub struct FlakyStore {
+    inner: SqliteStore,
+    pub full: AtomicBool,
+    pub hangs: AtomicBool,
+    pub refused: AtomicU32,
+}
+
+impl FlakyStore {
+    pub fn new() -> Arc<FlakyStore> {
+        let inner = SqliteStore::open_in_memory().unwrap();
+        Arc::new(FlakyStore {
+            inner,
+            full: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            refused: AtomicU32::new(0),
+        })
+    }
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store for FlakyStore {
+    fn save(&self, incidents: &[Incident], changes: &[(String, Change)], coverage: &[Coverage]) -> Result<Vec<Saved>> {
+        while self.hangs.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if self.full.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::DiskFull { path: "/data/afterwatch.db".to_owned() });
+        }
+        self.inner.save(incidents, changes, coverage)
+    }
+
+    fn incident(&self, key: &IncidentKey) -> Result<Incident> {
+        self.inner.incident(key)
+    }
+
+    fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>> {
+        self.inner.incidents(query)
+    }
+
+    fn changed_since(&self, revision: u64) -> Result<Vec<(IncidentId, u64)>> {
+        self.inner.changed_since(revision)
+    }
+
+    fn revision(&self) -> Result<u64> {
+        self.inner.revision()
+    }
+
+    fn data_version(&self) -> Result<i64> {
+        self.inner.data_version()
+    }
+
+    fn notes(&self, id: IncidentId) -> Result<Notes> {
+        self.inner.notes(id)
+    }
+
+    fn save_notes(&self, id: IncidentId, text: &str, at: Timestamp) -> Result<Notes> {
+        self.inner.save_notes(id, text, at)
+    }
+
+    fn notes_history(&self, id: IncidentId) -> Result<Vec<Notes>> {
+        self.inner.notes_history(id)
+    }
+
+    fn draft(&self, id: IncidentId) -> Result<Option<Draft>> {
+        self.inner.draft(id)
+    }
+
+    fn save_draft(&self, id: IncidentId, markdown: Option<&str>, at: Timestamp) -> Result<()> {
+        self.inner.save_draft(id, markdown, at)
+    }
+
+    fn coverage(&self, cluster: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Coverage>> {
+        self.inner.coverage(cluster, from, to)
+    }
+
+    fn close_stale_coverage(&self, cluster: &str) -> Result<()> {
+        self.inner.close_stale_coverage(cluster)
+    }
+
+    fn silences(&self, now: Timestamp) -> Result<Vec<Silence>> {
+        self.inner.silences(now)
+    }
+
+    fn save_silence(&self, silence: &Silence) -> Result<()> {
+        self.inner.save_silence(silence)
+    }
+
+    fn delete_silence(&self, id: Uuid) -> Result<()> {
+        self.inner.delete_silence(id)
+    }
+
+    fn setting(&self, key: &str) -> Result<Option<serde_json::Value>> {
+        self.inner.setting(key)
+    }
+
+    fn set_setting(&self, key: &str, value: &serde_json::Value) -> Result<()> {
+        self.inner.set_setting(key, value)
+    }
+
+    fn take_lease(&self, cluster: &str, lease: &Lease, now: Timestamp) -> Result<std::result::Result<(), Lease>> {
+        self.inner.take_lease(cluster, lease, now)
+    }
+
+    fn release_lease(&self, cluster: &str, holder: Uuid) -> Result<()> {
+        self.inner.release_lease(cluster, holder)
+    }
+
+    fn path(&self) -> String {
+        self.inner.path()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.inner.size_bytes()
+    }
+}

@@ -1,0 +1,9 @@
+//! The engine over a scripted cluster, a real database and a clock that is moved by hand.
+
+mod coverage;
+mod desk;
+mod flaky;
+mod notices;
+mod others;
+mod recording;
+mod trouble;

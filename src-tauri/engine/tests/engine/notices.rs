@@ -1,0 +1,116 @@
+//! One notification per incident.
+
+use afterwatch_core::{incident::State, port::notifier::NoticeKind, silence::SilenceMatcher, timeline::EntryKind};
+use jiff::SignedDuration;
+
+use crate::desk::{Desk, all, app, killed, well};
+
+#[tokio::test]
+async fn one_fault_sends_one_notification_however_often_it_shows() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    for restarts in 0..4 {
+        desk.clock.advance(2);
+        desk.cluster.upsert([killed(&app, restarts, 2 * i64::from(restarts))]);
+        desk.incident("told", |i| i.findings.iter().any(|f| f.count == restarts + 1)).await;
+    }
+    let shown = desk.until("shown", || Some(desk.notifier.shown()).filter(|s| !s.is_empty())).await;
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert_eq!(shown[0].kind, NoticeKind::Opened);
+    assert!(shown[0].title.contains("checkout") && shown[0].body.contains("03:00"), "{:?}", shown[0]);
+    let incident = desk.incidents().remove(0);
+    assert_eq!((incident.number, incident.notifications, desk.engine.notifications_sent()), (1, 1, 1));
+    assert_eq!(shown[0].incident, Some(incident.id));
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_was_broken_at_the_start_is_one_summary() {
+    let desk = Desk::new();
+    for name in ["cart", "checkout", "invoice"] {
+        let app = app(name);
+        desk.cluster.upsert(all(&app, killed(&app, 3, -60)));
+    }
+    desk.watch().await;
+    let shown = desk.until("shown", || Some(desk.notifier.shown()).filter(|s| !s.is_empty())).await;
+    desk.moment().await;
+    assert_eq!((desk.notifier.shown().len(), shown[0].kind), (1, NoticeKind::Summary));
+    assert!(shown[0].title.contains('3'), "{}", shown[0].title);
+    let incidents = desk.incidents();
+    assert_eq!(incidents.iter().map(|i| i.notifications).collect::<Vec<_>>(), [1, 1, 1]);
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_recovery_is_told_once_and_only_of_what_was_notified() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    desk.until("shown", || Some(desk.notifier.shown()).filter(|s| s.len() == 1)).await;
+    desk.clock.advance(5);
+    desk.cluster.upsert([well(&app, 5)]);
+    desk.incident("mitigated", |i| i.state == State::Mitigated).await;
+    assert_eq!(desk.notifier.shown().len(), 1, "it may not hold yet");
+    desk.later(61);
+    desk.incident("resolved", |i| i.state == State::Resolved).await;
+    let shown = desk.until("told", || Some(desk.notifier.shown()).filter(|s| s.len() == 2)).await;
+    assert_eq!(shown[1].kind, NoticeKind::Recovered);
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_notification_that_cannot_be_shown_is_noted_on_the_timeline() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    desk.notifier.fail(Some("no notification daemon answers"));
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    desk.incident("opened", |_| true).await;
+    desk.moment().await;
+    // It is written with the next thing that happens.
+    desk.clock.advance(5);
+    desk.cluster.upsert([killed(&app, 2, 4)]);
+    let said = |i: &afterwatch_core::incident::Incident| {
+        i.timeline
+            .iter()
+            .any(|e| e.kind == EntryKind::Notification && e.text.contains("no notification daemon answers"))
+    };
+    let incident = desk.incident("noted", said).await;
+    assert_eq!((incident.notifications, desk.engine.notifications_sent()), (0, 0));
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_silence_mutes_the_notification_and_the_incident_still_opens() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    let matcher = SilenceMatcher { namespace: Some("shop".into()), ..SilenceMatcher::default() };
+    desk.engine.silence(matcher, SignedDuration::from_hours(1), "we know").await.unwrap();
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    let incident = desk.incident("opened", |_| true).await;
+    desk.moment().await;
+    assert_eq!((desk.notifier.shown().len(), incident.notifications), (0, 0));
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_app_nothing_is_announced_again() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    let first = desk.incident("opened", |i| i.notifications == 1).await;
+    desk.engine.shutdown().await;
+    desk.clock.advance(30);
+    let again = Desk::beside(desk.store.clone(), desk.clock.clone(), desk.cluster.clone(), "the app");
+    again.watch().await;
+    again.cluster.upsert([killed(&app, 2, 29)]);
+    let incident = again.incident("goes on", |i| i.findings.iter().any(|f| f.count == 3)).await;
+    again.moment().await;
+    assert_eq!((incident.id, incident.number), (first.id, 1));
+    assert_eq!(again.notifier.shown(), []);
+    again.engine.shutdown().await;
+}
