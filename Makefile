@@ -23,7 +23,7 @@ run: deps-app node_modules ## build Afterwatch and open it
 	cargo run --release --locked
 
 dev: deps-app node_modules ## the same with live reload of the window
-	npx tauri dev
+	npx --yes @tauri-apps/cli@2.12.5 dev
 
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
 	cargo test --locked

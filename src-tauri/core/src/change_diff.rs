@@ -40,7 +40,7 @@ fn relevant(object: &Object) -> Value {
         Object::PodDisruptionBudget(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::ResourceQuota(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::LimitRange(o) => put("spec", serde_json::to_value(&o.spec)),
-        Object::Node(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Node(o) => put("spec", Ok(node(o))),
         Object::ConfigMap(o) => put("data", serde_json::to_value(&o.digests)),
         Object::StorageClass(o) => put("provisioner", Ok(Value::String(o.provisioner.clone()))),
         Object::ServiceAccount(o) => put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets)),
@@ -52,10 +52,26 @@ fn relevant(object: &Object) -> Value {
     Value::Object(root)
 }
 
+/// What people change of a node. The taints the cluster itself sets are symptoms, and told by the node's conditions.
+fn node(node: &crate::object::Node) -> Value {
+    let own = node.spec.taints.iter().filter(|t| !t.key.starts_with("node.kubernetes.io/"));
+    let taints: Map<String, Value> = own
+        .map(|t| (format!("{}:{}", t.key, t.effect), Value::String(t.value.clone().unwrap_or_else(|| "(no value)".to_owned()))))
+        .collect();
+    serde_json::json!({"unschedulable": node.spec.unschedulable, "taints": taints})
+}
+
 fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
     if old == new || (empty(old) && empty(new)) {
         return;
     }
+    // A variable that comes, goes, or changes where its value is from reads best as one.
+    if env_item(path) && (old.is_null() || new.is_null() || !literal(old) || !literal(new)) {
+        out.push(FieldChange { path: path.to_owned(), from: env_text(old), to: env_text(new) });
+        return;
+    }
+    // The name of a list's item stands in its path.
+    let in_path = |m: &Map<String, Value>, key: &str| key == "name" && m[key].as_str().is_some_and(|n| path.ends_with(&format!("[{n}]")));
     match (old, new) {
         (Value::Object(a), Value::Object(b)) if !is_leaf(path, a, b) => {
             let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
@@ -66,12 +82,12 @@ fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
             }
         }
         (Value::Object(a), Value::Null) if !is_leaf(path, a, a) => {
-            for (key, value) in a {
+            for (key, value) in a.iter().filter(|(k, _)| !in_path(a, k)) {
                 walk(&join(path, key), value, &Value::Null, out);
             }
         }
         (Value::Null, Value::Object(b)) if !is_leaf(path, b, b) => {
-            for (key, value) in b {
+            for (key, value) in b.iter().filter(|(k, _)| !in_path(b, k)) {
                 walk(&join(path, key), &Value::Null, value, out);
             }
         }
@@ -95,12 +111,35 @@ fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
     }
 }
 
-/// Maps that read best as one value: an environment variable with its source, a probe, a digest, a volume.
-fn is_leaf(path: &str, a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
-    let literal = |m: &Map<String, Value>| m.get("valueFrom").is_none_or(empty);
-    (path.contains(".env[") && !path.contains("].") && literal(a) != literal(b))
-        || a.contains_key("hash") && a.contains_key("bytes")
-        || b.contains_key("hash") && b.contains_key("bytes")
+/// Maps that read best as one value: a digest.
+fn is_leaf(_path: &str, a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    let digest = |m: &Map<String, Value>| m.contains_key("hash") && m.contains_key("bytes");
+    digest(a) || digest(b)
+}
+
+/// The path of a whole environment variable.
+fn env_item(path: &str) -> bool {
+    path.rfind("].").map_or(path, |i| &path[i..]).starts_with("].env[") && path.ends_with(']')
+}
+
+fn literal(variable: &Value) -> bool {
+    variable.get("valueFrom").is_none_or(empty)
+}
+
+/// A variable's value, or where it is taken from.
+fn env_text(variable: &Value) -> Option<String> {
+    if variable.is_null() {
+        return None;
+    }
+    if let Some(text) = variable.get("value").and_then(Value::as_str) {
+        return Some(crate::words::clip(text, QUOTE));
+    }
+    let from = [("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")].into_iter().find_map(|(field, kind)| {
+        let source = variable.pointer(&format!("/valueFrom/{field}")).filter(|s| s.is_object())?;
+        let text = |f: &str| source.get(f).and_then(Value::as_str).unwrap_or("?");
+        Some(format!("key {} of {kind} {}", text("key"), text("name")))
+    });
+    Some(from.unwrap_or_else(|| "(no value)".to_owned()))
 }
 
 fn join(path: &str, key: &str) -> String {

@@ -72,6 +72,8 @@ pub struct Finding {
     pub count: u32,
     /// How long it must have lasted before it is said. Waived by `scan`.
     pub hold: SignedDuration,
+    /// A log that would name the cause is being read: the finding waits for it (the engine bounds the wait).
+    pub awaits_log: bool,
     /// The rule's own causes, surest first.
     pub causes: Vec<CauseDraft>,
     pub ruled_out: Vec<EliminationDraft>,

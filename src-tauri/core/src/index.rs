@@ -140,9 +140,14 @@ impl Index {
             changes.extend(self.remove(&object, at));
         }
         let place = (kind, namespace);
+        // What a list shows after a gap happened in the gap, unseen.
+        let unseen = self.settled.contains(&place) && !self.since.contains_key(&place);
         for object in objects {
             // A list is complete: what it says replaces what was known, even where the versions went back (a restored etcd).
             changes.extend(self.put(object, at, self.settled.contains(&place)));
+        }
+        if unseen {
+            changes.iter_mut().for_each(|c| c.observed = Observed::Reconstructed);
         }
         self.skipped.remove(&place);
         // What is read by namespace is no longer unreadable everywhere.

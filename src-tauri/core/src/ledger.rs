@@ -115,6 +115,9 @@ impl Ledger {
             if hit.contains(&incident.id) || incident.state == State::Resolved || incident.opened_by == OpenedBy::User {
                 continue;
             }
+            if incident.quiet_since.is_none() {
+                merge::recent(incident, &diagnosis.recent, now);
+            }
             if let Some(step) = quiet(incident, now, policy) {
                 steps.push((incident.id, step));
             }

@@ -46,9 +46,12 @@ pub struct Times {
 
 /// Computes the times over the gaps of coverage.
 pub fn times(incident: &Incident, gaps: &[Gap]) -> Times {
+    // A start that lies in a gap is the earliest sign that was left of it: it began then or before, at the earliest
+    // when the gap began.
+    let gap_around = |at: Timestamp| gaps.iter().find(|g| g.from < at && at < g.to);
     let start = match (incident.started_at_range, incident.started_at) {
         (Some((a, b)), _) => Start::Between(a, b),
-        (None, Some(at)) => Start::At(at),
+        (None, Some(at)) => gap_around(at).map_or(Start::At(at), |g| Start::Between(g.from, at)),
         (None, None) => Start::Unknown,
     };
     let from_start = |end: Option<Timestamp>| match (start, end) {

@@ -20,7 +20,7 @@ use afterwatch_core::{
     index::{Index, Reading},
     ledger::{Ledger, Policy, Step},
     object,
-    observation::{Connection, Fact, LogWant, Observation},
+    observation::{Connection, Fact, LogRead, LogWant, Observation},
     port::{
         BoxFuture, Cluster, ObservationSink, WatchHandle,
         cluster::ClusterMetrics,
@@ -45,8 +45,12 @@ const COALESCE: Duration = Duration::from_millis(60);
 /// When the first lists take longer than this, what is there is looked at.
 const SYNC_PATIENCE: Duration = Duration::from_secs(12);
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long a cluster must be out of sight before that is told.
+const BLIND: SignedDuration = SignedDuration::from_mins(5);
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
-const LOG_READERS: usize = 8;
+const LOG_READERS: usize = 16;
+/// An incident waits for the log that names its cause no longer than this.
+const LOG_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Orders to a recorder.
 pub(crate) enum Control {
@@ -107,6 +111,8 @@ struct Recorder {
     figures: Figures,
     notices: notice::Notices,
     next_due: Option<Timestamp>,
+    /// Since when the cluster cannot be watched, and whether that was told.
+    blind: Option<(Timestamp, bool)>,
 }
 
 /// The life of a recorder.
@@ -210,7 +216,9 @@ pub(crate) async fn run(
                     r.take(o).await;
                 }
                 r.synced = true;
-                r.look(&sender, true);
+                // Logs first: what they say decides what belongs together.
+                let first = correlate::diagnose(&r.index, r.now(), correlate::Options { waive_holds: true });
+                r.read_logs(first, &sender);
                 // The logs that were asked for arrive as observations, within their time limit.
                 let patience = Instant::now() + Duration::from_secs(15);
                 while r.readers.available_permits() < LOG_READERS || !observations.is_empty() {
@@ -252,6 +260,7 @@ impl Recorder {
             figures: Figures::default(),
             notices: notice::Notices::default(),
             next_due: None,
+            blind: None,
         }
     }
 
@@ -437,7 +446,12 @@ impl Recorder {
             };
             let (cluster, sender, clock) = (self.cluster.clone(), sender.clone(), self.engine.0.ports.clock.clone());
             tokio::spawn(async move {
-                let read = cluster.read_log(want).await;
+                let late = LogRead {
+                    want: want.clone(),
+                    lines: Err(format!("the log was not answered within {} s", LOG_PATIENCE.as_secs())),
+                    truncated: false,
+                };
+                let read = tokio::time::timeout(LOG_PATIENCE, cluster.read_log(want)).await.unwrap_or(late);
                 let _ = sender.send(Observation { at: clock.now(), fact: Fact::Log(read) }).await;
                 drop(permit);
             });
@@ -530,10 +544,28 @@ impl Recorder {
         }
         self.engine.set_figures(self.cluster.name(), self.figures.clone());
         self.note_failures();
+        self.watch_sight();
         if self.kind == Kind::Watch && self.followed.is_none() && self.identity.is_some() && !self.paused {
             self.try_lease().await;
         }
         self.show();
+    }
+
+    /// A cluster that cannot be watched for a while is worth one notification.
+    fn watch_sight(&mut self) {
+        let now = self.now();
+        let reason = match self.index.connection() {
+            Some(Connection::Unreachable { message, .. } | Connection::LoginNeeded { message, .. }) => message.clone(),
+            _ => {
+                self.blind = None;
+                return;
+            }
+        };
+        let (since, told) = *self.blind.get_or_insert((now, false));
+        if !told && now.duration_since(since) >= BLIND && self.followed.is_none() && !self.paused {
+            self.blind = Some((since, true));
+            self.notices.lost_sight(&self.engine, self.cluster.name(), &reason, since);
+        }
     }
 
     async fn pause(&mut self) {

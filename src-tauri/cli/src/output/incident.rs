@@ -1,6 +1,7 @@
 //! An incident as people read it: whole, or in the few lines that `scan` and `watch` end with.
 
 use afterwatch_core::{
+    incident::State,
     coverage::Gap,
     evidence::Observed,
     finding::Signs,
@@ -54,7 +55,9 @@ pub fn brief(page: &mut Page<'_>, i: &Incident) {
             page.hanging("  ", format!("Cause not established.{needs}"), &[]);
         }
     }
-    if let Some(step) = i.actions.iter().find(|a| !a.draft.command.is_empty()) {
+    // What is well again needs no next step: following it could break what was put right.
+    let hurt = matches!(i.state, State::Open | State::Acknowledged);
+    if let Some(step) = i.actions.iter().find(|a| hurt && !a.draft.command.is_empty()) {
         page.copy(2, &format!("Next: {}", step.draft.command));
     }
 }
@@ -253,7 +256,8 @@ fn ruled_out(page: &mut Page<'_>, i: &Incident) {
 }
 
 fn next_steps(page: &mut Page<'_>, i: &Incident) {
-    page.heading("Next steps");
+    let hurt = matches!(i.state, State::Open | State::Acknowledged);
+    page.heading(if hurt { "Next steps" } else { "Steps that were advised" });
     if i.actions.is_empty() {
         page.line("  No step is known for this.");
     }

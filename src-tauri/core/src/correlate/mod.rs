@@ -69,7 +69,12 @@ pub struct Diagnosis {
     pub next_due: Option<Timestamp>,
     /// Logs that would tell more.
     pub wants: Vec<LogWant>,
+    /// Changes of the last minutes: what put a fault right is seen when the fault is gone.
+    pub recent: Vec<Change>,
 }
+
+/// How far back the change that put a fault right is looked for.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// Looks at everything known: the same index and time always give the same diagnosis.
 pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
@@ -77,7 +82,7 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     let (due, held): (Vec<Finding>, Vec<Finding>) =
         findings
         .into_iter()
-        .partition(|f| f.hold != Finding::JOINS_ONLY && (options.waive_holds || f.is_due(now)));
+        .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
     let next_due = held.iter().filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Fault> = group::group(index, due, held)
@@ -87,7 +92,8 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     faults.sort_by(|a, b| {
         b.severity.cmp(&a.severity).then(a.started_at.cmp(&b.started_at)).then_with(|| a.subject.key().cmp(&b.subject.key()))
     });
-    Diagnosis { faults, next_due, wants }
+    let recent = index.changes().filter(|c| now.duration_since(c.at) < RECENT).cloned().collect();
+    Diagnosis { faults, next_due, wants, recent }
 }
 
 fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {

@@ -34,7 +34,14 @@ impl<'a> Context<'a> {
     }
 
     /// Takes a finding in.
-    pub fn report(&mut self, finding: Finding) {
+    pub fn report(&mut self, mut finding: Finding) {
+        // A pod cannot have failed before it was made, whatever a folded event's first time says.
+        if finding.object.kind == "Pod"
+            && let Some(made) = self.index.resolve(&finding.object).and_then(|o| o.meta().creation_timestamp)
+            && finding.rule_id != "pod-on-lost-node"
+        {
+            finding.started_at = finding.started_at.max(made);
+        }
         // What is being deleted with its namespace falls apart on purpose.
         let leaving = finding.object.namespace.as_deref().is_some_and(|ns| {
             self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting())
@@ -44,11 +51,15 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Asks for a log, unless it is there already.
-    pub fn want(&mut self, want: LogWant) {
-        if !self.index.has_log(&want) && !self.out.wants.contains(&want) {
+    /// Asks for a log; true while the answer is not there.
+    pub fn want(&mut self, want: LogWant) -> bool {
+        if self.index.has_log(&want) {
+            return false;
+        }
+        if !self.out.wants.contains(&want) {
             self.out.wants.push(want);
         }
+        true
     }
 
     /// True when this pod has this finding already in this run.
@@ -68,11 +79,25 @@ impl<'a> Context<'a> {
         Owner { prefix: prefix(&subject), subject }
     }
 
-    /// How bad it is that this workload's pods fail: critical when nothing of a serving workload is ready any more.
+    /// How bad it is that pods of this workload fail: critical when nothing of a serving workload is ready any more,
+    /// medium when as many serve as are wanted (a roll-out whose new pods cannot come).
     pub fn workload_severity(&self, subject: &ObjectRef) -> Severity {
-        let ready = subject.uid.as_deref().map(|uid| self.index.pods_of(uid).iter().any(|p| p.ready() && !p.metadata.deleting()));
+        let ready = |uid: &str| self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
+        self.severity_with(subject, subject.uid.as_deref().map(ready))
+    }
+
+    /// The same, with the number of pods that count as ready.
+    pub fn severity_with(&self, subject: &ObjectRef, ready: Option<usize>) -> Severity {
+        let wanted = match self.index.resolve(subject).map(|o| &**o) {
+            Some(Object::Deployment(d)) => d.spec.replicas.unwrap_or(1).max(0) as usize,
+            Some(Object::StatefulSet(s)) => s.spec.replicas.unwrap_or(1).max(0) as usize,
+            Some(Object::ReplicaSet(r)) => r.spec.replicas.unwrap_or(1).max(0) as usize,
+            Some(Object::DaemonSet(d)) => d.status.desired_number_scheduled.max(1) as usize,
+            _ => usize::MAX,
+        };
         match (subject.kind.as_str(), ready) {
-            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(false)) => Severity::Critical,
+            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(0)) => Severity::Critical,
+            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(n)) if n >= wanted => Severity::Medium,
             ("Job" | "CronJob", _) => Severity::Medium,
             _ => Severity::High,
         }
@@ -133,6 +158,7 @@ pub fn finding(rule_id: &str, object: ObjectRef, subject: &ObjectRef, severity: 
         started_basis: String::new(),
         count: 1,
         hold: SignedDuration::ZERO,
+        awaits_log: false,
         causes: Vec::new(),
         ruled_out: Vec::new(),
         evidence: Vec::new(),

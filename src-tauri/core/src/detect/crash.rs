@@ -112,12 +112,12 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
     })
 }
 
-fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) {
+fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> bool {
     // A container that never started wrote nothing.
     if matches!(death.ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
-        return;
+        return false;
     }
-    cx.want(LogWant { pod: pod_ref(pod), container: spec.name.clone(), previous: death.previous, restart: death.restart });
+    cx.want(LogWant { pod: pod_ref(pod), container: spec.name.clone(), previous: death.previous, restart: death.restart })
 }
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
@@ -137,9 +137,8 @@ fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
     } else {
         "container-crash-loop"
     };
-    if !not_started {
-        want_log(cx, pod, spec, death);
-    }
+    // Without any log of this container the cause is a guess: the first one is waited for.
+    let pending = !not_started && want_log(cx, pod, spec, death) && cx.index.newest_log(&pod.metadata.uid, &spec.name).is_none();
     let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, pod, &owner) };
     let started = first_death(cx, pod, status, at);
     let mut f = finding(rule, me.clone(), &owner.subject, severity, started);
@@ -169,22 +168,25 @@ fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
     }
     // The first crash of a container may be a start-up race that mends itself; the second is not.
     f.hold = if status.restart_count == 0 && !oom && !death.running { hold(8) } else { hold(0) };
+    f.awaits_log = pending && !oom;
     cx.report(f);
 }
 
-/// Critical when nothing of the workload is ready; the kubelet's brief `ready` between two crashes does not count.
+/// The kubelet's brief `ready` between two crashes does not count.
 fn severity(cx: &Context<'_>, pod: &Pod, owner: &Owner) -> Severity {
-    let Some(uid) = owner.subject.uid.as_deref() else { return Severity::High };
-    if !matches!(owner.subject.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet") {
-        return if matches!(owner.subject.kind.as_str(), "Job" | "CronJob") { Severity::Medium } else { Severity::High };
-    }
-    let steady = cx.index.pods_of(uid).into_iter().any(|p| {
-        p.metadata.uid != pod.metadata.uid
-            && p.ready()
-            && !p.metadata.deleting()
-            && p.status.container_statuses.iter().all(|s| death(cx.now, p, s).is_none())
+    let steady = owner.subject.uid.as_deref().map(|uid| {
+        cx.index
+            .pods_of(uid)
+            .into_iter()
+            .filter(|p| p.metadata.uid != pod.metadata.uid && p.ready() && !p.metadata.deleting())
+            .filter(|p| p.status.container_statuses.iter().all(|s| death(cx.now, p, s).is_none()))
+            .count()
     });
-    if steady { Severity::High } else { Severity::Critical }
+    // A container that keeps failing is never less than high, however many serve beside it; jobs are judged as jobs.
+    match cx.severity_with(&owner.subject, steady) {
+        Severity::Medium if !matches!(owner.subject.kind.as_str(), "Job" | "CronJob") => Severity::High,
+        other => other,
+    }
 }
 
 fn deaths(status: &ContainerStatus, death: &Death<'_>) -> u32 {

@@ -11,7 +11,7 @@ pub(super) fn hosts(spec: &PodSpec) -> Vec<String> {
     static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         [
             // scheme://user:password@host:port
-            r"[a-z][a-z0-9+.-]*://(?:[^\s/@]*@)?([A-Za-z0-9][A-Za-z0-9.-]*)",
+            r"[a-z][a-z0-9+.-]*://(?:[^\s/@‹]*(?:‹[^›]*›)?@)?([A-Za-z0-9][A-Za-z0-9.-]*)",
             // host:port, and ('host', port) as programs write it
             r"(?:^|[\s=@,;\x22'(])([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):\d{2,5}\b",
             r"\(\s*['\x22]([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)['\x22]\s*,\s*\d{2,5}",

@@ -85,6 +85,8 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         f.headline = format!("leaves Service {} without endpoints", me.name);
         f.started_basis = "last ready pod lost".into();
         f.message = format!("Service {} has no ready endpoint: none of its {} is ready", me.name, words::count(matching.len(), "pod"));
+        let lines = [("selector", selector_text(s)), ("ready endpoints", "0".to_owned())];
+        f.evidence.push(object_evidence(EvidenceKind::Object, me.clone(), "endpoints", format!("Service {} has no ready endpoint", me.name), &lines, since));
         // Never opens by itself: within a roll-out's budget unready pods are ordinary.
         f.hold = Finding::JOINS_ONLY;
         cx.report(f);

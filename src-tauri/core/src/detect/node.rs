@@ -67,6 +67,7 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     let lines: Vec<(&str, String)> = node.status.conditions.iter().map(|c| (c.kind.as_str(), format!("{} {} {}", c.status, c.reason.as_deref().unwrap_or(""), c.message.as_deref().unwrap_or("")))).collect();
     let item = object_evidence(EvidenceKind::Node, me.clone(), "conditions", format!("Node {} reports Ready={} ({reason})", me.name, condition.status), &lines, since);
     let mut keys = vec![item.key.clone()];
+    let condition_item = item.clone();
     f.evidence.push(item);
     if let Some(e) = cx.index.events_of(&me).into_iter().rev().find(|e| e.reason() == "NodeNotReady") {
         let item = event_evidence(e, cx.now);
@@ -102,6 +103,7 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         f.message = format!("{} has {} on node {}, which is not ready", owner.subject, words::count(count, "pod"), me.name);
         f.hold = node_hold;
         f.causes.push(c.clone());
+        f.evidence.push(condition_item.clone());
         cx.report(f);
     }
 }

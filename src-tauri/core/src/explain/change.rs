@@ -99,8 +99,12 @@ fn suspect(change: &Change, fault: &Fault) -> bool {
     in_time && telling
 }
 
-/// Scaling by itself breaks little; it is told but not suspected, except where pods have no room.
+/// Scaling by itself breaks little; it is told but not suspected, except where pods have no room. A restart only
+/// brings to light what was changed before.
 fn telling(field: &FieldChange, fault: &Fault) -> bool {
+    if field.path.ends_with("annotations.kubectl.kubernetes.io/restartedAt") {
+        return false;
+    }
     let scaling = field.path == "spec.replicas";
     !scaling || fault.findings.iter().any(|f| matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "service-without-endpoints"))
 }

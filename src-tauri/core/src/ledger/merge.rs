@@ -3,12 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    change::{ChangeVerb, IncidentChange},
+    change::{Change, ChangeVerb, IncidentChange},
     correlate::Fault,
     evidence::{Evidence, Observed},
     finding::Finding,
     incident::{Cause, FindingRecord, Incident, RuledOut},
     remediation::Action,
+    severity::Confidence,
     timeline::EntryKind,
 };
 
@@ -67,6 +68,7 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     actions(incident, fault);
     let top = incident.causes.first().map(|c| (c.rule_id.clone(), c.entity.key()));
     if top != was_top
+        && incident.verdict > Confidence::NotEstablished
         && let Some(cause) = incident.causes.first().cloned()
     {
         let text = format!("{} cause: {}", cause.confidence.word(), cause.statement);
@@ -89,36 +91,52 @@ fn evidence(incident: &mut Incident, fault: &Fault) {
 fn changes(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     // Oldest first, so that ids follow time.
     for (change, suspect) in fault.changes.iter().rev() {
-        let key = change.key();
-        if let Some(known) = incident.changes.iter_mut().find(|c| c.change.key() == key) {
-            known.suspect |= *suspect;
-            continue;
-        }
-        let id = format!("C{}", incident.changes.len() + 1);
-        let who = change.who.as_ref().map(|w| format!(" by {w}")).unwrap_or_default();
-        let text = match change.verb {
-            ChangeVerb::Modified => format!("{} changed{who}: {}", change.object, change.summary),
-            ChangeVerb::Created => format!("{} created{who}", change.object),
-            ChangeVerb::Deleted => format!("{} {}", change.object, change.summary),
-        };
-        let mut cites = vec![id.clone()];
-        cites.extend(
-            incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()),
-        );
-        let first_suspect = *suspect
-            && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"))
-            && change.verb == ChangeVerb::Modified;
-        super::push(
-            incident,
-            change.at.min(now),
-            EntryKind::Change,
-            first_suspect.then_some("trigger"),
-            text,
-            cites,
-            change.observed,
-        );
-        incident.changes.push(IncidentChange { id, suspect: *suspect, change: change.clone() });
+        take(incident, change, *suspect, now);
     }
+}
+
+/// Changes of what the incident hangs on, seen as its fault went away: one of them put it right.
+pub(super) fn recent(incident: &mut Incident, changes: &[Change], now: Timestamp) {
+    let mut own: Vec<String> = vec![incident.subject.key()];
+    own.extend(incident.findings.iter().map(|f| f.object.key()));
+    own.extend(incident.causes.iter().flat_map(|c| [Some(&c.entity), c.referrer.as_ref()]).flatten().map(|o| o.key()));
+    own.extend(incident.changes.iter().map(|c| c.change.object.key()));
+    let since = incident.detected_at;
+    for change in changes.iter().filter(|c| c.at >= since && own.contains(&c.object.key())) {
+        take(incident, change, false, now);
+    }
+}
+
+fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp) {
+    let key = change.key();
+    if let Some(known) = incident.changes.iter_mut().find(|c| c.change.key() == key) {
+        known.suspect |= suspect;
+        return;
+    }
+    let id = format!("C{}", incident.changes.len() + 1);
+    let who = change.who.as_ref().map(|w| format!(" by {w}")).unwrap_or_default();
+    let text = match change.verb {
+        ChangeVerb::Modified => format!("{} changed{who}: {}", change.object, change.summary),
+        ChangeVerb::Created => format!("{} created{who}", change.object),
+        ChangeVerb::Deleted => format!("{} {}", change.object, change.summary),
+    };
+    let mut cites = vec![id.clone()];
+    cites.extend(
+        incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()),
+    );
+    let first_suspect = suspect
+        && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"))
+        && change.verb == ChangeVerb::Modified;
+    super::push(
+        incident,
+        change.at.min(now),
+        EntryKind::Change,
+        first_suspect.then_some("trigger"),
+        text,
+        cites,
+        change.observed,
+    );
+    incident.changes.push(IncidentChange { id, suspect, change: change.clone() });
 }
 
 fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {

@@ -1,7 +1,9 @@
 //! What changed, from what to what, by whom, and whether it may have broken something.
 
 use super::support::*;
-use afterwatch_core::{change::ChangeVerb, evidence::Observed, incident::Incident};
+use afterwatch_core::{
+    change::ChangeVerb, coverage::UnreadableReason, evidence::Observed, incident::Incident, object::Kind,
+};
 use afterwatch_testkit::World;
 
 /// The fields of a manager that wrote then.
@@ -54,6 +56,51 @@ fn a_container_added_before_another_does_not_rename_it() {
     ]}}}});
     let change = world.upsert(app.top(two)).expect("a change");
     assert!(change.fields.iter().all(|f| f.path.contains("[proxy]")), "{:?}", change.fields);
+}
+
+#[test]
+fn a_variable_from_a_secret_is_told_as_one() {
+    let from =
+        |key: &str| json!({"env": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "login", "key": key}}}]});
+    assert_eq!(summary(json!({}), from("a")), "env TOKEN (container app) added: key a of Secret login");
+    assert_eq!(
+        summary(from("a"), from("b")),
+        "env TOKEN (container app) key a of Secret login → key b of Secret login"
+    );
+    let literal = json!({"env": [{"name": "TOKEN", "value": "x"}]});
+    assert_eq!(summary(literal, from("a")), "env TOKEN (container app) x → key a of Secret login");
+    assert_eq!(summary(from("a"), json!({"env": []})), "env TOKEN (container app) removed (was key a of Secret login)");
+}
+
+#[test]
+fn taints_are_told_by_name_and_those_of_the_cluster_itself_not_at_all() {
+    let mut world = World::new();
+    let tainted = |taints: Value| {
+        let mut node = World::node("node-a", "True");
+        if let afterwatch_core::object::Object::Node(n) = &mut node {
+            n.spec.taints = serde_json::from_value(taints).expect("taints");
+        }
+        node
+    };
+    let own = json!({"key": "pool", "value": "gpu", "effect": "NoSchedule"});
+    let change = world.upsert(tainted(json!([own]))).expect("a change");
+    assert!(change.summary.contains("pool:NoSchedule added: gpu"), "{}", change.summary);
+    let lost = json!({"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"});
+    assert_eq!(world.upsert(tainted(json!([own, lost]))), None);
+}
+
+#[test]
+fn what_changed_while_nobody_watched_is_not_told_as_seen() {
+    let app = checkout();
+    let mut world = world(&app, []);
+    world.lose(Kind::Deployment, UnreadableReason::Unreachable);
+    world.set_time(60);
+    let revised = app.container(json!({"image": "web:2"})).top(by("helm", 30));
+    let changes = world.list(Kind::Deployment, vec![revised]);
+    assert_eq!((changes.len(), changes[0].at, changes[0].observed), (1, t(30), Observed::Reconstructed));
+    // A list that only repeats what is watched, as those of polled kinds do, is seen.
+    let again = checkout().container(json!({"image": "web:3"})).top(by("helm", 59));
+    assert_eq!(world.list(Kind::Deployment, vec![again])[0].observed, Observed::Live);
 }
 
 #[test]
@@ -162,6 +209,20 @@ fn scaling_alone_is_told_and_not_suspected() {
     world.upsert(limit("64Mi").replicas(2).top(by("kubectl-scale", -20)));
     world.set_time(1);
     world.upsert(limit("64Mi").pod("a", status::crashed(137, "OOMKilled", 1, 0)));
+    world.look();
+    assert_eq!((world.only().changes.len(), suspects(world.only()).len()), (1, 0));
+}
+
+#[test]
+fn a_restart_is_told_and_what_it_brought_to_light_is_suspected() {
+    let mut world = world(&limit("64Mi"), []);
+    world.set_time(-20);
+    let restart =
+        json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": at(-20)}}}}});
+    world.upsert(limit("64Mi").top(restart));
+    world.set_time(1);
+    world.upsert(limit("64Mi").pod("a", status::crashed(137, "OOMKilled", 1, 0)));
+    world.refuse_logs();
     world.look();
     assert_eq!((world.only().changes.len(), suspects(world.only()).len()), (1, 0));
 }

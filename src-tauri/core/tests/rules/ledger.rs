@@ -2,8 +2,10 @@
 
 use super::support::*;
 use afterwatch_core::{
+    coverage::{EndedBy, Gap},
     incident::{Incident, State},
     ledger::{self, Step},
+    metrics::{Span, times},
     object::Object,
     timeline::EntryKind,
 };
@@ -180,6 +182,17 @@ fn a_person_may_close_it_and_the_same_look_does_not_open_it_anew() {
     let incident = &world.incidents()[0];
     assert_eq!((incident.state, incident.resolved_at), (State::Resolved, Some(t(70))));
     assert!(incident.labelled("resolved").expect("an entry").text.contains("limit raised"));
+}
+
+#[test]
+fn a_start_in_a_gap_makes_a_range_and_an_end_in_a_gap_is_unknown() {
+    let incident = mitigated().only().clone();
+    let gap = |from, to| [Gap { from: t(from), to: t(to), cause: EndedBy::Sleep }];
+    assert_eq!(times(&incident, &[]).to_detect, Span::Seconds(2.0));
+    assert_eq!(times(&incident, &gap(-30, -1)).to_detect, Span::Range(2.0, 30.0));
+    assert_eq!(times(&incident, &gap(-30, -1)).to_mitigate, Span::Range(62.0, 90.0));
+    assert_eq!(times(&incident, &gap(30, 70)).to_mitigate, Span::Unknown);
+    assert_eq!(times(&incident, &gap(30, 70)).to_resolve, Span::Pending);
 }
 
 #[test]

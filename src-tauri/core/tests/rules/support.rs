@@ -135,6 +135,7 @@ pub fn sound(world: &World, fault: &Fault) {
     assert!(!fault.title.is_empty() && !fault.title.contains("  "), "{}", fault.title);
     for finding in &fault.findings {
         assert!(!finding.headline.is_empty() && !finding.message.is_empty(), "{} says nothing", finding.rule_id);
+        assert!(!finding.evidence.is_empty(), "nothing proves: {}", finding.message);
         assert!(!finding.started_basis.is_empty(), "{} does not say how it knows the start", finding.rule_id);
     }
 }

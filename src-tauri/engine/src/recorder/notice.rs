@@ -84,6 +84,12 @@ impl Notices {
         }
     }
 
+    /// Tells that a cluster cannot be watched; it opens no incident and is not counted.
+    pub(super) fn lost_sight(&self, engine: &Engine, cluster: &str, reason: &str, since: Timestamp) {
+        let notice = notification::lost_sight(cluster, reason, since, &engine.0.options.zone);
+        self.show(engine, notice, Vec::new(), false);
+    }
+
     fn show(&self, engine: &Engine, notice: Notice, opens: Vec<IncidentId>, counts: bool) {
         match engine.0.options.notify {
             NotifyMode::Count => {
