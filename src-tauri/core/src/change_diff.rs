@@ -56,7 +56,12 @@ fn relevant(object: &Object) -> Value {
 fn node(node: &crate::object::Node) -> Value {
     let own = node.spec.taints.iter().filter(|t| !t.key.starts_with("node.kubernetes.io/"));
     let taints: Map<String, Value> = own
-        .map(|t| (format!("{}:{}", t.key, t.effect), Value::String(t.value.clone().unwrap_or_else(|| "(no value)".to_owned()))))
+        .map(|t| {
+            (
+                format!("{}:{}", t.key, t.effect),
+                Value::String(t.value.clone().unwrap_or_else(|| "(no value)".to_owned())),
+            )
+        })
         .collect();
     serde_json::json!({"unschedulable": node.spec.unschedulable, "taints": taints})
 }
@@ -71,7 +76,9 @@ fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
         return;
     }
     // The name of a list's item stands in its path.
-    let in_path = |m: &Map<String, Value>, key: &str| key == "name" && m[key].as_str().is_some_and(|n| path.ends_with(&format!("[{n}]")));
+    let in_path = |m: &Map<String, Value>, key: &str| {
+        key == "name" && m[key].as_str().is_some_and(|n| path.ends_with(&format!("[{n}]")))
+    };
     match (old, new) {
         (Value::Object(a), Value::Object(b)) if !is_leaf(path, a, b) => {
             let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
@@ -97,7 +104,9 @@ fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
             let mut seen = std::collections::BTreeSet::new();
             names.retain(|n| seen.insert(*n));
             for name in names {
-                let find = |list: &[(&str, &Value)]| list.iter().find(|(n, _)| *n == name).map_or(Value::Null, |(_, v)| (*v).clone());
+                let find = |list: &[(&str, &Value)]| {
+                    list.iter().find(|(n, _)| *n == name).map_or(Value::Null, |(_, v)| (*v).clone())
+                };
                 walk(&format!("{path}[{name}]"), &find(&a), &find(&b), out);
             }
         }
@@ -184,7 +193,9 @@ fn quote(v: &Value) -> Option<String> {
 /// Without the defaults that our own types add.
 fn strip(v: &Value) -> Value {
     match v {
-        Value::Object(m) => Value::Object(m.iter().filter(|(_, v)| !empty(v)).map(|(k, v)| (k.clone(), strip(v))).collect()),
+        Value::Object(m) => {
+            Value::Object(m.iter().filter(|(_, v)| !empty(v)).map(|(k, v)| (k.clone(), strip(v))).collect())
+        }
         Value::Array(a) => Value::Array(a.iter().map(strip).collect()),
         other => other.clone(),
     }

@@ -106,7 +106,10 @@ fn telling(field: &FieldChange, fault: &Fault) -> bool {
         return false;
     }
     let scaling = field.path == "spec.replicas";
-    !scaling || fault.findings.iter().any(|f| matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "service-without-endpoints"))
+    !scaling
+        || fault.findings.iter().any(|f| {
+            matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "service-without-endpoints")
+        })
 }
 
 /// Ties a suspect change to the first cause it touches: evidence, a sign more, and the words.
@@ -126,7 +129,8 @@ fn tie(fault: &mut Fault, change: &Change, key: &str) {
         ChangeVerb::Modified if !told => {
             let what = crate::words::clip(&change.summary, 180);
             let by = who.unwrap_or("somebody");
-            let object = if change.object.same_name(&subject) { String::new() } else { format!(" of {}", change.object) };
+            let object =
+                if change.object.same_name(&subject) { String::new() } else { format!(" of {}", change.object) };
             cause.statement.push_str(&format!(" Just before, {by} changed {what}{object} ({at})."));
             if change.object.same_name(&subject) && change.fields.iter().any(|f| f.path.starts_with("spec.template")) {
                 fault.actions.extend(undo_step);
@@ -208,7 +212,10 @@ fn reconstructed(index: &Index, fault: &Fault) -> Vec<Change> {
             .meta()
             .managed_fields
             .iter()
-            .filter(|f| f.subresource.is_none() && f.time.is_some_and(|t| t.duration_since(at).abs() < SignedDuration::from_secs(5)))
+            .filter(|f| {
+                f.subresource.is_none()
+                    && f.time.is_some_and(|t| t.duration_since(at).abs() < SignedDuration::from_secs(5))
+            })
             .map(|f| f.manager.clone())
             .next_back();
         out.push(Change {
