@@ -535,9 +535,12 @@ fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
         .iter()
         .filter(|f| f.subresource.as_deref() != Some("status"))
         .filter(|f| {
-            !old.managed_fields
-                .iter()
-                .any(|o| o.manager == f.manager && o.operation == f.operation && o.time == f.time && o.subresource == f.subresource)
+            !old.managed_fields.iter().any(|o| {
+                o.manager == f.manager
+                    && o.operation == f.operation
+                    && o.time == f.time
+                    && o.subresource == f.subresource
+            })
         })
         .max_by_key(|f| f.time);
     match fresh {
