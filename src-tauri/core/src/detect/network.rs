@@ -59,7 +59,10 @@ pub fn all(cx: &mut Context<'_>) {
 
 fn service(cx: &mut Context<'_>, s: &Service) {
     let ns = s.metadata.namespace.as_deref().unwrap_or("");
-    if s.spec.selector.is_empty() || s.spec.kind.as_deref() == Some("ExternalName") || !cx.index.knows(Kind::Pod, Some(ns)) {
+    if s.spec.selector.is_empty()
+        || s.spec.kind.as_deref() == Some("ExternalName")
+        || !cx.index.knows(Kind::Pod, Some(ns))
+    {
         return;
     }
     let me = Object::Service(s.clone()).reference();
@@ -72,21 +75,45 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         })
         .filter(|p| !p.finished() && !p.metadata.deleting())
         .collect();
-    let matching: Vec<&Pod> = pods.iter().copied().filter(|p| s.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v))).collect();
+    let matching: Vec<&Pod> = pods
+        .iter()
+        .copied()
+        .filter(|p| s.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
+        .collect();
     if matching.is_empty() {
         selects_nothing(cx, s, &me, &pods);
         return;
     }
     wrong_port(cx, s, &me, &matching);
-    if endpoints_ready(cx, &me) == Some(false) && matching.iter().all(|p| !p.ready()) && !s.spec.publish_not_ready_addresses {
+    if endpoints_ready(cx, &me) == Some(false)
+        && matching.iter().all(|p| !p.ready())
+        && !s.spec.publish_not_ready_addresses
+    {
         // The pods have findings of their own; this one tells that traffic is lost and joins them.
-        let since = matching.iter().filter_map(|p| crate::object::Condition::find(&p.status.conditions, "Ready")?.last_transition_time).max().or(s.metadata.creation_timestamp).unwrap_or(cx.now);
-        let mut f = finding("service-without-endpoints", me.clone(), &cx.owner(matching[0]).subject, Severity::High, since);
+        let since = matching
+            .iter()
+            .filter_map(|p| crate::object::Condition::find(&p.status.conditions, "Ready")?.last_transition_time)
+            .max()
+            .or(s.metadata.creation_timestamp)
+            .unwrap_or(cx.now);
+        let mut f =
+            finding("service-without-endpoints", me.clone(), &cx.owner(matching[0]).subject, Severity::High, since);
         f.headline = format!("leaves Service {} without endpoints", me.name);
         f.started_basis = "last ready pod lost".into();
-        f.message = format!("Service {} has no ready endpoint: none of its {} is ready", me.name, words::count(matching.len(), "pod"));
+        f.message = format!(
+            "Service {} has no ready endpoint: none of its {} is ready",
+            me.name,
+            words::count(matching.len(), "pod")
+        );
         let lines = [("selector", selector_text(s)), ("ready endpoints", "0".to_owned())];
-        f.evidence.push(object_evidence(EvidenceKind::Object, me.clone(), "endpoints", format!("Service {} has no ready endpoint", me.name), &lines, since));
+        f.evidence.push(object_evidence(
+            EvidenceKind::Object,
+            me.clone(),
+            "endpoints",
+            format!("Service {} has no ready endpoint", me.name),
+            &lines,
+            since,
+        ));
         // Never opens by itself: within a roll-out's budget unready pods are ordinary.
         f.hold = Finding::JOINS_ONLY;
         cx.report(f);
@@ -112,11 +139,22 @@ fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&P
         .iter()
         .filter_map(|p| {
             let same = s.spec.selector.iter().filter(|(k, v)| p.metadata.labels.get(*k) == Some(*v)).count();
-            let other: Vec<String> = s.spec.selector.iter().filter_map(|(k, v)| p.metadata.labels.get(k).filter(|have| *have != v).map(|have| format!("{k}={have}"))).collect();
+            let other: Vec<String> = s
+                .spec
+                .selector
+                .iter()
+                .filter_map(|(k, v)| {
+                    p.metadata.labels.get(k).filter(|have| *have != v).map(|have| format!("{k}={have}"))
+                })
+                .collect();
             let owner = cx.owner(p).subject.name;
             let alike = owner == me.name || p.metadata.labels.values().any(|v| *v == me.name);
             // Another value of the same key explains something only where it looks like the one that is asked for.
-            let close = s.spec.selector.iter().any(|(k, v)| p.metadata.labels.get(k).is_some_and(|have| have != v && resembles(v, have)));
+            let close = s
+                .spec
+                .selector
+                .iter()
+                .any(|(k, v)| p.metadata.labels.get(k).is_some_and(|have| have != v && resembles(v, have)));
             (same > 0 || alike || close).then_some((*p, other, same * 4 + usize::from(alike) * 2 + usize::from(close)))
         })
         .max_by(|a, b| a.2.cmp(&b.2).then_with(|| b.0.metadata.name.cmp(&a.0.metadata.name)))
@@ -134,21 +172,55 @@ fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&P
     // Manifests are applied one after another: the workload may be on its way.
     f.hold = hold(20);
     let selector = selector_text(s);
-    f.message = format!("Service {} selects {selector}, and no pod in {ns} has these labels: it has no endpoints", me.name);
-    let item = object_evidence(EvidenceKind::Object, me.clone(), "selector", format!("Service {} selects {selector}", me.name), &[("selector", selector.clone()), ("pods that match", "0".into())], since);
+    f.message =
+        format!("Service {} selects {selector}, and no pod in {ns} has these labels: it has no endpoints", me.name);
+    let item = object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "selector",
+        format!("Service {} selects {selector}", me.name),
+        &[("selector", selector.clone()), ("pods that match", "0".into())],
+        since,
+    );
     let mut keys = vec![item.key.clone()];
     f.evidence.push(item);
     let (confidence, text, referrer) = match &near {
         Some((pod, other)) => {
             let owner = cx.owner(pod).subject;
-            let labels = pod.metadata.labels.iter().filter(|(k, _)| *k != "pod-template-hash").map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
-            let item = object_evidence(EvidenceKind::Object, super::context::pod_ref(pod), "labels", format!("The pods of {owner} have the labels {labels}"), &[("labels", labels.clone())], cx.now);
+            let labels = pod
+                .metadata
+                .labels
+                .iter()
+                .filter(|(k, _)| *k != "pod-template-hash")
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect::<Vec<_>>()
+                .join(",");
+            let item = object_evidence(
+                EvidenceKind::Object,
+                super::context::pod_ref(pod),
+                "labels",
+                format!("The pods of {owner} have the labels {labels}"),
+                &[("labels", labels.clone())],
+                cx.now,
+            );
             keys.push(item.key.clone());
             f.evidence.push(item);
-            let diff = if other.is_empty() { format!("its pods have {labels}") } else { format!("the pods of {owner} have {other}") };
-            (Confidence::Established, format!("The selector {selector} of Service {} matches no pod (no endpoints): {diff}.", me.name), Some(owner))
+            let diff = if other.is_empty() {
+                format!("its pods have {labels}")
+            } else {
+                format!("the pods of {owner} have {other}")
+            };
+            (
+                Confidence::Established,
+                format!("The selector {selector} of Service {} matches no pod (no endpoints): {diff}.", me.name),
+                Some(owner),
+            )
         }
-        None => (Confidence::Likely, format!("The selector {selector} of Service {} matches no pod in namespace {ns} (no endpoints).", me.name), None),
+        None => (
+            Confidence::Likely,
+            format!("The selector {selector} of Service {} matches no pod in namespace {ns} (no endpoints).", me.name),
+            None,
+        ),
     };
     let mut c = cause("service-selector-wrong", confidence, me.clone(), text);
     c.field = Some("spec.selector".into());
@@ -191,7 +263,13 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
             other => other.clone(),
         };
         let declared = |p: &Pod| -> Vec<(Option<String>, u16)> {
-            p.spec.containers.iter().flat_map(|c| &c.ports).filter(|d| d.protocol.as_deref().unwrap_or("TCP") == protocol).map(|d| (d.name.clone(), d.container_port)).collect()
+            p.spec
+                .containers
+                .iter()
+                .flat_map(|c| &c.ports)
+                .filter(|d| d.protocol.as_deref().unwrap_or("TCP") == protocol)
+                .map(|d| (d.name.clone(), d.container_port))
+                .collect()
         };
         let all: Vec<(Option<String>, u16)> = pods.iter().flat_map(|p| declared(p)).collect();
         let (missing, confidence) = match &target {
@@ -203,7 +281,8 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
         if !missing {
             continue;
         }
-        let mut offered: Vec<String> = all.iter().map(|(n, p)| n.as_ref().map_or_else(|| p.to_string(), |n| format!("{n} ({p})"))).collect();
+        let mut offered: Vec<String> =
+            all.iter().map(|(n, p)| n.as_ref().map_or_else(|| p.to_string(), |n| format!("{n} ({p})"))).collect();
         offered.sort();
         offered.dedup();
         let owner = cx.owner(pods[0]).subject;
@@ -218,21 +297,32 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
         f.headline = format!("sends traffic to port {target}, which its pods do not offer");
         f.started_basis = "Service created or changed".into();
         f.hold = hold(10);
-        let offers = if offered.is_empty() { "declare no port".to_owned() } else { format!("declare {}", words::list(&offered, 4)) };
+        let offers = if offered.is_empty() {
+            "declare no port".to_owned()
+        } else {
+            format!("declare {}", words::list(&offered, 4))
+        };
         f.message = format!("Service {} port {} has target port {target}, but its pods {offers}", me.name, port.port);
         let item = object_evidence(
             EvidenceKind::Object,
             me.clone(),
             "ports",
             format!("Service {}: port {} → target port {target}", me.name, port.port),
-            &[("port", port.port.to_string()), ("targetPort", target.to_string()), ("pods declare", offered.join(", "))],
+            &[
+                ("port", port.port.to_string()),
+                ("targetPort", target.to_string()),
+                ("pods declare", offered.join(", ")),
+            ],
             since,
         );
         let mut c = cause(
             "service-target-port-wrong",
             confidence,
             me.clone(),
-            format!("Port {} of Service {} leads to target port {target}, which no container of {owner} has: they {offers}.", port.port, me.name),
+            format!(
+                "Port {} of Service {} leads to target port {target}, which no container of {owner} has: they {offers}.",
+                port.port, me.name
+            ),
         );
         c.field = Some(format!("spec.ports[{}].targetPort", f.part));
         c.referrer = Some(owner);
@@ -268,7 +358,12 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
                         entity: me.clone(),
                         referrer: Some(missing),
                         field: "spec.rules[].http.paths[].backend.service.name",
-                        text: format!("Ingress {} sends {path} to Service {}, which does not exist (not found) in namespace {}.", me.name, backend.name, ns.unwrap_or("")),
+                        text: format!(
+                            "Ingress {} sends {path} to Service {}, which does not exist (not found) in namespace {}.",
+                            me.name,
+                            backend.name,
+                            ns.unwrap_or("")
+                        ),
                         kind: ActionKind::SetIngressBackend,
                         confidence: Confidence::Established,
                     });
@@ -281,14 +376,27 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
                         (None, None) => true,
                     };
                     if !ok {
-                        let have: Vec<String> = s.spec.ports.iter().map(|p| p.name.as_ref().map_or_else(|| p.port.to_string(), |n| format!("{n} ({})", p.port))).collect();
+                        let have: Vec<String> = s
+                            .spec
+                            .ports
+                            .iter()
+                            .map(|p| {
+                                p.name.as_ref().map_or_else(|| p.port.to_string(), |n| format!("{n} ({})", p.port))
+                            })
+                            .collect();
                         problems.push(Problem {
                             part: format!("{}:{}", backend.name, backend.port),
                             rule: "ingress-port-missing",
                             entity: me.clone(),
                             referrer: Some(Object::Service(s.clone()).reference()),
                             field: "spec.rules[].http.paths[].backend.service.port",
-                            text: format!("Ingress {} sends {path} to port {} of Service {}, which has no such port: it has {}.", me.name, backend.port, backend.name, words::list(&have, 4)),
+                            text: format!(
+                                "Ingress {} sends {path} to port {} of Service {}, which has no such port: it has {}.",
+                                me.name,
+                                backend.port,
+                                backend.name,
+                                words::list(&have, 4)
+                            ),
                             kind: ActionKind::SetIngressBackend,
                             confidence: Confidence::Established,
                         });
@@ -303,7 +411,11 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         && cx.index.get(Kind::IngressClass, None, class).is_none()
     {
         let have: Vec<String> = cx.index.all(Kind::IngressClass).map(|o| o.meta().name.clone()).collect();
-        let have = if have.is_empty() { "the cluster has none".to_owned() } else { format!("the cluster has {}", words::list(&have, 4)) };
+        let have = if have.is_empty() {
+            "the cluster has none".to_owned()
+        } else {
+            format!("the cluster has {}", words::list(&have, 4))
+        };
         problems.push(Problem {
             part: format!("class {class}"),
             rule: "ingress-class-missing",
@@ -339,7 +451,14 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         f.message.clone_from(&p.text);
         // Its Service or Secret may be on its way.
         f.hold = hold(15);
-        let item = object_evidence(EvidenceKind::Object, me.clone(), p.rule, words::clip(&p.text, 140), &[("ingress", me.name.clone()), ("found", p.text.clone())], since);
+        let item = object_evidence(
+            EvidenceKind::Object,
+            me.clone(),
+            p.rule,
+            words::clip(&p.text, 140),
+            &[("ingress", me.name.clone()), ("found", p.text.clone())],
+            since,
+        );
         let mut c = cause(p.rule, p.confidence, p.entity.clone(), p.text);
         c.referrer = p.referrer;
         c.field = Some(p.field.into());
@@ -348,7 +467,14 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         f.evidence.push(item);
         f.causes.push(c);
         let step = match p.kind {
-            ActionKind::CreateSecret => action(p.kind, &p.entity, "the certificate it names", "none", "create secrets", format!("kubectl create secret tls {}{} --cert=FILE --key=FILE", p.entity.name, ns_flag(&me))),
+            ActionKind::CreateSecret => action(
+                p.kind,
+                &p.entity,
+                "the certificate it names",
+                "none",
+                "create secrets",
+                format!("kubectl create secret tls {}{} --cert=FILE --key=FILE", p.entity.name, ns_flag(&me)),
+            ),
             kind => edit(kind, &me, "it must name what exists"),
         };
         f.actions.push(step);

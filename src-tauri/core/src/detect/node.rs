@@ -64,8 +64,25 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     let reason = condition.reason.clone().unwrap_or_default();
     f.message = format!("Node {} is not ready ({reason}): {}", me.name, words::clip(&said, 200));
     f.hold = if young { hold(180) } else { hold(10) };
-    let lines: Vec<(&str, String)> = node.status.conditions.iter().map(|c| (c.kind.as_str(), format!("{} {} {}", c.status, c.reason.as_deref().unwrap_or(""), c.message.as_deref().unwrap_or("")))).collect();
-    let item = object_evidence(EvidenceKind::Node, me.clone(), "conditions", format!("Node {} reports Ready={} ({reason})", me.name, condition.status), &lines, since);
+    let lines: Vec<(&str, String)> = node
+        .status
+        .conditions
+        .iter()
+        .map(|c| {
+            (
+                c.kind.as_str(),
+                format!("{} {} {}", c.status, c.reason.as_deref().unwrap_or(""), c.message.as_deref().unwrap_or("")),
+            )
+        })
+        .collect();
+    let item = object_evidence(
+        EvidenceKind::Node,
+        me.clone(),
+        "conditions",
+        format!("Node {} reports Ready={} ({reason})", me.name, condition.status),
+        &lines,
+        since,
+    );
     let mut keys = vec![item.key.clone()];
     let condition_item = item.clone();
     f.evidence.push(item);
@@ -76,7 +93,10 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     }
     // The kubelet's silence proves that the node is lost to the cluster; why it is silent is not in the cluster.
     let statement = if unknown {
-        format!("Node {} stopped reporting (Ready=Unknown, {reason}): {said} Its kubelet, its network or the machine itself is down.", me.name)
+        format!(
+            "Node {} stopped reporting (Ready=Unknown, {reason}): {said} Its kubelet, its network or the machine itself is down.",
+            me.name
+        )
     } else {
         format!("Node {} reports that it is not ready ({reason}): {said}", me.name)
     };
@@ -84,13 +104,28 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     c.evidence = keys;
     c.needs.push("the kubelet's log on the node, or the machine's console".into());
     f.causes.push(c.clone());
-    f.actions.push(action(ActionKind::ManualCheck, &me, "the machine, its network and its kubelet", "reads only", "get nodes", format!("kubectl describe node {}", me.name)));
-    f.actions.push(action(ActionKind::Drain, &me, "its pods start elsewhere", "evicts every pod of the node", "create pods/eviction", format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", me.name)));
+    f.actions.push(action(
+        ActionKind::ManualCheck,
+        &me,
+        "the machine, its network and its kubelet",
+        "reads only",
+        "get nodes",
+        format!("kubectl describe node {}", me.name),
+    ));
+    f.actions.push(action(
+        ActionKind::Drain,
+        &me,
+        "its pods start elsewhere",
+        "evicts every pod of the node",
+        "create pods/eviction",
+        format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", me.name),
+    ));
     let node_hold = f.hold;
     cx.report(f);
     // Its pods, by workload: each once.
     let mut done = std::collections::BTreeSet::new();
-    let pods: Vec<crate::object::Pod> = cx.index.pods().filter(|p| p.spec.node_name.as_deref() == Some(&me.name) && !p.finished()).cloned().collect();
+    let pods: Vec<crate::object::Pod> =
+        cx.index.pods().filter(|p| p.spec.node_name.as_deref() == Some(&me.name) && !p.finished()).cloned().collect();
     for pod in &pods {
         let owner = cx.owner(pod);
         if owner.subject.kind == "DaemonSet" || !done.insert(owner.subject.key()) {
@@ -100,7 +135,8 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         let mut f = finding("pod-on-lost-node", super::context::pod_ref(pod), &owner.subject, Severity::High, since);
         f.headline = format!("has {} on lost node {}", words::count(count, "pod"), me.name);
         f.started_basis = "the node's Ready condition changed".into();
-        f.message = format!("{} has {} on node {}, which is not ready", owner.subject, words::count(count, "pod"), me.name);
+        f.message =
+            format!("{} has {} on node {}, which is not ready", owner.subject, words::count(count, "pod"), me.name);
         f.hold = node_hold;
         f.causes.push(c.clone());
         f.evidence.push(condition_item.clone());
@@ -116,21 +152,47 @@ fn pressure(cx: &mut Context<'_>, node: &Node) {
         f.part.clone_from(&condition.kind);
         f.headline = format!("is under {}", spaced(&condition.kind));
         f.started_basis = format!("{} condition changed", condition.kind);
-        f.message = format!("Node {} reports {}: {}", me.name, condition.kind, condition.message.as_deref().unwrap_or(""));
+        f.message =
+            format!("Node {} reports {}: {}", me.name, condition.kind, condition.message.as_deref().unwrap_or(""));
         f.hold = hold(10);
         let item = object_evidence(
             EvidenceKind::Node,
             me.clone(),
             &condition.kind,
             format!("Node {} reports {}=True", me.name, condition.kind),
-            &[(condition.kind.as_str(), format!("True {} {}", condition.reason.as_deref().unwrap_or(""), condition.message.as_deref().unwrap_or("")))],
+            &[(
+                condition.kind.as_str(),
+                format!(
+                    "True {} {}",
+                    condition.reason.as_deref().unwrap_or(""),
+                    condition.message.as_deref().unwrap_or("")
+                ),
+            )],
             since,
         );
-        let mut c = cause("node-under-pressure", Confidence::Established, me.clone(), format!("Node {} is under {} ({}): {}", me.name, spaced(&condition.kind), condition.reason.as_deref().unwrap_or(&condition.kind), condition.message.as_deref().unwrap_or("it may evict pods")));
+        let mut c = cause(
+            "node-under-pressure",
+            Confidence::Established,
+            me.clone(),
+            format!(
+                "Node {} is under {} ({}): {}",
+                me.name,
+                spaced(&condition.kind),
+                condition.reason.as_deref().unwrap_or(&condition.kind),
+                condition.message.as_deref().unwrap_or("it may evict pods")
+            ),
+        );
         c.evidence = vec![item.key.clone()];
         f.evidence.push(item);
         f.causes.push(c);
-        f.actions.push(action(ActionKind::ManualCheck, &me, "what uses it up", "reads only", "get nodes", format!("kubectl describe node {}", me.name)));
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &me,
+            "what uses it up",
+            "reads only",
+            "get nodes",
+            format!("kubectl describe node {}", me.name),
+        ));
         cx.report(f);
     }
 }
