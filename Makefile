@@ -27,7 +27,8 @@ dev: deps-app node_modules ## the same with live reload of the window
 
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
 	cargo test --locked
-	cargo test --locked -p afterwatch-tests --test scenarios
+	cargo build --locked -p kubectl-afterwatch
+	cargo test --locked -p afterwatch-tests --test scenarios --test badinput
 	cargo test --locked -p afterwatch-tests --test cluster -- --check
 	npm run check
 	npm test

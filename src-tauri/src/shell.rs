@@ -123,7 +123,6 @@ impl Shell {
                 *self.opening() = Opening::Failed(problem.clone());
                 *last_try = Some(Instant::now());
                 tray::show(&self.app, Outlook::without_history());
-                self.tell(AppEvent::Trouble { text: Some(problem.to_string()) });
                 Err(problem)
             }
         }

@@ -54,6 +54,7 @@ async fn figures_of_the_window() {
     println!("FIGURE memory: in the tray: {} MB", memory(pid));
     desktop.tray.as_ref().expect("a tray").click("Open Afterwatch").await;
     eventually("the window to come back", async || screen.visible("Afterwatch")).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     println!("FIGURE memory: window open again: {} MB", memory(pid));
 }
 

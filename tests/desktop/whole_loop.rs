@@ -67,6 +67,8 @@ async fn a_fault_is_notified_opened_noted_survives_a_kill_and_is_written_up() {
 
     // The post-mortem is there, with the note in it, and is saved as Markdown.
     window.click("Post-mortem").await;
+    window.click("Copy").await;
+    window.reads("Markdown copied.").await;
     window.click("Save as…").await;
     let saved = desktop.saved();
     let file = eventually("the saved post-mortem", async || {

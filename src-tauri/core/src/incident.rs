@@ -164,7 +164,8 @@ impl Incident {
 
     /// True when the incident touches the namespace by subject, cause or symptom.
     pub fn touches(&self, namespace: &str) -> bool {
-        let is = |o: &ObjectRef| o.namespace.as_deref() == Some(namespace) || (o.kind == "Namespace" && o.name == namespace);
+        let is =
+            |o: &ObjectRef| o.namespace.as_deref() == Some(namespace) || (o.kind == "Namespace" && o.name == namespace);
         is(&self.subject)
             || self.causes.iter().any(|c| is(&c.entity) || c.referrer.as_ref().is_some_and(is))
             || self.findings.iter().any(|f| is(&f.object))

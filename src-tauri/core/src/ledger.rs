@@ -138,7 +138,8 @@ impl Ledger {
 
     /// The incident a fault belongs to: the oldest that shares a finding, the subject or the first cause's object.
     fn find(&self, now: Timestamp, fault: &Fault) -> Option<usize> {
-        let usable = |i: &Incident| i.state != State::Resolved || i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN);
+        let usable =
+            |i: &Incident| i.state != State::Resolved || i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN);
         let prints: Vec<String> = fault.findings.iter().map(|f| f.fingerprint()).collect();
         let score = |i: &Incident| {
             let shared = i.findings.iter().any(|f| f.active && prints.contains(&f.fingerprint));
@@ -212,7 +213,15 @@ impl Ledger {
         let text = format!("{}: {}", fault.title, fault.started_basis);
         let observed = fault.observed(fault.started_at);
         push(&mut incident, fault.started_at, EntryKind::Symptom, Some("started"), text, Vec::new(), observed);
-        push(&mut incident, now, EntryKind::State, Some("detected"), "Afterwatch opened the incident".into(), Vec::new(), Observed::Live);
+        push(
+            &mut incident,
+            now,
+            EntryKind::State,
+            Some("detected"),
+            "Afterwatch opened the incident".into(),
+            Vec::new(),
+            Observed::Live,
+        );
         incident
     }
 }
@@ -246,7 +255,10 @@ fn quiet(incident: &mut Incident, now: Timestamp, policy: Policy) -> Option<Step
         Some(since) if now.duration_since(since) >= policy.stability => {
             incident.state = State::Resolved;
             incident.resolved_at = Some(now);
-            let text = format!("Resolved by itself: everything was well for {}", crate::words::span(now.duration_since(since)));
+            let text = format!(
+                "Resolved by itself: everything was well for {}",
+                crate::words::span(now.duration_since(since))
+            );
             push(incident, now, EntryKind::State, Some("resolved"), text, Vec::new(), Observed::Live);
             Some(Step::Resolved)
         }
@@ -260,7 +272,9 @@ fn recovered_by(incident: &Incident, now: Timestamp) -> String {
     incident
         .changes
         .iter()
-        .filter(|c| !c.suspect && c.change.at > start && now.duration_since(c.change.at) < SignedDuration::from_mins(30))
+        .filter(|c| {
+            !c.suspect && c.change.at > start && now.duration_since(c.change.at) < SignedDuration::from_mins(30)
+        })
         .max_by_key(|c| c.change.at)
         .map_or_else(|| "itself".to_owned(), |c| c.id.clone())
 }
@@ -270,7 +284,15 @@ fn relapse(incident: &mut Incident, now: Timestamp) {
     incident.state = if incident.acknowledged_at.is_some() { State::Acknowledged } else { State::Open };
     incident.mitigated_at = None;
     incident.recovered_by = None;
-    push(incident, now, EntryKind::Symptom, None, "The problem is back before it was resolved".into(), Vec::new(), Observed::Live);
+    push(
+        incident,
+        now,
+        EntryKind::Symptom,
+        None,
+        "The problem is back before it was resolved".into(),
+        Vec::new(),
+        Observed::Live,
+    );
 }
 
 /// Opens a resolved incident again under the same number.
@@ -293,7 +315,15 @@ pub fn acknowledge(incident: &mut Incident, now: Timestamp, who: &str) {
     if incident.state == State::Open {
         incident.state = State::Acknowledged;
     }
-    push(incident, now, EntryKind::State, Some("acknowledged"), format!("Acknowledged by {who}"), Vec::new(), Observed::Live);
+    push(
+        incident,
+        now,
+        EntryKind::State,
+        Some("acknowledged"),
+        format!("Acknowledged by {who}"),
+        Vec::new(),
+        Observed::Live,
+    );
     if let Some(e) = incident.timeline.last_mut() {
         e.who = Some(who.to_owned());
     }
@@ -307,7 +337,15 @@ pub fn resolve(incident: &mut Incident, now: Timestamp, who: &str, reason: Optio
     incident.state = State::Resolved;
     incident.resolved_at = Some(now);
     let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
-    push(incident, now, EntryKind::State, Some("resolved"), format!("Closed by {who}{reason}"), Vec::new(), Observed::Live);
+    push(
+        incident,
+        now,
+        EntryKind::State,
+        Some("resolved"),
+        format!("Closed by {who}{reason}"),
+        Vec::new(),
+        Observed::Live,
+    );
     if let Some(e) = incident.timeline.last_mut() {
         e.who = Some(who.to_owned());
     }

@@ -63,7 +63,13 @@ pub fn lost_sight(cluster: &str, reason: &str, at: Timestamp, zone: &TimeZone) -
 }
 
 fn notice(kind: NoticeKind, incident: &Incident, title: String, body: String) -> Notice {
-    Notice { kind, incident: Some(incident.id), title: clip(&title, 45), body: clip(&body, 110), severity: incident.severity }
+    Notice {
+        kind,
+        incident: Some(incident.id),
+        title: clip(&title, 45),
+        body: clip(&body, 110),
+        severity: incident.severity,
+    }
 }
 
 fn place(incident: &Incident, zone: &TimeZone) -> String {

@@ -68,10 +68,26 @@ pub struct LogRead {
 pub enum Connection {
     Connecting,
     /// Kinds that have delivered their first complete list, of how many.
-    Syncing { done: u32, of: u32, objects: u64 },
-    Connected { cluster_uid: String, server_version: String },
-    Unreachable { message: String, hint: String },
-    LoginNeeded { message: String, hint: String },
-    Misconfigured { message: String, hint: String },
+    Syncing {
+        done: u32,
+        of: u32,
+        objects: u64,
+    },
+    Connected {
+        cluster_uid: String,
+        server_version: String,
+    },
+    Unreachable {
+        message: String,
+        hint: String,
+    },
+    LoginNeeded {
+        message: String,
+        hint: String,
+    },
+    Misconfigured {
+        message: String,
+        hint: String,
+    },
     Paused,
 }

@@ -203,7 +203,12 @@ impl Engine {
     ///
     /// # Errors
     /// When it could not be written.
-    pub async fn silence(&self, matcher: SilenceMatcher, span: SignedDuration, reason: &str) -> Result<Silence, StoreError> {
+    pub async fn silence(
+        &self,
+        matcher: SilenceMatcher,
+        span: SignedDuration,
+        reason: &str,
+    ) -> Result<Silence, StoreError> {
         let now = self.0.ports.clock.now();
         let silence = Silence {
             id: Uuid::now_v7(),

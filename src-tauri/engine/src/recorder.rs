@@ -236,7 +236,13 @@ pub(crate) async fn run(
 }
 
 impl Recorder {
-    fn new(engine: Engine, cluster: Arc<dyn Cluster>, kind: Kind, view: watch::Sender<Arc<ClusterView>>, name: &str) -> Recorder {
+    fn new(
+        engine: Engine,
+        cluster: Arc<dyn Cluster>,
+        kind: Kind,
+        view: watch::Sender<Arc<ClusterView>>,
+        name: &str,
+    ) -> Recorder {
         Recorder {
             engine,
             cluster,
@@ -275,7 +281,14 @@ impl Recorder {
     /// Takes one observation in.
     async fn take(&mut self, observation: Observation) {
         self.coverage.observe(&observation);
-        let told = matches!(observation.fact, Fact::Connection(_) | Fact::Lost { .. } | Fact::NotServed { .. } | Fact::Skipped { .. } | Fact::Listed { .. });
+        let told = matches!(
+            observation.fact,
+            Fact::Connection(_)
+                | Fact::Lost { .. }
+                | Fact::NotServed { .. }
+                | Fact::Skipped { .. }
+                | Fact::Listed { .. }
+        );
         if let Fact::Connection(Connection::Connected { cluster_uid, server_version }) = &observation.fact {
             self.identity = Some((cluster_uid.clone(), server_version.clone()));
         }
@@ -404,7 +417,8 @@ impl Recorder {
             return;
         };
         let now = self.now();
-        let diagnosis = correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
+        let diagnosis =
+            correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
         let policy = Policy { stability: self.engine.0.options.stability };
         let steps = ledger.step(now, &diagnosis, policy, &mut || IncidentId(Uuid::now_v7()));
         for (id, step) in steps {
@@ -471,7 +485,8 @@ impl Recorder {
         let incidents: Vec<Incident> =
             ids.iter().filter_map(|(id, _)| ledger.incidents().iter().find(|i| i.id == *id)).cloned().collect();
         let name = self.name();
-        let changes: Vec<(String, Change)> = std::mem::take(&mut self.new_changes).into_iter().map(|c| (name.clone(), c)).collect();
+        let changes: Vec<(String, Change)> =
+            std::mem::take(&mut self.new_changes).into_iter().map(|c| (name.clone(), c)).collect();
         let coverage = if coverage_too || self.coverage.urgent() { self.coverage.take() } else { Vec::new() };
         if incidents.is_empty() && changes.is_empty() && coverage.is_empty() {
             return;
@@ -638,24 +653,25 @@ impl Recorder {
 
     fn unreadable(&self) -> Vec<Unreadable> {
         let cluster = self.name();
-        let mut out: Vec<Unreadable> = self
-            .index
-            .readings()
-            .filter_map(|((kind, namespace), reading)| {
-                let (since, reason, message) = match reading {
-                    Reading::Complete | Reading::NotServed => return None,
-                    Reading::Stale { since, reason, message, .. } | Reading::Unreadable { since, reason, message } => (since, reason, message),
-                };
-                Some(Unreadable {
-                    cluster: cluster.clone(),
-                    kind: kind.plural().to_owned(),
-                    namespace: namespace.clone(),
-                    reason: *reason,
-                    message: message.clone(),
-                    since: *since,
+        let mut out: Vec<Unreadable> =
+            self.index
+                .readings()
+                .filter_map(|((kind, namespace), reading)| {
+                    let (since, reason, message) = match reading {
+                        Reading::Complete | Reading::NotServed => return None,
+                        Reading::Stale { since, reason, message, .. }
+                        | Reading::Unreadable { since, reason, message } => (since, reason, message),
+                    };
+                    Some(Unreadable {
+                        cluster: cluster.clone(),
+                        kind: kind.plural().to_owned(),
+                        namespace: namespace.clone(),
+                        reason: *reason,
+                        message: message.clone(),
+                        since: *since,
+                    })
                 })
-            })
-            .collect();
+                .collect();
         out.extend(self.index.skipped().map(|((kind, namespace), (count, message, since))| Unreadable {
             cluster: cluster.clone(),
             kind: kind.plural().to_owned(),

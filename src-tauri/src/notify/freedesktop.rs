@@ -193,7 +193,6 @@ impl Notifier for Freedesktop {
                 Ok(Err(error)) => explain(&error),
                 Err(_) => format!("The desktop's notification service did not answer within {} s.", PATIENCE.as_secs()),
             };
-            tracing::warn!(problem, "a notification could not be shown");
             Err(NoticeError { message: problem })
         })
     }

@@ -1,10 +1,10 @@
 //! An incident as people read it: whole, or in the few lines that `scan` and `watch` end with.
 
 use afterwatch_core::{
-    incident::State,
     coverage::Gap,
     evidence::Observed,
     finding::Signs,
+    incident::State,
     incident::{Cause, Incident},
     metrics::{Span, times},
     object::ObjectRef,

@@ -79,18 +79,18 @@ const RECENT: SignedDuration = SignedDuration::from_mins(10);
 /// Looks at everything known: the same index and time always give the same diagnosis.
 pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     let Detection { findings, wants } = detect::detect(index, now, options);
-    let (due, held): (Vec<Finding>, Vec<Finding>) =
-        findings
+    let (due, held): (Vec<Finding>, Vec<Finding>) = findings
         .into_iter()
         .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
     let next_due = held.iter().filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
-    let mut faults: Vec<Fault> = group::group(index, due, held)
-        .into_iter()
-        .map(|findings| build(index, now, findings))
-        .collect();
+    let mut faults: Vec<Fault> =
+        group::group(index, due, held).into_iter().map(|findings| build(index, now, findings)).collect();
     faults.sort_by(|a, b| {
-        b.severity.cmp(&a.severity).then(a.started_at.cmp(&b.started_at)).then_with(|| a.subject.key().cmp(&b.subject.key()))
+        b.severity
+            .cmp(&a.severity)
+            .then(a.started_at.cmp(&b.started_at))
+            .then_with(|| a.subject.key().cmp(&b.subject.key()))
     });
     let recent = index.changes().filter(|c| now.duration_since(c.at) < RECENT).cloned().collect();
     Diagnosis { faults, next_due, wants, recent }

@@ -58,7 +58,12 @@ pub(super) fn causes(_index: &Index, findings: &[Finding]) -> Vec<CauseDraft> {
 fn tier(cause: &CauseDraft) -> u8 {
     let shown_elsewhere = matches!(
         cause.rule_id.as_str(),
-        "deployment-stuck" | "service-without-endpoints" | "backend-not-ready" | "job-failed" | "container-exits" | "pod-not-ready"
+        "deployment-stuck"
+            | "service-without-endpoints"
+            | "backend-not-ready"
+            | "job-failed"
+            | "container-exits"
+            | "pod-not-ready"
     );
     match (cause.entity.kind.as_str(), cause.confidence) {
         _ if shown_elsewhere => 2,
@@ -76,7 +81,9 @@ pub(super) fn subject(_index: &Index, findings: &[Finding], causes: &[CauseDraft
     match (workloads.as_slice(), causes.first()) {
         ([one], cause) => match cause {
             // A node in trouble is the subject of what it breaks, however few. One that merely keeps a pod out is not.
-            Some(c) if c.entity.kind == "Node" && findings.iter().any(|f| f.object.same_name(&c.entity)) => c.entity.clone(),
+            Some(c) if c.entity.kind == "Node" && findings.iter().any(|f| f.object.same_name(&c.entity)) => {
+                c.entity.clone()
+            }
             _ => (**one).clone(),
         },
         ([], _) => findings[0].subject.clone(),

@@ -64,7 +64,14 @@ fn config(cx: &mut Context<'_>, pod: &Pod) {
     for (spec, status, init) in pod.containers() {
         let Some(waiting) = status.and_then(|s| s.state.waiting.as_ref()) else { continue };
         let reason = waiting.reason.as_deref().unwrap_or("");
-        let known = matches!(reason, "CreateContainerConfigError" | "CreateContainerError" | "PreStartHookError" | "PostStartHookError" | "RunContainerError");
+        let known = matches!(
+            reason,
+            "CreateContainerConfigError"
+                | "CreateContainerError"
+                | "PreStartHookError"
+                | "PostStartHookError"
+                | "RunContainerError"
+        );
         if !known || (reason == "RunContainerError" && status.is_some_and(|s| s.last_state.terminated.is_some())) {
             continue;
         }
@@ -74,7 +81,13 @@ fn config(cx: &mut Context<'_>, pod: &Pod) {
         let events = cx.index.events_of(&me);
         let failed: Vec<&&KubeEvent> = events.iter().filter(|e| e.is_warning() && e.reason() == "Failed").collect();
         let started = failed.iter().filter_map(|e| e.first_seen()).min().or(pod.status.start_time).unwrap_or(cx.now);
-        let mut f = finding("container-config-error", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
+        let mut f = finding(
+            "container-config-error",
+            me.clone(),
+            &owner.subject,
+            cx.workload_severity(&owner.subject),
+            started,
+        );
         f.part.clone_from(&spec.name);
         f.hold = hold(3);
         f.started_basis = "first refusal by the kubelet".into();
@@ -84,7 +97,10 @@ fn config(cx: &mut Context<'_>, pod: &Pod) {
             started,
             me.clone(),
             format!("Container {} waits: {reason}: {}", spec.name, words::clip(&message, 140)),
-            format!("pod: {}\ncontainer: {}\nimage: {}\nreason: {reason}\nmessage: {message}", me.name, spec.name, spec.image),
+            format!(
+                "pod: {}\ncontainer: {}\nimage: {}\nreason: {reason}\nmessage: {message}",
+                me.name, spec.name, spec.image
+            ),
         );
         let mut keys = vec![item.key.clone()];
         f.evidence.push(item);
@@ -96,33 +112,61 @@ fn config(cx: &mut Context<'_>, pod: &Pod) {
         let missing = source::from_message(&message, &pod.spec).or_else(|| source::missing(cx, pod).into_iter().next());
         let mut c = match missing.filter(|_| reason == "CreateContainerConfigError") {
             Some(m) => {
-                let what = if m.key_only { format!("key {} of {} {}", m.reference.key.as_deref().unwrap_or("?"), m.kind, m.reference.name) } else { format!("{} {}", m.kind, m.reference.name) };
+                let what = if m.key_only {
+                    format!("key {} of {} {}", m.reference.key.as_deref().unwrap_or("?"), m.kind, m.reference.name)
+                } else {
+                    format!("{} {}", m.kind, m.reference.name)
+                };
                 f.headline = format!("cannot start: {what} is missing");
                 source::cause_of(cx, pod, &owner, &m, &mut f)
             }
             None => refused(&mut f, pod, &owner, spec.name.as_str(), init, &message),
         };
         c.evidence = keys;
-        f.message = format!("Container {} of {} cannot be made ({reason}): {}", spec.name, me.name, words::clip(&message, 240));
+        f.message =
+            format!("Container {} of {} cannot be made ({reason}): {}", spec.name, me.name, words::clip(&message, 240));
         f.causes.push(c);
         cx.report(f);
     }
 }
 
 /// A configuration the kubelet or the runtime refuses.
-fn refused(f: &mut Finding, pod: &Pod, owner: &Owner, container: &str, init: bool, message: &str) -> crate::finding::CauseDraft {
+fn refused(
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    container: &str,
+    init: bool,
+    message: &str,
+) -> crate::finding::CauseDraft {
     let lower = message.to_lowercase();
     f.headline = "cannot start its container".into();
-    let image = pod.spec.containers.iter().chain(&pod.spec.init_containers).find(|c| c.name == container).map_or("", |c| c.image.as_str());
-    let (rule, field, statement) = if lower.contains("runasnonroot") || lower.contains("run as root") || lower.contains("non-numeric user") {
+    let image = pod
+        .spec
+        .containers
+        .iter()
+        .chain(&pod.spec.init_containers)
+        .find(|c| c.name == container)
+        .map_or("", |c| c.image.as_str());
+    let (rule, field, statement) = if lower.contains("runasnonroot")
+        || lower.contains("run as root")
+        || lower.contains("non-numeric user")
+    {
         f.headline = "cannot start: its image would run as root".into();
         (
             "runs-as-root",
             "securityContext.runAsUser",
-            format!("Container {container} must not run as root (runAsNonRoot is set), but image {image} runs as root: {}.", words::clip(message, 200)),
+            format!(
+                "Container {container} must not run as root (runAsNonRoot is set), but image {image} runs as root: {}.",
+                words::clip(message, 200)
+            ),
         )
     } else {
-        ("container-refused", "securityContext", format!("Container {container} cannot be made: {}.", words::clip(message, 260)))
+        (
+            "container-refused",
+            "securityContext",
+            format!("Container {container} cannot be made: {}.", words::clip(message, 260)),
+        )
     };
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "the refused setting must change"));
     let mut c = cause(rule, Confidence::Established, owner.subject.clone(), statement);
@@ -133,11 +177,15 @@ fn refused(f: &mut Finding, pod: &Pod, owner: &Owner, container: &str, init: boo
 fn mounts(cx: &mut Context<'_>, pod: &Pod) {
     let me = pod_ref(pod);
     let events = cx.index.events_of(&me);
-    let failing = |e: &&&KubeEvent| e.is_warning() && matches!(e.reason(), "FailedMount" | "FailedAttachVolume" | "FailedMapVolume");
+    let failing = |e: &&&KubeEvent| {
+        e.is_warning() && matches!(e.reason(), "FailedMount" | "FailedAttachVolume" | "FailedMapVolume")
+    };
     // The time-out that follows names no cause; the first failure does.
-    let mount: Vec<&&KubeEvent> = events.iter().filter(failing).filter(|e| !e.message().contains("timed out waiting")).collect();
+    let mount: Vec<&&KubeEvent> =
+        events.iter().filter(failing).filter(|e| !e.message().contains("timed out waiting")).collect();
     let mount = if mount.is_empty() { events.iter().filter(failing).collect() } else { mount };
-    let sandbox: Vec<&&KubeEvent> = events.iter().filter(|e| e.is_warning() && e.reason() == "FailedCreatePodSandBox").collect();
+    let sandbox: Vec<&&KubeEvent> =
+        events.iter().filter(|e| e.is_warning() && e.reason() == "FailedCreatePodSandBox").collect();
     let owner = cx.owner(pod);
     let severity = cx.workload_severity(&owner.subject);
     let seen = |list: &[&&KubeEvent], now: Timestamp| list.iter().filter_map(|e| e.first_seen()).min().unwrap_or(now);
@@ -148,14 +196,20 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
         f.count = last.times();
         f.hold = hold(5);
         f.message = format!("{} cannot mount a volume: {}", me.name, words::clip(last.message(), 240));
-        let keys: Vec<String> = mount.iter().rev().take(2).map(|e| {
-            let item = event_evidence(e, cx.now);
-            let key = item.key.clone();
-            f.evidence.push(item);
-            key
-        }).collect();
+        let keys: Vec<String> = mount
+            .iter()
+            .rev()
+            .take(2)
+            .map(|e| {
+                let item = event_evidence(e, cx.now);
+                let key = item.key.clone();
+                f.evidence.push(item);
+                key
+            })
+            .collect();
         let named = mount.iter().rev().find_map(|e| source::from_message(e.message(), &pod.spec));
-        let missing = named.or_else(|| source::missing(cx, pod).into_iter().find(|m| m.reference.via.starts_with("volume")));
+        let missing =
+            named.or_else(|| source::missing(cx, pod).into_iter().find(|m| m.reference.via.starts_with("volume")));
         let mut c = match missing {
             Some(m) => {
                 f.headline = format!("cannot start: {} {} is missing", m.kind, m.reference.name);
@@ -163,15 +217,33 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
             }
             None => {
                 let volume = quoted(last.message(), "volume \"");
-                let claim = volume.as_deref().and_then(|v| pod.spec.claims().find(|(_, name)| *name == v || last.message().contains(*name)).map(|(c, _)| c.to_owned()));
+                let claim = volume.as_deref().and_then(|v| {
+                    pod.spec
+                        .claims()
+                        .find(|(_, name)| *name == v || last.message().contains(*name))
+                        .map(|(c, _)| c.to_owned())
+                });
                 let entity = claim
                     .as_ref()
-                    .and_then(|c| cx.index.get(Kind::PersistentVolumeClaim, pod.metadata.namespace.as_deref(), c).map(|o| o.reference()))
+                    .and_then(|c| {
+                        cx.index
+                            .get(Kind::PersistentVolumeClaim, pod.metadata.namespace.as_deref(), c)
+                            .map(|o| o.reference())
+                    })
                     .unwrap_or_else(|| owner.subject.clone());
-                let mut c = cause("volume-mount-failing", Confidence::Likely, entity, format!("A volume of {} cannot be mounted: {}.", me.name, words::clip(last.message(), 300)));
+                let mut c = cause(
+                    "volume-mount-failing",
+                    Confidence::Likely,
+                    entity,
+                    format!("A volume of {} cannot be mounted: {}.", me.name, words::clip(last.message(), 300)),
+                );
                 c.referrer = Some(owner.subject.clone());
                 c.signs.pro = 2;
-                f.actions.push(edit(ActionKind::Patch, &owner.subject, "the volume it names must exist and be mountable on its node"));
+                f.actions.push(edit(
+                    ActionKind::Patch,
+                    &owner.subject,
+                    "the volume it names must exist and be mountable on its node",
+                ));
                 c
             }
         };
@@ -187,8 +259,16 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
         f.message = format!("{}: {}", me.name, words::clip(last.message(), 240));
         let item = event_evidence(last, cx.now);
         let node = pod.spec.node_name.clone().unwrap_or_default();
-        let entity = cx.index.get(Kind::Node, None, &node).map_or_else(|| ObjectRef::missing(Kind::Node, None, &node), |o| o.reference());
-        let mut c = cause("sandbox-failing", Confidence::Likely, entity, format!("Node {node} cannot make the pod's sandbox: {}.", words::clip(last.message(), 300)));
+        let entity = cx
+            .index
+            .get(Kind::Node, None, &node)
+            .map_or_else(|| ObjectRef::missing(Kind::Node, None, &node), |o| o.reference());
+        let mut c = cause(
+            "sandbox-failing",
+            Confidence::Likely,
+            entity,
+            format!("Node {node} cannot make the pod's sandbox: {}.", words::clip(last.message(), 300)),
+        );
         c.evidence = vec![item.key.clone()];
         c.signs.pro = 2;
         f.evidence.push(item);
@@ -230,19 +310,39 @@ fn evicted(cx: &mut Context<'_>, pod: &Pod) {
         at,
         me.clone(),
         format!("{} was evicted: {}", me.name, words::clip(&message, 140)),
-        format!("phase: Failed\nreason: Evicted\nnode: {}\nmessage: {message}", pod.spec.node_name.as_deref().unwrap_or("")),
+        format!(
+            "phase: Failed\nreason: Evicted\nnode: {}\nmessage: {message}",
+            pod.spec.node_name.as_deref().unwrap_or("")
+        ),
     );
     let lower = message.to_lowercase();
-    let own = lower.contains("exceeds the total limit") || lower.contains("exceeded its local ephemeral storage") || lower.contains("usage exceeds") || lower.contains("emptydir");
+    let own = lower.contains("exceeds the total limit")
+        || lower.contains("exceeded its local ephemeral storage")
+        || lower.contains("usage exceeds")
+        || lower.contains("emptydir");
     let node = pod.spec.node_name.clone().unwrap_or_default();
     let mut c = if own {
-        let mut c = cause("ephemeral-storage-exceeded", Confidence::Established, owner.subject.clone(), format!("Pod {} was evicted for exceeding its own storage limit: {}", me.name, words::clip(&message, 260)));
+        let mut c = cause(
+            "ephemeral-storage-exceeded",
+            Confidence::Established,
+            owner.subject.clone(),
+            format!("Pod {} was evicted for exceeding its own storage limit: {}", me.name, words::clip(&message, 260)),
+        );
         c.field = Some(owner.pod_field("containers[].resources.limits.ephemeral-storage"));
-        f.actions.push(edit(ActionKind::SetResources, &owner.subject, "it needs more ephemeral storage, or must write less"));
+        f.actions.push(edit(
+            ActionKind::SetResources,
+            &owner.subject,
+            "it needs more ephemeral storage, or must write less",
+        ));
         c
     } else {
         let entity = cx.index.get(Kind::Node, None, &node).map_or_else(|| owner.subject.clone(), |o| o.reference());
-        cause("node-pressure-eviction", Confidence::Likely, entity, format!("Node {node} evicted pod {}: {}", me.name, words::clip(&message, 260)))
+        cause(
+            "node-pressure-eviction",
+            Confidence::Likely,
+            entity,
+            format!("Node {node} evicted pod {}: {}", me.name, words::clip(&message, 260)),
+        )
     };
     c.referrer = Some(owner.subject.clone());
     c.evidence = vec![item.key.clone()];

@@ -43,9 +43,11 @@ impl<'a> Context<'a> {
             finding.started_at = finding.started_at.max(made);
         }
         // What is being deleted with its namespace falls apart on purpose.
-        let leaving = finding.object.namespace.as_deref().is_some_and(|ns| {
-            self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting())
-        });
+        let leaving = finding
+            .object
+            .namespace
+            .as_deref()
+            .is_some_and(|ns| self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting()));
         if !leaving {
             self.out.findings.push(finding);
         }
@@ -82,7 +84,8 @@ impl<'a> Context<'a> {
     /// How bad it is that pods of this workload fail: critical when nothing of a serving workload is ready any more,
     /// medium when as many serve as are wanted (a roll-out whose new pods cannot come).
     pub fn workload_severity(&self, subject: &ObjectRef) -> Severity {
-        let ready = |uid: &str| self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
+        let ready =
+            |uid: &str| self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
         self.severity_with(subject, subject.uid.as_deref().map(ready))
     }
 
@@ -145,7 +148,13 @@ impl Owner {
 }
 
 /// Drafts a finding with the usual defaults.
-pub fn finding(rule_id: &str, object: ObjectRef, subject: &ObjectRef, severity: Severity, started_at: Timestamp) -> Finding {
+pub fn finding(
+    rule_id: &str,
+    object: ObjectRef,
+    subject: &ObjectRef,
+    severity: Severity,
+    started_at: Timestamp,
+) -> Finding {
     Finding {
         rule_id: rule_id.to_owned(),
         object,
@@ -182,7 +191,14 @@ pub fn cause(rule_id: &str, confidence: Confidence, entity: ObjectRef, statement
 }
 
 /// Drafts evidence seen live.
-pub fn evidence(kind: EvidenceKind, key: String, at: Timestamp, object: ObjectRef, summary: String, excerpt: String) -> EvidenceDraft {
+pub fn evidence(
+    kind: EvidenceKind,
+    key: String,
+    at: Timestamp,
+    object: ObjectRef,
+    summary: String,
+    excerpt: String,
+) -> EvidenceDraft {
     EvidenceDraft { key, kind, at, observed: Observed::Live, object, summary, excerpt, truncated: false }
 }
 
@@ -211,14 +227,28 @@ pub fn event_evidence(event: &KubeEvent, now: Timestamp) -> EvidenceDraft {
 }
 
 /// An object's fields as evidence, as YAML-like lines.
-pub fn object_evidence(kind: EvidenceKind, object: ObjectRef, aspect: &str, summary: String, lines: &[(&str, String)], at: Timestamp) -> EvidenceDraft {
+pub fn object_evidence(
+    kind: EvidenceKind,
+    object: ObjectRef,
+    aspect: &str,
+    summary: String,
+    lines: &[(&str, String)],
+    at: Timestamp,
+) -> EvidenceDraft {
     let excerpt = lines.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join("\n");
     let key = format!("object|{}|{aspect}|{excerpt}", object.key());
     evidence(kind, key, at, object, summary, excerpt)
 }
 
 /// Drafts a step.
-pub fn action(kind: ActionKind, target: &ObjectRef, because: impl Into<String>, risk: impl Into<String>, requires: &str, command: String) -> ActionDraft {
+pub fn action(
+    kind: ActionKind,
+    target: &ObjectRef,
+    because: impl Into<String>,
+    risk: impl Into<String>,
+    requires: &str,
+    command: String,
+) -> ActionDraft {
     ActionDraft {
         kind,
         target: target.clone(),

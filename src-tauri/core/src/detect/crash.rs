@@ -82,7 +82,8 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
     if let Some(ended) = &status.state.terminated {
         if !failed(ended) {
             // A service that ends with 0 again and again is a crash loop too.
-            let looping = status.restart_count >= 2 && pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
+            let looping =
+                status.restart_count >= 2 && pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
             return looping.then_some(Death { ended, restart: status.restart_count, previous: false, running: false });
         }
         return Some(Death { ended, restart: status.restart_count, previous: false, running: false });
@@ -91,7 +92,12 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
     let waiting = status.state.waiting.as_ref().and_then(|w| w.reason.as_deref());
     if let Some(reason) = waiting {
         let backing_off = matches!(reason, "CrashLoopBackOff" | "RunContainerError" | "StartError");
-        return backing_off.then_some(Death { ended, restart: status.restart_count.saturating_sub(1), previous: true, running: false });
+        return backing_off.then_some(Death {
+            ended,
+            restart: status.restart_count.saturating_sub(1),
+            previous: true,
+            running: false,
+        });
     }
     let since = status.state.running.as_ref().and_then(|r| r.started_at)?;
     if !failed(ended) && status.restart_count < 3 {
@@ -117,17 +123,31 @@ fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>
     if matches!(death.ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
         return false;
     }
-    cx.want(LogWant { pod: pod_ref(pod), container: spec.name.clone(), previous: death.previous, restart: death.restart })
+    cx.want(LogWant {
+        pod: pod_ref(pod),
+        container: spec.name.clone(),
+        previous: death.previous,
+        restart: death.restart,
+    })
 }
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
-fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool, death: &Death<'_>, owner: Owner) {
+fn report(
+    cx: &mut Context<'_>,
+    pod: &Pod,
+    spec: &Container,
+    status: &ContainerStatus,
+    init: bool,
+    death: &Death<'_>,
+    owner: Owner,
+) {
     let me = pod_ref(pod);
     let ended = death.ended;
     let at = ended.finished_at.unwrap_or(cx.now);
     let times = deaths(status, death);
     let oom = ended.reason.as_deref() == Some("OOMKilled");
-    let not_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) || matches!(ended.exit_code, 126..=128);
+    let not_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
+        || matches!(ended.exit_code, 126..=128);
     let rule = if oom {
         "container-oom-killed"
     } else if not_started {
@@ -138,13 +158,18 @@ fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         "container-crash-loop"
     };
     // Without any log of this container the cause is a guess: the first one is waited for.
-    let pending = !not_started && want_log(cx, pod, spec, death) && cx.index.newest_log(&pod.metadata.uid, &spec.name).is_none();
+    let pending =
+        !not_started && want_log(cx, pod, spec, death) && cx.index.newest_log(&pod.metadata.uid, &spec.name).is_none();
     let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, pod, &owner) };
     let started = first_death(cx, pod, status, at);
     let mut f = finding(rule, me.clone(), &owner.subject, severity, started);
     f.part.clone_from(&spec.name);
     f.count = times;
-    f.started_basis = if times > 1 && status.restart_count > 1 { "earliest container termination known".into() } else { "first container termination".into() };
+    f.started_basis = if times > 1 && status.restart_count > 1 {
+        "earliest container termination known".into()
+    } else {
+        "first container termination".into()
+    };
     let status_item = status_evidence(&me, spec, status, ended, at);
     f.evidence.push(status_item.clone());
     let which = if init { "Init container" } else { "Container" };
@@ -153,7 +178,13 @@ fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
     if let Some(l) = &log {
         f.evidence.extend(log_evidence(&me, spec, l, at));
     }
-    for event in cx.index.events_of(&me).into_iter().filter(|e| e.is_warning() && matches!(e.reason(), "BackOff" | "Failed")).take(2) {
+    for event in cx
+        .index
+        .events_of(&me)
+        .into_iter()
+        .filter(|e| e.is_warning() && matches!(e.reason(), "BackOff" | "Failed"))
+        .take(2)
+    {
         f.evidence.push(super::context::event_evidence(event, cx.now));
     }
     if oom {
@@ -161,7 +192,11 @@ fn report(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
     } else if not_started {
         cannot_start(&mut f, spec, &owner, init, ended, &status_item.key);
     } else {
-        f.headline = if init { format!("cannot start: init container {} keeps failing", spec.name) } else { "keeps crashing".into() };
+        f.headline = if init {
+            format!("cannot start: init container {} keeps failing", spec.name)
+        } else {
+            "keeps crashing".into()
+        };
         let exit = exit_words(ended);
         f.message = format!("{which} {} of {} ended with {exit}, {}", spec.name, me.name, words::times(times));
         exits(cx, &mut f, pod, spec, &owner, init, &exit, times, quoted, log.as_ref(), &status_item.key);
@@ -214,7 +249,13 @@ fn exit_words(t: &Terminated) -> String {
     }
 }
 
-fn status_evidence(pod: &ObjectRef, spec: &Container, status: &ContainerStatus, ended: &Terminated, at: Timestamp) -> crate::evidence::EvidenceDraft {
+fn status_evidence(
+    pod: &ObjectRef,
+    spec: &Container,
+    status: &ContainerStatus,
+    ended: &Terminated,
+    at: Timestamp,
+) -> crate::evidence::EvidenceDraft {
     let reason = ended.reason.as_deref().unwrap_or("not said");
     let restarts = match status.restart_count {
         n @ 0..=10 => n,
@@ -236,10 +277,18 @@ fn status_evidence(pod: &ObjectRef, spec: &Container, status: &ContainerStatus, 
     lines.extend(ended.message.as_ref().map(|m| format!("message: {m}")));
     evidence(
         EvidenceKind::ContainerStatus,
-        format!("container|{}|{}|{restarts}|{reason}|{}", pod.uid.as_deref().unwrap_or(&pod.name), spec.name, ended.exit_code),
+        format!(
+            "container|{}|{}|{restarts}|{reason}|{}",
+            pod.uid.as_deref().unwrap_or(&pod.name),
+            spec.name,
+            ended.exit_code
+        ),
         at,
         pod.clone(),
-        format!("Container {} ended: {reason}, exit code {}, restarts {}", spec.name, ended.exit_code, status.restart_count),
+        format!(
+            "Container {} ended: {reason}, exit code {}, restarts {}",
+            spec.name, ended.exit_code, status.restart_count
+        ),
         lines.join("\n"),
     )
 }
@@ -256,7 +305,12 @@ fn log_of(cx: &Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> O
 }
 
 /// A log as evidence: the tail around the telling line.
-pub(super) fn log_evidence(pod: &ObjectRef, spec: &Container, log: &LogRead, at: Timestamp) -> Option<crate::evidence::EvidenceDraft> {
+pub(super) fn log_evidence(
+    pod: &ObjectRef,
+    spec: &Container,
+    log: &LogRead,
+    at: Timestamp,
+) -> Option<crate::evidence::EvidenceDraft> {
     let (summary, excerpt) = match &log.lines {
         Ok(lines) if lines.is_empty() => (format!("Container {} wrote no log", spec.name), "(empty)".to_owned()),
         Ok(lines) => {
@@ -281,7 +335,16 @@ fn log_key(pod: &ObjectRef, container: &str, log: &LogRead) -> String {
 }
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
-fn memory(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner, init: bool, times: u32, key: &str) {
+fn memory(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    spec: &Container,
+    owner: &Owner,
+    init: bool,
+    times: u32,
+    key: &str,
+) {
     f.headline = "keeps running out of memory".into();
     let limit = spec.resources.limits.get("memory");
     let pod_name = &pod.metadata.name;
@@ -289,40 +352,68 @@ fn memory(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, owner:
     let field = owner.field(init, &spec.name, "resources.limits.memory");
     match limit {
         Some(limit) => {
-            f.message = format!("Container {} of {pod_name} was killed for exceeding its {limit} memory limit (OOMKilled), {}", spec.name, words::times(times));
+            f.message = format!(
+                "Container {} of {pod_name} was killed for exceeding its {limit} memory limit (OOMKilled), {}",
+                spec.name,
+                words::times(times)
+            );
             let mut c = cause(
                 "memory-limit-too-low",
                 Confidence::Established,
                 entity,
-                format!("Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.", spec.name, words::times(times)),
+                format!(
+                    "Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.",
+                    spec.name,
+                    words::times(times)
+                ),
             );
             c.field = Some(field);
             c.evidence.push(key.to_owned());
             f.causes.push(c);
-            let bigger = limit.milli().map(|m| m * 2 / 1000 / (1024 * 1024)).map_or_else(|| "MEMORY".to_owned(), |mi| format!("{mi}Mi"));
+            let bigger = limit
+                .milli()
+                .map(|m| m * 2 / 1000 / (1024 * 1024))
+                .map_or_else(|| "MEMORY".to_owned(), |mi| format!("{mi}Mi"));
             f.actions.push(action(
                 ActionKind::SetResources,
                 &owner.subject,
                 format!("the container needs more than {limit}"),
                 "replaces its pods; they need room on a node",
                 &format!("patch {}s", owner.subject.kind.to_lowercase()),
-                format!("kubectl set resources {}{} -c {} --limits=memory={bigger}", owner.subject.kubectl(), ns_flag(&owner.subject), spec.name),
+                format!(
+                    "kubectl set resources {}{} -c {} --limits=memory={bigger}",
+                    owner.subject.kubectl(),
+                    ns_flag(&owner.subject),
+                    spec.name
+                ),
             ));
         }
         None => {
-            f.message = format!("Container {} of {pod_name} was killed for memory (OOMKilled), {}; it has no memory limit of its own", spec.name, words::times(times));
+            f.message = format!(
+                "Container {} of {pod_name} was killed for memory (OOMKilled), {}; it has no memory limit of its own",
+                spec.name,
+                words::times(times)
+            );
             let node = pod.spec.node_name.as_deref().unwrap_or("its node");
             let mut c = cause(
                 "memory-without-limit",
                 Confidence::Likely,
                 entity,
-                format!("Container {} was killed for memory (OOMKilled) {} and has no memory limit: node {node} or the pod ran out of memory.", spec.name, words::times(times)),
+                format!(
+                    "Container {} was killed for memory (OOMKilled) {} and has no memory limit: node {node} or the pod ran out of memory.",
+                    spec.name,
+                    words::times(times)
+                ),
             );
             c.field = Some(field);
             c.evidence.push(key.to_owned());
             c.needs.push("memory metrics of the node and the container".into());
             f.causes.push(c);
-            f.actions.push(edit(ActionKind::SetResources, &owner.subject, "requests and limits let the scheduler keep room for it"));
+            f.actions.push(edit(
+                ActionKind::SetResources,
+                &owner.subject,
+                "requests and limits let the scheduler keep room for it",
+            ));
         }
     }
     let _ = cx;
@@ -332,8 +423,13 @@ fn cannot_start(f: &mut Finding, spec: &Container, owner: &Owner, init: bool, en
     f.headline = "cannot start its program".into();
     let why = ended.message.as_deref().unwrap_or("").trim();
     let command: Vec<String> = spec.command.iter().chain(&spec.args).cloned().collect();
-    let line = if command.is_empty() { format!("the image's own command ({})", spec.image) } else { format!("`{}`", words::clip(&command.join(" "), 120)) };
-    let said = if why.is_empty() { String::new() } else { format!(": {}", words::clip(&short_runtime_error(why), 260)) };
+    let line = if command.is_empty() {
+        format!("the image's own command ({})", spec.image)
+    } else {
+        format!("`{}`", words::clip(&command.join(" "), 120))
+    };
+    let said =
+        if why.is_empty() { String::new() } else { format!(": {}", words::clip(&short_runtime_error(why), 260)) };
     f.message = format!("Container {} cannot start {line} (exit code {}){said}", spec.name, ended.exit_code);
     let kind = match ended.exit_code {
         126 => " It exists but cannot be executed (permission denied or not a program).",
@@ -344,7 +440,10 @@ fn cannot_start(f: &mut Finding, spec: &Container, owner: &Owner, init: bool, en
         "command-cannot-start",
         if why.is_empty() { Confidence::Likely } else { Confidence::Established },
         owner.subject.clone(),
-        format!("Container {} cannot start {line} in image {} (exit code {}){said}.{kind}", spec.name, spec.image, ended.exit_code),
+        format!(
+            "Container {} cannot start {line} in image {} (exit code {}){said}.{kind}",
+            spec.name, spec.image, ended.exit_code
+        ),
     );
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
     c.evidence.push(key.to_owned());
@@ -384,12 +483,15 @@ fn exits(
     let base = |phrase: &str| format!("{which} {} ends with {exit} ({often}): {phrase}.{said}", spec.name);
     match signal {
         Some(signal) => {
-            let (entity, referrer, phrase, confidence, rule) = upstream(cx, pod, owner, signal.class, signal.subject.as_deref(), &mut f.actions);
+            let (entity, referrer, phrase, confidence, rule) =
+                upstream(cx, pod, owner, signal.class, signal.subject.as_deref(), &mut f.actions);
             let mut c: CauseDraft = cause(&rule, confidence, entity, base(&phrase));
             c.referrer = referrer;
             c.evidence.append(&mut evidence);
             c.signs.pro = 2;
-            if let Some(name) = signal.subject.as_deref().filter(|_| matches!(signal.class, Class::MissingEnv | Class::BadConfig)) {
+            if let Some(name) =
+                signal.subject.as_deref().filter(|_| matches!(signal.class, Class::MissingEnv | Class::BadConfig))
+            {
                 c.field = Some(owner.field(init, &spec.name, &format!("env[{name}]")));
             }
             f.causes.push(c);
@@ -401,7 +503,11 @@ fn exits(
                 (None, Some(_)) => ("it wrote nothing that says why".to_owned(), Confidence::NotEstablished),
                 (None, None) => ("its log is not recorded".to_owned(), Confidence::NotEstablished),
             };
-            let confidence = if quoted.as_ref().is_some_and(|(_, q)| looks_telling(q)) { confidence } else { confidence.min(Confidence::Possible) };
+            let confidence = if quoted.as_ref().is_some_and(|(_, q)| looks_telling(q)) {
+                confidence
+            } else {
+                confidence.min(Confidence::Possible)
+            };
             let mut c = cause("container-exits", confidence, owner.subject.clone(), base(&phrase));
             c.evidence.append(&mut evidence);
             c.signs.pro = if quoted.is_some() { 2 } else { 1 };
@@ -425,9 +531,22 @@ fn exits(
 
 fn looks_telling(line: &str) -> bool {
     !logs::signals(&[line.to_owned()]).is_empty()
-        || ["error", "fail", "fatal", "panic", "exception", "invalid", "cannot", "missing", "denied", "unknown", "unable", "not "]
-            .iter()
-            .any(|w| line.to_lowercase().contains(w))
+        || [
+            "error",
+            "fail",
+            "fatal",
+            "panic",
+            "exception",
+            "invalid",
+            "cannot",
+            "missing",
+            "denied",
+            "unknown",
+            "unable",
+            "not ",
+        ]
+        .iter()
+        .any(|w| line.to_lowercase().contains(w))
 }
 
 /// Who must be changed for a log line of this class: the workload itself, or what it depends on.
@@ -447,13 +566,20 @@ fn upstream(
     };
     let subject = subject.or(inferred.as_deref());
     let phrase = class.phrase(subject);
-    let rule = format!("log-{}", serde_json::to_value(class).ok().and_then(|v| v.as_str().map(|s| s.replace('_', "-"))).unwrap_or_default());
+    let rule = format!(
+        "log-{}",
+        serde_json::to_value(class).ok().and_then(|v| v.as_str().map(|s| s.replace('_', "-"))).unwrap_or_default()
+    );
     let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
     match (class, subject) {
         (Class::Dns | Class::ConnectionRefused | Class::Timeout, Some(host)) => {
-            let bare = host.rsplit_once(':').filter(|(_, p)| p.chars().all(|c| c.is_ascii_digit())).map_or(host, |(h, _)| h);
+            let bare =
+                host.rsplit_once(':').filter(|(_, p)| p.chars().all(|c| c.is_ascii_digit())).map_or(host, |(h, _)| h);
             let (name, in_ns, inside) = service_name(bare, ns);
-            let by_ip = cx.index.all(Kind::Service).find(|o| matches!(&***o, Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(bare)));
+            let by_ip = cx
+                .index
+                .all(Kind::Service)
+                .find(|o| matches!(&***o, Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(bare)));
             let service = by_ip.or_else(|| cx.index.get(Kind::Service, Some(&in_ns), &name));
             if let Some(service) = service {
                 let reference = service.reference();
@@ -462,7 +588,11 @@ fn upstream(
                     let text = format!("{phrase}; Service {} has no ready endpoints", reference.name);
                     return (reference, Some(me), text, Confidence::Likely, "dependency-without-endpoints".into());
                 }
-                let text = format!("{phrase}; Service {} exists{}", reference.name, if ready == Some(true) { " and has ready endpoints" } else { "" });
+                let text = format!(
+                    "{phrase}; Service {} exists{}",
+                    reference.name,
+                    if ready == Some(true) { " and has ready endpoints" } else { "" }
+                );
                 return (me, None, text, Confidence::Likely, rule);
             }
             if class == Class::Dns && inside && cx.index.knows(Kind::Service, Some(&in_ns)) {
@@ -516,7 +646,14 @@ fn service_name(host: &str, ns: &str) -> (String, String, bool) {
     match (second, third) {
         (None, _) => (name, ns.to_owned(), true),
         (Some(n), Some("svc")) => (name, n.to_owned(), true),
-        (Some(n), None) if !matches!(n, "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "invalid" | "test" | "example") => (name, n.to_owned(), true),
+        (Some(n), None)
+            if !matches!(
+                n,
+                "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "invalid" | "test" | "example"
+            ) =>
+        {
+            (name, n.to_owned(), true)
+        }
         _ => (name, ns.to_owned(), false),
     }
 }
@@ -529,7 +666,8 @@ pub(super) fn endpoints_ready(cx: &Context<'_>, service: &ObjectRef) -> Option<b
     }
     Some(cx.index.in_namespace(Kind::EndpointSlice, ns).any(|o| match &**o {
         Object::EndpointSlice(s) => {
-            s.service() == Some(&service.name) && s.endpoints.iter().any(|e| e.conditions.ready.unwrap_or(true) && !e.addresses.is_empty())
+            s.service() == Some(&service.name)
+                && s.endpoints.iter().any(|e| e.conditions.ready.unwrap_or(true) && !e.addresses.is_empty())
         }
         _ => false,
     }))

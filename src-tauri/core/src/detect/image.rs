@@ -20,8 +20,15 @@ pub const RULES: &[Rule] = &[Rule {
     reads: &[Kind::Pod],
 }];
 
-const REASONS: &[&str] =
-    &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed"];
+const REASONS: &[&str] = &[
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "RegistryUnavailable",
+    "ImageInspectError",
+    "SignatureValidationFailed",
+];
 
 /// Looks at every container of a pod that waits for its image.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
@@ -36,7 +43,10 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let events = cx.index.events_of(&me);
         let failed: Vec<_> = events
             .iter()
-            .filter(|e| matches!(e.reason(), "Failed" | "InspectFailed" | "ErrImageNeverPull") && e.message().contains(&spec.image))
+            .filter(|e| {
+                matches!(e.reason(), "Failed" | "InspectFailed" | "ErrImageNeverPull")
+                    && e.message().contains(&spec.image)
+            })
             .collect();
         // The event keeps the whole reason; the status may only say "Back-off pulling image".
         let told = failed
@@ -55,7 +65,8 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             .or(pod.metadata.creation_timestamp)
             .unwrap_or(cx.now);
         let (why, words_of) = classify(reason, &told, &spec.image);
-        let mut f = finding("image-pull-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
+        let mut f =
+            finding("image-pull-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
         f.part.clone_from(&spec.name);
         f.headline = "cannot pull its image".into();
         f.started_basis = "first failed pull".into();
@@ -67,7 +78,13 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             started,
             me.clone(),
             format!("Container {} waits: {reason} for {}", spec.name, spec.image),
-            format!("pod: {}\ncontainer: {}\nimage: {}\nreason: {reason}\nmessage: {}", me.name, spec.name, spec.image, waiting.message.as_deref().unwrap_or("")),
+            format!(
+                "pod: {}\ncontainer: {}\nimage: {}\nreason: {reason}\nmessage: {}",
+                me.name,
+                spec.name,
+                spec.image,
+                waiting.message.as_deref().unwrap_or("")
+            ),
         );
         f.evidence.push(item);
         f.evidence.extend(failed.iter().rev().take(2).map(|e| event_evidence(e, cx.now)));
@@ -77,7 +94,8 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let mut field = owner.field(init, &spec.name, "image");
         let ns = pod.metadata.namespace.as_deref();
         if why == "unauthorised" && cx.index.knows(Kind::Secret, ns) {
-            let missing = pod.spec.image_pull_secrets.iter().find(|s| cx.index.get(Kind::Secret, ns, &s.name).is_none());
+            let missing =
+                pod.spec.image_pull_secrets.iter().find(|s| cx.index.get(Kind::Secret, ns, &s.name).is_none());
             if let Some(secret) = missing {
                 entity = ObjectRef::missing(Kind::Secret, ns, &secret.name);
                 referrer = Some(owner.subject.clone());
@@ -111,17 +129,41 @@ fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) 
     let m = message.to_lowercase();
     let tail = words::clip(message.rsplit_once(&format!("{image}\":")).map_or(message, |(_, t)| t).trim(), 220);
     let has = |words: &[&str]| words.iter().any(|w| m.contains(w));
-    if reason == "InvalidImageName" || has(&["invalid reference format", "couldn't parse image", "failed to apply default image tag"]) {
+    if reason == "InvalidImageName"
+        || has(&["invalid reference format", "couldn't parse image", "failed to apply default image tag"])
+    {
         ("bad-name", format!("the name is not a valid image reference ({tail})"))
     } else if reason == "ErrImageNeverPull" {
         ("never-pull", "its pull policy is Never and the image is not on the node".into())
     } else if has(&["429", "toomanyrequests", "rate limit", "too many requests"]) {
         ("rate-limited", format!("the registry refuses for too many requests (rate limit): {tail}"))
-    } else if has(&["no such host", "i/o timeout", "connection refused", "no route to host", "dial tcp", "tls:", "x509", "timeout", "deadline exceeded", "network is unreachable", "server misbehaving"]) {
+    } else if has(&[
+        "no such host",
+        "i/o timeout",
+        "connection refused",
+        "no route to host",
+        "dial tcp",
+        "tls:",
+        "x509",
+        "timeout",
+        "deadline exceeded",
+        "network is unreachable",
+        "server misbehaving",
+    ]) {
         ("registry-unreachable", format!("the registry cannot be reached: {tail}"))
     } else if has(&["no match for platform", "exec format", "does not match the specified platform"]) {
         ("wrong-platform", format!("the image has no variant for the node's platform: {tail}"))
-    } else if has(&["unauthorized", "authorization failed", "authentication required", "access denied", "denied", "403", "401", "insufficient_scope", "no basic auth"]) {
+    } else if has(&[
+        "unauthorized",
+        "authorization failed",
+        "authentication required",
+        "access denied",
+        "denied",
+        "403",
+        "401",
+        "insufficient_scope",
+        "no basic auth",
+    ]) {
         ("unauthorised", format!("the registry denies access, or the repository does not exist: {tail}"))
     } else if has(&["not found", "manifest unknown", "404", "does not exist"]) {
         ("not-found", format!("the image or tag does not exist (not found): {tail}"))
@@ -137,11 +179,32 @@ mod tests {
     #[test]
     fn the_runtimes_words_are_told_apart() {
         let kind = |reason: &str, message: &str| classify(reason, message, "web:1").0;
-        assert_eq!(kind("ErrImagePull", "failed to resolve reference \"docker.io/library/web:1\": docker.io/library/web:1: not found"), "not-found");
-        assert_eq!(kind("ErrImagePull", "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"), "unauthorised");
+        assert_eq!(
+            kind(
+                "ErrImagePull",
+                "failed to resolve reference \"docker.io/library/web:1\": docker.io/library/web:1: not found"
+            ),
+            "not-found"
+        );
+        assert_eq!(
+            kind(
+                "ErrImagePull",
+                "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
+            ),
+            "unauthorised"
+        );
         assert_eq!(kind("ErrImagePull", "dial tcp: lookup registry.invalid: no such host"), "registry-unreachable");
-        assert_eq!(kind("ErrImagePull", "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests"), "rate-limited");
-        assert_eq!(kind("InvalidImageName", "Failed to apply default image tag \"Web:1\": couldn't parse image name"), "bad-name");
-        assert_eq!(kind("ErrImageNeverPull", "Container image \"web:1\" is not present with pull policy of Never"), "never-pull");
+        assert_eq!(
+            kind("ErrImagePull", "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests"),
+            "rate-limited"
+        );
+        assert_eq!(
+            kind("InvalidImageName", "Failed to apply default image tag \"Web:1\": couldn't parse image name"),
+            "bad-name"
+        );
+        assert_eq!(
+            kind("ErrImageNeverPull", "Container image \"web:1\" is not present with pull policy of Never"),
+            "never-pull"
+        );
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn selected(pod: &Pod, node: &Node) -> bool {
     let labels = &node.metadata.labels;
     let expression = |e: &Value| {
         let text = |name: &str| e.get(name).and_then(Value::as_str).unwrap_or("");
-        let values: Vec<&str> = e.get("values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> =
+            e.get("values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         let have = labels.get(text("key")).map(String::as_str);
         let number = |t: &str| t.parse::<i64>().ok();
         match text("operator") {
@@ -33,14 +34,17 @@ pub(super) fn selected(pod: &Pod, node: &Node) -> bool {
     };
     // matchFields knows one field only: the node's name.
     let field = |e: &Value| {
-        let values: Vec<&str> = e.get("values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> =
+            e.get("values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         values.contains(&node.metadata.name.as_str()) == (e.get("operator").and_then(Value::as_str) != Some("NotIn"))
     };
     let list = |term: &Value, name: &str| term.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let affinity = required_terms(pod).is_none_or(|terms| {
         terms.iter().any(|t| {
             let (by_label, by_field) = (list(t, "matchExpressions"), list(t, "matchFields"));
-            !(by_label.is_empty() && by_field.is_empty()) && by_label.iter().all(expression) && by_field.iter().all(field)
+            !(by_label.is_empty() && by_field.is_empty())
+                && by_label.iter().all(expression)
+                && by_field.iter().all(field)
         })
     });
     affinity && pod.spec.node_selector.iter().all(|(k, v)| labels.get(k) == Some(v))
@@ -59,5 +63,8 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     let effect = toleration.effect.as_deref().is_none_or(|e| e.is_empty() || e == taint.effect);
     let key = toleration.key.as_deref().unwrap_or("");
     let exists = toleration.operator.as_deref() == Some("Exists");
-    effect && ((key.is_empty() && exists) || (key == taint.key && (exists || toleration.value.as_deref().unwrap_or("") == taint.value.as_deref().unwrap_or(""))))
+    effect
+        && ((key.is_empty() && exists)
+            || (key == taint.key
+                && (exists || toleration.value.as_deref().unwrap_or("") == taint.value.as_deref().unwrap_or(""))))
 }

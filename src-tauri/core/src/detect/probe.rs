@@ -85,10 +85,12 @@ fn gates(cx: &mut Context<'_>, pod: &Pod) {
     let me = pod_ref(pod);
     let owner = cx.owner(pod);
     let since = containers.last_transition_time.unwrap_or(cx.now);
-    let mut f = finding("readiness-gate-unmet", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
+    let mut f =
+        finding("readiness-gate-unmet", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
     f.headline = "does not become ready: a readiness gate is not set".into();
     f.started_basis = "containers ready since".into();
-    f.message = format!("Every container of {} is ready, but its readiness gate {} is not", me.name, words::list(&unmet, 3));
+    f.message =
+        format!("Every container of {} is ready, but its readiness gate {} is not", me.name, words::list(&unmet, 3));
     f.hold = hold(GATE_PATIENCE);
     let item = evidence(
         EvidenceKind::PodStatus,
@@ -96,7 +98,12 @@ fn gates(cx: &mut Context<'_>, pod: &Pod) {
         since,
         me.clone(),
         format!("{}: containers ready, readiness gate {} not True", me.name, words::list(&unmet, 3)),
-        conditions.iter().map(|c| format!("{}: {}", c.kind, c.status)).chain(unmet.iter().map(|g| format!("readiness gate {g}: not True"))).collect::<Vec<_>>().join("\n"),
+        conditions
+            .iter()
+            .map(|c| format!("{}: {}", c.kind, c.status))
+            .chain(unmet.iter().map(|g| format!("readiness gate {g}: not True")))
+            .collect::<Vec<_>>()
+            .join("\n"),
     );
     let mut c = cause(
         "readiness-gate-unmet",
@@ -146,7 +153,9 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         let up = status.state.running.as_ref().and_then(|r| r.started_at);
         let budget = SignedDuration::from_secs(probe.budget_seconds() + 30);
         let well = cx.now.duration_since(last) > KILL_MEMORY.max(budget * 2)
-            || (cx.now.duration_since(last) > budget.max(SignedDuration::from_secs(45)) * 2 && up.is_some() && status.ready);
+            || (cx.now.duration_since(last) > budget.max(SignedDuration::from_secs(45)) * 2
+                && up.is_some()
+                && status.ready);
         if well {
             continue;
         }
@@ -158,7 +167,13 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         f.count = times;
         f.started_basis = format!("first failed {word}");
         f.headline = format!("is restarted by its {word}");
-        f.message = format!("Container {} of {} was restarted {} because its {word} fails ({})", spec.name, me.name, words::times(times), probe.describe());
+        f.message = format!(
+            "Container {} of {} was restarted {} because its {word} fails ({})",
+            spec.name,
+            me.name,
+            words::times(times),
+            probe.describe()
+        );
         f.hold = hold(0);
         state(cx, &mut f, pod, spec, status, last);
         let said = said(&unhealthy);
@@ -176,7 +191,13 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
     let Some(since) = status.state.running.as_ref().and_then(|r| r.started_at) else { return };
     let Some(probe) = &spec.readiness_probe else { return };
-    if status.ready || status.restart_count > 0 && status.last_state.terminated.as_ref().is_some_and(|t| cx.now.duration_since(t.finished_at.unwrap_or(since)) < SignedDuration::from_secs(60) && t.exit_code != 0) {
+    if status.ready
+        || status.restart_count > 0
+            && status.last_state.terminated.as_ref().is_some_and(|t| {
+                cx.now.duration_since(t.finished_at.unwrap_or(since)) < SignedDuration::from_secs(60)
+                    && t.exit_code != 0
+            })
+    {
         return;
     }
     // Before the start-up probe has passed, readiness is not asked.
@@ -186,19 +207,30 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let me = pod_ref(pod);
     let owner = cx.owner(pod);
     let condition = Condition::find(&pod.status.conditions, "Ready");
-    let unready_since = condition.filter(|c| c.is_false()).and_then(|c| c.last_transition_time).unwrap_or(since).max(since);
+    let unready_since =
+        condition.filter(|c| c.is_false()).and_then(|c| c.last_transition_time).unwrap_or(since).max(since);
     let events = cx.index.events_of(&me);
     let unhealthy = of_container(&events, spec, "readiness probe");
-    let mut f = finding("readiness-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), unready_since);
+    let mut f =
+        finding("readiness-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), unready_since);
     f.part.clone_from(&spec.name);
     f.count = unhealthy.iter().map(|e| e.times()).sum::<u32>().max(1);
     f.headline = "does not become ready".into();
     f.started_basis = "pod not ready since".into();
-    f.message = format!("Container {} of {} runs but is not ready: its readiness probe fails ({})", spec.name, me.name, probe.describe());
+    f.message = format!(
+        "Container {} of {} runs but is not ready: its readiness probe fails ({})",
+        spec.name,
+        me.name,
+        probe.describe()
+    );
     // The probe's own budget: what it may take before the kubelet itself calls it failed; a start-up probe adds its own.
     let startup = spec.startup_probe.as_ref().map_or(0, Probe::budget_seconds);
     let was_ready = unready_since.duration_since(since) > SignedDuration::from_secs(5);
-    let budget = if was_ready { 5 } else { probe.budget_seconds().max(10) + if status.started == Some(true) { 0 } else { startup } };
+    let budget = if was_ready {
+        5
+    } else {
+        probe.budget_seconds().max(10) + if status.started == Some(true) { 0 } else { startup }
+    };
     f.hold = hold(budget.min(600));
     // One look waives the budget only where the kubelet has said that the probe fails.
     if cx.options.waive_holds && unhealthy.is_empty() && !was_ready && !f.is_due(cx.now) {
@@ -221,7 +253,12 @@ fn f_count(events: &[&KubeEvent]) -> u32 {
 
 fn want_current(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
     if status.state.running.is_some() {
-        cx.want(LogWant { pod: pod_ref(pod), container: spec.name.clone(), previous: false, restart: status.restart_count });
+        cx.want(LogWant {
+            pod: pod_ref(pod),
+            container: spec.name.clone(),
+            previous: false,
+            restart: status.restart_count,
+        });
     }
 }
 
@@ -244,7 +281,11 @@ fn state(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, status:
             )
         })
     };
-    let ports: Vec<String> = spec.ports.iter().map(|p| format!("{}{}", p.name.as_ref().map(|n| format!("{n}=")).unwrap_or_default(), p.container_port)).collect();
+    let ports: Vec<String> = spec
+        .ports
+        .iter()
+        .map(|p| format!("{}{}", p.name.as_ref().map(|n| format!("{n}=")).unwrap_or_default(), p.container_port))
+        .collect();
     let lines: Vec<String> = [
         Some(format!("pod: {}", me.name)),
         Some(format!("container: {}", spec.name)),
@@ -265,7 +306,12 @@ fn state(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, status:
         format!("probe|{}|{}|{}", me.uid.as_deref().unwrap_or(&me.name), spec.name, status.ready),
         at,
         me,
-        format!("Container {} is {}ready, restarts {}", spec.name, if status.ready { "" } else { "not " }, status.restart_count),
+        format!(
+            "Container {} is {}ready, restarts {}",
+            spec.name,
+            if status.ready { "" } else { "not " },
+            status.restart_count
+        ),
         lines.join("\n"),
     ));
 }
@@ -281,14 +327,32 @@ fn push_events<'e>(cx: &Context<'_>, f: &mut Finding, events: impl Iterator<Item
 }
 
 #[allow(clippy::too_many_arguments, reason = "one probe's whole situation")]
-fn verdict(f: &mut Finding, owner: &Owner, spec: &Container, probe: &Probe, word: &str, field: &str, said: &str, times: u32) -> CauseDraft {
+fn verdict(
+    f: &mut Finding,
+    owner: &Owner,
+    spec: &Container,
+    probe: &Probe,
+    word: &str,
+    field: &str,
+    said: &str,
+    times: u32,
+) -> CauseDraft {
     let lower = said.to_lowercase();
-    let told = if said.is_empty() { String::new() } else { format!(" The kubelet says: {}.", words::clip(&said.replace(&format!("{} failed: ", capital(word)), ""), 220)) };
+    let told = if said.is_empty() {
+        String::new()
+    } else {
+        format!(" The kubelet says: {}.", words::clip(&said.replace(&format!("{} failed: ", capital(word)), ""), 220))
+    };
     let port = probe.port();
-    let declared = port.as_ref().map(|p| spec.ports.iter().any(|d| d.container_port.to_string() == *p || d.name.as_deref() == Some(p)));
+    let declared = port
+        .as_ref()
+        .map(|p| spec.ports.iter().any(|d| d.container_port.to_string() == *p || d.name.as_deref() == Some(p)));
     let ports: Vec<String> = spec.ports.iter().map(|p| p.container_port.to_string()).collect();
     let asks = probe.describe();
-    let (rule, confidence, statement) = if lower.contains("connection refused") && declared == Some(false) && !ports.is_empty() {
+    let (rule, confidence, statement) = if lower.contains("connection refused")
+        && declared == Some(false)
+        && !ports.is_empty()
+    {
         let statement = format!(
             "The {word} of container {} asks {asks}, but nothing listens there (connection refused); the container declares port {}.{told}",
             spec.name,
@@ -296,14 +360,39 @@ fn verdict(f: &mut Finding, owner: &Owner, spec: &Container, probe: &Probe, word
         );
         ("probe-port-wrong", Confidence::Established, statement)
     } else if lower.contains("statuscode: 404") {
-        ("probe-path-wrong", Confidence::Likely, format!("The {word} of container {} asks {asks} and gets 404: the path does not exist there.{told}", spec.name))
+        (
+            "probe-path-wrong",
+            Confidence::Likely,
+            format!(
+                "The {word} of container {} asks {asks} and gets 404: the path does not exist there.{told}",
+                spec.name
+            ),
+        )
     } else if lower.contains("connection refused") {
-        ("probe-refused", Confidence::Likely, format!("The {word} of container {} asks {asks}, and the connection is refused: nothing listens on that port.{told}", spec.name))
+        (
+            "probe-refused",
+            Confidence::Likely,
+            format!(
+                "The {word} of container {} asks {asks}, and the connection is refused: nothing listens on that port.{told}",
+                spec.name
+            ),
+        )
     } else if lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out") {
         let limit = probe.timeout_seconds.unwrap_or(1);
-        ("probe-timeout", Confidence::Likely, format!("The {word} of container {} ({asks}) gets no answer within its timeout of {limit} s.{told}", spec.name))
+        (
+            "probe-timeout",
+            Confidence::Likely,
+            format!(
+                "The {word} of container {} ({asks}) gets no answer within its timeout of {limit} s.{told}",
+                spec.name
+            ),
+        )
     } else if lower.contains("statuscode:") {
-        ("probe-bad-status", Confidence::Likely, format!("The {word} of container {} asks {asks} and gets an error status.{told}", spec.name))
+        (
+            "probe-bad-status",
+            Confidence::Likely,
+            format!("The {word} of container {} asks {asks} and gets an error status.{told}", spec.name),
+        )
     } else if said.is_empty() {
         ("probe-failing", Confidence::Possible, format!("The {word} of container {} ({asks}) fails.", spec.name))
     } else {
@@ -311,7 +400,11 @@ fn verdict(f: &mut Finding, owner: &Owner, spec: &Container, probe: &Probe, word
     };
     let slow = word != "readiness probe" && !matches!(rule, "probe-port-wrong" | "probe-path-wrong");
     let statement = if slow && times > 0 {
-        format!("{statement} It is restarted after {} failures, {} s after its start at the earliest.", probe.failure_threshold.unwrap_or(3), probe.budget_seconds())
+        format!(
+            "{statement} It is restarted after {} failures, {} s after its start at the earliest.",
+            probe.failure_threshold.unwrap_or(3),
+            probe.budget_seconds()
+        )
     } else {
         statement
     };

@@ -71,8 +71,12 @@ pub(super) fn from_message(message: &str, spec: &PodSpec) -> Option<Missing> {
             let reference = SourceRef { via: known(&name, Some(&key)), name, key: Some(key), optional: false };
             return Some(Missing { kind, reference, key_only: true });
         }
-        if let Some(at) = lower.find(&format!("references non-existent {} key: ", if kind == Kind::ConfigMap { "config" } else { "secret" })) {
-            let key = message[at..].rsplit("key: ").next().unwrap_or("").split_whitespace().next().unwrap_or("").to_owned();
+        if let Some(at) = lower.find(&format!(
+            "references non-existent {} key: ",
+            if kind == Kind::ConfigMap { "config" } else { "secret" }
+        )) {
+            let key =
+                message[at..].rsplit("key: ").next().unwrap_or("").split_whitespace().next().unwrap_or("").to_owned();
             let name = refs.iter().find(|r| r.key.as_deref() == Some(&key)).map(|r| r.name.clone())?;
             let reference = SourceRef { via: known(&name, Some(&key)), name, key: Some(key), optional: false };
             return Some(Missing { kind, reference, key_only: true });
@@ -95,18 +99,31 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
     let also = if users.len() > 1 { format!(" {} refer to it.", crate::words::list(&users, 4)) } else { String::new() };
     let (entity, statement, rule) = if m.key_only {
         let key = m.reference.key.as_deref().unwrap_or("?");
-        let entity = cx.index.get(m.kind, ns, name).map_or_else(|| ObjectRef::missing(m.kind, ns, name), |o| o.reference());
+        let entity =
+            cx.index.get(m.kind, ns, name).map_or_else(|| ObjectRef::missing(m.kind, ns, name), |o| o.reference());
         let keys = match cx.index.get(m.kind, ns, name).map(|o| &**o) {
             Some(Object::ConfigMap(map)) if !map.digests.is_empty() => {
                 format!(" It has the keys {}.", crate::words::list(&map.digests.keys().cloned().collect::<Vec<_>>(), 6))
             }
             _ => String::new(),
         };
-        (entity, format!("Key {key} does not exist (not found) in {kind} {name}, which {} of {} needs.{keys}{also}", m.reference.via, owner.subject), "source-key-missing")
+        (
+            entity,
+            format!(
+                "Key {key} does not exist (not found) in {kind} {name}, which {} of {} needs.{keys}{also}",
+                m.reference.via, owner.subject
+            ),
+            "source-key-missing",
+        )
     } else {
         (
             ObjectRef::missing(m.kind, ns, name),
-            format!("{kind} {name} does not exist (not found) in namespace {}; {} of {} needs it.{also}", ns.unwrap_or(""), m.reference.via, owner.subject),
+            format!(
+                "{kind} {name} does not exist (not found) in namespace {}; {} of {} needs it.{also}",
+                ns.unwrap_or(""),
+                m.reference.via,
+                owner.subject
+            ),
             "source-missing",
         )
     };
@@ -116,11 +133,22 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
     let flag = ns_flag(&owner.subject);
     let (action_kind, command) = match (m.kind, m.key_only) {
         (Kind::ConfigMap, true) => (ActionKind::SetConfigmapKey, format!("kubectl edit configmap {name}{flag}")),
-        (Kind::ConfigMap, false) => (ActionKind::CreateConfigmap, format!("kubectl create configmap {name}{flag} --from-literal=KEY=VALUE")),
+        (Kind::ConfigMap, false) => {
+            (ActionKind::CreateConfigmap, format!("kubectl create configmap {name}{flag} --from-literal=KEY=VALUE"))
+        }
         (_, true) => (ActionKind::CreateSecret, format!("kubectl edit secret {name}{flag}")),
-        (_, false) => (ActionKind::CreateSecret, format!("kubectl create secret generic {name}{flag} --from-literal=KEY=VALUE")),
+        (_, false) => {
+            (ActionKind::CreateSecret, format!("kubectl create secret generic {name}{flag} --from-literal=KEY=VALUE"))
+        }
     };
-    f.actions.push(action(action_kind, &entity, format!("{} waits for it", owner.subject), "none for what runs already", &format!("create {}", m.kind.plural()), command));
+    f.actions.push(action(
+        action_kind,
+        &entity,
+        format!("{} waits for it", owner.subject),
+        "none for what runs already",
+        &format!("create {}", m.kind.plural()),
+        command,
+    ));
     if m.key_only {
         f.actions.push(super::context::edit(ActionKind::Patch, &owner.subject, "or name a key that exists"));
     }

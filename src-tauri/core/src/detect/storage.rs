@@ -27,7 +27,11 @@ pub fn all(cx: &mut Context<'_>) {
         .index
         .all(Kind::PersistentVolumeClaim)
         .filter_map(|o| match &**o {
-            Object::PersistentVolumeClaim(c) if c.status.phase.as_deref() != Some("Bound") && !c.metadata.deleting() => Some(c.clone()),
+            Object::PersistentVolumeClaim(c)
+                if c.status.phase.as_deref() != Some("Bound") && !c.metadata.deleting() =>
+            {
+                Some(c.clone())
+            }
             _ => None,
         })
         .collect();
@@ -44,7 +48,10 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     let waits = class.as_ref().is_some_and(|c| c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
     let users = users(cx, claim);
     let events = cx.index.events_of(&me);
-    let failing = events.iter().rev().find(|e| e.is_warning() && matches!(e.reason(), "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch"));
+    let failing = events
+        .iter()
+        .rev()
+        .find(|e| e.is_warning() && matches!(e.reason(), "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch"));
     if waits && failing.is_none() && !users.iter().any(|(_, scheduled)| *scheduled) {
         return;
     }
@@ -92,7 +99,11 @@ fn class_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Option<StorageCl
     let name = claim.spec.storage_class_name.as_deref().filter(|n| !n.is_empty());
     let found = match name {
         Some(name) => cx.index.get(Kind::StorageClass, None, name).cloned(),
-        None if claim.spec.storage_class_name.is_none() => cx.index.all(Kind::StorageClass).find(|o| matches!(&***o, Object::StorageClass(c) if c.is_default())).cloned(),
+        None if claim.spec.storage_class_name.is_none() => cx
+            .index
+            .all(Kind::StorageClass)
+            .find(|o| matches!(&***o, Object::StorageClass(c) if c.is_default()))
+            .cloned(),
         None => None,
     };
     match found.as_deref() {
@@ -124,17 +135,41 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
     let size = claim.spec.resources.requests.get("storage").map(ToString::to_string).unwrap_or_default();
     let classes: Vec<String> = cx.index.all(Kind::StorageClass).map(|o| o.meta().name.clone()).collect();
     let known = cx.index.knows(Kind::StorageClass, None);
-    let have = if classes.is_empty() { "the cluster has no StorageClass".to_owned() } else { format!("the cluster has {}", words::list(&classes, 4)) };
-    let recreate = action(ActionKind::SetStorageClass, &me, "a claim's class cannot be changed: make it anew with one that exists", "the claim is empty, nothing is lost", "create persistentvolumeclaims", format!("kubectl get pvc {name}{} -o yaml > claim.yaml", ns_flag(&me)));
+    let have = if classes.is_empty() {
+        "the cluster has no StorageClass".to_owned()
+    } else {
+        format!("the cluster has {}", words::list(&classes, 4))
+    };
+    let recreate = action(
+        ActionKind::SetStorageClass,
+        &me,
+        "a claim's class cannot be changed: make it anew with one that exists",
+        "the claim is empty, nothing is lost",
+        "create persistentvolumeclaims",
+        format!("kubectl get pvc {name}{} -o yaml > claim.yaml", ns_flag(&me)),
+    );
     let events = cx.index.events_of(&me);
-    let said = events.iter().rev().find(|e| e.is_warning()).or(events.last()).map(|e| words::clip(e.message(), 240)).unwrap_or_default();
+    let said = events
+        .iter()
+        .rev()
+        .find(|e| e.is_warning())
+        .or(events.last())
+        .map(|e| words::clip(e.message(), 240))
+        .unwrap_or_default();
     match claim.spec.storage_class_name.as_deref() {
         Some(class) if !class.is_empty() => {
             if known && !classes.iter().any(|c| c == class) {
                 let volumes = cx.index.all(Kind::PersistentVolume).any(|o| matches!(&**o, Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class)));
                 if !volumes {
                     let entity = me.clone();
-                    let mut c = cause("storage-class-missing", Confidence::Established, entity, format!("PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist (not found); {have}."));
+                    let mut c = cause(
+                        "storage-class-missing",
+                        Confidence::Established,
+                        entity,
+                        format!(
+                            "PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist (not found); {have}."
+                        ),
+                    );
                     c.field = Some("spec.storageClassName".into());
                     return (c, vec![recreate]);
                 }
@@ -143,7 +178,9 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
                 .index
                 .all(Kind::PersistentVolume)
                 .filter_map(|o| match &**o {
-                    Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class) => Some(v.metadata.name.as_str()),
+                    Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class) => {
+                        Some(v.metadata.name.as_str())
+                    }
                     _ => None,
                 })
                 .collect();
@@ -151,7 +188,16 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
                 "volume-not-provisioned",
                 if said.is_empty() { Confidence::Possible } else { Confidence::Likely },
                 me.clone(),
-                format!("No volume of class {class} fits PersistentVolumeClaim {name} ({size}, {}){}.{}", claim.spec.access_modes.join(", "), if volumes.is_empty() { String::new() } else { format!("; volumes of the class: {}", volumes.join(", ")) }, if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }),
+                format!(
+                    "No volume of class {class} fits PersistentVolumeClaim {name} ({size}, {}){}.{}",
+                    claim.spec.access_modes.join(", "),
+                    if volumes.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; volumes of the class: {}", volumes.join(", "))
+                    },
+                    if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }
+                ),
             );
             c.signs.pro = 2;
             c.needs.push("the provisioner's log".into());
@@ -160,11 +206,27 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
         Some(_) | None => {
             let default = class_of(cx, claim);
             if claim.spec.storage_class_name.is_none() && default.is_none() && known {
-                let mut c = cause("no-default-storage-class", Confidence::Established, me.clone(), format!("PersistentVolumeClaim {name} ({size}) names no StorageClass and the cluster has no default one (no storage class is set); {have}."));
+                let mut c = cause(
+                    "no-default-storage-class",
+                    Confidence::Established,
+                    me.clone(),
+                    format!(
+                        "PersistentVolumeClaim {name} ({size}) names no StorageClass and the cluster has no default one (no storage class is set); {have}."
+                    ),
+                );
                 c.field = Some("spec.storageClassName".into());
                 return (c, vec![recreate]);
             }
-            let mut c = cause("no-volume-fits", Confidence::Likely, me.clone(), format!("No persistent volume is available for PersistentVolumeClaim {name} ({size}, {}) and no storage class is set.{}", claim.spec.access_modes.join(", "), if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }));
+            let mut c = cause(
+                "no-volume-fits",
+                Confidence::Likely,
+                me.clone(),
+                format!(
+                    "No persistent volume is available for PersistentVolumeClaim {name} ({size}, {}) and no storage class is set.{}",
+                    claim.spec.access_modes.join(", "),
+                    if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }
+                ),
+            );
             c.signs.pro = 2;
             (c, vec![recreate])
         }

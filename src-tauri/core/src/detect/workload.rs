@@ -78,13 +78,20 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
     }
     let me = Object::Deployment(d.clone()).reference();
     let at = condition.last_transition_time.or(condition.last_update_time).unwrap_or(cx.now);
-    let severity = if d.status.available_replicas == 0 && d.spec.replicas.unwrap_or(1) > 0 { Severity::Critical } else { Severity::Medium };
+    let severity = if d.status.available_replicas == 0 && d.spec.replicas.unwrap_or(1) > 0 {
+        Severity::Critical
+    } else {
+        Severity::Medium
+    };
     let mut f = finding("deployment-stuck", me.clone(), &me, severity, at);
     f.headline = "is stuck in its roll-out".into();
     f.started_basis = "progress deadline exceeded".into();
     let wanted = d.spec.replicas.unwrap_or(1);
     let deadline = d.spec.progress_deadline_seconds.unwrap_or(600);
-    f.message = format!("The roll-out of {} made no progress for {deadline} s: {} of {wanted} replicas are updated, {} ready", me.name, d.status.updated_replicas, d.status.ready_replicas);
+    f.message = format!(
+        "The roll-out of {} made no progress for {deadline} s: {} of {wanted} replicas are updated, {} ready",
+        me.name, d.status.updated_replicas, d.status.ready_replicas
+    );
     let item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
@@ -103,7 +110,10 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
         "deployment-stuck",
         Confidence::Possible,
         me.clone(),
-        format!("The new pods of {} did not become ready within the progress deadline of {deadline} s ({} of {wanted} ready).", me.name, d.status.ready_replicas),
+        format!(
+            "The new pods of {} did not become ready within the progress deadline of {deadline} s ({} of {wanted} ready).",
+            me.name, d.status.ready_replicas
+        ),
     );
     c.evidence = vec![item.key.clone()];
     c.needs.push("the state and log of the newest pods".into());
@@ -116,20 +126,34 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
 fn not_created(cx: &mut Context<'_>, o: &Object) {
     let me = o.reference();
     let events = cx.index.events_of(&me);
-    let failing: Vec<&KubeEvent> = events.iter().copied().filter(|e| e.is_warning() && e.reason() == "FailedCreate").collect();
+    let failing: Vec<&KubeEvent> =
+        events.iter().copied().filter(|e| e.is_warning() && e.reason() == "FailedCreate").collect();
     let Some(last) = failing.last() else { return };
     let seen = last.last_seen().unwrap_or(cx.now);
     let (short, failure_condition) = match o {
-        Object::ReplicaSet(r) => (r.spec.replicas.unwrap_or(1) > r.status.replicas, Condition::find(&r.status.conditions, "ReplicaFailure").is_some_and(Condition::is_true)),
+        Object::ReplicaSet(r) => (
+            r.spec.replicas.unwrap_or(1) > r.status.replicas,
+            Condition::find(&r.status.conditions, "ReplicaFailure").is_some_and(Condition::is_true),
+        ),
         Object::StatefulSet(s) => (s.spec.replicas.unwrap_or(1) > s.status.replicas, false),
-        Object::DaemonSet(d) => (cx.index.owned_by(&d.metadata.uid).count() < d.status.desired_number_scheduled as usize, false),
+        Object::DaemonSet(d) => {
+            (cx.index.owned_by(&d.metadata.uid).count() < d.status.desired_number_scheduled as usize, false)
+        }
         Object::Job(j) => {
-            let finished = j.status.conditions.iter().any(|c| matches!(c.kind.as_str(), "Complete" | "Failed") && c.is_true());
-            (!finished && !j.spec.suspend && j.status.active == 0 && j.status.succeeded < j.spec.completions.unwrap_or(1), false)
+            let finished =
+                j.status.conditions.iter().any(|c| matches!(c.kind.as_str(), "Complete" | "Failed") && c.is_true());
+            (
+                !finished
+                    && !j.spec.suspend
+                    && j.status.active == 0
+                    && j.status.succeeded < j.spec.completions.unwrap_or(1),
+                false,
+            )
         }
         _ => (false, false),
     };
-    if !short && !failure_condition || (!failure_condition && cx.now.duration_since(seen) > CREATE_MEMORY) {
+    let current = failure_condition || (short && cx.now.duration_since(seen) <= CREATE_MEMORY);
+    if !current {
         return;
     }
     let owner = cx.owner_of(o);
@@ -155,9 +179,23 @@ fn not_created(cx: &mut Context<'_>, o: &Object) {
     if c.entity.kind == "ResourceQuota"
         && let Some(Object::ResourceQuota(q)) = cx.index.resolve(&c.entity).map(|o| &**o)
     {
-        let lines: Vec<(String, String)> = q.status.hard.iter().map(|(k, v)| (k.clone(), format!("{} used of {v}", q.status.used.get(k).map_or("0".to_owned(), ToString::to_string)))).collect();
+        let lines: Vec<(String, String)> = q
+            .status
+            .hard
+            .iter()
+            .map(|(k, v)| {
+                (k.clone(), format!("{} used of {v}", q.status.used.get(k).map_or("0".to_owned(), ToString::to_string)))
+            })
+            .collect();
         let lines: Vec<(&str, String)> = lines.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
-        let item = object_evidence(EvidenceKind::Object, c.entity.clone(), "quota", format!("ResourceQuota {}", c.entity.name), &lines, cx.now);
+        let item = object_evidence(
+            EvidenceKind::Object,
+            c.entity.clone(),
+            "quota",
+            format!("ResourceQuota {}", c.entity.name),
+            &lines,
+            cx.now,
+        );
         c.evidence.push(item.key.clone());
         f.evidence.push(item);
     }
@@ -167,12 +205,25 @@ fn not_created(cx: &mut Context<'_>, o: &Object) {
 }
 
 /// Why the API server refuses a pod, by its own words.
-fn refusal(cx: &Context<'_>, subject: &ObjectRef, owner: &super::context::Owner, message: &str) -> (CauseDraft, Vec<ActionDraft>) {
-    static QUOTA: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+?)\s*$").ok());
-    static MUST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"failed quota: ([^:]+): must specify (.+?)\s*$").ok());
-    static ACCOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"serviceaccount "([^"]+)" not found"#).ok());
-    static WEBHOOK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"admission webhook "([^"]+)" denied the request:? ?(.*)|failed calling webhook "([^"]+)":? ?(.*)"#).ok());
-    static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"((?:maximum|minimum) \w[\w-]* usage per \w+ is [^,\]]+(?:, but (?:limit|request) is [^,\]]+)?|[\w-]+ max limit to request ratio[^,\]]*)").ok());
+fn refusal(
+    cx: &Context<'_>,
+    subject: &ObjectRef,
+    owner: &super::context::Owner,
+    message: &str,
+) -> (CauseDraft, Vec<ActionDraft>) {
+    static QUOTA: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+?)\s*$").ok());
+    static MUST: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"failed quota: ([^:]+): must specify (.+?)\s*$").ok());
+    static ACCOUNT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"serviceaccount "([^"]+)" not found"#).ok());
+    static WEBHOOK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"admission webhook "([^"]+)" denied the request:? ?(.*)|failed calling webhook "([^"]+)":? ?(.*)"#)
+            .ok()
+    });
+    static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"((?:maximum|minimum) \w[\w-]* usage per \w+ is [^,\]]+(?:, but (?:limit|request) is [^,\]]+)?|[\w-]+ max limit to request ratio[^,\]]*)").ok()
+    });
     let ns = subject.namespace.as_deref();
     let find = |r: &LazyLock<Option<Regex>>| r.as_ref().and_then(|r| r.captures(message));
     let tail = words::clip(message.split_once(" is forbidden: ").map_or(message, |(_, t)| t), 260);
@@ -182,25 +233,58 @@ fn refusal(cx: &Context<'_>, subject: &ObjectRef, owner: &super::context::Owner,
             "quota-exceeded",
             Confidence::Established,
             entity.clone(),
-            format!("ResourceQuota {} is exceeded: {subject} requests {}, used are {}, limited to {}.", &m[1], &m[2], &m[3], &m[4]),
+            format!(
+                "ResourceQuota {} is exceeded: {subject} requests {}, used are {}, limited to {}.",
+                &m[1], &m[2], &m[3], &m[4]
+            ),
         );
         c.field = Some("spec.hard".into());
         c.referrer = Some(subject.clone());
-        let raise = action(ActionKind::RaiseQuota, &entity, format!("{subject} fits then"), "the namespace may use more", "patch resourcequotas", format!("kubectl edit resourcequota {}{}", &m[1], ns_flag(subject)));
+        let raise = action(
+            ActionKind::RaiseQuota,
+            &entity,
+            format!("{subject} fits then"),
+            "the namespace may use more",
+            "patch resourcequotas",
+            format!("kubectl edit resourcequota {}{}", &m[1], ns_flag(subject)),
+        );
         return (c, vec![raise, edit(ActionKind::SetResources, subject, "or it asks for less")]);
     }
     if let Some(m) = find(&MUST) {
-        let mut c = cause("quota-needs-resources", Confidence::Established, subject.clone(), format!("ResourceQuota {} demands that every container specifies {}, and {subject} does not (must specify {}).", &m[1], &m[2], &m[2]));
+        let mut c = cause(
+            "quota-needs-resources",
+            Confidence::Established,
+            subject.clone(),
+            format!(
+                "ResourceQuota {} demands that every container specifies {}, and {subject} does not (must specify {}).",
+                &m[1], &m[2], &m[2]
+            ),
+        );
         c.field = Some(owner.pod_field("containers[].resources"));
         return (c, vec![edit(ActionKind::SetResources, subject, format!("it must set {}", &m[2]))]);
     }
     if let Some(m) = find(&ACCOUNT) {
         let name = m[1].rsplit('/').next().unwrap_or(&m[1]).to_owned();
         let entity = named(cx, Kind::ServiceAccount, ns, &name);
-        let mut c = cause("service-account-missing", Confidence::Established, entity.clone(), format!("ServiceAccount {name} does not exist (not found) in namespace {}; the pods of {subject} are to run under it.", ns.unwrap_or("")));
+        let mut c = cause(
+            "service-account-missing",
+            Confidence::Established,
+            entity.clone(),
+            format!(
+                "ServiceAccount {name} does not exist (not found) in namespace {}; the pods of {subject} are to run under it.",
+                ns.unwrap_or("")
+            ),
+        );
         c.referrer = Some(subject.clone());
         c.field = Some(owner.pod_field("serviceAccountName"));
-        let make = action(ActionKind::ManualCheck, &entity, format!("{subject} waits for it"), "none for what runs already", "create serviceaccounts", format!("kubectl create serviceaccount {name}{}", ns_flag(subject)));
+        let make = action(
+            ActionKind::ManualCheck,
+            &entity,
+            format!("{subject} waits for it"),
+            "none for what runs already",
+            "create serviceaccounts",
+            format!("kubectl create serviceaccount {name}{}", ns_flag(subject)),
+        );
         return (c, vec![make, edit(ActionKind::Patch, subject, "or it names an account that exists")]);
     }
     if let Some(m) = find(&WEBHOOK) {
@@ -208,37 +292,83 @@ fn refusal(cx: &Context<'_>, subject: &ObjectRef, owner: &super::context::Owner,
         let name = m.get(1).or(m.get(3)).map_or("", |g| g.as_str());
         let why = m.get(2).or(m.get(4)).map_or("", |g| g.as_str());
         let (rule, entity, statement) = if called {
-            let hook = ObjectRef { api_version: "admissionregistration.k8s.io/v1".into(), kind: "ValidatingWebhookConfiguration".into(), namespace: None, name: name.to_owned(), uid: None };
-            ("webhook-unreachable", hook, format!("Admission webhook {name} cannot be called, so the pods of {subject} are refused: {}", words::clip(why, 220)))
+            let hook = ObjectRef {
+                api_version: "admissionregistration.k8s.io/v1".into(),
+                kind: "ValidatingWebhookConfiguration".into(),
+                namespace: None,
+                name: name.to_owned(),
+                uid: None,
+            };
+            (
+                "webhook-unreachable",
+                hook,
+                format!(
+                    "Admission webhook {name} cannot be called, so the pods of {subject} are refused: {}",
+                    words::clip(why, 220)
+                ),
+            )
         } else {
-            ("admission-denied", subject.clone(), format!("Admission webhook {name} denies the pods of {subject}: {}", words::clip(why, 220)))
+            (
+                "admission-denied",
+                subject.clone(),
+                format!("Admission webhook {name} denies the pods of {subject}: {}", words::clip(why, 220)),
+            )
         };
-        let mut c = cause(rule, if called { Confidence::Likely } else { Confidence::Established }, entity.clone(), statement);
+        let mut c =
+            cause(rule, if called { Confidence::Likely } else { Confidence::Established }, entity.clone(), statement);
         c.signs.pro = 2;
         c.referrer = Some(subject.clone());
-        return (c, vec![edit(if called { ActionKind::FixWebhook } else { ActionKind::Patch }, if called { &entity } else { subject }, "the refusal names the rule")]);
+        return (
+            c,
+            vec![edit(
+                if called { ActionKind::FixWebhook } else { ActionKind::Patch },
+                if called { &entity } else { subject },
+                "the refusal names the rule",
+            )],
+        );
     }
     if let Some(m) = find(&LIMIT) {
         let range = ns.and_then(|ns| cx.index.in_namespace(Kind::LimitRange, ns).next()).map(|o| o.reference());
         let name = range.as_ref().map_or(String::new(), |r| format!(" of LimitRange {}", r.name));
-        let mut c = cause("limit-range-violated", Confidence::Established, subject.clone(), format!("{subject} breaks the limits{name}: {}.", &m[1]));
+        let mut c = cause(
+            "limit-range-violated",
+            Confidence::Established,
+            subject.clone(),
+            format!("{subject} breaks the limits{name}: {}.", &m[1]),
+        );
         c.field = Some(owner.pod_field("containers[].resources"));
         c.referrer = range.clone();
-        let mut steps = vec![edit(ActionKind::SetResources, subject, "it must stay within the limits of its namespace")];
+        let mut steps =
+            vec![edit(ActionKind::SetResources, subject, "it must stay within the limits of its namespace")];
         steps.extend(range.map(|r| edit(ActionKind::SetLimitRange, &r, "or the limits must allow it")));
         return (c, steps);
     }
     if message.contains("violates PodSecurity") {
-        let mut c = cause("pod-security-violated", Confidence::Established, subject.clone(), format!("The pods of {subject} are refused by Pod Security admission: {tail}"));
+        let mut c = cause(
+            "pod-security-violated",
+            Confidence::Established,
+            subject.clone(),
+            format!("The pods of {subject} are refused by Pod Security admission: {tail}"),
+        );
         c.field = Some(owner.pod_field("securityContext"));
         return (c, vec![edit(ActionKind::Patch, subject, "its security settings must satisfy the namespace's level")]);
     }
     if message.contains("PriorityClass") {
-        let mut c = cause("priority-class-missing", Confidence::Established, subject.clone(), format!("The pods of {subject} are refused: {tail}"));
+        let mut c = cause(
+            "priority-class-missing",
+            Confidence::Established,
+            subject.clone(),
+            format!("The pods of {subject} are refused: {tail}"),
+        );
         c.field = Some(owner.pod_field("priorityClassName"));
         return (c, vec![edit(ActionKind::Patch, subject, "its priority class must exist")]);
     }
-    let c = cause("pod-refused", Confidence::Established, subject.clone(), format!("The API server refuses the pods of {subject}: {tail}"));
+    let c = cause(
+        "pod-refused",
+        Confidence::Established,
+        subject.clone(),
+        format!("The API server refuses the pods of {subject}: {tail}"),
+    );
     (c, vec![edit(ActionKind::Patch, subject, "the refusal names what must change")])
 }
 
@@ -278,7 +408,15 @@ fn job(cx: &mut Context<'_>, job: &Job) {
     f.evidence.push(item);
     let mut c = if reason == "DeadlineExceeded" {
         let s = job.spec.active_deadline_seconds.unwrap_or(0);
-        let mut c = cause("job-deadline", Confidence::Established, owner.subject.clone(), format!("Job {} ran longer than its deadline of {s} s (activeDeadlineSeconds, DeadlineExceeded) and was stopped.", me.name));
+        let mut c = cause(
+            "job-deadline",
+            Confidence::Established,
+            owner.subject.clone(),
+            format!(
+                "Job {} ran longer than its deadline of {s} s (activeDeadlineSeconds, DeadlineExceeded) and was stopped.",
+                me.name
+            ),
+        );
         c.field = Some("spec.activeDeadlineSeconds".into());
         c
     } else {
@@ -288,18 +426,37 @@ fn job(cx: &mut Context<'_>, job: &Job) {
         let mut rule = "job-failed".to_owned();
         for pod in cx.index.pods_of(&job.metadata.uid).into_iter().rev() {
             for (spec, status, init) in pod.containers() {
-                let Some(ended) = status.and_then(|s| s.state.terminated.as_ref().or(s.last_state.terminated.as_ref())).filter(|t| t.exit_code != 0) else { continue };
+                let Some(ended) = status
+                    .and_then(|s| s.state.terminated.as_ref().or(s.last_state.terminated.as_ref()))
+                    .filter(|t| t.exit_code != 0)
+                else {
+                    continue;
+                };
                 let log = cx.index.newest_log(&pod.metadata.uid, &spec.name).cloned();
-                let words_of = log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::last_words(l)).map(|(_, w)| w);
-                let signal = log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::signals(l).into_iter().next());
-                let phrase = signal.as_ref().map(|s| format!(": {}", s.class.phrase(s.subject.as_deref()))).unwrap_or_default();
+                let words_of =
+                    log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::last_words(l)).map(|(_, w)| w);
+                let signal =
+                    log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::signals(l).into_iter().next());
+                let phrase =
+                    signal.as_ref().map(|s| format!(": {}", s.class.phrase(s.subject.as_deref()))).unwrap_or_default();
                 let oom = if ended.reason.as_deref() == Some("OOMKilled") { " (OOMKilled, out of memory)" } else { "" };
                 let kind = if init { "init container" } else { "container" };
                 why = format!(" Its {kind} {} ends with exit code {}{oom}{phrase}.", spec.name, ended.exit_code);
                 if let Some(w) = &words_of {
                     why.push_str(&format!(" Last words: “{w}”."));
                     confidence = Confidence::Likely;
-                    rule = signal.map_or_else(|| "container-exits".to_owned(), |s| format!("log-{}", serde_json::to_value(s.class).ok().and_then(|v| v.as_str().map(|t| t.replace('_', "-"))).unwrap_or_default()));
+                    rule = signal.map_or_else(
+                        || "container-exits".to_owned(),
+                        |s| {
+                            format!(
+                                "log-{}",
+                                serde_json::to_value(s.class)
+                                    .ok()
+                                    .and_then(|v| v.as_str().map(|t| t.replace('_', "-")))
+                                    .unwrap_or_default()
+                            )
+                        },
+                    );
                 }
                 if let Some(l) = &log
                     && let Some(item) = super::crash::log_evidence(&pod_ref(pod), spec, l, at)
@@ -313,7 +470,16 @@ fn job(cx: &mut Context<'_>, job: &Job) {
                 break;
             }
         }
-        let mut c = cause(&rule, confidence, owner.subject.clone(), format!("Job {} failed: its pods failed {} (back-off limit {limit}, {reason}).{why}", me.name, words::times(job.status.failed.max(1) as u32)));
+        let mut c = cause(
+            &rule,
+            confidence,
+            owner.subject.clone(),
+            format!(
+                "Job {} failed: its pods failed {} (back-off limit {limit}, {reason}).{why}",
+                me.name,
+                words::times(job.status.failed.max(1) as u32)
+            ),
+        );
         c.signs.pro = 2;
         c.field = Some(owner.pod_field("containers"));
         if confidence < Confidence::Likely {
@@ -329,7 +495,11 @@ fn job(cx: &mut Context<'_>, job: &Job) {
         "once the cause is put right",
         "deletes the failed Job and its pods",
         "delete jobs.batch",
-        format!("kubectl get job {0}{1} -o yaml > job.yaml && kubectl delete job {0}{1} && kubectl apply -f job.yaml", me.name, ns_flag(&me)),
+        format!(
+            "kubectl get job {0}{1} -o yaml > job.yaml && kubectl delete job {0}{1} && kubectl apply -f job.yaml",
+            me.name,
+            ns_flag(&me)
+        ),
     ));
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what its last words name"));
     cx.report(f);
@@ -339,7 +509,9 @@ fn job(cx: &mut Context<'_>, job: &Job) {
 fn superseded(cx: &Context<'_>, job: &Job, at: Timestamp) -> bool {
     let Some(owner) = job.metadata.controller() else { return false };
     cx.index.owned_by(&owner.uid).any(|o| match &**o {
-        Object::Job(other) => other.metadata.uid != job.metadata.uid && other.status.completion_time.is_some_and(|t| t > at),
+        Object::Job(other) => {
+            other.metadata.uid != job.metadata.uid && other.status.completion_time.is_some_and(|t| t > at)
+        }
         _ => false,
     })
 }

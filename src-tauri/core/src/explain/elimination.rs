@@ -48,8 +48,11 @@ fn nodes(index: &Index, now: Timestamp, fault: &mut Fault) {
         let Some(Object::Node(node)) = index.get(Kind::Node, None, &name).map(|o| &**o) else { continue };
         let conditions = &node.status.conditions;
         let ready = Condition::find(conditions, "Ready").is_some_and(Condition::is_true);
-        let pressure: Vec<&str> =
-            conditions.iter().filter(|c| c.kind.ends_with("Pressure") && c.is_true()).map(|c| c.kind.as_str()).collect();
+        let pressure: Vec<&str> = conditions
+            .iter()
+            .filter(|c| c.kind.ends_with("Pressure") && c.is_true())
+            .map(|c| c.kind.as_str())
+            .collect();
         if !ready || !pressure.is_empty() {
             continue;
         }
@@ -81,7 +84,9 @@ fn sources(index: &Index, now: Timestamp, fault: &mut Fault) {
         return;
     }
     let mut names = Vec::new();
-    for (kind, refs) in [(Kind::ConfigMap, template.spec.config_map_refs()), (Kind::Secret, template.spec.secret_refs())] {
+    for (kind, refs) in
+        [(Kind::ConfigMap, template.spec.config_map_refs()), (Kind::Secret, template.spec.secret_refs())]
+    {
         for r in refs.iter().filter(|r| !r.optional) {
             if !index.knows(kind, ns) || index.get(kind, ns, &r.name).is_none() {
                 return;

@@ -49,7 +49,11 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     incident.ruled_out = fault
         .ruled_out
         .iter()
-        .map(|r| RuledOut { statement: r.statement.clone(), result: r.result.clone(), evidence: cited(&r.evidence, incident) })
+        .map(|r| RuledOut {
+            statement: r.statement.clone(),
+            result: r.result.clone(),
+            evidence: cited(&r.evidence, incident),
+        })
         .collect();
     // The subject and title follow the diagnosis while nobody has acknowledged it; later the name stays.
     if incident.acknowledged_at.is_none() {
@@ -121,9 +125,7 @@ fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp)
         ChangeVerb::Deleted => format!("{} {}", change.object, change.summary),
     };
     let mut cites = vec![id.clone()];
-    cites.extend(
-        incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()),
-    );
+    cites.extend(incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()));
     let first_suspect = suspect
         && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"))
         && change.verb == ChangeVerb::Modified;
@@ -167,7 +169,15 @@ fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
             None => {
                 let observed = fault.observed(finding.started_at);
                 let text = finding.message.clone();
-                super::push(incident, finding.started_at.min(now), EntryKind::Symptom, None, text, ids.clone(), observed);
+                super::push(
+                    incident,
+                    finding.started_at.min(now),
+                    EntryKind::Symptom,
+                    None,
+                    text,
+                    ids.clone(),
+                    observed,
+                );
                 incident.findings.push(FindingRecord {
                     fingerprint: print,
                     rule_id: finding.rule_id.clone(),

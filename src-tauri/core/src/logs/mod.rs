@@ -79,36 +79,74 @@ mod tests {
 
     #[test]
     fn last_words_of_many_languages_are_understood() {
-        check("starting\nopen /etc/router/routes.toml: no such file or directory", Class::MissingFile, "/etc/router/routes.toml");
-        check("Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in <module>\n    x = os.environ[\"DATABASE_URL\"]\nKeyError: 'DATABASE_URL'", Class::MissingEnv, "DATABASE_URL");
-        check("FileNotFoundError: [Errno 2] No such file or directory: '/etc/app/config.yaml'", Class::MissingFile, "/etc/app/config.yaml");
+        check(
+            "starting\nopen /etc/router/routes.toml: no such file or directory",
+            Class::MissingFile,
+            "/etc/router/routes.toml",
+        );
+        check(
+            "Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in <module>\n    x = os.environ[\"DATABASE_URL\"]\nKeyError: 'DATABASE_URL'",
+            Class::MissingEnv,
+            "DATABASE_URL",
+        );
+        check(
+            "FileNotFoundError: [Errno 2] No such file or directory: '/etc/app/config.yaml'",
+            Class::MissingFile,
+            "/etc/app/config.yaml",
+        );
         check("Error: connect ECONNREFUSED 10.96.0.12:5432", Class::ConnectionRefused, "10.96.0.12:5432");
         check("dial tcp 10.1.2.3:6379: connect: connection refused", Class::ConnectionRefused, "10.1.2.3:6379");
         check("dial tcp: lookup orders-db on 10.96.0.10:53: no such host", Class::Dns, "orders-db");
         check("Error: getaddrinfo ENOTFOUND cache.shop.svc.cluster.local", Class::Dns, "cache.shop.svc.cluster.local");
-        check("could not translate host name \"pg-primary\" to address: Name or service not known", Class::Dns, "pg-primary");
-        check("java.net.UnknownHostException: kafka-0.kafka: Name or service not known\n\tat java.base/java.net.InetAddress.getAllByName(InetAddress.java:1)", Class::Dns, "kafka-0.kafka");
+        check(
+            "could not translate host name \"pg-primary\" to address: Name or service not known",
+            Class::Dns,
+            "pg-primary",
+        );
+        check(
+            "java.net.UnknownHostException: kafka-0.kafka: Name or service not known\n\tat java.base/java.net.InetAddress.getAllByName(InetAddress.java:1)",
+            Class::Dns,
+            "kafka-0.kafka",
+        );
         check("FATAL:  password authentication failed for user \"app\"", Class::Authentication, "app");
         check("listen tcp :8080: bind: address already in use", Class::PortInUse, "8080");
         check("nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)", Class::PortInUse, "80");
         check("write /data/wal: no space left on device", Class::DiskFull, "/data/wal");
         check("java.lang.OutOfMemoryError: Java heap space", Class::OutOfMemory, "");
-        check("x509: certificate has expired or is not yet valid: current time 2026-11-12T03:14:51Z is after 2026-11-01T00:00:00Z", Class::Certificate, "");
-        check("panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:12 +0x1d", Class::Panic, "");
+        check(
+            "x509: certificate has expired or is not yet valid: current time 2026-11-12T03:14:51Z is after 2026-11-01T00:00:00Z",
+            Class::Certificate,
+            "",
+        );
+        check(
+            "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:12 +0x1d",
+            Class::Panic,
+            "",
+        );
         check("ModuleNotFoundError: No module named 'psycopg2'", Class::MissingModule, "psycopg2");
         check("required environment variable STRIPE_KEY is not set", Class::MissingEnv, "STRIPE_KEY");
         check("mkdir /data/cache: permission denied", Class::PermissionDenied, "/data/cache");
         check("exec /app/server: exec format error", Class::ExecFormat, "/app/server");
-        check("{\"level\":\"fatal\",\"msg\":\"invalid value \\\"verbos\\\" for LOG_LEVEL\"}", Class::BadConfig, "LOG_LEVEL");
+        check(
+            "{\"level\":\"fatal\",\"msg\":\"invalid value \\\"verbos\\\" for LOG_LEVEL\"}",
+            Class::BadConfig,
+            "LOG_LEVEL",
+        );
         check("relation \"orders\" does not exist at character 15", Class::Database, "orders");
         check("sh: 1: /usr/local/bin/serve: not found", Class::MissingFile, "/usr/local/bin/serve");
         check("touch: /var/cache/x: Read-only file system", Class::ReadOnly, "/var/cache/x");
-        check("context deadline exceeded (Client.Timeout) calling http://pricing:8080/v1", Class::Timeout, "pricing:8080");
+        check(
+            "context deadline exceeded (Client.Timeout) calling http://pricing:8080/v1",
+            Class::Timeout,
+            "pricing:8080",
+        );
     }
 
     #[test]
     fn the_fatal_line_is_quoted_before_routine_chatter_after_it() {
-        let log = lines("INFO listening on :8080\nERROR could not open /etc/app/routes.toml: no such file or directory\nINFO shutting down\nINFO bye");
+        let log = lines(
+            "INFO listening on :8080\nERROR could not open /etc/app/routes.toml: no such file or directory\nINFO shutting down\nINFO bye",
+        );
         assert_eq!(last_words(&log).unwrap().0, 1);
     }
 

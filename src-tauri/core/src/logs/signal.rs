@@ -37,25 +37,48 @@ impl Class {
         let s = subject.unwrap_or("");
         let with = |known: String, unknown: &str| if s.is_empty() { unknown.to_owned() } else { known };
         match self {
-            Class::MissingEnv => with(format!("the environment variable {s} is missing (not set)"), "an environment variable is missing (not set)"),
-            Class::MissingFile => with(format!("the file {s} does not exist (no such file)"), "a file does not exist (no such file)"),
-            Class::MissingModule => with(format!("the module {s} is missing from the image"), "a module is missing from the image"),
+            Class::MissingEnv => with(
+                format!("the environment variable {s} is missing (not set)"),
+                "an environment variable is missing (not set)",
+            ),
+            Class::MissingFile => {
+                with(format!("the file {s} does not exist (no such file)"), "a file does not exist (no such file)")
+            }
+            Class::MissingModule => {
+                with(format!("the module {s} is missing from the image"), "a module is missing from the image")
+            }
             Class::BadConfig => with(format!("the configuration value {s} is invalid"), "its configuration is invalid"),
-            Class::ExecFormat => with(format!("{s} is built for another processor architecture (exec format error)"), "the program is built for another processor architecture (exec format error)"),
+            Class::ExecFormat => with(
+                format!("{s} is built for another processor architecture (exec format error)"),
+                "the program is built for another processor architecture (exec format error)",
+            ),
             Class::PermissionDenied => with(format!("permission denied on {s}"), "permission is denied"),
             Class::ReadOnly => with(format!("{s} lies on a read-only file system"), "the file system is read-only"),
-            Class::DiskFull => with(format!("no space is left on the disk that holds {s}"), "no space is left on the disk"),
+            Class::DiskFull => {
+                with(format!("no space is left on the disk that holds {s}"), "no space is left on the disk")
+            }
             Class::PortInUse => with(format!("port {s} is already in use"), "its port is already in use"),
             Class::OutOfMemory => "the runtime ran out of memory".to_owned(),
-            Class::Dns => with(format!("the host name {s} cannot be resolved (DNS)"), "a host name cannot be resolved (DNS)"),
+            Class::Dns => {
+                with(format!("the host name {s} cannot be resolved (DNS)"), "a host name cannot be resolved (DNS)")
+            }
             Class::ConnectionRefused => with(format!("the connection to {s} is refused"), "a connection is refused"),
             Class::Timeout => with(format!("{s} does not answer in time (timeout)"), "a connection timed out"),
-            Class::Authentication => with(format!("authentication failed for {s} (wrong password or credentials)"), "authentication failed (wrong credentials)"),
-            Class::Authorization => with(format!("{s} is forbidden (missing permission)"), "access is forbidden (missing permission)"),
-            Class::Certificate => with(format!("the TLS certificate of {s} is not accepted"), "a TLS certificate is not accepted"),
+            Class::Authentication => with(
+                format!("authentication failed for {s} (wrong password or credentials)"),
+                "authentication failed (wrong credentials)",
+            ),
+            Class::Authorization => {
+                with(format!("{s} is forbidden (missing permission)"), "access is forbidden (missing permission)")
+            }
+            Class::Certificate => {
+                with(format!("the TLS certificate of {s} is not accepted"), "a TLS certificate is not accepted")
+            }
             Class::RateLimit => "a server refuses for too many requests (rate limit)".to_owned(),
             Class::PoolExhausted => "the connection pool is exhausted".to_owned(),
-            Class::Database => with(format!("the database lacks {s}, or refuses the statement"), "the database refuses the statement"),
+            Class::Database => {
+                with(format!("the database lacks {s}, or refuses the statement"), "the database refuses the statement")
+            }
             Class::Panic => "the program panicked".to_owned(),
         }
     }
@@ -83,17 +106,45 @@ struct Form {
 const FORMS: &[(Class, u32, &str)] = &[
     // Environment
     (Class::MissingEnv, 90, r#"KeyError: ['"]([A-Z][A-Z0-9_]{2,})['"]"#),
-    (Class::MissingEnv, 90, r#"(?i)(?:environment variable|env var(?:iable)?|env)s?[ :]*['"`$]*([A-Z][A-Z0-9_]{2,})['"`]*\s*(?:is |was |are |must be |has )*(?:not set|not defined|unset|missing|required|empty|undefined|not found|not provided)"#),
-    (Class::MissingEnv, 88, r#"(?i)(?:missing|required|undefined|unset|need(?:s|ed)?|must set|please set|expected|no)\s+(?:required\s+|mandatory\s+)?(?:environment variable|env var(?:iable)?|env|variable|setting|configuration)s?[ :]*['"`$]*([A-Z][A-Z0-9_]{2,})"#),
-    (Class::MissingEnv, 86, r#"['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]*:?\s*(?:is |was |must be |has )*(?i:not set|not defined|unset|missing|is required|required but|undefined|not provided|parameter not set|cannot be empty|is empty)"#),
-    (Class::MissingEnv, 80, r"(?i)\b([A-Z][A-Z0-9_]{2,}): (?:parameter not set|unbound variable|parameter null or not set)"),
+    (
+        Class::MissingEnv,
+        90,
+        r#"(?i)(?:environment variable|env var(?:iable)?|env)s?[ :]*['"`$]*([A-Z][A-Z0-9_]{2,})['"`]*\s*(?:is |was |are |must be |has )*(?:not set|not defined|unset|missing|required|empty|undefined|not found|not provided)"#,
+    ),
+    (
+        Class::MissingEnv,
+        88,
+        r#"(?i)(?:missing|required|undefined|unset|need(?:s|ed)?|must set|please set|expected|no)\s+(?:required\s+|mandatory\s+)?(?:environment variable|env var(?:iable)?|env|variable|setting|configuration)s?[ :]*['"`$]*([A-Z][A-Z0-9_]{2,})"#,
+    ),
+    (
+        Class::MissingEnv,
+        86,
+        r#"['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]*:?\s*(?:is |was |must be |has )*(?i:not set|not defined|unset|missing|is required|required but|undefined|not provided|parameter not set|cannot be empty|is empty)"#,
+    ),
+    (
+        Class::MissingEnv,
+        80,
+        r"(?i)\b([A-Z][A-Z0-9_]{2,}): (?:parameter not set|unbound variable|parameter null or not set)",
+    ),
     // Program and files
     (Class::ExecFormat, 95, r"(?i)(?:exec |fork/exec )?['\x22]?([/\w.-]*)['\x22]?:? ?exec format error"),
-    (Class::MissingModule, 85, r#"(?:ModuleNotFoundError: No module named|ImportError: No module named|Error: Cannot find module|ClassNotFoundException:?|NoClassDefFoundError:?|cannot load such file --) ?['"]?([\w@./-]+)"#),
+    (
+        Class::MissingModule,
+        85,
+        r#"(?:ModuleNotFoundError: No module named|ImportError: No module named|Error: Cannot find module|ClassNotFoundException:?|NoClassDefFoundError:?|cannot load such file --) ?['"]?([\w@./-]+)"#,
+    ),
     (Class::MissingModule, 84, r"error while loading shared libraries: ([\w.+-]+)"),
     (Class::MissingFile, 84, r#"(?i)no such file or directory:? ?['"(]?(/[^\s'"):,]+)"#),
-    (Class::MissingFile, 84, r#"(?i)['"(]?((?:/|\./|~/)[^\s'"):,]+)['")]?:? (?:[\w ]*: )?(?:no such file or directory|not found|does not exist|file not found)"#),
-    (Class::MissingFile, 82, r#"(?i)(?:no such file or directory|file not found|filenotfoundexception|cannot open|can't open|could not open|could not read|unable to open|failed to (?:open|read|load)|cannot find|ENOENT)[^/'"]*['"(]?((?:/|\./)?[\w.~-]+(?:/[\w.@~-]+)*\.[\w]+|/[\w./@~-]+)"#),
+    (
+        Class::MissingFile,
+        84,
+        r#"(?i)['"(]?((?:/|\./|~/)[^\s'"):,]+)['")]?:? (?:[\w ]*: )?(?:no such file or directory|not found|does not exist|file not found)"#,
+    ),
+    (
+        Class::MissingFile,
+        82,
+        r#"(?i)(?:no such file or directory|file not found|filenotfoundexception|cannot open|can't open|could not open|could not read|unable to open|failed to (?:open|read|load)|cannot find|ENOENT)[^/'"]*['"(]?((?:/|\./)?[\w.~-]+(?:/[\w.@~-]+)*\.[\w]+|/[\w./@~-]+)"#,
+    ),
     (Class::MissingFile, 60, r"(?i)(?:no such file or directory|ENOENT|filenotfound)"),
     (Class::MissingFile, 72, r"(?i)(?:sh|bash|ash)(?:: line \d+|: \d+)?: ([\w./-]+): (?:command )?not found"),
     (Class::ReadOnly, 84, r#"(?i)(/[^\s'":,]+)[^/]*read-only file ?system"#),
@@ -102,64 +153,174 @@ const FORMS: &[(Class, u32, &str)] = &[
     (Class::DiskFull, 84, r#"(?i)no space left on device[^/]*(/[^\s'":,]+)?"#),
     (Class::DiskFull, 84, r"(?i)ENOSPC|disk quota exceeded|disk is full|could not extend file"),
     (Class::PermissionDenied, 78, r#"(?i)permission denied:? ?['"(]?(/[^\s'"):,]+)"#),
-    (Class::PermissionDenied, 78, r#"(?i)['"]?(/[^\s'":,]+)['"]?:? ?\(?(?:\d+: )?(?:permission denied|operation not permitted|EACCES)"#),
+    (
+        Class::PermissionDenied,
+        78,
+        r#"(?i)['"]?(/[^\s'":,]+)['"]?:? ?\(?(?:\d+: )?(?:permission denied|operation not permitted|EACCES)"#,
+    ),
     (Class::PermissionDenied, 60, r"(?i)EACCES|operation not permitted|permission denied(?: \(13\))?$"),
     // Ports
-    (Class::PortInUse, 88, r"(?i)(?:[\d.\[\]:]*?[: ])(\d{2,5})\)?[^\d]*(?:failed )?\(?(?:\d+: )?(?:bind: )?address already in use"),
+    (
+        Class::PortInUse,
+        88,
+        r"(?i)(?:[\d.\[\]:]*?[: ])(\d{2,5})\)?[^\d]*(?:failed )?\(?(?:\d+: )?(?:bind: )?address already in use",
+    ),
     (Class::PortInUse, 88, r"EADDRINUSE[^\d]*(?:[\d.:]*:)?(\d{2,5})"),
     (Class::PortInUse, 86, r"(?i)port (\d{2,5}) (?:is )?(?:already )?(?:in use|was already in use|allocated)"),
     (Class::PortInUse, 70, r"(?i)address already in use"),
     // Configuration
-    (Class::BadConfig, 83, r#"(?i)(?:invalid|unknown|unsupported|illegal|bad|unrecognized|unexpected)\s+(?:value|option|setting|level|mode|log level|argument)[ :]*(?:['"`]?[^'"`\s]*['"`]? )?(?:for|of|in)\s+(?:option |key |variable |setting |environment variable )?['"`]?([\w.-]+)"#),
-    (Class::BadConfig, 82, r#"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]?[ :=]+['"`]?[^'"`\s]*['"`]?:? ?(?i:is |must be |has )*(?i:invalid|not valid|not a valid|malformed|unknown|not one of|must be|unsupported|not supported|cannot be parsed)"#),
-    (Class::BadConfig, 80, r#"(?i)(?:invalid|malformed|bad|unknown|unsupported|cannot parse|failed to parse|could not parse|unable to parse|parse error in|error parsing|syntax error in) (?:the )?(?:configuration|config|setting|option|value|yaml|json|toml|env(?:ironment)?)[^:]*:? ?['"`]?([\w./-]+)?"#),
-    (Class::BadConfig, 80, r#"(?i)(?:unknown|unrecognized|invalid|illegal|undefined) (?:option|flag|argument|directive|parameter|command|log ?level|level|subcommand):? ?['"`]?([\w./-]+)?"#),
+    (
+        Class::BadConfig,
+        83,
+        r#"(?i)(?:invalid|unknown|unsupported|illegal|bad|unrecognized|unexpected)\s+(?:value|option|setting|level|mode|log level|argument)[ :]*(?:['"`]?[^'"`\s]*['"`]? )?(?:for|of|in)\s+(?:option |key |variable |setting |environment variable )?['"`]?([\w.-]+)"#,
+    ),
+    (
+        Class::BadConfig,
+        82,
+        r#"\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]?[ :=]+['"`]?[^'"`\s]*['"`]?:? ?(?i:is |must be |has )*(?i:invalid|not valid|not a valid|malformed|unknown|not one of|must be|unsupported|not supported|cannot be parsed)"#,
+    ),
+    (
+        Class::BadConfig,
+        80,
+        r#"(?i)(?:invalid|malformed|bad|unknown|unsupported|cannot parse|failed to parse|could not parse|unable to parse|parse error in|error parsing|syntax error in) (?:the )?(?:configuration|config|setting|option|value|yaml|json|toml|env(?:ironment)?)[^:]*:? ?['"`]?([\w./-]+)?"#,
+    ),
+    (
+        Class::BadConfig,
+        80,
+        r#"(?i)(?:unknown|unrecognized|invalid|illegal|undefined) (?:option|flag|argument|directive|parameter|command|log ?level|level|subcommand):? ?['"`]?([\w./-]+)?"#,
+    ),
     (Class::BadConfig, 78, r#"nginx: \[emerg\] ([^\n]{0,80})"#),
-    (Class::BadConfig, 74, r#"(?i)(?:invalid literal for int\(\)[^:]*: ?|NumberFormatException: For input string: ?|strconv\.\w+: parsing )['"]?([^'"\s]*)"#),
-    (Class::BadConfig, 72, r"(?i)yaml: (?:line \d+)|yaml\.scanner|JSONDecodeError|unexpected token .{1,20} in JSON|toml: |did not find expected"),
+    (
+        Class::BadConfig,
+        74,
+        r#"(?i)(?:invalid literal for int\(\)[^:]*: ?|NumberFormatException: For input string: ?|strconv\.\w+: parsing )['"]?([^'"\s]*)"#,
+    ),
+    (
+        Class::BadConfig,
+        72,
+        r"(?i)yaml: (?:line \d+)|yaml\.scanner|JSONDecodeError|unexpected token .{1,20} in JSON|toml: |did not find expected",
+    ),
     // Names and connections
-    (Class::Dns, 86, r#"(?i)lookup ([\w.-]+)(?: on [\d.:\[\]a-f]+)?: (?:no such host|server misbehaving|.*i/o timeout|temporary failure)"#),
+    (
+        Class::Dns,
+        86,
+        r#"(?i)lookup ([\w.-]+)(?: on [\d.:\[\]a-f]+)?: (?:no such host|server misbehaving|.*i/o timeout|temporary failure)"#,
+    ),
     (Class::Dns, 86, r"(?:ENOTFOUND|EAI_AGAIN) ([\w.-]+)"),
     (Class::Dns, 86, r"UnknownHostException:? ([\w.-]+)"),
-    (Class::Dns, 86, r#"(?i)(?:could not translate host name|could not resolve host(?: ?name)?|couldn't resolve host|failed to resolve(?: host)?|cannot resolve|unable to resolve(?: host(?: address)?)?|name resolution failed for|host not found in upstream|bad address|unknown host|Unknown (?:MySQL )?server host|getaddrinfo (?:for|failed for)?)[: ]*['"`]?([\w.-]+)"#),
-    (Class::Dns, 70, r"(?i)(?:name or service not known|temporary failure in name resolution|nodename nor servname|no address associated with hostname|name does not resolve|NXDOMAIN|\[Errno -[235]\])"),
+    (
+        Class::Dns,
+        86,
+        r#"(?i)(?:could not translate host name|could not resolve host(?: ?name)?|couldn't resolve host|failed to resolve(?: host)?|cannot resolve|unable to resolve(?: host(?: address)?)?|name resolution failed for|host not found in upstream|bad address|unknown host|Unknown (?:MySQL )?server host|getaddrinfo (?:for|failed for)?)[: ]*['"`]?([\w.-]+)"#,
+    ),
+    (
+        Class::Dns,
+        70,
+        r"(?i)(?:name or service not known|temporary failure in name resolution|nodename nor servname|no address associated with hostname|name does not resolve|NXDOMAIN|\[Errno -[235]\])",
+    ),
     (Class::ConnectionRefused, 84, r"(?:ECONNREFUSED|ECONNRESET) ([\w.:\[\]-]+)"),
     (Class::ConnectionRefused, 84, r"(?i)dial tcp ([\w.\[\]:-]+):? (?:connect: )?connection (?:refused|reset)"),
-    (Class::ConnectionRefused, 84, r#"(?i)connection to (?:server at )?['"]?([\w.-]+)['"]?(?: \([\d.:a-f]+\))?,? port (?:\d+) failed: connection refused"#),
-    (Class::ConnectionRefused, 83, r#"(?i)(?:connect(?:ion)? (?:to|with)|connecting to|can't connect to|cannot connect to|could not connect to|failed to connect to|unable to connect to|reach)(?: server| host| database| redis| broker| MySQL server on)?(?: at)? ['"`(]?(?:[a-z+]+://)?(?:[^@\s/]*@)?([\w.-]+(?::\d+)?)[^\n]*(?:refused|failed|111)"#),
+    (
+        Class::ConnectionRefused,
+        84,
+        r#"(?i)connection to (?:server at )?['"]?([\w.-]+)['"]?(?: \([\d.:a-f]+\))?,? port (?:\d+) failed: connection refused"#,
+    ),
+    (
+        Class::ConnectionRefused,
+        83,
+        r#"(?i)(?:connect(?:ion)? (?:to|with)|connecting to|can't connect to|cannot connect to|could not connect to|failed to connect to|unable to connect to|reach)(?: server| host| database| redis| broker| MySQL server on)?(?: at)? ['"`(]?(?:[a-z+]+://)?(?:[^@\s/]*@)?([\w.-]+(?::\d+)?)[^\n]*(?:refused|failed|111)"#,
+    ),
     (Class::ConnectionRefused, 82, r#"(?i)([\w.-]+:\d{2,5})[^\n]{0,40}connection refused"#),
     (Class::ConnectionRefused, 82, r#"(?i)connection refused[^\n]{0,40}?[ (/]([\w.-]+:\d{2,5})"#),
     (Class::ConnectionRefused, 64, r"(?i)connection refused|\[Errno 111\]|ConnectException"),
-    (Class::Timeout, 80, r#"(?i)(?:timed? ?out|deadline exceeded|ETIMEDOUT|i/o timeout)[^\n]*?(?:[a-z+]+://)([\w.-]+(?::\d+)?)"#),
+    (
+        Class::Timeout,
+        80,
+        r#"(?i)(?:timed? ?out|deadline exceeded|ETIMEDOUT|i/o timeout)[^\n]*?(?:[a-z+]+://)([\w.-]+(?::\d+)?)"#,
+    ),
     (Class::Timeout, 80, r#"(?i)(?:[a-z+]+://)([\w.-]+(?::\d+)?)[^\n]*?(?:timed? ?out|deadline exceeded|i/o timeout)"#),
-    (Class::Timeout, 80, r"(?i)dial tcp ([\w.\[\]:-]+):? (?:connect: )?(?:i/o timeout|connection timed out|no route to host)"),
+    (
+        Class::Timeout,
+        80,
+        r"(?i)dial tcp ([\w.\[\]:-]+):? (?:connect: )?(?:i/o timeout|connection timed out|no route to host)",
+    ),
     (Class::Timeout, 80, r"ETIMEDOUT ([\w.:-]+)"),
     (Class::Timeout, 78, r"(?i)([\w.-]+:\d{2,5})[^\n]{0,60}(?:timed? ?out|i/o timeout|no route to host)"),
-    (Class::Timeout, 60, r"(?i)(?:connection|connect|request|operation|read|dial) timed? ?out|i/o timeout|context deadline exceeded|no route to host|EHOSTUNREACH"),
+    (
+        Class::Timeout,
+        60,
+        r"(?i)(?:connection|connect|request|operation|read|dial) timed? ?out|i/o timeout|context deadline exceeded|no route to host|EHOSTUNREACH",
+    ),
     // Rights and trust
-    (Class::Authentication, 88, r#"(?i)(?:password authentication failed for user|authentication failed for user|access denied for user|login failed for user|role)[: ]*['"`]?([\w.-]+)['"`]?(?: does not exist|'@|[^\n]*)"#),
-    (Class::Authentication, 82, r"(?i)(?:authentication failed|auth(?:entication)? error|invalid (?:username|password|credentials|api key|token)|wrong password|bad credentials|WRONGPASS|NOAUTH|401 unauthorized|status(?: code)?:? 401|login incorrect|invalid_grant|SASL authentication failed)"),
+    (
+        Class::Authentication,
+        88,
+        r#"(?i)(?:password authentication failed for user|authentication failed for user|access denied for user|login failed for user|role)[: ]*['"`]?([\w.-]+)['"`]?(?: does not exist|'@|[^\n]*)"#,
+    ),
+    (
+        Class::Authentication,
+        82,
+        r"(?i)(?:authentication failed|auth(?:entication)? error|invalid (?:username|password|credentials|api key|token)|wrong password|bad credentials|WRONGPASS|NOAUTH|401 unauthorized|status(?: code)?:? 401|login incorrect|invalid_grant|SASL authentication failed)",
+    ),
     (Class::Authorization, 82, r#"(?i)(\w+(?:\.\w+)*(?: "[\w.:-]+")?) is forbidden: User "[^"]+" cannot \w+ resource"#),
-    (Class::Authorization, 76, r"(?i)\b(?:403 forbidden|status(?: code)?:? 403|AccessDenied|permission denied for (?:table|relation|schema|database)|not authorized to perform|insufficient privileges?)"),
-    (Class::Certificate, 86, r#"(?i)(?:x509: |certificate (?:has expired|is not yet valid|verify failed|signed by unknown|expired|is valid for|validation failed|unknown)|CERTIFICATE_VERIFY_FAILED|SSLHandshakeException|PKIX path building failed|self[- ]signed certificate|unable to get local issuer|bad certificate|tls: failed to verify|certificate is not trusted|CERT_HAS_EXPIRED)"#),
-    (Class::RateLimit, 74, r"(?i)too many requests|rate ?limit(?:ed| exceeded)?|status(?: code)?:? 429|throttl(?:ed|ing)"),
-    (Class::PoolExhausted, 80, r"(?i)(?:connection )?pool (?:is )?(?:exhausted|timeout|timed out|size)|too many (?:connections|clients)|remaining connection slots|QueuePool limit|Timeout waiting for connection from pool|no connections? available"),
+    (
+        Class::Authorization,
+        76,
+        r"(?i)\b(?:403 forbidden|status(?: code)?:? 403|AccessDenied|permission denied for (?:table|relation|schema|database)|not authorized to perform|insufficient privileges?)",
+    ),
+    (
+        Class::Certificate,
+        86,
+        r#"(?i)(?:x509: |certificate (?:has expired|is not yet valid|verify failed|signed by unknown|expired|is valid for|validation failed|unknown)|CERTIFICATE_VERIFY_FAILED|SSLHandshakeException|PKIX path building failed|self[- ]signed certificate|unable to get local issuer|bad certificate|tls: failed to verify|certificate is not trusted|CERT_HAS_EXPIRED)"#,
+    ),
+    (
+        Class::RateLimit,
+        74,
+        r"(?i)too many requests|rate ?limit(?:ed| exceeded)?|status(?: code)?:? 429|throttl(?:ed|ing)",
+    ),
+    (
+        Class::PoolExhausted,
+        80,
+        r"(?i)(?:connection )?pool (?:is )?(?:exhausted|timeout|timed out|size)|too many (?:connections|clients)|remaining connection slots|QueuePool limit|Timeout waiting for connection from pool|no connections? available",
+    ),
     // Data
-    (Class::Database, 80, r#"(?i)(?:relation|table|column|database|schema|collection|index) ['"`]?([\w.]+)['"`]? (?:does not exist|doesn't exist|not found)"#),
+    (
+        Class::Database,
+        80,
+        r#"(?i)(?:relation|table|column|database|schema|collection|index) ['"`]?([\w.]+)['"`]? (?:does not exist|doesn't exist|not found)"#,
+    ),
     (Class::Database, 80, r#"(?i)(?:no such table|unknown database|unknown column|unknown table):? ?['"`]?([\w.]+)"#),
-    (Class::Database, 78, r#"(?i)(?:migration|migrate)[ :]*['"]?([\w./-]*\d[\w./-]*)?['"]?[^\n]{0,80}(?:failed|error|dirty|checksum|mismatch)|(?:dirty database version \d+)|flyway[^\n]*(?:failed|exception)|liquibase[^\n]*exception"#),
-    (Class::Database, 70, r"(?i)(?:psql: error|SQLSTATE|syntax error at or near|duplicate key value violates|deadlock detected|violates [\w-]+ constraint|could not serialize)"),
+    (
+        Class::Database,
+        78,
+        r#"(?i)(?:migration|migrate)[ :]*['"]?([\w./-]*\d[\w./-]*)?['"]?[^\n]{0,80}(?:failed|error|dirty|checksum|mismatch)|(?:dirty database version \d+)|flyway[^\n]*(?:failed|exception)|liquibase[^\n]*exception"#,
+    ),
+    (
+        Class::Database,
+        70,
+        r"(?i)(?:psql: error|SQLSTATE|syntax error at or near|duplicate key value violates|deadlock detected|violates [\w-]+ constraint|could not serialize)",
+    ),
     // Memory and crashes
-    (Class::OutOfMemory, 90, r"(?i)OutOfMemoryError|JavaScript heap out of memory|fatal error: runtime: out of memory|MemoryError\b|cannot allocate memory|std::bad_alloc|allocation failed - |out of memory|memory allocation of \d+ bytes failed|ENOMEM"),
+    (
+        Class::OutOfMemory,
+        90,
+        r"(?i)OutOfMemoryError|JavaScript heap out of memory|fatal error: runtime: out of memory|MemoryError\b|cannot allocate memory|std::bad_alloc|allocation failed - |out of memory|memory allocation of \d+ bytes failed|ENOMEM",
+    ),
     (Class::Panic, 66, r"(?i)^(?:thread '.*' )?panic(?:ked)?(?:\(| at|:)|panicked at"),
     (Class::Panic, 64, r"(?i)segmentation fault|SIGSEGV|core dumped|stack overflow|SIGABRT|illegal instruction"),
-    (Class::Panic, 58, r"(?i)unhandled(?: promise)? ?(?:exception|rejection|error)|uncaught (?:exception|error|\w*Error)|Exception in thread|assertion (?:failed|error)|AssertionError"),
+    (
+        Class::Panic,
+        58,
+        r"(?i)unhandled(?: promise)? ?(?:exception|rejection|error)|uncaught (?:exception|error|\w*Error)|Exception in thread|assertion (?:failed|error)|AssertionError",
+    ),
 ];
 
 static COMPILED: LazyLock<Vec<Form>> = LazyLock::new(|| {
     FORMS
         .iter()
-        .filter_map(|(class, weight, pattern)| Some(Form { class: *class, regex: Regex::new(pattern).ok()?, weight: *weight }))
+        .filter_map(|(class, weight, pattern)| {
+            Some(Form { class: *class, regex: Regex::new(pattern).ok()?, weight: *weight })
+        })
         .collect()
 });
 
@@ -198,7 +359,10 @@ pub fn signals(lines: &[String]) -> Vec<Signal> {
 }
 
 fn named(c: &regex::Captures<'_>) -> Option<String> {
-    (1..c.len()).filter_map(|i| c.get(i)).map(|m| m.as_str().trim_end_matches([':', '.', ',']).to_owned()).find(|s| !s.is_empty())
+    (1..c.len())
+        .filter_map(|i| c.get(i))
+        .map(|m| m.as_str().trim_end_matches([':', '.', ',']).to_owned())
+        .find(|s| !s.is_empty())
 }
 
 #[derive(PartialEq, Eq)]

@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn lines_that_differ_in_numbers_are_one_group() {
-        let lines: Vec<String> = ["took 12 ms", "took 7 ms", "user \"a\" left", "user \"b\" left", "bye"].map(String::from).to_vec();
+        let lines: Vec<String> =
+            ["took 12 ms", "took 7 ms", "user \"a\" left", "user \"b\" left", "bye"].map(String::from).to_vec();
         let groups: Vec<(String, usize)> = templates(&lines).into_iter().map(|t| (t.text, t.count)).collect();
         assert_eq!(groups, [("took * ms".into(), 2), ("user * left".into(), 2), ("bye".into(), 1)]);
     }

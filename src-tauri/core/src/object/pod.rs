@@ -379,8 +379,11 @@ impl PodSpec {
         for c in self.init_containers.iter().chain(&self.containers) {
             for e in &c.env {
                 let from = e.value_from.as_ref();
-                let key =
-                    if secrets { from.and_then(|f| f.secret_key_ref.as_ref()) } else { from.and_then(|f| f.config_map_key_ref.as_ref()) };
+                let key = if secrets {
+                    from.and_then(|f| f.secret_key_ref.as_ref())
+                } else {
+                    from.and_then(|f| f.config_map_key_ref.as_ref())
+                };
                 if let Some(k) = key {
                     push(&k.name, Some(&k.key), format!("env {} of container {}", e.name, c.name), k.optional);
                 }

@@ -14,15 +14,23 @@ use crate::{
 /// Why the history could not be read or written. Each says what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    #[error("The database {path} is being written by another program and stayed locked for {seconds} s. Close it, or wait and try again.")]
+    #[error(
+        "The database {path} is being written by another program and stayed locked for {seconds} s. Close it, or wait and try again."
+    )]
     Locked { path: String, seconds: u64 },
     #[error("The database {path} cannot be written: {message}. Check its permissions, or name another with --db.")]
     ReadOnly { path: String, message: String },
-    #[error("The database {path} was written by a newer Afterwatch (format {found}; this one knows up to {known}). Update Afterwatch, or name another database with --db.")]
+    #[error(
+        "The database {path} was written by a newer Afterwatch (format {found}; this one knows up to {known}). Update Afterwatch, or name another database with --db."
+    )]
     Newer { path: String, found: u32, known: u32 },
-    #[error("The database {path} is damaged: {message}. It was left as it is; move it away or restore a backup from the folder backups beside it.")]
+    #[error(
+        "The database {path} is damaged: {message}. It was left as it is; move it away or restore a backup from the folder backups beside it."
+    )]
     Corrupt { path: String, message: String },
-    #[error("The disk that holds {path} is full. Recording stopped; what was recorded is safe. Free some space and recording goes on by itself.")]
+    #[error(
+        "The disk that holds {path} is full. Recording stopped; what was recorded is safe. Free some space and recording goes on by itself."
+    )]
     DiskFull { path: String },
     #[error("The incident was changed by another window or command in the meantime. Read it again and repeat.")]
     Conflict,
@@ -119,7 +127,12 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When nothing could be written.
-    fn save(&self, incidents: &[Incident], changes: &[(String, Change)], coverage: &[Coverage]) -> Result<Vec<Saved>, StoreError>;
+    fn save(
+        &self,
+        incidents: &[Incident],
+        changes: &[(String, Change)],
+        coverage: &[Coverage],
+    ) -> Result<Vec<Saved>, StoreError>;
 
     /// One incident whole.
     ///

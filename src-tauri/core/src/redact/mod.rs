@@ -127,13 +127,28 @@ fn replace(text: &mut String) {
 /// A name that usually names a secret. `PASSWORD_FILE` and `SECRET_NAME` name a place, not a value.
 pub fn secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
-    const PLACES: &[&str] = &["_file", "_path", "_name", "_dir", "_ref", "_url", "_uri", "_length", "_ttl", "_expiry", "_count"];
+    const PLACES: &[&str] =
+        &["_file", "_path", "_name", "_dir", "_ref", "_url", "_uri", "_length", "_ttl", "_expiry", "_count"];
     if PLACES.iter().any(|p| name.ends_with(p)) {
         return false;
     }
     const WORDS: &[&str] = &[
-        "password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "access_key", "private_key",
-        "credential", "auth_key", "encryption_key", "signing_key", "client_key", "connection_string", "dsn",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "apikey",
+        "api_key",
+        "access_key",
+        "private_key",
+        "credential",
+        "auth_key",
+        "encryption_key",
+        "signing_key",
+        "client_key",
+        "connection_string",
+        "dsn",
     ];
     WORDS.iter().any(|w| name.contains(w)) || name.split('_').any(|part| matches!(part, "pwd" | "pass" | "pw" | "jwt"))
 }

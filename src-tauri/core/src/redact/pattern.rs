@@ -11,15 +11,27 @@ struct Form {
 }
 
 const FORMS: &[Form] = &[
-    Form { pattern: r"(?P<keep>)-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----)?(?P<after>)", what: "private key" },
+    Form {
+        pattern: r"(?P<keep>)-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----)?(?P<after>)",
+        what: "private key",
+    },
     Form { pattern: r"(?P<keep>\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*(?P<after>)", what: "token" },
     Form { pattern: r"(?P<keep>(?i:\bbearer\s+))[A-Za-z0-9._~+/=-]{12,}(?P<after>)", what: "token" },
     Form { pattern: r"(?P<keep>(?i:\bbasic\s+))[A-Za-z0-9+/]{12,}={0,2}(?P<after>)", what: "credentials" },
-    Form { pattern: r"(?P<keep>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@'\x22]*:)[^\s@/'\x22‹]+(?P<after>@)", what: "password" },
+    Form {
+        pattern: r"(?P<keep>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@'\x22]*:)[^\s@/'\x22‹]+(?P<after>@)",
+        what: "password",
+    },
     Form { pattern: r"(?P<keep>\b)(?:AKIA|ASIA)[0-9A-Z]{16}\b(?P<after>)", what: "access key" },
-    Form { pattern: r"(?P<keep>\b)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{16,})(?P<after>)", what: "token" },
+    Form {
+        pattern: r"(?P<keep>\b)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{16,})(?P<after>)",
+        what: "token",
+    },
     Form { pattern: r"(?P<keep>\b)xox[abeoprs]-[A-Za-z0-9-]{10,}(?P<after>)", what: "token" },
-    Form { pattern: r"(?P<keep>\b)(?:sk|pk|rk)[-_](?:live|test|proj|ant)[-_][A-Za-z0-9_-]{12,}(?P<after>)", what: "key" },
+    Form {
+        pattern: r"(?P<keep>\b)(?:sk|pk|rk)[-_](?:live|test|proj|ant)[-_][A-Za-z0-9_-]{12,}(?P<after>)",
+        what: "key",
+    },
     Form { pattern: r"(?P<keep>\b)AIza[0-9A-Za-z_-]{35}(?P<after>)", what: "key" },
     Form { pattern: r"(?P<keep>\b)ya29\.[0-9A-Za-z_-]{20,}(?P<after>)", what: "token" },
     Form {

@@ -22,7 +22,10 @@ use std::collections::BTreeSet;
 use afterwatch_core::detect;
 
 /// The fault tests by the rule they prove.
-const FAULTS: &[&[(&str, fn())]] = &[
+/// A rule's id and the test that shows its fault.
+type Shown = (&'static str, fn());
+
+const FAULTS: &[&[Shown]] = &[
     crash::FAULTS,
     image::FAULTS,
     container::FAULTS,

@@ -54,7 +54,8 @@ impl Notices {
             self.attempted.insert(*id);
             incident.notifications = 1;
             if engine.0.options.notify == NotifyMode::Send {
-                let text = if at_start { "Announced with what was already broken at the start" } else { "Notification sent" };
+                let text =
+                    if at_start { "Announced with what was already broken at the start" } else { "Notification sent" };
                 ledger::push(incident, now, EntryKind::Notification, None, text.into(), Vec::new(), Observed::Live);
             }
             self.planned.insert(*id, at_start);

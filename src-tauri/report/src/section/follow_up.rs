@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use afterwatch_core::severity::Confidence;
+use afterwatch_core::{incident::State, remediation::ActionKind, severity::Confidence};
 
 use super::{Page, cause::kind_in_words};
 use crate::text::inert;
@@ -59,7 +59,9 @@ impl Page<'_> {
             vec![kind.to_owned(), action, "no owner yet".to_owned(), "no date".to_owned(), "proposed".to_owned()]
         };
         let mut rows: Vec<Vec<String>> = Vec::new();
-        for action in &i.actions {
+        // Going back is a way to end the impact: once it has ended, going back again would undo the repair.
+        let over = !matches!(i.state, State::Open | State::Acknowledged);
+        for action in i.actions.iter().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)) {
             let draft = &action.draft;
             let mut because = draft.because.trim().trim_end_matches('.').to_owned();
             if !because.is_empty() {
