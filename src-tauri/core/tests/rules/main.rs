@@ -21,10 +21,10 @@ use std::collections::BTreeSet;
 
 use afterwatch_core::detect;
 
-/// The fault tests by the rule they prove.
 /// A rule's id and the test that shows its fault.
 type Shown = (&'static str, fn());
 
+/// The fault tests by the rule they prove.
 const FAULTS: &[&[Shown]] = &[
     crash::FAULTS,
     image::FAULTS,
