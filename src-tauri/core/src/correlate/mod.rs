@@ -82,7 +82,8 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     let (due, held): (Vec<Finding>, Vec<Finding>) = findings
         .into_iter()
         .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
-    let next_due = held.iter().filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
+    // What waits for a log is looked at again when the log arrives, not by the clock.
+    let next_due = held.iter().filter(|f| !f.awaits_log).filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Fault> =
         group::group(index, due, held).into_iter().map(|findings| build(index, now, findings)).collect();
