@@ -33,9 +33,43 @@ fn main() -> ExitCode {
     journal::start(&folder);
     match app::run(args, folder) {
         Ok(()) => ExitCode::SUCCESS,
+        // The running app was just quitting when this start wanted to hand over to it: it is gone by now.
+        Err(tauri::Error::PluginInitialization(plugin, why)) if plugin == "single-instance" && !again() => {
+            tracing::warn!(why, "starting once more");
+            std::thread::sleep(std::time::Duration::from_millis(700));
+            start_again()
+        }
         Err(error) => {
             tracing::error!(%error, "the window could not be started");
             eprintln!("Afterwatch could not open its window: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Marks the second attempt.
+const AGAIN: &str = "AFTERWATCH_STARTED_AGAIN";
+
+fn again() -> bool {
+    std::env::var_os(AGAIN).is_some()
+}
+
+/// Begins from the beginning: a toolkit that was initialised once cannot be taken back.
+fn start_again() -> ExitCode {
+    let arguments = std::env::args_os().skip(1);
+    let started = std::env::current_exe().and_then(|exe| {
+        let mut command = std::process::Command::new(exe);
+        command.args(arguments).env(AGAIN, "1");
+        // In this process's place, so that whoever started it keeps it.
+        #[cfg(unix)]
+        return Err::<(), _>(std::os::unix::process::CommandExt::exec(&mut command));
+        #[cfg(not(unix))]
+        command.spawn().map(drop)
+    });
+    match started {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Afterwatch could not be started: {error}");
             ExitCode::FAILURE
         }
     }
