@@ -152,6 +152,5 @@ async fn tape(recorder: Recorder, seconds: u64, gap: Option<(u64, u64)>) -> Vec<
         }
     }
     drop(handle);
-    let kept = tape.lock().unwrap().kept.clone();
-    kept
+    std::mem::take(&mut tape.lock().unwrap().kept)
 }
