@@ -31,7 +31,10 @@ const folder = mkdtempSync(join(tmpdir(), "afterwatch-icons-"));
 try {
   const large = join(folder, "icon-1024.png");
   writeFileSync(large, render(readFileSync(join(here, "icon.svg"), "utf8"), 1024));
-  execFileSync("npx", ["--yes", "@tauri-apps/cli@2.12.5", "icon", large, "-o", folder], { cwd: dirname(here), stdio: "inherit" });
+  execFileSync("npx", ["--yes", "@tauri-apps/cli@2.12.5", "icon", large, "-o", folder], {
+    cwd: dirname(here),
+    stdio: "inherit",
+  });
   for (const wanted of ["32x32.png", "128x128.png", "128x128@2x.png", "icon.png", "icon.icns", "icon.ico"]) {
     copyFileSync(join(folder, wanted), join(here, wanted));
   }
