@@ -292,9 +292,9 @@ struct Place {
 impl Place {
     fn parse(path: &str) -> Option<Place> {
         let words: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let (base, rest) = match words.first()? {
-            &"api" => words.split_at_checked(2)?,
-            &"apis" => words.split_at_checked(3)?,
+        let (base, rest) = match *words.first()? {
+            "api" => words.split_at_checked(2)?,
+            "apis" => words.split_at_checked(3)?,
             _ => return None,
         };
         let (namespace, rest) = match rest {

@@ -22,6 +22,9 @@ const MENU: &str = "com.canonical.dbusmenu";
 /// The program that put an icon into the tray: its name on the bus, and where the icon is.
 type Item = (String, String);
 
+/// A part of the menu: its id, what it looks like, what is in it.
+type Layout = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
+
 /// The tray of one session bus.
 pub struct TrayHost {
     connection: Connection,
@@ -105,8 +108,7 @@ impl TrayHost {
         let answer =
             self.connection.call_method(Some(name), path, Some(MENU), "GetLayout", &(0i32, -1i32, none)).await.ok()?;
         let body = answer.body();
-        let (_, (_, _, children)): (u32, (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>)) =
-            body.deserialize().ok()?;
+        let (_, (_, _, children)): (u32, Layout) = body.deserialize().ok()?;
         let rows: Vec<Row> = children.into_iter().filter_map(row).collect();
         (!rows.is_empty()).then_some(rows)
     }

@@ -82,8 +82,8 @@ impl Window {
             parent == Some(driver) && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == app)
         };
         let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        pids.filter(is_ours).next().expect("the app runs")
+        let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.find(is_ours).expect("the app runs")
     }
 
     /// Ends the app as a power cut would.
