@@ -20,7 +20,7 @@ help: ## this list
 
 run: deps-app node_modules ## build Afterwatch and open it
 	npm run build
-	cargo run --release --locked
+	cargo run --release --locked -p afterwatch
 
 dev: deps-app node_modules ## the same with live reload of the window
 	npx --yes @tauri-apps/cli@2.12.5 dev

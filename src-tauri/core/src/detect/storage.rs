@@ -56,7 +56,14 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
         return;
     }
     let subject = users.first().map_or_else(|| me.clone(), |(owner, _)| owner.clone());
-    let started = claim.metadata.creation_timestamp.unwrap_or(cx.now);
+    // A class that was taken away later is when the trouble began, not the day the claim was made.
+    let class_changed = cx
+        .index
+        .changes()
+        .filter(|c| c.object.kind == "StorageClass" && Some(&c.object.name) == claim.spec.storage_class_name.as_ref())
+        .map(|c| c.at)
+        .max();
+    let started = claim.metadata.creation_timestamp.max(class_changed).unwrap_or(cx.now);
     let mut f = finding("claim-pending", me.clone(), &subject, Severity::Medium, started);
     f.headline = format!("waits for PersistentVolumeClaim {}", me.name);
     if subject.same_name(&me) {
