@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, Node, Object},
+    object::{Condition, Kind, Node, Object, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -54,8 +54,10 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     let Some(condition) = Condition::find(&node.status.conditions, "Ready").filter(|c| !c.is_true()) else { return };
     let me = Object::Node(node.clone()).reference();
     let since = condition.last_transition_time.unwrap_or(cx.now);
-    // A node that has just joined reports NotReady from its first moment until its network is there.
-    let young = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() <= 5);
+    // A node that has just joined reports NotReady from its first moment until its network is there. One that
+    // carries pods the scheduler put there was ready before, however young it is.
+    let joined = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() <= 5);
+    let young = joined && !cx.index.pods().any(|p| p.spec.node_name.as_deref() == Some(&me.name) && placed(p));
     let mut f = finding("node-not-ready", me.clone(), &me, Severity::Critical, since);
     f.headline = "is not ready".into();
     f.started_basis = "Ready condition changed".into();
@@ -124,7 +126,7 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     cx.report(f);
     // Its pods, by workload: each once.
     let mut done = std::collections::BTreeSet::new();
-    let pods: Vec<crate::object::Pod> =
+    let pods: Vec<Pod> =
         cx.index.pods().filter(|p| p.spec.node_name.as_deref() == Some(&me.name) && !p.finished()).cloned().collect();
     for pod in &pods {
         let owner = cx.owner(pod);
@@ -142,6 +144,12 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         f.evidence.push(condition_item.clone());
         cx.report(f);
     }
+}
+
+/// Whether the scheduler put this pod on its node, which it does to ready nodes alone: pods of a DaemonSet tolerate
+/// `not-ready`, and static pods belong to the node itself.
+fn placed(pod: &Pod) -> bool {
+    !pod.metadata.controller().is_some_and(|c| matches!(c.kind.as_str(), "DaemonSet" | "Node"))
 }
 
 fn pressure(cx: &mut Context<'_>, node: &Node) {

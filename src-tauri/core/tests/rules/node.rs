@@ -70,8 +70,19 @@ fn a_node_is_held_for_a_moment_and_a_new_one_is_given_time() {
     let mut world = World::new();
     let mut young = World::node_since("node-b", "False", 0);
     young.meta_mut().creation_timestamp = Some(t(-5));
-    world.upsert(young);
+    world.upsert(young.clone());
     held(&mut world, 0, 180);
+    // Its agents come before it is ready; what the scheduler puts there comes after.
+    let on_it = |app: App| app.spec(json!({"nodeName": "node-b"}));
+    for (app, hold) in [
+        (on_it(App::of(Kind::DaemonSet, "ops/agent")), 180),
+        (on_it(App::deployment("shop/checkout")), 10),
+    ] {
+        let mut world = World::new();
+        world.upsert(young.clone());
+        world.run(&app, [app.pod("a", status::ready(-2))]);
+        held(&mut world, 0, hold);
+    }
 }
 
 #[test]
