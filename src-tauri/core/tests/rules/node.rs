@@ -74,10 +74,9 @@ fn a_node_is_held_for_a_moment_and_a_new_one_is_given_time() {
     held(&mut world, 0, 180);
     // Its agents come before it is ready; what the scheduler puts there comes after.
     let on_it = |app: App| app.spec(json!({"nodeName": "node-b"}));
-    for (app, hold) in [
-        (on_it(App::of(Kind::DaemonSet, "ops/agent")), 180),
-        (on_it(App::deployment("shop/checkout")), 10),
-    ] {
+    for (app, hold) in
+        [(on_it(App::of(Kind::DaemonSet, "ops/agent")), 180), (on_it(App::deployment("shop/checkout")), 10)]
+    {
         let mut world = World::new();
         world.upsert(young.clone());
         world.run(&app, [app.pod("a", status::ready(-2))]);
