@@ -10,8 +10,6 @@ MAKEFLAGS += --no-print-directory
 # folder under the user's cache, so that a later run from another clone starts warm.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 CONTRACT := ui/src/ipc/contract
-# What every lint and build of "everything" leaves out: the model worker compiles llama.cpp.
-EVERYTHING := --workspace --exclude afterwatch-model
 
 .PHONY: help run dev test lint gen test-desktop test-cluster check bench clean-lab deps-test deps-app deps-desktop deps-cluster
 
@@ -36,7 +34,7 @@ test: deps-test node_modules ## everything that needs neither a window nor a clu
 lint: deps-app node_modules ## formatting, clippy, the import rule, the window's lints, stale generated types
 	cargo fmt --all --check
 	node .ci/check-imports.mjs
-	cargo clippy $(EVERYTHING) --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v cargo-deny > /dev/null; then cargo deny --all-features check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences and sources were not checked (cargo install cargo-deny --locked)"; fi
 	npm run lint
@@ -64,7 +62,8 @@ bench: deps-cluster ## the figures of the README
 clean-lab: ## forget the cluster that was built for the tests
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/afterwatch/lab"
 
-deps-%:
+# A static pattern: make looks for no rule by pattern where the target is phony.
+deps-test deps-app deps-desktop deps-cluster: deps-%:
 	@.ci/install-deps $*
 
 node_modules: package.json package-lock.json

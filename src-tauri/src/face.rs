@@ -190,6 +190,8 @@ mod tests {
             notifications: 0,
             quiet_since: None,
             reopened: 0,
+            earlier: Vec::new(),
+            merged_into: None,
             revision: 0,
         }
     }

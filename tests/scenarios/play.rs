@@ -121,14 +121,14 @@ fn coverage(observations: &[Observation], end: Timestamp) -> Vec<Coverage> {
     let mut out = Vec::new();
     for o in observations {
         match &o.fact {
-            Fact::Listed { kind, namespace, .. } => {
+            Fact::Listed { kind, namespace, how, .. } => {
                 let span = Coverage {
                     cluster: "lab".to_owned(),
                     kind: kind.plural().to_owned(),
                     namespace: namespace.clone(),
                     from: o.at,
                     to: end,
-                    how: kind.mode(),
+                    how: *how,
                     ended_by: None,
                 };
                 open.entry((*kind, namespace.clone())).or_insert(span);

@@ -56,12 +56,12 @@ impl Recorder {
     fn keep(&self, observation: Observation, tape: &mut Tape) -> Option<Observation> {
         let at = observation.at;
         let fact = match observation.fact {
-            Fact::Listed { kind, namespace, objects } => {
+            Fact::Listed { kind, namespace, how, objects } => {
                 let objects: Vec<Object> = objects.into_iter().filter(|o| self.belongs(o)).collect();
                 for object in &objects {
                     tape.last.insert(object.reference().key(), plain(object));
                 }
-                Fact::Listed { kind, namespace, objects }
+                Fact::Listed { kind, namespace, how, objects }
             }
             // The namespace is taken down when the story is over.
             Fact::Upserted(Object::Namespace(_)) => return None,

@@ -15,7 +15,7 @@ struct Print(std::time::Instant);
 impl ObservationSink for Print {
     fn send(&self, observation: Observation) -> BoxFuture<'_, bool> {
         let words = match observation.fact {
-            Fact::Listed { kind, namespace, objects } => {
+            Fact::Listed { kind, namespace, objects, .. } => {
                 format!("listed {kind} in {}: {}", namespace.as_deref().unwrap_or("*"), objects.len())
             }
             Fact::Upserted(object) => format!("upserted {}", object.reference()),

@@ -10,7 +10,7 @@ use std::{
 
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
-    object::{Kind, Object},
+    object::{Kind, Object, kind::Mode},
     observation::{Connection, Fact, Observation},
     port::ObservationSink,
 };
@@ -115,9 +115,9 @@ impl Emitter {
     }
 
     /// A complete list: from here on the scope is covered.
-    pub async fn listed(&self, scope: &Scope, objects: Vec<Object>) -> Sent {
+    pub async fn listed(&self, scope: &Scope, how: Mode, objects: Vec<Object>) -> Sent {
         let now = Timestamp::now();
-        self.send_at(now, Fact::Listed { kind: scope.kind, namespace: scope.namespace(), objects }).await?;
+        self.send_at(now, Fact::Listed { kind: scope.kind, namespace: scope.namespace(), how, objects }).await?;
         self.covers().insert(scope.clone(), Cover::Open { proof: now, told: now });
         Ok(())
     }

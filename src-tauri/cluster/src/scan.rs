@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
-    object::Kind,
+    object::{Kind, kind::Mode},
     observation::Connection,
     port::ObservationSink,
 };
@@ -71,7 +71,7 @@ async fn one(session: &Session, kind: Kind) -> Result<(), Closed> {
     }
     for scope in &scopes {
         match twice(|| scope::list(session, scope)).await {
-            Ok(listing) => scope::tell(session, scope, listing).await?,
+            Ok(listing) => scope::tell(session, scope, Mode::Poll, listing).await?,
             Err(failure) => unreadable(session, scope, &failure).await?,
         }
     }

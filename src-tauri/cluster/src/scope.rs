@@ -56,7 +56,7 @@ pub(crate) async fn follow(session: &Session, scope: &Scope, mode: Mode, pending
             Ok(listing) => {
                 failures = 0;
                 let version = listing.version.clone();
-                if let Err(closed) = tell(session, scope, listing).await {
+                if let Err(closed) = tell(session, scope, mode, listing).await {
                     return closed.into();
                 }
                 version
@@ -109,8 +109,8 @@ pub(crate) async fn plan(session: &Session, all: &Scope, pending: &mut Option<Pe
 }
 
 /// Hands a complete list over.
-pub(crate) async fn tell(session: &Session, scope: &Scope, listing: Listing) -> Result<(), Closed> {
-    session.out.listed(scope, listing.objects).await?;
+pub(crate) async fn tell(session: &Session, scope: &Scope, how: Mode, listing: Listing) -> Result<(), Closed> {
+    session.out.listed(scope, how, listing.objects).await?;
     if listing.skipped > 0 {
         skipped(session, scope, listing.skipped, listing.first_skip.unwrap_or_default()).await?;
     }

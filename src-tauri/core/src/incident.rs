@@ -101,6 +101,16 @@ pub struct FindingRecord {
     pub active: bool,
 }
 
+/// An earlier time the same fault hurt, before it was resolved and came back under the same number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrence {
+    pub started_at: Option<Timestamp>,
+    pub detected_at: Timestamp,
+    pub acknowledged_at: Option<Timestamp>,
+    pub mitigated_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+}
+
 /// One fault: what is wrong, since when, why, and what was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
@@ -142,6 +152,12 @@ pub struct Incident {
     /// Since when everything has been well, while it waits for the stability window.
     pub quiet_since: Option<Timestamp>,
     pub reopened: u32,
+    /// When the fault was there before, oldest first; the times above are those of the last time.
+    #[serde(default)]
+    pub earlier: Vec<Occurrence>,
+    /// The incident this one turned out to be a part of; it is resolved here and goes on there.
+    #[serde(default)]
+    pub merged_into: Option<IncidentId>,
     /// The store's revision this copy was read or written at; 0 when it never was. Writing over a newer one is refused.
     pub revision: u64,
 }
@@ -155,6 +171,11 @@ impl Incident {
     /// The evidence with this id (`E7`, case ignored).
     pub fn evidence_by_id(&self, id: &str) -> Option<&Evidence> {
         self.evidence.iter().find(|e| e.id.eq_ignore_ascii_case(id))
+    }
+
+    /// True when a person closed it and its trouble has not gone away since. It stays closed until it was well once.
+    pub fn closed_while_broken(&self) -> bool {
+        self.state == State::Resolved && self.merged_into.is_none() && self.findings.iter().any(|f| f.active)
     }
 
     /// The first cause.

@@ -4,6 +4,9 @@
 //! change single objects; repeating an observation changes nothing. What is not readable is remembered as such, so
 //! that no rule takes it for empty.
 
+mod change;
+mod query;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
@@ -12,10 +15,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    change::{Change, ChangeVerb, diff, summarise},
+    change::Change,
     coverage::{EndedBy, UnreadableReason},
     evidence::Observed,
-    object::{Kind, KubeEvent, Meta, Object, ObjectRef, Pod},
+    object::{Kind, Meta, Object},
     observation::{Connection, Fact, LogRead, LogWant, Observation},
 };
 
@@ -74,7 +77,7 @@ impl Index {
         self.observations += 1;
         let at = observation.at;
         let changes = match observation.fact {
-            Fact::Listed { kind, namespace, objects } => self.reset(kind, namespace, objects, at),
+            Fact::Listed { kind, namespace, objects, .. } => self.reset(kind, namespace, objects, at),
             Fact::Upserted(object) => self.upsert(object, at).into_iter().collect(),
             Fact::Deleted(object) => self.delete(&object, at).into_iter().collect(),
             Fact::Alive { kind, namespace } => {
@@ -184,10 +187,10 @@ impl Index {
             self.unlink(old);
         }
         let change = match &old {
-            Some(old) if old.meta().uid == object.meta().uid => changed(old, &object, at),
+            Some(old) if old.meta().uid == object.meta().uid => change::changed(old, &object, at),
             // Deleted and made anew under the same name between two looks: compare the content.
-            Some(old) => changed(old, &object, at),
-            None if settled => created(&object, at),
+            Some(old) => change::changed(old, &object, at),
+            None if settled => change::created(&object, at),
             None => None,
         };
         self.link(kind, &key, &object);
@@ -212,7 +215,7 @@ impl Index {
                 self.graves.pop_front();
             }
         }
-        deleted(known, at)
+        change::deleted(known, at)
     }
 
     fn link(&mut self, kind: Kind, key: &Key, object: &Object) {
@@ -276,208 +279,6 @@ impl Index {
         };
         self.readings.insert(place, reading);
     }
-
-    /// The objects of a kind, in order of namespace and name.
-    pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
-        self.objects.get(&kind).into_iter().flat_map(BTreeMap::values)
-    }
-
-    /// The objects of a kind in one namespace.
-    pub fn in_namespace<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
-        self.objects
-            .get(&kind)
-            .into_iter()
-            .flat_map(move |m| m.range((namespace.to_owned(), String::new())..))
-            .take_while(move |(k, _)| k.0 == namespace)
-            .map(|(_, o)| o)
-    }
-
-    /// One object by name; the namespace is ignored for kinds outside namespaces.
-    pub fn get(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Option<&Arc<Object>> {
-        let namespace = if kind.namespaced() { namespace.unwrap_or("") } else { "" };
-        self.objects.get(&kind)?.get(&(namespace.to_owned(), name.to_owned()))
-    }
-
-    /// One object by uid.
-    pub fn by_uid(&self, uid: &str) -> Option<&Arc<Object>> {
-        let (kind, key) = self.by_uid.get(uid)?;
-        self.objects.get(kind)?.get(key)
-    }
-
-    /// The object a reference names, in its present lifetime.
-    pub fn resolve(&self, reference: &ObjectRef) -> Option<&Arc<Object>> {
-        self.get(Kind::parse(&reference.kind)?, reference.namespace.as_deref(), &reference.name)
-    }
-
-    /// What an object owns directly.
-    pub fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Arc<Object>> {
-        self.children
-            .get(uid)
-            .into_iter()
-            .flatten()
-            .filter_map(|(kind, key)| self.objects.get(kind).and_then(|m| m.get(key)))
-    }
-
-    /// The highest owner that is known, or named, starting at the object itself.
-    pub fn top_owner(&self, object: &Object) -> ObjectRef {
-        self.top_owner_of(object.reference(), object.meta())
-    }
-
-    /// The highest owner, from a reference and its metadata.
-    pub fn top_owner_of(&self, reference: ObjectRef, meta: &Meta) -> ObjectRef {
-        let mut at = reference;
-        let mut meta = meta;
-        for _ in 0..6 {
-            let Some(owner) = meta.controller() else { break };
-            let named = ObjectRef {
-                api_version: owner.api_version.clone(),
-                kind: owner.kind.clone(),
-                namespace: meta.namespace.clone().filter(|_| owner.kind != "Node"),
-                name: owner.name.clone(),
-                uid: Some(owner.uid.clone()),
-            };
-            // Static pods belong to their node in the API, which is no workload.
-            if owner.kind == "Node" {
-                break;
-            }
-            at = named;
-            match self.by_uid(&owner.uid) {
-                Some(o) => meta = o.meta(),
-                None => break,
-            }
-        }
-        at
-    }
-
-    /// Every pod below an owner, however deep.
-    pub fn pods_of(&self, uid: &str) -> Vec<&Pod> {
-        let mut out = Vec::new();
-        let mut queue = vec![uid.to_owned()];
-        while let Some(uid) = queue.pop() {
-            for child in self.owned_by(&uid) {
-                match &**child {
-                    Object::Pod(pod) => out.push(pod),
-                    other => queue.push(other.meta().uid.clone()),
-                }
-            }
-        }
-        out.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-        out
-    }
-
-    /// The pods, in order.
-    pub fn pods(&self) -> impl Iterator<Item = &Pod> {
-        self.all(Kind::Pod).filter_map(|o| match &**o {
-            Object::Pod(p) => Some(p),
-            _ => None,
-        })
-    }
-
-    /// The events that speak of an object in its present lifetime, oldest first.
-    pub fn events_of(&self, object: &ObjectRef) -> Vec<&KubeEvent> {
-        let mut out: Vec<&KubeEvent> = self
-            .events
-            .get(&object.key())
-            .into_iter()
-            .flatten()
-            .filter_map(|key| match &**self.objects.get(&Kind::KubeEvent)?.get(key)? {
-                Object::KubeEvent(e) => Some(e),
-                _ => None,
-            })
-            .filter(|e| match (&e.involved_object.uid, &object.uid) {
-                (Some(a), Some(b)) => a == b,
-                _ => true,
-            })
-            .collect();
-        out.sort_by_key(|e| (e.last_seen(), e.metadata.name.clone()));
-        out
-    }
-
-    /// The log of a container's death, or of its present run, if it was read.
-    pub fn log(&self, pod_uid: &str, container: &str, restart: u32) -> Option<&LogRead> {
-        self.logs
-            .values()
-            .map(|(_, read)| read)
-            .filter(|l| l.want.pod.uid.as_deref() == Some(pod_uid) && l.want.container == container)
-            .filter(|l| l.want.restart == restart)
-            .max_by_key(|l| l.lines.is_ok())
-    }
-
-    /// The newest log of a container that could be read.
-    pub fn newest_log(&self, pod_uid: &str, container: &str) -> Option<&LogRead> {
-        self.logs
-            .values()
-            .filter(|(_, l)| l.want.pod.uid.as_deref() == Some(pod_uid) && l.want.container == container)
-            .filter(|(_, l)| l.lines.is_ok())
-            .max_by_key(|(at, l)| (l.want.restart, *at))
-            .map(|(_, l)| l)
-    }
-
-    /// True when this wish was answered already.
-    pub fn has_log(&self, want: &LogWant) -> bool {
-        self.logs.contains_key(want)
-    }
-
-    /// Changes seen in the last hours, oldest first.
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter()
-    }
-
-    /// Pods that are gone, newest last, with when that was seen.
-    pub fn graves(&self) -> impl Iterator<Item = (&Timestamp, &Arc<Object>)> {
-        self.graves.iter().map(|(t, o)| (t, o))
-    }
-
-    /// True when what exists of this kind in this namespace is known completely and now.
-    pub fn knows(&self, kind: Kind, namespace: Option<&str>) -> bool {
-        let complete = |ns: Option<String>| matches!(self.readings.get(&(kind, ns)), Some(Reading::Complete));
-        complete(None) || (kind.namespaced() && namespace.is_some_and(|ns| complete(Some(ns.to_owned()))))
-    }
-
-    /// Since when this kind is watched without a gap (the latest of its places).
-    pub fn watched_since(&self, kind: Kind) -> Option<Timestamp> {
-        self.since.iter().filter(|((k, _), _)| *k == kind).map(|(_, t)| *t).max()
-    }
-
-    /// True when this kind has been read, refused or found not to be served, somewhere.
-    pub fn has_reading(&self, kind: Kind) -> bool {
-        self.readings.keys().any(|(k, _)| *k == kind)
-    }
-
-    /// How each kind is read, by place.
-    pub fn readings(&self) -> impl Iterator<Item = (&(Kind, Option<String>), &Reading)> {
-        self.readings.iter()
-    }
-
-    /// Objects that could not be decoded: how many, the last reason, since when.
-    pub fn skipped(&self) -> impl Iterator<Item = (&(Kind, Option<String>), &(u32, String, Timestamp))> {
-        self.skipped.iter()
-    }
-
-    /// The connection as last reported.
-    pub fn connection(&self) -> Option<&Connection> {
-        self.connection.as_ref()
-    }
-
-    /// How many objects are known.
-    pub fn len(&self) -> usize {
-        self.objects.values().map(BTreeMap::len).sum()
-    }
-
-    /// True when nothing is known.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many observations were applied.
-    pub fn observations(&self) -> u64 {
-        self.observations
-    }
-
-    /// The state for comparisons in tests: every object by kind and name.
-    pub fn snapshot(&self) -> Vec<(Kind, Key, Arc<Object>)> {
-        self.objects.iter().flat_map(|(k, m)| m.iter().map(move |(n, o)| (*k, n.clone(), o.clone()))).collect()
-    }
 }
 
 fn key_of(meta: &Meta) -> Key {
@@ -496,90 +297,6 @@ fn older(new: &str, known: &str) -> bool {
 /// Kinds whose changes are worth a line of history.
 fn tells_changes(kind: Kind) -> bool {
     !matches!(kind, Kind::Pod | Kind::KubeEvent | Kind::EndpointSlice | Kind::ReplicaSet | Kind::Job)
-}
-
-fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Change> {
-    if !tells_changes(new.kind()) {
-        return None;
-    }
-    let fields = diff(old, new);
-    let deleting = new.meta().deleting() && !old.meta().deleting();
-    if fields.is_empty() {
-        return (deleting && new.kind() != Kind::Node).then(|| Change {
-            object: new.reference(),
-            at: new.meta().deletion_timestamp.unwrap_or(at).min(at),
-            who: None,
-            verb: ChangeVerb::Deleted,
-            summary: "deletion asked for".into(),
-            fields: Vec::new(),
-            observed: Observed::Live,
-        });
-    }
-    let (who, when) = writer(old.meta(), new.meta());
-    Some(Change {
-        object: new.reference(),
-        // The manager's time has seconds only and can lag behind our clock; ours is never earlier than the write.
-        at: when.filter(|t| *t <= at).unwrap_or(at),
-        who,
-        verb: ChangeVerb::Modified,
-        summary: summarise(&fields),
-        fields,
-        observed: Observed::Live,
-    })
-}
-
-/// The manager whose entry is new or newer than before; else the last writer of the object itself.
-fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
-    let fresh = new
-        .managed_fields
-        .iter()
-        .filter(|f| f.subresource.as_deref() != Some("status"))
-        .filter(|f| {
-            !old.managed_fields.iter().any(|o| {
-                o.manager == f.manager
-                    && o.operation == f.operation
-                    && o.time == f.time
-                    && o.subresource == f.subresource
-            })
-        })
-        .max_by_key(|f| f.time);
-    match fresh {
-        Some(f) => (Some(f.manager.clone()), f.time),
-        None => new.last_writer().map_or((None, None), |(m, t)| (Some(m.to_owned()), t)),
-    }
-}
-
-fn created(object: &Object, at: Timestamp) -> Option<Change> {
-    if !tells_changes(object.kind()) || object.kind() == Kind::Namespace {
-        return None;
-    }
-    let when = object.meta().creation_timestamp;
-    // An object that is new to us but old in the cluster was not created now (a permission that came back).
-    if when.is_some_and(|t| at.duration_since(t) > SignedDuration::from_secs(60)) {
-        return None;
-    }
-    Some(Change {
-        object: object.reference(),
-        at: when.filter(|t| *t <= at).unwrap_or(at),
-        who: object.meta().last_writer().map(|(m, _)| m.to_owned()),
-        verb: ChangeVerb::Created,
-        summary: "created".into(),
-        fields: Vec::new(),
-        observed: Observed::Live,
-    })
-}
-
-fn deleted(object: &Object, at: Timestamp) -> Option<Change> {
-    tells_changes(object.kind()).then(|| Change {
-        object: object.reference(),
-        at,
-        // The cluster does not record who deleted an object.
-        who: None,
-        verb: ChangeVerb::Deleted,
-        summary: "deleted".into(),
-        fields: Vec::new(),
-        observed: Observed::Live,
-    })
 }
 
 #[cfg(test)]

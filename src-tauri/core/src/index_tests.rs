@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::object::{ObjectRef, kind::Mode};
 
 const KINDS: [Kind; 3] = [Kind::Pod, Kind::KubeEvent, Kind::ConfigMap];
 const NAMESPACES: [&str; 2] = ["shop", "stock"];
@@ -139,11 +140,16 @@ impl Teller<'_> {
     fn list(&mut self, kind: Kind, version: usize, everywhere: bool) {
         let state = &self.histories[&kind].states[version];
         if everywhere {
-            self.apply(Fact::Listed { kind, namespace: None, objects: state.values().cloned().collect() });
+            self.apply(Fact::Listed {
+                kind,
+                namespace: None,
+                how: kind.mode(),
+                objects: state.values().cloned().collect(),
+            });
         } else {
             for ns in NAMESPACES {
                 let objects = state.iter().filter(|(k, _)| k.0 == ns).map(|(_, o)| o.clone()).collect();
-                self.apply(Fact::Listed { kind, namespace: Some(ns.to_owned()), objects });
+                self.apply(Fact::Listed { kind, namespace: Some(ns.to_owned()), how: kind.mode(), objects });
             }
         }
         self.at.insert(kind, version);
@@ -248,9 +254,9 @@ proptest! {
         let mut teller = Teller { index: Index::new(), histories: &histories, at, clock: 0 };
         for kind in KINDS {
             let objects: Vec<Object> = histories[&kind].states.last().unwrap().values().cloned().collect();
-            teller.apply(Fact::Listed { kind, namespace: None, objects: objects.clone() });
+            teller.apply(Fact::Listed { kind, namespace: None, how: kind.mode(), objects: objects.clone() });
             let before = teller.index.snapshot();
-            let again = teller.apply(Fact::Listed { kind, namespace: None, objects: objects.clone() });
+            let again = teller.apply(Fact::Listed { kind, namespace: None, how: kind.mode(), objects: objects.clone() });
             prop_assert!(again.is_empty());
             for object in objects {
                 prop_assert!(teller.apply(Fact::Upserted(object)).is_empty());
@@ -282,7 +288,7 @@ proptest! {
                 0 => {
                     listed[place] = true;
                     known[place] = true;
-                    Fact::Listed { kind, namespace, objects: Vec::new() }
+                    Fact::Listed { kind, namespace, how: kind.mode(), objects: Vec::new() }
                 }
                 1 => {
                     known[place] = listed[place];
@@ -326,7 +332,7 @@ fn a_list_of_one_namespace_leaves_the_others_alone() {
     index.apply(Observation { at: moment(1), fact: Fact::Upserted(pod("stock", "b")) });
     index.apply(Observation {
         at: moment(2),
-        fact: Fact::Listed { kind: Kind::Pod, namespace: Some("shop".into()), objects: Vec::new() },
+        fact: Fact::Listed { kind: Kind::Pod, namespace: Some("shop".into()), how: Mode::Watch, objects: Vec::new() },
     });
     assert!(index.get(Kind::Pod, Some("shop"), "web").is_none());
     assert!(index.get(Kind::Pod, Some("stock"), "web").is_some());
@@ -336,7 +342,10 @@ fn a_list_of_one_namespace_leaves_the_others_alone() {
 fn what_is_lost_keeps_its_last_state_and_is_not_taken_for_empty() {
     let mut index = Index::new();
     let objects = vec![make(Kind::ConfigMap, "shop", "settings", "u1", 1, 0)];
-    index.apply(Observation { at: moment(0), fact: Fact::Listed { kind: Kind::ConfigMap, namespace: None, objects } });
+    index.apply(Observation {
+        at: moment(0),
+        fact: Fact::Listed { kind: Kind::ConfigMap, namespace: None, how: Mode::Watch, objects },
+    });
     let lost = Fact::Lost {
         kind: Kind::ConfigMap,
         namespace: None,

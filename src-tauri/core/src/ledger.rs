@@ -4,16 +4,19 @@
 //! same number. Evidence, changes and actions are numbered here, once, and never renumbered.
 
 mod merge;
+mod person;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     correlate::{Diagnosis, Fault},
     evidence::Observed,
-    incident::{Incident, IncidentId, OpenedBy, State},
+    incident::{Incident, IncidentId, Occurrence, OpenedBy, State},
     severity::{Confidence, Severity},
     timeline::{EntryKind, TimelineEntry},
 };
+
+pub use person::{acknowledge, note, resolve};
 
 /// The same fault within this time reopens the incident.
 const REOPEN: SignedDuration = SignedDuration::from_hours(1);
@@ -27,6 +30,8 @@ pub enum Step {
     Mitigated,
     Resolved,
     Reopened,
+    /// It turned out to be part of another incident's fault.
+    Merged,
 }
 
 /// How the ledger judges time.
@@ -79,40 +84,58 @@ impl Ledger {
         let mut steps = Vec::new();
         let mut hit: Vec<IncidentId> = Vec::new();
         for fault in &diagnosis.faults {
-            match self.find(now, fault) {
-                Some(i) => {
-                    let before = self.incidents[i].clone();
-                    let incident = &mut self.incidents[i];
-                    hit.push(incident.id);
-                    let mut step = if incident.state == State::Resolved {
-                        reopen(incident, now, "the same fault came back");
-                        Step::Reopened
-                    } else {
-                        if incident.state == State::Mitigated {
-                            relapse(incident, now);
-                        }
-                        Step::Updated
-                    };
-                    incident.quiet_since = None;
-                    merge::fault(incident, fault, now);
-                    if step == Step::Updated && incident.severity > before.severity {
-                        step = Step::Worse;
-                    }
-                    if *incident != before {
-                        steps.push((incident.id, step));
-                    }
+            let Some(i) = self.find(now, fault) else {
+                let mut incident = self.open(now, fault, mint());
+                merge::fault(&mut incident, fault, now);
+                hit.push(incident.id);
+                steps.push((incident.id, Step::Opened));
+                self.incidents.push(incident);
+                continue;
+            };
+            let incident = &mut self.incidents[i];
+            if hit.contains(&incident.id) {
+                let before = incident.clone();
+                merge::more(incident, fault, now);
+                if *incident != before && !steps.iter().any(|(id, _)| *id == incident.id) {
+                    steps.push((incident.id, Step::Updated));
                 }
-                None => {
-                    let mut incident = self.open(now, fault, mint());
-                    merge::fault(&mut incident, fault, now);
-                    hit.push(incident.id);
-                    steps.push((incident.id, Step::Opened));
-                    self.incidents.push(incident);
+                continue;
+            }
+            hit.push(incident.id);
+            if incident.closed_while_broken() && fault.severity <= incident.severity {
+                continue;
+            }
+            let before = incident.clone();
+            let mut step = match incident.state {
+                State::Resolved => {
+                    recur(incident, fault, now);
+                    Step::Reopened
                 }
+                State::Mitigated => {
+                    relapse(incident, now);
+                    Step::Updated
+                }
+                State::Open | State::Acknowledged => Step::Updated,
+            };
+            incident.quiet_since = None;
+            merge::fault(incident, fault, now);
+            if step == Step::Updated && incident.severity > before.severity {
+                step = Step::Worse;
+            }
+            if *incident != before {
+                steps.push((incident.id, step));
             }
         }
+        steps.extend(self.join(&hit, now));
         for incident in &mut self.incidents {
-            if hit.contains(&incident.id) || incident.state == State::Resolved || incident.opened_by == OpenedBy::User {
+            if hit.contains(&incident.id) || incident.opened_by == OpenedBy::User {
+                continue;
+            }
+            if incident.state == State::Resolved {
+                // What a person closed while it was broken is well at last: from now on it may come back.
+                for f in &mut incident.findings {
+                    f.active = false;
+                }
                 continue;
             }
             if incident.quiet_since.is_none() {
@@ -122,8 +145,41 @@ impl Ledger {
                 steps.push((incident.id, step));
             }
         }
-        self.incidents
-            .retain(|i| i.state != State::Resolved || i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN));
+        let recent = |i: &Incident| i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN);
+        self.incidents.retain(|i| i.state.is_open() || i.closed_while_broken() || recent(i));
+        steps
+    }
+
+    /// Incidents whose trouble turned out to be part of another's fault: they end here and go on there.
+    fn join(&mut self, hit: &[IncidentId], now: Timestamp) -> Vec<(IncidentId, Step)> {
+        let mut steps = Vec::new();
+        for at in 0..self.incidents.len() {
+            let one = &self.incidents[at];
+            if hit.contains(&one.id) || !one.state.is_open() || one.opened_by == OpenedBy::User {
+                continue;
+            }
+            let goes_on = |other: &Incident| {
+                other.state.is_open()
+                    && other
+                        .findings
+                        .iter()
+                        .filter(|f| f.active)
+                        .any(|f| one.findings.iter().any(|own| own.active && own.fingerprint == f.fingerprint))
+            };
+            let Some(into) = (0..self.incidents.len())
+                .find(|i| *i != at && hit.contains(&self.incidents[*i].id) && goes_on(&self.incidents[*i]))
+            else {
+                continue;
+            };
+            let mut one = self.incidents[at].clone();
+            merge_into(&mut one, &mut self.incidents[into], now);
+            steps.push((one.id, Step::Merged));
+            let other = self.incidents[into].id;
+            if !steps.iter().any(|(id, _)| *id == other) {
+                steps.push((other, Step::Updated));
+            }
+            self.incidents[at] = one;
+        }
         steps
     }
 
@@ -138,8 +194,6 @@ impl Ledger {
 
     /// The incident a fault belongs to: the oldest that shares a finding, the subject or the first cause's object.
     fn find(&self, now: Timestamp, fault: &Fault) -> Option<usize> {
-        let usable =
-            |i: &Incident| i.state != State::Resolved || i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN);
         let prints: Vec<String> = fault.findings.iter().map(|f| f.fingerprint()).collect();
         let score = |i: &Incident| {
             let shared = i.findings.iter().any(|f| f.active && prints.contains(&f.fingerprint));
@@ -158,7 +212,9 @@ impl Ledger {
             }
         };
         let mut best: Option<(usize, u8)> = None;
-        for (at, incident) in self.incidents.iter().enumerate().filter(|(_, i)| usable(i)) {
+        for (at, incident) in
+            self.incidents.iter().enumerate().filter(|(_, i)| usable(i, now) || i.closed_while_broken())
+        {
             let s = score(incident);
             let open = incident.state != State::Resolved;
             let better = match best {
@@ -207,6 +263,8 @@ impl Ledger {
             notifications: 0,
             quiet_since: None,
             reopened: 0,
+            earlier: Vec::new(),
+            merged_into: None,
             revision: 0,
         };
         // The instant the impact began is that of the first finding; its evidence is added by the merge.
@@ -224,6 +282,12 @@ impl Ledger {
         );
         incident
     }
+}
+
+/// Whether a fault may belong to it: open, or resolved within the hour and not merged away.
+fn usable(incident: &Incident, now: Timestamp) -> bool {
+    incident.merged_into.is_none()
+        && (incident.state.is_open() || incident.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN))
 }
 
 /// What makes it the same fault when it comes back.
@@ -295,6 +359,69 @@ fn relapse(incident: &mut Incident, now: Timestamp) {
     );
 }
 
+/// The same fault came back after it was resolved: the times of before are put away, and it begins anew.
+fn recur(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    let well_until = incident.mitigated_at.or(incident.resolved_at);
+    incident.earlier.push(Occurrence {
+        started_at: incident.started_at,
+        detected_at: incident.detected_at,
+        acknowledged_at: incident.acknowledged_at,
+        mitigated_at: incident.mitigated_at,
+        resolved_at: incident.resolved_at,
+    });
+    incident.acknowledged_at = None;
+    reopen(incident, now, "the same fault came back");
+    // What set it off the first time is background now.
+    for change in &mut incident.changes {
+        change.suspect = false;
+    }
+    for entry in incident.timeline.iter_mut().filter(|e| e.label.as_deref() == Some("trigger")) {
+        entry.label = None;
+    }
+    let started = well_until.map_or(fault.started_at, |t| fault.started_at.max(t));
+    incident.started_at = Some(started);
+    incident.started_at_range = None;
+    incident.started_at_basis.clone_from(&fault.started_basis);
+    incident.detected_at = now;
+    let text = format!("{}: {}", fault.title, fault.started_basis);
+    push(incident, started, EntryKind::Symptom, Some("started"), text, Vec::new(), fault.observed(started));
+}
+
+/// Ends an incident whose trouble is part of another's fault. What people wrote on it goes along.
+pub fn merge_into(incident: &mut Incident, other: &mut Incident, now: Timestamp) {
+    incident.state = State::Resolved;
+    incident.resolved_at = Some(now);
+    incident.merged_into = Some(other.id);
+    incident.quiet_since = None;
+    for f in &mut incident.findings {
+        f.active = false;
+    }
+    let text = format!("Part of the same fault as {}; it goes on there", named(other));
+    push(incident, now, EntryKind::State, Some("merged"), text, Vec::new(), Observed::Live);
+    let text = format!("{} turned out to be part of this fault", named(incident));
+    push(other, now, EntryKind::State, None, text, Vec::new(), Observed::Live);
+    for entry in incident.timeline.iter().filter(|e| e.kind == EntryKind::Note) {
+        push(other, entry.at, EntryKind::Note, None, entry.text.clone(), Vec::new(), entry.observed);
+        if let Some(copy) = other.timeline.last_mut() {
+            copy.who.clone_from(&entry.who);
+        }
+    }
+    if other.acknowledged_at.is_none() && incident.acknowledged_at.is_some() {
+        other.acknowledged_at = incident.acknowledged_at;
+        if other.state == State::Open {
+            other.state = State::Acknowledged;
+        }
+    }
+}
+
+/// `INC-7 (title)`, without the number where it has none yet.
+fn named(incident: &Incident) -> String {
+    match incident.number {
+        0 => format!("“{}”", incident.title),
+        _ => format!("{} (“{}”)", incident.label(), incident.title),
+    }
+}
+
 /// Opens a resolved incident again under the same number.
 pub fn reopen(incident: &mut Incident, now: Timestamp, why: &str) {
     incident.state = if incident.acknowledged_at.is_some() { State::Acknowledged } else { State::Open };
@@ -304,59 +431,6 @@ pub fn reopen(incident: &mut Incident, now: Timestamp, why: &str) {
     incident.quiet_since = None;
     incident.reopened += 1;
     push(incident, now, EntryKind::State, Some("reopened"), format!("Reopened: {why}"), Vec::new(), Observed::Live);
-}
-
-/// A person takes it on. Does nothing to one that is acknowledged or resolved.
-pub fn acknowledge(incident: &mut Incident, now: Timestamp, who: &str) {
-    if incident.acknowledged_at.is_some() || incident.state == State::Resolved {
-        return;
-    }
-    incident.acknowledged_at = Some(now);
-    if incident.state == State::Open {
-        incident.state = State::Acknowledged;
-    }
-    push(
-        incident,
-        now,
-        EntryKind::State,
-        Some("acknowledged"),
-        format!("Acknowledged by {who}"),
-        Vec::new(),
-        Observed::Live,
-    );
-    if let Some(e) = incident.timeline.last_mut() {
-        e.who = Some(who.to_owned());
-    }
-}
-
-/// A person closes it.
-pub fn resolve(incident: &mut Incident, now: Timestamp, who: &str, reason: Option<&str>) {
-    if incident.state == State::Resolved {
-        return;
-    }
-    incident.state = State::Resolved;
-    incident.resolved_at = Some(now);
-    let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
-    push(
-        incident,
-        now,
-        EntryKind::State,
-        Some("resolved"),
-        format!("Closed by {who}{reason}"),
-        Vec::new(),
-        Observed::Live,
-    );
-    if let Some(e) = incident.timeline.last_mut() {
-        e.who = Some(who.to_owned());
-    }
-}
-
-/// A dated line of a person.
-pub fn note(incident: &mut Incident, now: Timestamp, who: &str, text: &str) {
-    push(incident, now, EntryKind::Note, None, text.to_owned(), Vec::new(), Observed::Live);
-    if let Some(e) = incident.timeline.last_mut() {
-        e.who = Some(who.to_owned());
-    }
 }
 
 /// Adds a line to the timeline.

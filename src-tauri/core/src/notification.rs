@@ -30,6 +30,15 @@ pub fn worse(incident: &Incident, zone: &TimeZone) -> Notice {
     notice(NoticeKind::Worse, incident, title, format!("{} {}", place(incident, zone), incident.title))
 }
 
+/// The same fault came back after it was resolved.
+pub fn back(incident: &Incident, zone: &TimeZone) -> Notice {
+    let before = match incident.earlier.last().and_then(|o| o.resolved_at) {
+        Some(at) => format!("It is back: it was resolved at {}.", clock(at, zone)),
+        None => "It is back.".to_owned(),
+    };
+    notice(NoticeKind::Opened, incident, incident.title.clone(), format!("{} {before}", place(incident, zone)))
+}
+
 /// What was notified is well again.
 pub fn recovered(incident: &Incident, zone: &TimeZone) -> Notice {
     let since = incident.mitigated_at.or(incident.resolved_at);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     coverage::{EndedBy, UnreadableReason},
-    object::{Kind, Object, ObjectRef},
+    object::{Kind, Object, ObjectRef, kind::Mode},
 };
 
 /// One fact, as an adapter hands it over. `at` is when it was received.
@@ -19,8 +19,9 @@ pub struct Observation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// A complete list of one kind (in one namespace, or everywhere): what is not in it does not exist.
-    Listed { kind: Kind, namespace: Option<String>, objects: Vec<Object> },
+    /// A complete list of one kind (in one namespace, or everywhere): what is not in it does not exist. `how` it is
+    /// kept up to date from here on.
+    Listed { kind: Kind, namespace: Option<String>, how: Mode, objects: Vec<Object> },
     /// An object was added or changed.
     Upserted(Object),
     /// An object is gone; its last known state.

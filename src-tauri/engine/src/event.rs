@@ -29,6 +29,8 @@ pub enum IncidentStep {
     Mitigated,
     Resolved,
     Reopened,
+    /// It turned out to be part of another incident's fault.
+    Merged,
     /// A person, or another process, changed it.
     Edited,
 }

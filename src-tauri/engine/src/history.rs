@@ -252,6 +252,8 @@ impl Engine {
 
 /// From an hour before it began until it ended, or now.
 fn window(incident: &Incident, now: Timestamp) -> (Timestamp, Timestamp) {
-    let start = incident.started_at.unwrap_or(incident.detected_at).min(incident.detected_at);
+    let first =
+        incident.earlier.first().map_or((incident.started_at, incident.detected_at), |o| (o.started_at, o.detected_at));
+    let start = first.0.unwrap_or(first.1).min(first.1);
     (start.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(start), incident.resolved_at.unwrap_or(now))
 }

@@ -4,7 +4,10 @@
 //! in its newest state.
 
 mod coverage;
+mod lease;
 mod notice;
+mod view;
+mod write;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -15,17 +18,13 @@ use std::{
 use afterwatch_core::{
     change::Change,
     correlate::{self, Diagnosis},
-    coverage::{EndedBy, Unreadable, UnreadableReason},
+    coverage::EndedBy,
     incident::{Incident, IncidentId},
-    index::{Index, Reading},
+    index::Index,
     ledger::{Ledger, Policy, Step},
     object,
     observation::{Connection, Fact, LogRead, LogWant, Observation},
-    port::{
-        BoxFuture, Cluster, ObservationSink, WatchHandle,
-        cluster::ClusterMetrics,
-        store::{IncidentQuery, Lease, Saved},
-    },
+    port::{BoxFuture, Cluster, ObservationSink, WatchHandle, cluster::ClusterMetrics, store::Saved},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -35,9 +34,8 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    event::{ClusterState, ClusterView, EngineEvent, IncidentStep},
-    session::{Engine, blocking},
-    writer::Job,
+    event::{ClusterView, IncidentStep},
+    session::Engine,
 };
 
 /// After the first change the rules wait this long for its company.
@@ -123,7 +121,6 @@ pub(crate) async fn run(
     view: watch::Sender<Arc<ClusterView>>,
     kind: Kind,
 ) {
-    let name = cluster.name().to_owned();
     let (sender, mut observations) = mpsc::channel::<Observation>(2048);
     let mut handle: Option<Box<dyn WatchHandle>> = None;
     let mut scan = None;
@@ -134,7 +131,8 @@ pub(crate) async fn run(
             scan = Some(tokio::spawn(async move { cluster.scan(Box::new(sink)).await }));
         }
     }
-    let mut r = Recorder::new(engine, cluster, kind, view, &name);
+    let (told, mut outcomes) = mpsc::unbounded_channel();
+    let mut r = Recorder::new(engine, cluster, kind, view, told);
     let mut look_at: Option<Instant> = None;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.tick().await;
@@ -155,6 +153,9 @@ pub(crate) async fn run(
             order = control.recv() => match order {
                 None | Some(Control::Stop) => {
                     drop(handle.take());
+                    while let Ok(outcome) = outcomes.try_recv() {
+                        r.note(outcome);
+                    }
                     r.finish(EndedBy::Quit).await;
                     return;
                 }
@@ -176,6 +177,10 @@ pub(crate) async fn run(
             },
             saved = async { match &mut r.in_flight { Some(flight) => flight.await, None => std::future::pending().await } } => {
                 if r.saved(saved.unwrap_or_default()) { look_at.get_or_insert_with(|| Instant::now() + COALESCE); }
+                r.hand_over(false);
+            },
+            Some(outcome) = outcomes.recv() => {
+                r.note(outcome);
                 r.hand_over(false);
             },
             observation = observations.recv() => {
@@ -241,8 +246,9 @@ impl Recorder {
         cluster: Arc<dyn Cluster>,
         kind: Kind,
         view: watch::Sender<Arc<ClusterView>>,
-        name: &str,
+        outcomes: mpsc::UnboundedSender<notice::Outcome>,
     ) -> Recorder {
+        let name = cluster.name().to_owned();
         Recorder {
             engine,
             cluster,
@@ -250,7 +256,7 @@ impl Recorder {
             view,
             index: Index::new(),
             ledger: None,
-            coverage: coverage::Keeper::new(name),
+            coverage: coverage::Keeper::new(&name),
             identity: None,
             followed: None,
             dirty_incidents: BTreeMap::new(),
@@ -264,7 +270,7 @@ impl Recorder {
             paused: false,
             started: Instant::now(),
             figures: Figures::default(),
-            notices: notice::Notices::default(),
+            notices: notice::Notices::new(outcomes),
             next_due: None,
             blind: None,
         }
@@ -299,77 +305,6 @@ impl Recorder {
         }
         if told {
             self.show();
-        }
-    }
-
-    /// The cluster's identity is known: take the lease and load its open incidents.
-    async fn connected(&mut self) {
-        let Some((uid, _)) = self.identity.clone() else { return };
-        if self.ledger.as_ref().is_some_and(|l| l.cluster_uid == uid) || self.followed.is_some() {
-            return;
-        }
-        if self.kind == Kind::Watch && !self.try_lease().await {
-            return;
-        }
-        let (since, key, name) = (self.now() - SignedDuration::from_hours(1), uid.clone(), self.name());
-        let kept = blocking(&self.engine.0.ports.store, move |s| {
-            s.close_stale_coverage(&name)?;
-            s.incidents(&IncidentQuery { since: Some(since), cluster_uid: Some(key), ..IncidentQuery::default() })
-        })
-        .await
-        .unwrap_or_else(|error| {
-            tracing::warn!(%error, "the history could not be read");
-            let _ = self.engine.0.events.send(EngineEvent::Trouble(Some(error.to_string())));
-            Vec::new()
-        });
-        for incident in kept.iter().filter(|i| i.state.is_open()) {
-            self.engine.saw(incident.id);
-        }
-        self.ledger = Some(Ledger::new(self.cluster.name(), &uid, kept));
-    }
-
-    /// True when this process may record the cluster.
-    async fn try_lease(&mut self) -> bool {
-        let Some((uid, _)) = self.identity.clone() else { return true };
-        let now = self.now();
-        let lease = Lease {
-            holder: self.engine.0.holder,
-            holder_name: self.engine.0.options.recorder.clone(),
-            expires_at: now.saturating_add(LEASE).unwrap_or(now),
-        };
-        match blocking(&self.engine.0.ports.store, move |s| s.take_lease(&uid, &lease, now)).await {
-            Ok(Err(other)) => {
-                let fresh = self.followed.is_none();
-                self.followed = Some(other.holder_name);
-                if fresh {
-                    self.follow().await;
-                }
-                self.show();
-                false
-            }
-            Ok(Ok(())) => {
-                if self.followed.take().is_some() {
-                    self.index = Index::new();
-                    self.ledger = None;
-                    self.synced = false;
-                    self.started = Instant::now();
-                    self.show();
-                }
-                true
-            }
-            // Without a database there is nobody to share it with.
-            Err(_) => true,
-        }
-    }
-
-    /// Another process records: its open incidents are ours to show.
-    async fn follow(&mut self) {
-        let Some((uid, _)) = self.identity.clone() else { return };
-        let query = IncidentQuery { open: true, cluster_uid: Some(uid), ..IncidentQuery::default() };
-        if let Ok(open) = blocking(&self.engine.0.ports.store, move |s| s.incidents(&query)).await {
-            for incident in open {
-                self.engine.saw(incident.id);
-            }
         }
     }
 
@@ -430,6 +365,7 @@ impl Recorder {
                 Step::Mitigated => IncidentStep::Mitigated,
                 Step::Resolved => IncidentStep::Resolved,
                 Step::Reopened => IncidentStep::Reopened,
+                Step::Merged => IncidentStep::Merged,
             };
             let known = self.dirty_incidents.entry(id).or_insert(step);
             // An opening that is not written yet stays an opening.
@@ -475,82 +411,6 @@ impl Recorder {
         }
     }
 
-    /// Hands what changed to the writer, unless a write is under way.
-    fn hand_over(&mut self, coverage_too: bool) {
-        if self.in_flight.is_some() {
-            return;
-        }
-        let Some(ledger) = &self.ledger else { return };
-        let ids: Vec<(IncidentId, IncidentStep)> = std::mem::take(&mut self.dirty_incidents).into_iter().collect();
-        let incidents: Vec<Incident> =
-            ids.iter().filter_map(|(id, _)| ledger.incidents().iter().find(|i| i.id == *id)).cloned().collect();
-        let name = self.name();
-        let changes: Vec<(String, Change)> =
-            std::mem::take(&mut self.new_changes).into_iter().map(|c| (name.clone(), c)).collect();
-        let coverage = if coverage_too || self.coverage.urgent() { self.coverage.take() } else { Vec::new() };
-        if incidents.is_empty() && changes.is_empty() && coverage.is_empty() {
-            return;
-        }
-        let (reply, receiver) = oneshot::channel();
-        self.in_flight_ids = ids.into_iter().filter(|(id, _)| incidents.iter().any(|i| i.id == *id)).collect();
-        let job = Job { incidents, changes, coverage, reply };
-        match self.engine.0.writer.try_send(job) {
-            Ok(()) => self.in_flight = Some(receiver),
-            Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => {
-                // The writer is behind: everything is kept and handed over at the next occasion.
-                self.dirty_incidents.extend(std::mem::take(&mut self.in_flight_ids));
-                self.new_changes.extend(job.changes.into_iter().map(|(_, c)| c));
-                self.coverage.give_back(job.coverage);
-                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
-            }
-        }
-    }
-
-    /// A write ended; true when the rules should look again.
-    fn saved(&mut self, saved: Vec<Saved>) -> bool {
-        self.in_flight = None;
-        let ids = std::mem::take(&mut self.in_flight_ids);
-        let mut again = false;
-        let mut told = Vec::new();
-        let Some(ledger) = &mut self.ledger else { return false };
-        for ((id, step), result) in ids.into_iter().zip(saved) {
-            match result {
-                Saved::Written { number, revision } => {
-                    self.figures.wrote.insert((id, revision));
-                    if let Some(incident) = ledger.get_mut(id) {
-                        incident.number = number;
-                        incident.revision = revision;
-                        told.push((Arc::new(incident.clone()), step));
-                    }
-                }
-                Saved::Conflict(current) => {
-                    ledger.adopt(*current);
-                    again = true;
-                }
-            }
-        }
-        // The figures first: who polls for foreign writes must know which were ours.
-        self.engine.set_figures(self.cluster.name(), self.figures.clone());
-        self.notices.stored(&self.engine, &told);
-        for (incident, step) in told {
-            self.engine.tell(step, incident);
-        }
-        self.note_failures();
-        again
-    }
-
-    /// Notifications that could not be shown become a line of their incident's timeline.
-    fn note_failures(&mut self) {
-        let now = self.now();
-        let Some(ledger) = &mut self.ledger else { return };
-        for (id, text) in self.notices.failures() {
-            if let Some(incident) = ledger.get_mut(id) {
-                notice::failed(incident, now, &text);
-                self.dirty_incidents.entry(id).or_insert(IncidentStep::Updated);
-            }
-        }
-    }
-
     async fn heartbeat(&mut self) {
         self.figures.objects = self.index.len() as u64;
         self.figures.observations = self.index.observations();
@@ -558,7 +418,6 @@ impl Recorder {
             self.figures.wrote.clear();
         }
         self.engine.set_figures(self.cluster.name(), self.figures.clone());
-        self.note_failures();
         self.watch_sight();
         if self.kind == Kind::Watch && self.followed.is_none() && self.identity.is_some() && !self.paused {
             self.try_lease().await;
@@ -594,109 +453,5 @@ impl Recorder {
     fn resume(&mut self) {
         self.synced = false;
         self.started = Instant::now();
-    }
-
-    async fn release(&self) {
-        if let (Some((uid, _)), None, Kind::Watch) = (&self.identity, &self.followed, self.kind) {
-            let (uid, holder) = (uid.clone(), self.engine.0.holder);
-            let _ = blocking(&self.engine.0.ports.store, move |s| s.release_lease(&uid, holder)).await;
-        }
-    }
-
-    /// Writes everything that is still to be written, then lets go.
-    async fn finish(&mut self, ended_by: EndedBy) {
-        if self.followed.is_none() {
-            self.coverage.close(self.now(), ended_by);
-        }
-        for _ in 0..6 {
-            if let Some(flight) = self.in_flight.take() {
-                let ended = tokio::time::timeout(Duration::from_millis(1200), flight).await;
-                match ended {
-                    Ok(Ok(saved)) => {
-                        if self.saved(saved) {
-                            let sender = mpsc::channel(1).0;
-                            self.look(&sender, true);
-                        }
-                    }
-                    _ => break,
-                }
-            }
-            self.hand_over(true);
-            if self.in_flight.is_none() {
-                break;
-            }
-        }
-        self.release().await;
-        self.show();
-    }
-
-    /// Publishes how the cluster is doing.
-    fn show(&self) {
-        let view = Arc::new(ClusterView {
-            name: self.name(),
-            state: if self.followed.is_some() {
-                ClusterState::Following
-            } else {
-                ClusterState::Connection(self.index.connection().cloned().unwrap_or(Connection::Connecting))
-            },
-            cluster_uid: self.identity.as_ref().map(|(u, _)| u.clone()),
-            server_version: self.identity.as_ref().map(|(_, v)| v.clone()),
-            unreadable: self.unreadable(),
-            coverage: self.coverage.spans(),
-            objects: self.index.len() as u64,
-            last_heard: self.coverage.last_heard(),
-            followed: self.followed.clone(),
-        });
-        self.view.send_replace(view.clone());
-        let _ = self.engine.0.events.send(EngineEvent::Cluster(view));
-    }
-
-    fn unreadable(&self) -> Vec<Unreadable> {
-        let cluster = self.name();
-        let mut out: Vec<Unreadable> =
-            self.index
-                .readings()
-                .filter_map(|((kind, namespace), reading)| {
-                    let (since, reason, message) = match reading {
-                        Reading::Complete | Reading::NotServed => return None,
-                        Reading::Stale { since, reason, message, .. }
-                        | Reading::Unreadable { since, reason, message } => (since, reason, message),
-                    };
-                    Some(Unreadable {
-                        cluster: cluster.clone(),
-                        kind: kind.plural().to_owned(),
-                        namespace: namespace.clone(),
-                        reason: *reason,
-                        message: message.clone(),
-                        since: *since,
-                    })
-                })
-                .collect();
-        out.extend(self.index.skipped().map(|((kind, namespace), (count, message, since))| Unreadable {
-            cluster: cluster.clone(),
-            kind: kind.plural().to_owned(),
-            namespace: namespace.clone(),
-            reason: UnreadableReason::Malformed,
-            message: format!("{count} skipped: {message}"),
-            since: *since,
-        }));
-        // A cluster that never answered has no readings yet: say so as one line.
-        if out.is_empty() && !self.synced {
-            let (reason, message) = match self.index.connection() {
-                Some(Connection::Unreachable { message, .. }) => (UnreadableReason::Unreachable, message),
-                Some(Connection::LoginNeeded { message, .. }) => (UnreadableReason::LoginNeeded, message),
-                Some(Connection::Misconfigured { message, .. }) => (UnreadableReason::Misconfigured, message),
-                _ => return out,
-            };
-            out.push(Unreadable {
-                cluster,
-                kind: "*".into(),
-                namespace: None,
-                reason,
-                message: message.clone(),
-                since: self.now(),
-            });
-        }
-        out
     }
 }

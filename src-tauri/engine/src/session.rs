@@ -221,7 +221,8 @@ impl Engine {
         lock(&self.0.running).get(name).map(|r| r.cluster.clone())
     }
 
-    /// Every incident that was open at any time during this run, oldest first.
+    /// Every incident that was open at any time during this run, oldest first. One that turned out to be part of
+    /// another is that one.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -232,6 +233,7 @@ impl Engine {
             for id in ids {
                 out.push(store.incident(&IncidentKey::Id(id))?);
             }
+            out.retain(|i| i.merged_into.is_none());
             out.sort_by_key(|i| i.number);
             Ok(out)
         })

@@ -104,7 +104,7 @@ impl World {
         for object in &mut objects {
             self.stamp(object);
         }
-        self.apply(Fact::Listed { kind, namespace: None, objects })
+        self.apply(Fact::Listed { kind, namespace: None, how: kind.mode(), objects })
     }
 
     /// An object was added or changed; returns the change it shows.

@@ -256,6 +256,7 @@ fn word(step: IncidentStep) -> &'static str {
         IncidentStep::Mitigated => "mitigated",
         IncidentStep::Resolved => "resolved",
         IncidentStep::Reopened => "reopened",
+        IncidentStep::Merged => "merged",
         IncidentStep::Edited => "edited",
     }
 }

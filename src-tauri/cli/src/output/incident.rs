@@ -36,10 +36,10 @@ pub fn whole(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
     ));
 }
 
-/// What broke, since when, why, and the first step.
+/// What broke, since when, why, and the first step. Without the number where it has none.
 pub fn brief(page: &mut Page<'_>, i: &Incident) {
     page.severe(
-        &format!("{}  ", i.label()),
+        &if i.number == 0 { String::new() } else { format!("{}  ", i.label()) },
         i.severity,
         &format!("  {}, since {}  {}", i.state.word(), since(page.look, i), place(i)),
     );

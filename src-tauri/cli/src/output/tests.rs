@@ -123,6 +123,9 @@ fn without_a_cause_the_page_says_what_would_tell() {
     let text = page.into_text();
     assert!(text.contains("Cause. Not established\n  What would tell: the log of container app\n"), "{text}");
     assert!(text.contains("  Cause not established. What would tell: the log of container app.\n"), "{text}");
+    let mut page = Page::new(&look);
+    incident::brief(&mut page, &Incident { number: 0, ..checkout() });
+    assert!(page.into_text().starts_with("Critical  Acknowledged, since "), "a look that is not kept numbers nothing");
 }
 
 #[test]

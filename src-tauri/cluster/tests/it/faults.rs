@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Config, Memory, Reply, Request, Stub, list, pod};
+use crate::support::{Config, Memory, Reply, Stub, list, pod};
 use afterwatch_cluster::ClusterOptions;
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
     object::{Kind, Object},
-    observation::{Connection, Fact, LogWant},
+    observation::{Connection, Fact},
     port::Cluster,
 };
 use serde_json::json;
@@ -458,66 +458,4 @@ async fn a_token_that_expires_while_watching_means_login_needed_for_every_kind()
     memory.until(login_needed).await;
     let (ended_by, reason, _) = memory.until(lost(Kind::Pod)).await;
     assert_eq!((ended_by, reason), (EndedBy::LoginNeeded, UnreadableReason::LoginNeeded));
-}
-
-fn want(previous: bool) -> LogWant {
-    let pod = afterwatch_core::object::ObjectRef {
-        api_version: "v1".into(),
-        kind: "Pod".into(),
-        namespace: Some("shop".into()),
-        name: "web-0".into(),
-        uid: Some("uid-web-0".into()),
-    };
-    LogWant { pod, container: "app".into(), previous, restart: 1 }
-}
-
-async fn log(
-    script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    previous: bool,
-) -> Result<Vec<String>, String> {
-    let stub = Stub::start(move |r| {
-        if r.path.contains("/pods/web-0/log") {
-            return Some(script(r));
-        }
-        r.path.ends_with("/pods/web-0").then(|| Reply::Json(pod("web-0", "1")))
-    })
-    .await;
-    Config::new(&stub.address, json!({})).cluster().read_log(want(previous)).await.lines
-}
-
-#[tokio::test]
-async fn a_log_is_read_plainly_with_its_bounds_in_the_request() {
-    let lines = log(
-        |r| {
-            let asked = ["container=app", "tailLines=300", "limitBytes=262144", "previous=true"];
-            assert!(asked.iter().all(|a| r.path.contains(a)), "{}", r.path);
-            Reply::Text(200, "\u{1b}[31mpanic\u{1b}[0m: no config\nbye\n".into())
-        },
-        true,
-    )
-    .await;
-    assert_eq!(lines.unwrap(), ["panic: no config", "bye"]);
-}
-
-#[tokio::test]
-async fn a_log_that_is_an_excuse_is_an_error_whatever_its_status() {
-    let excuse = "unable to retrieve container logs for containerd://0123";
-    let error = log(move |_| Reply::Text(200, excuse.into()), true).await.unwrap_err();
-    assert!(error.contains("unable to retrieve container logs"), "{error}");
-    let error =
-        log(|_| Reply::Status(400, "previous terminated container \"app\" in pod \"web-0\" not found"), true).await;
-    assert!(error.unwrap_err().contains("previous terminated container"));
-}
-
-#[tokio::test]
-async fn the_log_of_another_pod_with_the_same_name_is_not_taken_for_the_one_that_died() {
-    let stub = Stub::start(|r| {
-        if r.path.contains("/log?") {
-            return Some(Reply::Text(200, "all is well\n".into()));
-        }
-        r.path.ends_with("/pods/web-0").then(|| Reply::Json(json!({"metadata": {"name": "web-0", "uid": "another"}})))
-    })
-    .await;
-    let read = Config::new(&stub.address, json!({})).cluster().read_log(want(false)).await;
-    assert!(read.lines.unwrap_err().contains("replaced"));
 }

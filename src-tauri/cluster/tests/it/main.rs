@@ -3,5 +3,6 @@
 mod credentials;
 mod faults;
 mod files;
+mod logs;
 mod support;
 mod tls;

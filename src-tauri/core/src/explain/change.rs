@@ -129,9 +129,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str) {
         ChangeVerb::Modified if !told => {
             let what = crate::words::clip(&change.summary, 180);
             let by = who.unwrap_or("somebody");
-            let object =
-                if change.object.same_name(&subject) { String::new() } else { format!(" of {}", change.object) };
-            cause.statement.push_str(&format!(" Just before, {by} changed {what}{object} ({at})."));
+            cause.statement.push_str(&format!(" Just before, {by} changed {}: {what} ({at}).", change.object));
             if change.object.same_name(&subject) && change.fields.iter().any(|f| f.path.starts_with("spec.template")) {
                 fault.actions.extend(undo_step);
             }

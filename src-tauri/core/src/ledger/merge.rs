@@ -16,7 +16,19 @@ use crate::{
 /// A flood of evidence helps nobody: past this many items only what a cause cites is taken in.
 const EVIDENCE_CAP: usize = 120;
 
+/// A further fault of this step that belongs to the same incident: what it found is added, the rest stays.
+pub(super) fn more(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    evidence(incident, fault);
+    changes(incident, fault, now);
+    findings(incident, fault, now);
+    incident.severity = super::worst(incident).unwrap_or(incident.severity);
+    actions(incident, fault);
+}
+
 pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    for record in &mut incident.findings {
+        record.active = false;
+    }
     evidence(incident, fault);
     changes(incident, fault, now);
     findings(incident, fault, now);
@@ -62,10 +74,10 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         incident.fingerprint = super::fingerprint(fault);
     }
     incident.severity = super::worst(incident).unwrap_or(fault.severity);
-    if incident.started_at.is_none_or(|t| fault.started_at < t) && incident.reopened == 0 {
+    if incident.started_at.is_none_or(|t| fault.started_at < t) && incident.earlier.is_empty() {
         incident.started_at = Some(fault.started_at);
         incident.started_at_basis.clone_from(&fault.started_basis);
-        if let Some(e) = incident.timeline.iter_mut().find(|e| e.label.as_deref() == Some("started")) {
+        if let Some(e) = incident.timeline.iter_mut().rfind(|e| e.label.as_deref() == Some("started")) {
             e.at = fault.started_at;
         }
     }
@@ -93,9 +105,13 @@ fn evidence(incident: &mut Incident, fault: &Fault) {
 }
 
 fn changes(incident: &mut Incident, fault: &Fault, now: Timestamp) {
+    // When it came back, what was changed since it was well comes before what had broken it the last time.
+    let well = incident.earlier.last().and_then(|o| o.mitigated_at.or(o.resolved_at));
+    let since_well = |change: &Change| well.is_none_or(|t| change.at > t);
+    let fresh = fault.changes.iter().any(|(change, suspect)| *suspect && since_well(change));
     // Oldest first, so that ids follow time.
     for (change, suspect) in fault.changes.iter().rev() {
-        take(incident, change, *suspect, now);
+        take(incident, change, *suspect && (!fresh || since_well(change)), now);
     }
 }
 
@@ -113,8 +129,17 @@ pub(super) fn recent(incident: &mut Incident, changes: &[Change], now: Timestamp
 
 fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp) {
     let key = change.key();
+    let may_trigger = suspect
+        && change.verb == ChangeVerb::Modified
+        && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"));
     if let Some(known) = incident.changes.iter_mut().find(|c| c.change.key() == key) {
         known.suspect |= suspect;
+        let id = known.id.clone();
+        let entry =
+            incident.timeline.iter_mut().find(|e| e.kind == EntryKind::Change && e.evidence.first() == Some(&id));
+        if let Some(entry) = entry.filter(|_| may_trigger) {
+            entry.label = Some("trigger".to_owned());
+        }
         return;
     }
     let id = format!("C{}", incident.changes.len() + 1);
@@ -126,14 +151,11 @@ fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp)
     };
     let mut cites = vec![id.clone()];
     cites.extend(incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()));
-    let first_suspect = suspect
-        && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"))
-        && change.verb == ChangeVerb::Modified;
     super::push(
         incident,
         change.at.min(now),
         EntryKind::Change,
-        first_suspect.then_some("trigger"),
+        may_trigger.then_some("trigger"),
         text,
         cites,
         change.observed,
@@ -142,9 +164,6 @@ fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp)
 }
 
 fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
-    for record in &mut incident.findings {
-        record.active = false;
-    }
     for finding in &fault.findings {
         let ids: Vec<String> = finding
             .evidence
@@ -194,8 +213,14 @@ fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         }
     }
     // The start is proven by the evidence of the first finding.
-    let first = incident.findings.iter().min_by_key(|f| f.first_seen).map(|f| f.evidence.clone()).unwrap_or_default();
-    if let Some(e) = incident.timeline.iter_mut().find(|e| e.label.as_deref() == Some("started"))
+    let first = incident
+        .findings
+        .iter()
+        .filter(|f| f.active)
+        .min_by_key(|f| f.first_seen)
+        .map(|f| f.evidence.clone())
+        .unwrap_or_default();
+    if let Some(e) = incident.timeline.iter_mut().rfind(|e| e.label.as_deref() == Some("started"))
         && e.evidence.is_empty()
     {
         e.evidence = first;

@@ -52,11 +52,13 @@ pub enum IncidentKey {
 }
 
 impl IncidentKey {
-    /// Reads `47`, `INC-47`, a UUID or the beginning of one.
+    /// Reads `47`, `INC-47`, a UUID or the beginning of one. No number begins with 0; every id does for centuries.
     pub fn parse(text: &str) -> IncidentKey {
         let text = text.trim();
         let digits = text.strip_prefix("INC-").or_else(|| text.strip_prefix("inc-")).unwrap_or(text);
-        if let Ok(number) = digits.parse() {
+        if let Ok(number) = digits.parse()
+            && !digits.starts_with('0')
+        {
             return IncidentKey::Number(number);
         }
         match Uuid::parse_str(text) {

@@ -185,6 +185,68 @@ fn a_person_may_close_it_and_the_same_look_does_not_open_it_anew() {
 }
 
 #[test]
+fn what_a_person_closes_while_it_is_broken_stays_closed_until_it_was_well() {
+    let mut world = opened();
+    let id = world.only().id;
+    ledger::resolve(world.ledger.get_mut(id).expect("there"), t(30), "kim", Some("known"));
+    let said = world.incidents()[0].labelled("resolved").expect("an entry").text.clone();
+    assert_eq!(said, "Closed by kim while it was still broken: known");
+    for at in [31, 90, 4000] {
+        world.set_time(at);
+        world.upsert(broken(at as u32, at - 1));
+        assert_eq!(world.look_at(at), [], "at {at}");
+    }
+    world.set_time(4010);
+    world.upsert(limited().pod("a", status::ready(4010)));
+    assert_eq!(world.look_at(4010), []);
+    world.set_time(4020);
+    world.upsert(broken(5000, 4019));
+    assert_eq!(world.look_at(4020), [Step::Opened], "well in between, and more than an hour ago");
+}
+
+#[test]
+fn what_a_person_closed_comes_back_when_it_grows_worse() {
+    let app = limited().replicas(2);
+    let mut world = world(&app, [broken(1, -2), app.pod("b", status::ready(-600))]);
+    world.look_at(0);
+    let id = world.only().id;
+    ledger::resolve(world.ledger.get_mut(id).expect("there"), t(5), "kim", None);
+    assert_eq!(world.look_at(6), []);
+    world.set_time(10);
+    world.upsert(app.pod("b", status::crashed(137, "OOMKilled", 1, 9)));
+    assert_eq!(world.look_at(10), [Step::Reopened]);
+    assert_eq!((world.only().id, world.only().severity), (id, Critical));
+}
+
+#[test]
+fn incidents_that_turn_out_to_be_one_fault_go_on_as_one() {
+    let slow = |path: &str| App::deployment(path).container(json!({"readinessProbe": {"tcpSocket": {"port": 8080}}}));
+    let (checkout, cart) = (slow("shop/checkout"), slow("shop/cart"));
+    let mut world = World::new();
+    world.run(&checkout, [checkout.pod("a", status::unready(-300))]);
+    world.run(&cart, [cart.pod("a", status::unready(-300))]);
+    assert_eq!(world.look_at(0), [Step::Opened, Step::Opened]);
+    let ids: Vec<_> = world.incidents().iter().map(|i| i.id).collect();
+    ledger::note(world.ledger.get_mut(ids[0]).expect("there"), t(5), "kim", "looking at the load balancer");
+    ledger::note(world.ledger.get_mut(ids[1]).expect("there"), t(6), "kim", "the cart, too");
+    // The node they run on had been dying all along.
+    world.upsert(World::node_since("node-a", "Unknown", -310));
+    world.set_time(10);
+    let steps = world.look();
+    let into = world.only().id;
+    let joined = world.incidents().iter().find(|i| i.id != into).expect("it is kept");
+    assert!(steps.contains(&(joined.id, Step::Merged)), "{steps:?}");
+    assert_eq!((joined.state, joined.merged_into, joined.mitigated_at), (State::Resolved, Some(into), None));
+    assert!(joined.labelled("merged").expect("an entry").text.contains("node-a"), "{joined:#?}");
+    assert_eq!(world.only().top_cause().expect("a cause").entity.name, "node-a");
+    let notes = world.only().timeline.iter().filter(|e| e.kind == EntryKind::Note).count();
+    assert_eq!(notes, 2, "what people wrote goes along");
+    cited(world.only());
+    // It stays where it went, and comes back there.
+    assert_eq!(world.look_at(20), []);
+}
+
+#[test]
 fn a_start_in_a_gap_makes_a_range_and_an_end_in_a_gap_is_unknown() {
     let incident = mitigated().only().clone();
     let gap = |from, to| [Gap { from: t(from), to: t(to), cause: EndedBy::Sleep }];

@@ -38,9 +38,44 @@ fn within_an_hour_it_reopens_under_the_same_id_and_says_so() {
     let incident = world.only();
     assert_eq!((incident.id, incident.state, incident.reopened), (id, State::Open, 1));
     assert_eq!((incident.resolved_at, incident.mitigated_at, incident.recovered_by.as_deref()), (None, None, None));
-    assert_eq!(incident.started_at, Some(t(-2)), "it began when it first began");
+    assert_eq!((incident.started_at, incident.detected_at), (Some(t(3599)), t(3600)), "the times of this time");
+    let before = &incident.earlier[0];
+    assert_eq!(
+        (before.started_at, before.detected_at, before.mitigated_at, before.resolved_at),
+        (Some(t(-2)), t(0), Some(t(10)), Some(t(610))),
+        "and those of before are kept"
+    );
     assert_eq!(incident.labelled("reopened").map(|e| e.at), Some(t(3600)));
     assert_eq!(incident.evidence[..evidence.len()], evidence[..], "nothing is renumbered");
+}
+
+#[test]
+fn what_set_it_off_before_is_not_what_set_it_off_again() {
+    let mut world = world(&app(), []);
+    let set = |world: &mut World, at: i64, memory: &str| {
+        world.set_time(at);
+        let new = checkout().container(json!({"resources": {"limits": {"memory": memory}}}));
+        world.upsert(new.top(json!({"metadata": {"generation": at}})));
+    };
+    set(&mut world, 0, "32Mi");
+    world.set_time(5);
+    world.upsert(broken(4));
+    world.look_at(5);
+    let first = world.only().clone();
+    assert!(first.changes.iter().any(|c| c.suspect), "{first:#?}");
+    set(&mut world, 20, "256Mi");
+    world.upsert(app().pod("a", status::ready(20)));
+    world.look_at(20);
+    assert_eq!(world.look_at(620), [Step::Resolved]);
+    set(&mut world, 1000, "16Mi");
+    world.set_time(1005);
+    world.upsert(broken(1004));
+    assert_eq!(world.look_at(1005), [Step::Reopened]);
+    let suspects: Vec<_> = world.only().changes.iter().filter(|c| c.suspect).map(|c| c.change.at).collect();
+    assert_eq!(suspects, [t(1000)]);
+    let triggers: Vec<_> =
+        world.only().timeline.iter().filter(|e| e.label.as_deref() == Some("trigger")).map(|e| e.at).collect();
+    assert_eq!(triggers, [t(1000)]);
 }
 
 #[test]

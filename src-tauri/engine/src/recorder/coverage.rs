@@ -39,7 +39,7 @@ impl Keeper {
     pub(super) fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
         match &observation.fact {
-            Fact::Listed { kind, namespace, .. } => {
+            Fact::Listed { kind, namespace, how, .. } => {
                 let place = (*kind, namespace.clone());
                 match self.open.get_mut(&place) {
                     Some(span) => span.to = span.to.max(at),
@@ -51,7 +51,7 @@ impl Keeper {
                             namespace: namespace.clone(),
                             from: at,
                             to: at,
-                            how: kind.mode(),
+                            how: *how,
                             ended_by: None,
                         };
                         self.open.insert(place, span);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use afterwatch_core::{
@@ -14,24 +14,39 @@ use afterwatch_core::{
     timeline::EntryKind,
 };
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 
 use crate::{
     event::IncidentStep,
-    session::{Engine, NotifyMode, lock},
+    session::{Engine, NotifyMode},
 };
 
-/// What is planned and what failed.
-#[derive(Debug, Default)]
+/// What became of a notification that opened incidents.
+pub(super) struct Outcome {
+    incidents: Vec<IncidentId>,
+    at_start: bool,
+    /// Why it could not be shown.
+    shown: Result<(), String>,
+}
+
+/// What is planned.
+#[derive(Debug)]
 pub(super) struct Notices {
     /// True: it was already broken when watching began, and joins the summary.
     planned: BTreeMap<IncidentId, bool>,
     /// An opening is announced once, even where the announcement failed.
     attempted: BTreeSet<IncidentId>,
-    failed: Arc<Mutex<Vec<(IncidentId, String)>>>,
+    outcomes: mpsc::UnboundedSender<Outcome>,
 }
 
 impl Notices {
-    /// Decides which of the incidents that changed are to be announced, and notes it in them before they are stored.
+    /// Tells the outcomes to `outcomes`.
+    pub(super) fn new(outcomes: mpsc::UnboundedSender<Outcome>) -> Notices {
+        Notices { planned: BTreeMap::new(), attempted: BTreeSet::new(), outcomes }
+    }
+
+    /// Decides which of the incidents that changed are to be announced, and counts it in them before they are stored:
+    /// whoever reads them next does not announce them again.
     pub(super) fn plan(
         &mut self,
         engine: &Engine,
@@ -53,11 +68,6 @@ impl Notices {
             }
             self.attempted.insert(*id);
             incident.notifications = 1;
-            if engine.0.options.notify == NotifyMode::Send {
-                let text =
-                    if at_start { "Announced with what was already broken at the start" } else { "Notification sent" };
-                ledger::push(incident, now, EntryKind::Notification, None, text.into(), Vec::new(), Observed::Live);
-            }
             self.planned.insert(*id, at_start);
         }
     }
@@ -66,63 +76,85 @@ impl Notices {
     pub(super) fn stored(&mut self, engine: &Engine, told: &[(Arc<Incident>, IncidentStep)]) {
         let zone = &engine.0.options.zone;
         let mut summary: Vec<Arc<Incident>> = Vec::new();
-        for (incident, step) in told {
+        for (incident, step) in told.iter().filter(|(incident, _)| incident.merged_into.is_none()) {
             match (self.planned.remove(&incident.id), step) {
                 (Some(true), _) => summary.push(incident.clone()),
-                (Some(false), _) => self.show(engine, notification::opened(incident, zone), vec![incident.id], true),
+                (Some(false), _) => self.open(engine, notification::opened(incident, zone), vec![incident.id], false),
                 (None, IncidentStep::Worse) if incident.notifications > 0 => {
-                    self.show(engine, notification::worse(incident, zone), Vec::new(), false);
+                    self.update(engine, notification::worse(incident, zone));
+                }
+                (None, IncidentStep::Reopened) if wanted(engine, incident) => {
+                    self.update(engine, notification::back(incident, zone));
                 }
                 (None, IncidentStep::Resolved) if incident.notifications > 0 => {
-                    self.show(engine, notification::recovered(incident, zone), Vec::new(), false);
+                    self.update(engine, notification::recovered(incident, zone));
                 }
                 _ => {}
             }
         }
         let all: Vec<&Incident> = summary.iter().map(|i| &**i).collect();
         if let Some(notice) = notification::summary(&all, zone) {
-            self.show(engine, notice, all.iter().map(|i| i.id).collect(), true);
+            self.open(engine, notice, all.iter().map(|i| i.id).collect(), true);
         }
     }
 
     /// Tells that a cluster cannot be watched; it opens no incident and is not counted.
     pub(super) fn lost_sight(&self, engine: &Engine, cluster: &str, reason: &str, since: Timestamp) {
         let notice = notification::lost_sight(cluster, reason, since, &engine.0.options.zone);
-        self.show(engine, notice, Vec::new(), false);
+        self.update(engine, notice);
     }
 
-    fn show(&self, engine: &Engine, notice: Notice, opens: Vec<IncidentId>, counts: bool) {
+    /// Shows what opens incidents; it is counted, and its outcome told.
+    fn open(&self, engine: &Engine, notice: Notice, incidents: Vec<IncidentId>, at_start: bool) {
         match engine.0.options.notify {
-            NotifyMode::Count => {
-                if counts {
-                    engine.count_notice();
-                }
-            }
+            NotifyMode::Count => engine.count_notice(),
             NotifyMode::Send => {
-                let (engine, failed) = (engine.clone(), self.failed.clone());
+                let (engine, outcomes) = (engine.clone(), self.outcomes.clone());
                 tokio::spawn(async move {
-                    match engine.0.ports.notifier.show(notice).await {
-                        Ok(()) if counts => engine.count_notice(),
-                        Ok(()) => {}
-                        Err(error) => {
-                            tracing::warn!(%error, "a notification could not be shown");
-                            lock(&failed).extend(opens.into_iter().map(|id| (id, error.message.clone())));
-                        }
+                    let shown = engine.0.ports.notifier.show(notice).await.map_err(|error| error.message);
+                    match &shown {
+                        Ok(()) => engine.count_notice(),
+                        Err(error) => tracing::warn!(error, "a notification could not be shown"),
                     }
+                    let _ = outcomes.send(Outcome { incidents, at_start, shown });
                 });
             }
         }
     }
 
-    /// Announcements that could not be shown since the last call.
-    pub(super) fn failures(&self) -> Vec<(IncidentId, String)> {
-        std::mem::take(&mut *lock(&self.failed))
+    /// Shows what opens nothing; it is not counted.
+    fn update(&self, engine: &Engine, notice: Notice) {
+        if engine.0.options.notify == NotifyMode::Send {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                if let Err(error) = engine.0.ports.notifier.show(notice).await {
+                    tracing::warn!(%error, "a notification could not be shown");
+                }
+            });
+        }
     }
 }
 
-/// Notes in the incident that its notification was not shown.
-pub(super) fn failed(incident: &mut Incident, now: Timestamp, why: &str) {
-    incident.notifications = 0;
-    let text = format!("The notification could not be shown: {why}");
-    ledger::push(incident, now, EntryKind::Notification, None, text, Vec::new(), Observed::Live);
+fn wanted(engine: &Engine, incident: &Incident) -> bool {
+    let now = engine.0.ports.clock.now();
+    incident.state.is_open() && notification::wants_notice(incident, &engine.known_silences(), now)
+}
+
+impl Outcome {
+    /// Notes on the timelines what became of it; returns the incidents it concerned.
+    pub(super) fn note(self, ledger: &mut Ledger, now: Timestamp) -> Vec<IncidentId> {
+        let text = match (&self.shown, self.at_start) {
+            (Ok(()), false) => "Notification sent".to_owned(),
+            (Ok(()), true) => "Announced with what was already broken at the start".to_owned(),
+            (Err(why), _) => format!("The notification could not be shown: {why}"),
+        };
+        for id in &self.incidents {
+            let Some(incident) = ledger.get_mut(*id) else { continue };
+            if self.shown.is_err() {
+                incident.notifications = 0;
+            }
+            ledger::push(incident, now, EntryKind::Notification, None, text.clone(), Vec::new(), Observed::Live);
+        }
+        self.incidents
+    }
 }

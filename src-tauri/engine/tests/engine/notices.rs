@@ -67,11 +67,6 @@ async fn a_notification_that_cannot_be_shown_is_noted_on_the_timeline() {
     desk.watch().await;
     desk.notifier.fail(Some("no notification daemon answers"));
     desk.cluster.upsert([killed(&app, 1, 0)]);
-    desk.incident("opened", |_| true).await;
-    desk.moment().await;
-    // It is written with the next thing that happens.
-    desk.clock.advance(5);
-    desk.cluster.upsert([killed(&app, 2, 4)]);
     let said = |i: &afterwatch_core::incident::Incident| {
         i.timeline
             .iter()
@@ -79,6 +74,29 @@ async fn a_notification_that_cannot_be_shown_is_noted_on_the_timeline() {
     };
     let incident = desk.incident("noted", said).await;
     assert_eq!((incident.notifications, desk.engine.notifications_sent()), (0, 0));
+    let lines = incident.timeline.iter().filter(|e| e.kind == EntryKind::Notification).count();
+    assert_eq!(lines, 1, "nothing says that it was sent: {:#?}", incident.timeline);
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_comes_back_is_told_again_and_opens_nothing_anew() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    desk.incident("told", |i| i.timeline.iter().any(|e| e.text == "Notification sent")).await;
+    desk.clock.advance(5);
+    desk.cluster.upsert([well(&app, 5)]);
+    desk.incident("mitigated", |i| i.state == State::Mitigated).await;
+    desk.later(61);
+    desk.incident("resolved", |i| i.state == State::Resolved).await;
+    desk.clock.advance(60);
+    desk.cluster.upsert([killed(&app, 2, 125)]);
+    desk.incident("reopened", |i| i.state == State::Open && i.reopened == 1).await;
+    let shown = desk.until("told", || Some(desk.notifier.shown()).filter(|s| s.len() == 3)).await;
+    assert!(shown[2].body.contains("It is back: it was resolved at 03:01"), "{}", shown[2].body);
+    assert_eq!(desk.engine.notifications_sent(), 1, "an update is not counted");
     desk.engine.shutdown().await;
 }
 

@@ -83,6 +83,14 @@ impl Page<'_> {
             items.push(format!("{} more findings are in the record [timeline].", i.findings.len() - IMPACT_CAP));
         }
         items.push(self.duration_in_words());
+        for before in &i.earlier {
+            let time = |at: Option<Timestamp>| at.map_or("an unknown time".to_owned(), |at| self.clock.time(at));
+            items.push(format!(
+                "It had been there before, from {} to {} [timeline].",
+                time(before.started_at),
+                time(before.mitigated_at.or(before.resolved_at))
+            ));
+        }
         let cluster = inert(&i.cluster);
         items.push(format!(
             "*Not established:* how many requests and users were hit; no request metrics are read for {cluster}."

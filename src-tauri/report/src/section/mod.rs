@@ -65,6 +65,7 @@ fn instants(incident: &Incident) -> impl Iterator<Item = Timestamp> {
     ]
     .into_iter()
     .flatten()
+    .chain(incident.earlier.iter().flat_map(|o| [o.started_at, o.mitigated_at, o.resolved_at]).flatten())
 }
 
 impl Page<'_> {

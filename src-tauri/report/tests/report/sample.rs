@@ -266,6 +266,8 @@ pub fn incident() -> Incident {
         notifications: 1,
         quiet_since: None,
         reopened: 0,
+        earlier: Vec::new(),
+        merged_into: None,
         revision: 3,
     }
 }

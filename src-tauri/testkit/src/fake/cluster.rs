@@ -134,7 +134,7 @@ impl FakeCluster {
                 continue;
             }
             let objects = objects.iter().filter(|((k, _), _)| k == kind).map(|(_, o)| o.clone()).collect();
-            facts.push(Fact::Listed { kind: *kind, namespace: None, objects });
+            facts.push(Fact::Listed { kind: *kind, namespace: None, how: kind.mode(), objects });
         }
         facts.into_iter().map(|fact| Observation { at, fact }).collect()
     }

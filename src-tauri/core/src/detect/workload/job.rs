@@ -1,0 +1,158 @@
+//! Jobs that fail.
+
+use jiff::Timestamp;
+
+use super::super::{
+    Context,
+    context::{action, cause, edit, finding, hold, ns_flag, object_evidence, pod_ref},
+    crash,
+};
+use super::JOB_MEMORY;
+use crate::{
+    evidence::EvidenceKind,
+    logs,
+    object::{Condition, Job, Object},
+    remediation::ActionKind,
+    severity::{Confidence, Severity},
+    words,
+};
+
+pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
+    let Some(condition) = Condition::find(&job.status.conditions, "Failed").filter(|c| c.is_true()) else { return };
+    let at = condition.last_transition_time.unwrap_or(cx.now);
+    if cx.now.duration_since(at) > JOB_MEMORY || job.metadata.deleting() || superseded(cx, job, at) {
+        return;
+    }
+    let me = Object::Job(job.clone()).reference();
+    let owner = cx.owner_of(&Object::Job(job.clone()));
+    let reason = condition.reason.clone().unwrap_or_default();
+    let mut f = finding("job-failed", me.clone(), &owner.subject, Severity::Medium, at);
+    f.headline = "failed".into();
+    f.started_basis = "Job condition Failed".into();
+    f.message = format!("Job {} failed ({reason}): {}", me.name, condition.message.as_deref().unwrap_or(""));
+    f.hold = hold(1);
+    let item = object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "job",
+        format!("Job {} failed: {reason}", me.name),
+        &[
+            ("condition", format!("Failed=True {reason}")),
+            ("message", condition.message.clone().unwrap_or_default()),
+            ("backoffLimit", job.spec.backoff_limit.unwrap_or(6).to_string()),
+            ("failed pods", job.status.failed.to_string()),
+            ("activeDeadlineSeconds", job.spec.active_deadline_seconds.map(|s| s.to_string()).unwrap_or_default()),
+        ],
+        at,
+    );
+    let mut keys = vec![item.key.clone()];
+    f.evidence.push(item);
+    let mut c = if reason == "DeadlineExceeded" {
+        let s = job.spec.active_deadline_seconds.unwrap_or(0);
+        let mut c = cause(
+            "job-deadline",
+            Confidence::Established,
+            owner.subject.clone(),
+            format!(
+                "Job {} ran longer than its deadline of {s} s (activeDeadlineSeconds, DeadlineExceeded) and was stopped.",
+                me.name
+            ),
+        );
+        c.field = Some("spec.activeDeadlineSeconds".into());
+        c
+    } else {
+        let limit = job.spec.backoff_limit.unwrap_or(6);
+        let mut why = String::new();
+        let mut confidence = Confidence::Possible;
+        let mut rule = "job-failed".to_owned();
+        for pod in cx.index.pods_of(&job.metadata.uid).into_iter().rev() {
+            for (spec, status, init) in pod.containers() {
+                let Some(ended) = status
+                    .and_then(|s| s.state.terminated.as_ref().or(s.last_state.terminated.as_ref()))
+                    .filter(|t| t.exit_code != 0)
+                else {
+                    continue;
+                };
+                let log = cx.index.newest_log(&pod.metadata.uid, &spec.name).cloned();
+                let words_of =
+                    log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::last_words(l)).map(|(_, w)| w);
+                let signal =
+                    log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::signals(l).into_iter().next());
+                let phrase =
+                    signal.as_ref().map(|s| format!(": {}", s.class.phrase(s.subject.as_deref()))).unwrap_or_default();
+                let oom = if ended.reason.as_deref() == Some("OOMKilled") { " (OOMKilled, out of memory)" } else { "" };
+                let kind = if init { "init container" } else { "container" };
+                why = format!(" Its {kind} {} ends with exit code {}{oom}{phrase}.", spec.name, ended.exit_code);
+                if let Some(w) = &words_of {
+                    why.push_str(&format!(" Last words: “{w}”."));
+                    confidence = Confidence::Likely;
+                    rule = signal.map_or_else(
+                        || "container-exits".to_owned(),
+                        |s| {
+                            format!(
+                                "log-{}",
+                                serde_json::to_value(s.class)
+                                    .ok()
+                                    .and_then(|v| v.as_str().map(|t| t.replace('_', "-")))
+                                    .unwrap_or_default()
+                            )
+                        },
+                    );
+                }
+                if let Some(l) = &log
+                    && let Some(item) = crash::log_evidence(&pod_ref(pod), spec, l, at)
+                {
+                    keys.push(item.key.clone());
+                    f.evidence.push(item);
+                }
+                break;
+            }
+            if !why.is_empty() {
+                break;
+            }
+        }
+        let mut c = cause(
+            &rule,
+            confidence,
+            owner.subject.clone(),
+            format!(
+                "Job {} failed: its pods failed {} (back-off limit {limit}, {reason}).{why}",
+                me.name,
+                words::times(job.status.failed.max(1) as u32)
+            ),
+        );
+        c.signs.pro = 2;
+        c.field = Some(owner.pod_field("containers"));
+        if confidence < Confidence::Likely {
+            c.needs.push("the log of a failed pod".into());
+        }
+        c
+    };
+    c.evidence.append(&mut keys);
+    f.causes.push(c);
+    f.actions.push(action(
+        ActionKind::RerunJob,
+        &me,
+        "once the cause is put right",
+        "deletes the failed Job and its pods",
+        "delete jobs.batch",
+        format!(
+            "kubectl get job {0}{1} -o yaml > job.yaml && kubectl delete job {0}{1} && kubectl apply -f job.yaml",
+            me.name,
+            ns_flag(&me)
+        ),
+    ));
+    f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what its last words name"));
+    cx.report(f);
+}
+
+/// A later Job of the same CronJob succeeded: the failure is history.
+fn superseded(cx: &Context<'_>, job: &Job, at: Timestamp) -> bool {
+    let Some(owner) = job.metadata.controller() else { return false };
+    cx.index.owned_by(&owner.uid).any(|o| match &**o {
+        Object::Job(other) => {
+            other.metadata.uid != job.metadata.uid && other.status.completion_time.is_some_and(|t| t > at)
+        }
+        _ => false,
+    })
+}

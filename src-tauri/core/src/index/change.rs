@@ -1,0 +1,94 @@
+//! Changes, told from two states of one object.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::tells_changes;
+use crate::{
+    change::{Change, ChangeVerb, diff, summarise},
+    evidence::Observed,
+    object::{Kind, Meta, Object},
+};
+
+pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Change> {
+    if !tells_changes(new.kind()) {
+        return None;
+    }
+    let fields = diff(old, new);
+    let deleting = new.meta().deleting() && !old.meta().deleting();
+    if fields.is_empty() {
+        return (deleting && new.kind() != Kind::Node).then(|| Change {
+            object: new.reference(),
+            at: new.meta().deletion_timestamp.unwrap_or(at).min(at),
+            who: None,
+            verb: ChangeVerb::Deleted,
+            summary: "deletion asked for".into(),
+            fields: Vec::new(),
+            observed: Observed::Live,
+        });
+    }
+    let (who, when) = writer(old.meta(), new.meta());
+    Some(Change {
+        object: new.reference(),
+        // The manager's time has seconds only and can lag behind our clock; ours is never earlier than the write.
+        at: when.filter(|t| *t <= at).unwrap_or(at),
+        who,
+        verb: ChangeVerb::Modified,
+        summary: summarise(&fields),
+        fields,
+        observed: Observed::Live,
+    })
+}
+
+/// The manager whose entry is new or newer than before; else the last writer of the object itself.
+fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
+    let fresh = new
+        .managed_fields
+        .iter()
+        .filter(|f| f.subresource.as_deref() != Some("status"))
+        .filter(|f| {
+            !old.managed_fields.iter().any(|o| {
+                o.manager == f.manager
+                    && o.operation == f.operation
+                    && o.time == f.time
+                    && o.subresource == f.subresource
+            })
+        })
+        .max_by_key(|f| f.time);
+    match fresh {
+        Some(f) => (Some(f.manager.clone()), f.time),
+        None => new.last_writer().map_or((None, None), |(m, t)| (Some(m.to_owned()), t)),
+    }
+}
+
+pub(super) fn created(object: &Object, at: Timestamp) -> Option<Change> {
+    if !tells_changes(object.kind()) || object.kind() == Kind::Namespace {
+        return None;
+    }
+    let when = object.meta().creation_timestamp;
+    // An object that is new to us but old in the cluster was not created now (a permission that came back).
+    if when.is_some_and(|t| at.duration_since(t) > SignedDuration::from_secs(60)) {
+        return None;
+    }
+    Some(Change {
+        object: object.reference(),
+        at: when.filter(|t| *t <= at).unwrap_or(at),
+        who: object.meta().last_writer().map(|(m, _)| m.to_owned()),
+        verb: ChangeVerb::Created,
+        summary: "created".into(),
+        fields: Vec::new(),
+        observed: Observed::Live,
+    })
+}
+
+pub(super) fn deleted(object: &Object, at: Timestamp) -> Option<Change> {
+    tells_changes(object.kind()).then(|| Change {
+        object: object.reference(),
+        at,
+        // The cluster does not record who deleted an object.
+        who: None,
+        verb: ChangeVerb::Deleted,
+        summary: "deleted".into(),
+        fields: Vec::new(),
+        observed: Observed::Live,
+    })
+}
