@@ -96,13 +96,13 @@ impl Player {
                 *minted += 1;
                 IncidentId(Uuid::from_u128(u128::from(*minted)))
             };
-            for (id, step) in self.ledger.step(self.now, &diagnosis, policy, &mut mint) {
+            for (id, step) in self.ledger.step(self.now, &diagnosis, &self.index, policy, &mut mint) {
                 if let Some(incident) = self.ledger.get_mut(id) {
                     incident.number = incident.id.0.as_u128() as u64;
                     self.steps.push((self.now, incident.number, step));
                 }
             }
-            let due = [diagnosis.next_due, self.ledger.next_due(policy)]
+            let due = [diagnosis.next_due, self.ledger.next_due(&self.index, policy)]
                 .into_iter()
                 .flatten()
                 .filter(|t| *t > self.now)
@@ -202,7 +202,13 @@ impl Played {
     /// The post-mortem of an incident.
     pub fn markdown(&self, incident: &Incident) -> String {
         let from = incident.started_at.unwrap_or(incident.detected_at) - SignedDuration::from_hours(1);
-        let gaps = gaps(&self.coverage, "pods", from, incident.resolved_at.unwrap_or(self.end));
+        let gaps = gaps(
+            &self.coverage,
+            "pods",
+            incident.subject.namespace.as_deref(),
+            from,
+            incident.resolved_at.unwrap_or(self.end),
+        );
         markdown(&ReportInput {
             incident,
             notes: "",

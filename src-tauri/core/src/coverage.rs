@@ -1,6 +1,6 @@
 //! The coverage ledger: when each cluster and kind was really being watched.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::object::kind::Mode;
@@ -89,22 +89,34 @@ pub struct Gap {
     pub cause: EndedBy,
 }
 
-/// The gaps between the spans of one cluster and kind inside a window. Spans of other clusters and kinds are ignored;
-/// time before the first span is not a gap here, since nobody had asked to watch.
-pub fn gaps(spans: &[Coverage], kind: &str, from: Timestamp, to: Timestamp) -> Vec<Gap> {
-    let mut own: Vec<&Coverage> = spans.iter().filter(|s| s.kind == kind && s.from < to).collect();
+/// A span that is open and was not heard of for longer than this has ended: a watch proves its life at least as often.
+const SILENT: SignedDuration = SignedDuration::from_secs(130);
+
+/// The gaps that overlap a window: between the spans of one kind, and after the last one. What was read of another
+/// namespace only does not count. Time before the first span is not a gap here, since nobody had asked to watch. The
+/// last span before the window must be among the spans for a gap that began before it to be known.
+pub fn gaps(spans: &[Coverage], kind: &str, namespace: Option<&str>, from: Timestamp, to: Timestamp) -> Vec<Gap> {
+    let here = |s: &Coverage| namespace.is_none() || s.namespace.is_none() || s.namespace.as_deref() == namespace;
+    let mut own: Vec<&Coverage> = spans.iter().filter(|s| s.kind == kind && s.from < to && here(s)).collect();
     own.sort_by_key(|s| s.from);
     let mut out = Vec::new();
     let mut covered_to: Option<(Timestamp, EndedBy)> = None;
-    for span in own {
+    for span in &own {
         if let Some((end, cause)) = covered_to
             && span.from > end
             && span.from > from
         {
-            out.push(Gap { from: end.max(from), to: span.from, cause });
+            out.push(Gap { from: end, to: span.from, cause });
         }
         let end = (span.to, span.ended_by.unwrap_or(EndedBy::Disconnect));
         covered_to = Some(covered_to.filter(|(t, _)| *t > end.0).unwrap_or(end));
+    }
+    let open = own.iter().filter(|s| s.ended_by.is_none()).map(|s| s.to).max();
+    if let Some((end, cause)) = covered_to
+        && end < to
+        && open.is_none_or(|heard| to.duration_since(heard) > SILENT)
+    {
+        out.push(Gap { from: end, to, cause });
     }
     out
 }
@@ -134,10 +146,37 @@ mod tests {
     fn the_time_between_two_spans_is_a_gap_with_the_first_ones_end_as_its_cause() {
         let at = |s| Timestamp::from_second(s).unwrap();
         let spans = [span(200, 300, None), span(0, 100, Some(EndedBy::Sleep))];
-        let found = gaps(&spans, "pods", at(0), at(300));
+        let found = gaps(&spans, "pods", None, at(0), at(300));
         assert_eq!(found, vec![Gap { from: at(100), to: at(200), cause: EndedBy::Sleep }]);
         assert!(in_gap(&found, at(150)));
         assert!(!in_gap(&found, at(100)));
-        assert!(gaps(&spans, "nodes", at(0), at(300)).is_empty());
+        assert!(gaps(&spans, "nodes", None, at(0), at(300)).is_empty());
+        // It began before the window, and is told from its beginning.
+        assert_eq!(gaps(&spans, "pods", None, at(150), at(300)), found);
+    }
+
+    #[test]
+    fn what_goes_on_unrecorded_is_a_gap_up_to_the_end_of_the_window() {
+        let at = |s| Timestamp::from_second(s).unwrap();
+        let gap = |from, to, cause| vec![Gap { from: at(from), to: at(to), cause }];
+        let quit = [span(0, 100, Some(EndedBy::Quit))];
+        assert_eq!(gaps(&quit, "pods", None, at(0), at(300)), gap(100, 300, EndedBy::Quit));
+        assert!(gaps(&[span(0, 250, None)], "pods", None, at(0), at(300)).is_empty(), "it was heard of a moment ago");
+        let killed = [span(0, 100, None)];
+        assert_eq!(gaps(&killed, "pods", None, at(0), at(300)), gap(100, 300, EndedBy::Disconnect));
+    }
+
+    #[test]
+    fn a_hole_in_one_namespace_is_not_filled_by_another() {
+        let at = |s| Timestamp::from_second(s).unwrap();
+        let of = |ns: &str, s: Coverage| Coverage { namespace: Some(ns.into()), ..s };
+        let spans = [
+            of("shop", span(0, 100, Some(EndedBy::Forbidden))),
+            of("shop", span(200, 300, None)),
+            of("pay", span(0, 300, None)),
+        ];
+        let hole = [Gap { from: at(100), to: at(200), cause: EndedBy::Forbidden }];
+        assert_eq!(gaps(&spans, "pods", Some("shop"), at(0), at(300)), hole);
+        assert!(gaps(&spans, "pods", Some("pay"), at(0), at(300)).is_empty());
     }
 }

@@ -109,6 +109,9 @@ pub struct Occurrence {
     pub acknowledged_at: Option<Timestamp>,
     pub mitigated_at: Option<Timestamp>,
     pub resolved_at: Option<Timestamp>,
+    /// What had put it right that time, and did not hold.
+    #[serde(default)]
+    pub recovered_by: Option<String>,
 }
 
 /// One fault: what is wrong, since when, why, and what was done.

@@ -5,6 +5,7 @@
 
 mod merge;
 mod person;
+mod well;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,6 +13,7 @@ use crate::{
     correlate::{Diagnosis, Fault},
     evidence::Observed,
     incident::{Incident, IncidentId, Occurrence, OpenedBy, State},
+    index::Index,
     severity::{Confidence, Severity},
     timeline::{EntryKind, TimelineEntry},
 };
@@ -73,11 +75,13 @@ impl Ledger {
         }
     }
 
-    /// One step: what is wrong now against what was. Returns the ids of incidents that changed and how, in order.
+    /// One step: what is wrong now against what was. What is not wrong any more is well only where the index shows
+    /// that it was looked at. Returns the ids of incidents that changed and how, in order.
     pub fn step(
         &mut self,
         now: Timestamp,
         diagnosis: &Diagnosis,
+        index: &Index,
         policy: Policy,
         mint: &mut dyn FnMut() -> IncidentId,
     ) -> Vec<(IncidentId, Step)> {
@@ -108,7 +112,10 @@ impl Ledger {
             let before = incident.clone();
             let mut step = match incident.state {
                 State::Resolved => {
-                    recur(incident, fault, now);
+                    match incident.closed_while_broken() {
+                        true => reopen(incident, now, "it grew worse"),
+                        false => recur(incident, fault, now),
+                    }
                     Step::Reopened
                 }
                 State::Mitigated => {
@@ -128,25 +135,29 @@ impl Ledger {
         }
         steps.extend(self.join(&hit, now));
         for incident in &mut self.incidents {
-            if hit.contains(&incident.id) || incident.opened_by == OpenedBy::User {
+            if hit.contains(&incident.id) || incident.opened_by == OpenedBy::User || !well::is_well(index, incident) {
+                continue;
+            }
+            if incident.closed_while_broken() {
+                // What a person closed while it was broken is well at last: from now on it may come back.
+                incident.findings.iter_mut().for_each(|f| f.active = false);
+                steps.push((incident.id, Step::Updated));
                 continue;
             }
             if incident.state == State::Resolved {
-                // What a person closed while it was broken is well at last: from now on it may come back.
-                for f in &mut incident.findings {
-                    f.active = false;
-                }
                 continue;
             }
             if incident.quiet_since.is_none() {
                 merge::recent(incident, &diagnosis.recent, now);
             }
-            if let Some(step) = quiet(incident, now, policy) {
+            if let Some(step) = quiet(incident, now, well::watched_since(index), policy) {
                 steps.push((incident.id, step));
             }
         }
         let recent = |i: &Incident| i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN);
-        self.incidents.retain(|i| i.state.is_open() || i.closed_while_broken() || recent(i));
+        // What changed is still to be written.
+        let changed = |i: &Incident| steps.iter().any(|(id, _)| *id == i.id);
+        self.incidents.retain(|i| i.state.is_open() || i.closed_while_broken() || recent(i) || changed(i));
         steps
     }
 
@@ -183,11 +194,11 @@ impl Ledger {
         steps
     }
 
-    /// When the next incident would resolve by itself, if nothing changes.
-    pub fn next_due(&self, policy: Policy) -> Option<Timestamp> {
+    /// When the next incident would resolve by itself, if nothing changes. One that cannot be looked at does not.
+    pub fn next_due(&self, index: &Index, policy: Policy) -> Option<Timestamp> {
         self.incidents
             .iter()
-            .filter(|i| i.state == State::Mitigated)
+            .filter(|i| i.state == State::Mitigated && well::is_well(index, i))
             .filter_map(|i| i.quiet_since?.checked_add(policy.stability).ok())
             .min()
     }
@@ -296,8 +307,14 @@ fn fingerprint(fault: &Fault) -> String {
     format!("{}|{cause}", fault.subject.key())
 }
 
-/// Nothing of the incident is wrong any more: mitigated at once, resolved after the stability window.
-fn quiet(incident: &mut Incident, now: Timestamp, policy: Policy) -> Option<Step> {
+/// Nothing of the incident is wrong any more: mitigated at once, resolved after the stability window. What was not
+/// watched does not count: the window begins when watching did.
+fn quiet(incident: &mut Incident, now: Timestamp, watched: Option<Timestamp>, policy: Policy) -> Option<Step> {
+    if let (Some(since), Some(watched)) = (incident.quiet_since, watched)
+        && watched > since
+    {
+        incident.quiet_since = Some(watched);
+    }
     match incident.quiet_since {
         None => {
             incident.quiet_since = Some(now);
@@ -368,15 +385,13 @@ fn recur(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         acknowledged_at: incident.acknowledged_at,
         mitigated_at: incident.mitigated_at,
         resolved_at: incident.resolved_at,
+        recovered_by: incident.recovered_by.clone(),
     });
     incident.acknowledged_at = None;
     reopen(incident, now, "the same fault came back");
     // What set it off the first time is background now.
     for change in &mut incident.changes {
         change.suspect = false;
-    }
-    for entry in incident.timeline.iter_mut().filter(|e| e.label.as_deref() == Some("trigger")) {
-        entry.label = None;
     }
     let started = well_until.map_or(fault.started_at, |t| fault.started_at.max(t));
     incident.started_at = Some(started);
@@ -406,8 +421,9 @@ pub fn merge_into(incident: &mut Incident, other: &mut Incident, now: Timestamp)
             copy.who.clone_from(&entry.who);
         }
     }
-    if other.acknowledged_at.is_none() && incident.acknowledged_at.is_some() {
-        other.acknowledged_at = incident.acknowledged_at;
+    merge::absorb(other, incident);
+    if let (None, Some(at)) = (other.acknowledged_at, incident.acknowledged_at) {
+        other.acknowledged_at = Some(at.max(other.detected_at));
         if other.state == State::Open {
             other.state = State::Acknowledged;
         }
@@ -429,6 +445,7 @@ pub fn reopen(incident: &mut Incident, now: Timestamp, why: &str) {
     incident.mitigated_at = None;
     incident.recovered_by = None;
     incident.quiet_since = None;
+    incident.merged_into = None;
     incident.reopened += 1;
     push(incident, now, EntryKind::State, Some("reopened"), format!("Reopened: {why}"), Vec::new(), Observed::Live);
 }

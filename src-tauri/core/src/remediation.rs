@@ -69,6 +69,21 @@ impl ActionDraft {
     }
 }
 
+/// The line with its cluster named: `kubectl --context prod-eu rollout undo …`. Several clusters are watched at once,
+/// and what kubectl takes for current is another one in every terminal. Every `kubectl` of the line gets it.
+pub fn in_context(command: &str, context: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@".contains(c);
+    let name = match !context.is_empty() && context.chars().all(plain) {
+        true => context.to_owned(),
+        false => format!("'{}'", context.replace('\'', r"'\''")),
+    };
+    let words: Vec<String> = command
+        .split(' ')
+        .map(|word| if word == "kubectl" { format!("kubectl --context {name}") } else { word.to_owned() })
+        .collect();
+    words.join(" ")
+}
+
 /// A recommended step of an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
@@ -78,4 +93,20 @@ pub struct Action {
     pub applicable: bool,
     #[serde(flatten)]
     pub draft: ActionDraft,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_context;
+
+    #[test]
+    fn every_kubectl_of_a_line_names_its_cluster() {
+        let line = "kubectl get job a -n b -o yaml > job.yaml && kubectl delete job a -n b";
+        let said = "kubectl --context prod-eu get job a -n b -o yaml > job.yaml && kubectl --context prod-eu delete job a -n b";
+        assert_eq!(in_context(line, "prod-eu"), said);
+        assert_eq!(in_context("kubectl get nodes", "it's prod"), r"kubectl --context 'it'\''s prod' get nodes");
+        let arn = "arn:aws:eks:eu-west-1:1:cluster/prod";
+        assert_eq!(in_context("kubectl get nodes", arn), format!("kubectl --context {arn} get nodes"));
+        assert_eq!(in_context("", "prod"), "");
+    }
 }

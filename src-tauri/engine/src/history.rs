@@ -65,7 +65,7 @@ impl Engine {
             Ok(MarkdownSource {
                 notes: s.notes(incident.id)?,
                 draft: s.draft(incident.id)?,
-                gaps: gaps(&coverage, WATCHED, from, to),
+                gaps: gaps(&coverage, WATCHED, incident.subject.namespace.as_deref(), from, to),
                 coverage,
                 incident,
             })
@@ -79,8 +79,11 @@ impl Engine {
     /// When the database cannot be read.
     pub async fn gaps(&self, incident: &Incident) -> Result<Vec<Gap>, StoreError> {
         let (from, to) = window(incident, self.0.ports.clock.now());
-        let cluster = incident.cluster.clone();
-        blocking(&self.0.ports.store, move |s| Ok(gaps(&s.coverage(&cluster, from, to)?, WATCHED, from, to))).await
+        let (cluster, namespace) = (incident.cluster.clone(), incident.subject.namespace.clone());
+        blocking(&self.0.ports.store, move |s| {
+            Ok(gaps(&s.coverage(&cluster, from, to)?, WATCHED, namespace.as_deref(), from, to))
+        })
+        .await
     }
 
     /// The newest revision of the database.

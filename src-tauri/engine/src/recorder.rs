@@ -355,7 +355,7 @@ impl Recorder {
         let diagnosis =
             correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
         let policy = Policy { stability: self.engine.0.options.stability };
-        let steps = ledger.step(now, &diagnosis, policy, &mut || IncidentId(Uuid::now_v7()));
+        let steps = ledger.step(now, &diagnosis, &self.index, policy, &mut || IncidentId(Uuid::now_v7()));
         for (id, step) in steps {
             self.engine.saw(id);
             let step = match step {
@@ -373,7 +373,7 @@ impl Recorder {
                 *known = step;
             }
         }
-        self.next_due = [diagnosis.next_due, ledger.next_due(policy)].into_iter().flatten().min();
+        self.next_due = [diagnosis.next_due, ledger.next_due(&self.index, policy)].into_iter().flatten().min();
         self.ledger = Some(ledger);
         self.notices.plan(&self.engine, self.ledger.as_mut(), &self.dirty_incidents, self.first_look, now);
         self.first_look = false;

@@ -176,7 +176,7 @@ impl World {
             *minted += 1;
             IncidentId(Uuid::from_u128(*minted))
         };
-        self.ledger.step(self.now, &diagnosis, self.policy, &mut mint)
+        self.ledger.step(self.now, &diagnosis, &self.index, self.policy, &mut mint)
     }
 
     /// Moves the clock and looks; returns the steps without ids.

@@ -1,5 +1,7 @@
 //! Taking a diagnosis into an incident: numbering what is new, keeping what was.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -8,9 +10,9 @@ use crate::{
     evidence::{Evidence, Observed},
     finding::Finding,
     incident::{Cause, FindingRecord, Incident, RuledOut},
-    remediation::Action,
+    remediation::{Action, ActionDraft, in_context},
     severity::Confidence,
-    timeline::EntryKind,
+    timeline::{EntryKind, TimelineEntry},
 };
 
 /// A flood of evidence helps nobody: past this many items only what a cause cites is taken in.
@@ -129,17 +131,8 @@ pub(super) fn recent(incident: &mut Incident, changes: &[Change], now: Timestamp
 
 fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp) {
     let key = change.key();
-    let may_trigger = suspect
-        && change.verb == ChangeVerb::Modified
-        && !incident.timeline.iter().any(|e| e.label.as_deref() == Some("trigger"));
     if let Some(known) = incident.changes.iter_mut().find(|c| c.change.key() == key) {
         known.suspect |= suspect;
-        let id = known.id.clone();
-        let entry =
-            incident.timeline.iter_mut().find(|e| e.kind == EntryKind::Change && e.evidence.first() == Some(&id));
-        if let Some(entry) = entry.filter(|_| may_trigger) {
-            entry.label = Some("trigger".to_owned());
-        }
         return;
     }
     let id = format!("C{}", incident.changes.len() + 1);
@@ -149,13 +142,17 @@ fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp)
         ChangeVerb::Created => format!("{} created{who}", change.object),
         ChangeVerb::Deleted => format!("{} {}", change.object, change.summary),
     };
+    // The first suspect one of this time; an entry that was written is not changed any more.
+    let labels = |e: &&TimelineEntry| matches!(e.label.as_deref(), Some("trigger" | "reopened"));
+    let told = incident.timeline.iter().rfind(labels).is_some_and(|e| e.label.as_deref() == Some("trigger"));
+    let trigger = suspect && change.verb == ChangeVerb::Modified && !told;
     let mut cites = vec![id.clone()];
     cites.extend(incident.evidence.iter().find(|e| e.draft.key == format!("diff|{key}")).map(|e| e.id.clone()));
     super::push(
         incident,
         change.at.min(now),
         EntryKind::Change,
-        may_trigger.then_some("trigger"),
+        trigger.then_some("trigger"),
         text,
         cites,
         change.observed,
@@ -175,6 +172,10 @@ fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         match incident.findings.iter_mut().find(|f| f.fingerprint == print) {
             Some(record) => {
                 record.active = true;
+                // It came back: it has been there since then, not since the first time.
+                if !incident.earlier.is_empty() && incident.started_at.is_some_and(|t| record.last_seen < t) {
+                    record.first_seen = finding.started_at;
+                }
                 record.last_seen = last_seen(finding, record.last_seen, now);
                 record.count = record.count.max(finding.count);
                 record.severity = finding.severity;
@@ -232,8 +233,38 @@ fn last_seen(_finding: &Finding, known: Timestamp, now: Timestamp) -> Timestamp 
     if now.duration_since(known) >= SignedDuration::from_mins(1) { now } else { known }
 }
 
+/// Takes over what was recorded of an incident that is part of this one: no id of this one changes.
+pub(super) fn absorb(incident: &mut Incident, other: &Incident) {
+    let mut ids: HashMap<&str, String> = HashMap::new();
+    for item in &other.evidence {
+        let known = incident.evidence.iter().find(|e| e.draft.key == item.draft.key).map(|e| e.id.clone());
+        let id = known.unwrap_or_else(|| {
+            let id = format!("E{}", incident.evidence.len() + 1);
+            incident.evidence.push(Evidence { id: id.clone(), draft: item.draft.clone() });
+            id
+        });
+        ids.insert(&item.id, id);
+    }
+    for change in &other.changes {
+        let known = incident.changes.iter().find(|c| c.change.key() == change.change.key()).map(|c| c.id.clone());
+        let id = known.unwrap_or_else(|| {
+            let id = format!("C{}", incident.changes.len() + 1);
+            incident.changes.push(IncidentChange { id: id.clone(), suspect: false, change: change.change.clone() });
+            id
+        });
+        ids.insert(&change.id, id);
+    }
+    for record in &other.findings {
+        if !incident.findings.iter().any(|f| f.fingerprint == record.fingerprint) {
+            let evidence = record.evidence.iter().filter_map(|id| ids.get(id.as_str()).cloned()).collect();
+            incident.findings.push(FindingRecord { evidence, active: false, ..record.clone() });
+        }
+    }
+}
+
 fn actions(incident: &mut Incident, fault: &Fault) {
     for draft in &fault.actions {
+        let draft = &ActionDraft { command: in_context(&draft.command, &incident.cluster), ..draft.clone() };
         match incident.actions.iter_mut().find(|a| a.draft.key() == draft.key()) {
             Some(known) => known.draft = draft.clone(),
             None => {

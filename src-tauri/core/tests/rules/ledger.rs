@@ -2,11 +2,12 @@
 
 use super::support::*;
 use afterwatch_core::{
-    coverage::{EndedBy, Gap},
+    coverage::{EndedBy, Gap, UnreadableReason},
     incident::{Incident, State},
     ledger::{self, Step},
     metrics::{Span, times},
-    object::Object,
+    object::{Kind, Object},
+    observation::Fact,
     timeline::EntryKind,
 };
 use afterwatch_testkit::World;
@@ -39,7 +40,7 @@ fn mitigated() -> World {
 fn resolved() -> World {
     let mut world = mitigated();
     assert_eq!(world.look_at(659), []);
-    assert_eq!(world.ledger.next_due(world.policy), Some(t(660)));
+    assert_eq!(world.ledger.next_due(&world.index, world.policy), Some(t(660)));
     assert_eq!(world.look_at(660), [Step::Resolved]);
     world
 }
@@ -198,7 +199,7 @@ fn what_a_person_closes_while_it_is_broken_stays_closed_until_it_was_well() {
     }
     world.set_time(4010);
     world.upsert(limited().pod("a", status::ready(4010)));
-    assert_eq!(world.look_at(4010), []);
+    assert_eq!(world.look_at(4010), [Step::Updated], "it was well once, and the history knows");
     world.set_time(4020);
     world.upsert(broken(5000, 4019));
     assert_eq!(world.look_at(4020), [Step::Opened], "well in between, and more than an hour ago");
@@ -216,6 +217,53 @@ fn what_a_person_closed_comes_back_when_it_grows_worse() {
     world.upsert(app.pod("b", status::crashed(137, "OOMKilled", 1, 9)));
     assert_eq!(world.look_at(10), [Step::Reopened]);
     assert_eq!((world.only().id, world.only().severity), (id, Critical));
+}
+
+#[test]
+fn nothing_is_over_while_nobody_can_look() {
+    let mut world = opened();
+    let lost = |world: &mut World, at: i64| {
+        world.set_time(at);
+        world.apply(Fact::Lost {
+            kind: Kind::Pod,
+            namespace: None,
+            ended_by: EndedBy::Sleep,
+            reason: UnreadableReason::Unreachable,
+            message: "asleep".into(),
+        });
+    };
+    let back = |world: &mut World, at: i64, pod: Object| {
+        world.set_time(at);
+        world.list(Kind::Pod, vec![pod]);
+    };
+    world.delete(broken(1, -2));
+    lost(&mut world, 10);
+    assert_eq!(world.look_at(20), [], "no pods are seen, which says nothing");
+    assert_eq!(world.only().state, State::Open);
+    back(&mut world, 100, limited().pod("a", status::ready(90)));
+    assert_eq!(world.look_at(100), [Step::Mitigated]);
+    // Asleep from second 200 to hour 6: that it was well all the time is not known.
+    lost(&mut world, 200);
+    assert_eq!(world.look_at(21_500), []);
+    assert_eq!(world.ledger.next_due(&world.index, world.policy), None);
+    back(&mut world, 21_600, limited().pod("a", status::ready(90)));
+    assert_eq!(world.look_at(21_601), [], "the window begins when watching does");
+    assert_eq!(world.only().mitigated_at, Some(t(100)));
+    assert_eq!(world.look_at(22_200), [Step::Resolved]);
+    assert!(world.incidents()[0].labelled("resolved").expect("an entry").text.contains("well for 10 m"));
+}
+
+#[test]
+fn a_pod_that_is_made_anew_has_not_ended_the_impact() {
+    let mut world = opened();
+    world.set_time(30);
+    world.delete(broken(1, -2));
+    world.upsert(limited().pod("b", status::waiting("ContainerCreating", "", 30)));
+    assert_eq!(world.look_at(31), []);
+    assert_eq!(world.only().state, State::Open);
+    world.set_time(40);
+    world.upsert(limited().pod("b", status::ready(40)));
+    assert_eq!(world.look_at(40), [Step::Mitigated]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn a_pause_is_a_gap_and_what_happened_in_it_is_told_afterwards() {
     desk.engine.set_paused(false).await;
     let incident = desk.incident("opened", |_| true).await;
     desk.until("a new span", || (pods(&desk).len() == 2).then_some(())).await;
-    let found = gaps(&pods(&desk), "pods", t(0), t(100));
+    let found = gaps(&pods(&desk), "pods", None, t(0), t(100));
     assert_eq!(found.iter().map(|g| (g.from, g.to, g.cause)).collect::<Vec<_>>(), [(t(30), t(90), EndedBy::Paused)]);
     assert_eq!(incident.detected_at, t(90));
     desk.engine.shutdown().await;

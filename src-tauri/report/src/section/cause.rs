@@ -67,10 +67,12 @@ impl Page<'_> {
         self.what_would_tell(&cause.needs);
     }
 
-    /// The change that came just before: the one the timeline calls the trigger, else the last suspect one.
+    /// The change that came just before: the one the timeline calls the trigger, else the last suspect one. A trigger
+    /// of an earlier time is not one of this time.
     pub(super) fn suspect_change(&self) -> Option<&IncidentChange> {
         let trigger = self.incident.labelled("trigger");
-        let named = trigger.and_then(|e| self.incident.changes.iter().find(|c| e.evidence.contains(&c.id)));
+        let named =
+            trigger.and_then(|e| self.incident.changes.iter().find(|c| c.suspect && e.evidence.contains(&c.id)));
         named.or_else(|| self.incident.changes.iter().filter(|c| c.suspect).max_by_key(|c| c.change.at))
     }
 

@@ -1,6 +1,8 @@
 //! Title, the block of facts, summary and impact.
 
-use afterwatch_core::{Timestamp, coverage::in_gap, metrics::Span, severity::Confidence, words};
+use afterwatch_core::{
+    Timestamp, coverage::in_gap, incident::FindingRecord, metrics::Span, severity::Confidence, words,
+};
 
 use super::{Page, plain_object, record};
 use crate::{clock, text::inert};
@@ -74,7 +76,9 @@ impl Page<'_> {
         self.heading("Impact");
         let i = self.incident;
         let mut items: Vec<String> = Vec::new();
-        for finding in i.findings.iter().take(IMPACT_CAP) {
+        // What hurt an earlier time only is told with that time.
+        let this_time = |f: &&FindingRecord| i.earlier.is_empty() || i.started_at.is_none_or(|t| f.last_seen >= t);
+        for finding in i.findings.iter().filter(this_time).take(IMPACT_CAP) {
             let message = finding.message.trim().trim_end_matches('.');
             let text = format!("{message} (since {})", self.clock.time(finding.first_seen));
             items.push(self.cite.statement(&text, &finding.evidence));
@@ -85,11 +89,17 @@ impl Page<'_> {
         items.push(self.duration_in_words());
         for before in &i.earlier {
             let time = |at: Option<Timestamp>| at.map_or("an unknown time".to_owned(), |at| self.clock.time(at));
-            items.push(format!(
-                "It had been there before, from {} to {} [timeline].",
-                time(before.started_at),
-                time(before.mitigated_at.or(before.resolved_at))
-            ));
+            let from = time(before.started_at);
+            let to = time(before.mitigated_at.or(before.resolved_at));
+            let by = before.recovered_by.as_deref().filter(|by| *by != "itself");
+            items.push(match by {
+                Some(id) => {
+                    let text =
+                        format!("It had been there before, from {from} to {to}; {} did not hold", self.name_of(id));
+                    self.cite.statement(&text, &[id.to_owned()])
+                }
+                None => format!("It had been there before, from {from} to {to} [timeline]."),
+            });
         }
         let cluster = inert(&i.cluster);
         items.push(format!(

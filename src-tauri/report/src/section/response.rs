@@ -47,13 +47,14 @@ impl Page<'_> {
         self.heading("Response and resolution");
         let i = self.incident;
         let mut items = Vec::new();
+        let first = i.earlier.first().map_or(i.detected_at, |o| o.detected_at);
         if i.acknowledged_at.is_none() {
             items.push("No acknowledgement is recorded [timeline].".to_owned());
         }
         items.extend(self.entries(|entry| match entry.kind {
             EntryKind::State | EntryKind::Action | EntryKind::Recovery | EntryKind::Note => true,
             // What was changed before is trigger or background.
-            EntryKind::Change => entry.at > i.detected_at,
+            EntryKind::Change => entry.at > first,
             EntryKind::Symptom | EntryKind::Notification | EntryKind::Gap => false,
         }));
         if i.reopened > 0 {

@@ -31,7 +31,8 @@ pub(crate) fn save(tx: &Transaction<'_>, span: &Coverage) -> Result<(), Fail> {
     Ok(())
 }
 
-/// Spans that overlap the window, by time.
+/// Spans that overlap the window, by time, and of each place the last one that ended before it: a gap may have begun
+/// there.
 pub(crate) fn between(
     connection: &Connection,
     cluster: &str,
@@ -40,7 +41,9 @@ pub(crate) fn between(
 ) -> Result<Vec<Coverage>, Fail> {
     let mut statement = connection.prepare_cached(
         "SELECT kind, namespace, from_at, to_at, how, ended_by FROM coverage
-         WHERE cluster = ?1 AND to_at >= ?2 AND from_at <= ?3 ORDER BY from_at, kind, namespace",
+         WHERE cluster = ?1 AND from_at <= ?3 AND (to_at >= ?2 OR (kind, namespace, from_at) IN (
+             SELECT kind, namespace, max(from_at) FROM coverage WHERE cluster = ?1 AND to_at < ?2 GROUP BY kind, namespace
+         )) ORDER BY from_at, kind, namespace",
     )?;
     let mut rows = statement.query((cluster, moment(from), moment(to)))?;
     let mut out = Vec::new();

@@ -1,0 +1,37 @@
+//! Whether silence means that all is well: only where somebody looked.
+
+use jiff::Timestamp;
+
+use crate::{
+    incident::Incident,
+    index::{Index, Reading},
+    object::{Kind, Object, ObjectRef},
+};
+
+/// True when everything the incident is about could be looked at now, and nothing of it waits to be well again.
+pub(super) fn is_well(index: &Index, incident: &Incident) -> bool {
+    incident.findings.iter().all(|f| is_seen(index, &f.object)) && !is_short(index, &incident.subject)
+}
+
+/// Since when the incident's pods have been watched without a gap.
+pub(super) fn watched_since(index: &Index) -> Option<Timestamp> {
+    index.watched_since(Kind::Pod)
+}
+
+fn is_seen(index: &Index, object: &ObjectRef) -> bool {
+    let Some(kind) = Kind::parse(&object.kind) else { return true };
+    let mut places = index.readings().filter(|((k, ns), _)| *k == kind && (ns.is_none() || *ns == object.namespace));
+    places.any(|(_, reading)| *reading == Reading::Complete)
+}
+
+/// A workload that still has fewer ready pods than it wants: its old pods are gone, its new ones are not there yet.
+fn is_short(index: &Index, subject: &ObjectRef) -> bool {
+    let wanted = match index.resolve(subject).map(|o| &**o) {
+        Some(Object::Deployment(d)) => d.spec.replicas.unwrap_or(1),
+        Some(Object::StatefulSet(s)) => s.spec.replicas.unwrap_or(1),
+        _ => return false,
+    };
+    let Some(uid) = subject.uid.as_deref() else { return false };
+    let ready = index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
+    i32::try_from(ready).unwrap_or(i32::MAX) < wanted
+}
