@@ -36,6 +36,7 @@ impl Desk {
         let options = Options {
             stability: SignedDuration::from_mins(10),
             notify: NotifyMode::Send,
+            alone: true,
             zone: TimeZone::system(),
             recorder: "the app".to_owned(),
         };

@@ -58,7 +58,8 @@ pub fn play(name: &str) -> Played {
         .collect();
     let ledger = Ledger::new("lab", &cluster_uid.expect("the cluster's identity"), Vec::new());
     let mut player = Player { index: Index::new(), ledger, now: first, minted: 0, recorded, steps: Vec::new() };
-    let coverage = coverage(&observations, last);
+    // Watching goes on in silence until everything has settled.
+    let coverage = coverage(&observations, last + QUIET);
     let mut rest = observations.into_iter().peekable();
     while let Some(observation) = rest.next() {
         let burst = observation.at;

@@ -176,7 +176,7 @@ impl Context {
     ) -> Desk {
         let ports = Ports { store: store.clone(), notifier, clock: Arc::new(SystemClock) };
         let recorder = format!("kubectl afterwatch watch (pid {})", std::process::id());
-        let options = Options { stability, notify, zone: self.out.look.zone.clone(), recorder };
+        let options = Options { stability, notify, zone: self.out.look.zone.clone(), recorder, alone: false };
         Desk { engine: Engine::new(ports, options), store }
     }
 

@@ -128,6 +128,12 @@ impl Index {
         changes
     }
 
+    /// Watching ends on purpose: what is known is old from now on, and what comes after was not seen coming.
+    pub fn forget_readings(&mut self) {
+        self.readings.clear();
+        self.since.clear();
+    }
+
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
         let listed: BTreeSet<Key> = objects.iter().map(|o| key_of(o.meta())).collect();
         let gone: Vec<Arc<Object>> = self

@@ -11,6 +11,7 @@ mod write;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
@@ -20,12 +21,13 @@ use afterwatch_core::{
     correlate::{self, Diagnosis},
     coverage::EndedBy,
     incident::{Incident, IncidentId},
-    index::Index,
+    index::{Index, Reading},
     ledger::{Ledger, Policy, Step},
     object,
     observation::{Connection, Fact, LogRead, LogWant, Observation},
     port::{BoxFuture, Cluster, ObservationSink, WatchHandle, cluster::ClusterMetrics, store::Saved},
 };
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
@@ -34,8 +36,8 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    event::{ClusterView, IncidentStep},
-    session::Engine,
+    event::{ClusterView, EngineEvent, IncidentStep},
+    session::{Engine, lock},
 };
 
 /// After the first change the rules wait this long for its company.
@@ -101,9 +103,17 @@ struct Recorder {
     in_flight: Option<oneshot::Receiver<Vec<Saved>>>,
     in_flight_ids: Vec<(IncidentId, IncidentStep)>,
     asked: BTreeSet<LogWant>,
+    /// Logs that are being read, and whether anything was observed that the rules have not looked at.
+    reading: BTreeSet<LogWant>,
+    unlooked: bool,
     readers: Arc<Semaphore>,
     synced: bool,
-    first_look: bool,
+    /// Until the first look and the logs it asked for are through: what is found till then was there before, and is
+    /// told as one summary. The same after time in which nobody watched.
+    at_start: bool,
+    /// This recorder among those that may record the cluster, and whether it holds the lease.
+    holder: Uuid,
+    holds: bool,
     paused: bool,
     started: Instant,
     figures: Figures,
@@ -113,13 +123,37 @@ struct Recorder {
     blind: Option<(Timestamp, bool)>,
 }
 
-/// The life of a recorder.
-pub(crate) async fn run(
+/// The life of a recorder, begun anew where a defect ended it: nobody else would notice that nothing is watched.
+pub(crate) async fn guarded(
     engine: Engine,
     cluster: Arc<dyn Cluster>,
     mut control: mpsc::UnboundedReceiver<Control>,
     view: watch::Sender<Arc<ClusterView>>,
     kind: Kind,
+) {
+    loop {
+        let holder = Uuid::now_v7();
+        lock(&engine.0.holders).insert(holder);
+        let life = run(engine.clone(), cluster.clone(), &mut control, view.clone(), kind, holder);
+        let ended = AssertUnwindSafe(life).catch_unwind().await;
+        lock(&engine.0.holders).remove(&holder);
+        if ended.is_ok() || kind == Kind::Scan {
+            return;
+        }
+        let text = format!("The recorder of {} failed and begins anew. The log of the app says more.", cluster.name());
+        tracing::error!(cluster = cluster.name(), "{text}");
+        let _ = engine.0.events.send(EngineEvent::Trouble(Some(text)));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+async fn run(
+    engine: Engine,
+    cluster: Arc<dyn Cluster>,
+    control: &mut mpsc::UnboundedReceiver<Control>,
+    view: watch::Sender<Arc<ClusterView>>,
+    kind: Kind,
+    holder: Uuid,
 ) {
     let (sender, mut observations) = mpsc::channel::<Observation>(2048);
     let mut handle: Option<Box<dyn WatchHandle>> = None;
@@ -132,7 +166,7 @@ pub(crate) async fn run(
         }
     }
     let (told, mut outcomes) = mpsc::unbounded_channel();
-    let mut r = Recorder::new(engine, cluster, kind, view, told);
+    let mut r = Recorder::new(engine, cluster, kind, view, holder, told);
     let mut look_at: Option<Instant> = None;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.tick().await;
@@ -166,7 +200,6 @@ pub(crate) async fn run(
                         r.paused = true;
                         r.pause().await;
                     } else if !paused && r.paused {
-                        r.paused = false;
                         r.resume();
                         handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
                     }
@@ -211,7 +244,7 @@ pub(crate) async fn run(
                 r.heartbeat().await;
                 r.hand_over(true);
             },
-            _ = followed.tick(), if r.followed.is_some() => {
+            _ = followed.tick(), if r.followed.is_some() && kind == Kind::Watch => {
                 if r.try_lease().await {
                     handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
                 }
@@ -246,6 +279,7 @@ impl Recorder {
         cluster: Arc<dyn Cluster>,
         kind: Kind,
         view: watch::Sender<Arc<ClusterView>>,
+        holder: Uuid,
         outcomes: mpsc::UnboundedSender<notice::Outcome>,
     ) -> Recorder {
         let name = cluster.name().to_owned();
@@ -264,9 +298,13 @@ impl Recorder {
             in_flight: None,
             in_flight_ids: Vec::new(),
             asked: BTreeSet::new(),
+            reading: BTreeSet::new(),
+            unlooked: false,
             readers: Arc::new(Semaphore::new(LOG_READERS)),
             synced: false,
-            first_look: true,
+            at_start: true,
+            holder,
+            holds: false,
             paused: false,
             started: Instant::now(),
             figures: Figures::default(),
@@ -286,6 +324,14 @@ impl Recorder {
 
     /// Takes one observation in.
     async fn take(&mut self, observation: Observation) {
+        // What was under way when watching ended is not watched.
+        if (self.paused || self.followed.is_some()) && !matches!(observation.fact, Fact::Connection(_)) {
+            return;
+        }
+        self.unlooked = true;
+        if let Fact::Log(read) = &observation.fact {
+            self.reading.remove(&read.want);
+        }
         self.coverage.observe(&observation);
         let told = matches!(
             observation.fact,
@@ -335,7 +381,8 @@ impl Recorder {
             // A cluster that answers lists but not who it is still gets its answer.
             self.ledger = Some(Ledger::new(self.cluster.name(), "", Vec::new()));
         }
-        if self.paused || self.followed.is_some() {
+        if self.paused || self.followed.is_some() || self.is_blind() {
+            self.next_due = None;
             return;
         }
         if !self.synced {
@@ -352,6 +399,7 @@ impl Recorder {
             return;
         };
         let now = self.now();
+        self.unlooked = false;
         let diagnosis =
             correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
         let policy = Policy { stability: self.engine.0.options.stability };
@@ -375,12 +423,29 @@ impl Recorder {
         }
         self.next_due = [diagnosis.next_due, ledger.next_due(&self.index, policy)].into_iter().flatten().min();
         self.ledger = Some(ledger);
-        self.notices.plan(&self.engine, self.ledger.as_mut(), &self.dirty_incidents, self.first_look, now);
-        self.first_look = false;
+        self.notices.plan(&self.engine, self.ledger.as_mut(), &self.dirty_incidents, self.at_start, now);
         self.read_logs(diagnosis, sender);
+        self.settle();
         self.figures.objects = self.index.len() as u64;
         self.figures.observations = self.index.observations();
         self.engine.set_figures(self.cluster.name(), self.figures.clone());
+    }
+
+    /// Pods were watched and are not any more: what is known of them grows old, and says nothing about now.
+    fn is_blind(&self) -> bool {
+        let mut pods =
+            self.index.readings().filter(|((kind, _), _)| *kind == object::Kind::Pod).map(|(_, r)| r).peekable();
+        self.kind == Kind::Watch && pods.peek().is_some() && pods.all(|r| matches!(r, Reading::Stale { .. }))
+    }
+
+    /// The start is over when nothing is under way any more: then what was found is told, in one.
+    pub(super) fn settle(&mut self) {
+        let quiet =
+            self.reading.is_empty() && !self.unlooked && self.in_flight.is_none() && self.dirty_incidents.is_empty();
+        if self.at_start && self.synced && quiet {
+            self.at_start = false;
+            self.notices.tell_summary(&self.engine);
+        }
     }
 
     fn read_logs(&mut self, diagnosis: Diagnosis, sender: &mpsc::Sender<Observation>) {
@@ -394,14 +459,21 @@ impl Recorder {
                 self.next_due = Some(self.now() + SignedDuration::from_millis(300));
                 return;
             };
+            self.reading.insert(want.clone());
             let (cluster, sender, clock) = (self.cluster.clone(), sender.clone(), self.engine.0.ports.clock.clone());
             tokio::spawn(async move {
-                let late = LogRead {
-                    want: want.clone(),
-                    lines: Err(format!("the log was not answered within {} s", LOG_PATIENCE.as_secs())),
-                    truncated: false,
+                let read = cluster.read_log(want.clone());
+                tokio::pin!(read);
+                let read = match tokio::time::timeout(LOG_PATIENCE, &mut read).await {
+                    Ok(read) => read,
+                    // The incident waits no longer; the log is taken in all the same when it comes.
+                    Err(_) => {
+                        let lines = Err(format!("the log was not answered within {} s", LOG_PATIENCE.as_secs()));
+                        let late = LogRead { want, lines, truncated: false };
+                        let _ = sender.send(Observation { at: clock.now(), fact: Fact::Log(late) }).await;
+                        read.await
+                    }
                 };
-                let read = tokio::time::timeout(LOG_PATIENCE, cluster.read_log(want)).await.unwrap_or(late);
                 let _ = sender.send(Observation { at: clock.now(), fact: Fact::Log(read) }).await;
                 drop(permit);
             });
@@ -420,8 +492,14 @@ impl Recorder {
         self.engine.set_figures(self.cluster.name(), self.figures.clone());
         self.watch_sight();
         if self.kind == Kind::Watch && self.followed.is_none() && self.identity.is_some() && !self.paused {
-            self.try_lease().await;
+            match self.ledger {
+                Some(_) => {
+                    self.try_lease().await;
+                }
+                None => self.connected().await,
+            }
         }
+        self.settle();
         self.show();
     }
 
@@ -429,7 +507,11 @@ impl Recorder {
     fn watch_sight(&mut self) {
         let now = self.now();
         let reason = match self.index.connection() {
-            Some(Connection::Unreachable { message, .. } | Connection::LoginNeeded { message, .. }) => message.clone(),
+            Some(
+                Connection::Unreachable { message, .. }
+                | Connection::LoginNeeded { message, .. }
+                | Connection::Misconfigured { message, .. },
+            ) => message.clone(),
             _ => {
                 self.blind = None;
                 return;
@@ -445,13 +527,19 @@ impl Recorder {
     async fn pause(&mut self) {
         self.coverage.close(self.now(), EndedBy::Paused);
         self.index.apply(Observation { at: self.now(), fact: Fact::Connection(Connection::Paused) });
+        self.index.forget_readings();
+        self.next_due = None;
         self.hand_over(true);
         self.release().await;
+        self.holds = false;
         self.show();
     }
 
+    /// The lease is taken again with the connection: another one may have taken it meanwhile.
     fn resume(&mut self) {
+        self.paused = false;
         self.synced = false;
+        self.at_start = true;
         self.started = Instant::now();
     }
 }

@@ -1,7 +1,7 @@
 //! The engine as its callers see it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -51,6 +51,9 @@ pub struct Options {
     pub zone: TimeZone,
     /// How others see who records: `the app`, `kubectl afterwatch watch (pid 4711)`.
     pub recorder: String,
+    /// True where no other process of this name can live beside this one (the app): a lease that another one left in
+    /// this name is of a process that died, and is taken over at once.
+    pub alone: bool,
 }
 
 /// Figures of a run, for `--metrics`.
@@ -73,8 +76,11 @@ pub(crate) struct Inner {
     pub options: Options,
     pub events: broadcast::Sender<EngineEvent>,
     pub writer: mpsc::Sender<writer::Job>,
-    /// This process among those that may record into the database.
-    pub holder: Uuid,
+    /// The recorders of this process among those that may record into the database: one per cluster watched, so that
+    /// of two contexts of one cluster the second follows the first.
+    pub holders: Mutex<BTreeSet<Uuid>>,
+    /// Clusters looked at by a scan of this process, by identity: a second context of one has nothing to add.
+    pub scanned: Mutex<BTreeSet<String>>,
     running: Mutex<BTreeMap<String, Running>>,
     seen: Mutex<Vec<IncidentId>>,
     sent: AtomicU32,
@@ -118,7 +124,8 @@ impl Engine {
             options,
             events,
             writer,
-            holder: Uuid::now_v7(),
+            holders: Mutex::default(),
+            scanned: Mutex::default(),
             running: Mutex::default(),
             seen: Mutex::default(),
             sent: AtomicU32::new(0),
@@ -143,7 +150,7 @@ impl Engine {
         self.poll_others();
         let (control, inbox) = mpsc::unbounded_channel();
         let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
-        let task = tokio::spawn(recorder::run(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Watch));
+        let task = tokio::spawn(recorder::guarded(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Watch));
         if self.paused() {
             let _ = control.send(Control::Pause(true));
         }
@@ -200,7 +207,7 @@ impl Engine {
         let name = cluster.name().to_owned();
         let (control, inbox) = mpsc::unbounded_channel();
         let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
-        let task = tokio::spawn(recorder::run(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Scan));
+        let task = tokio::spawn(recorder::guarded(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Scan));
         // The view stays listed after the scan has ended: it says what could not be read.
         lock(&self.0.running).insert(name, Running { cluster, control, view, task: tokio::spawn(async {}) });
         task.await.map_err(|e| StoreError::Other { path: String::new(), message: e.to_string() })

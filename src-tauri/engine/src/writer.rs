@@ -26,7 +26,7 @@ pub(crate) struct Job {
 pub(crate) fn start(store: Arc<dyn Store>, events: broadcast::Sender<EngineEvent>) -> mpsc::Sender<Job> {
     let (sender, mut jobs) = mpsc::channel::<Job>(16);
     tokio::spawn(async move {
-        let mut trouble = false;
+        let mut trouble: Option<String> = None;
         while let Some(job) = jobs.recv().await {
             let Job { incidents, changes, coverage, reply } = job;
             let batch = Arc::new((incidents, changes, coverage));
@@ -38,19 +38,19 @@ pub(crate) fn start(store: Arc<dyn Store>, events: broadcast::Sender<EngineEvent
                     .unwrap_or_else(|e| Err(StoreError::Other { path: String::new(), message: e.to_string() }));
                 match result {
                     Ok(saved) => {
-                        if trouble {
-                            trouble = false;
+                        if trouble.take().is_some() {
                             let _ = events.send(EngineEvent::Trouble(None));
                         }
                         let _ = reply.send(saved);
                         break;
                     }
                     Err(error) => {
-                        if !trouble {
+                        let said = Some(error.to_string());
+                        if trouble != said {
                             tracing::warn!(%error, "recording stopped");
+                            let _ = events.send(EngineEvent::Trouble(said.clone()));
+                            trouble = said;
                         }
-                        trouble = true;
-                        let _ = events.send(EngineEvent::Trouble(Some(error.to_string())));
                         // The recorder went away (shutdown): what cannot be written now never will be.
                         if reply.is_closed() {
                             break;

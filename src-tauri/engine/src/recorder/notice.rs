@@ -11,6 +11,7 @@ use afterwatch_core::{
     ledger::{self, Ledger},
     notification,
     port::notifier::Notice,
+    severity::Severity,
     timeline::EntryKind,
 };
 use jiff::Timestamp;
@@ -36,13 +37,23 @@ pub(super) struct Notices {
     planned: BTreeMap<IncidentId, bool>,
     /// An opening is announced once, even where the announcement failed.
     attempted: BTreeSet<IncidentId>,
+    /// The worst severity that was told of each incident: one that goes up and down is told once.
+    worst: BTreeMap<IncidentId, Severity>,
+    /// What was broken when watching began, until all of it is known.
+    summary: Vec<Arc<Incident>>,
     outcomes: mpsc::UnboundedSender<Outcome>,
 }
 
 impl Notices {
     /// Tells the outcomes to `outcomes`.
     pub(super) fn new(outcomes: mpsc::UnboundedSender<Outcome>) -> Notices {
-        Notices { planned: BTreeMap::new(), attempted: BTreeSet::new(), outcomes }
+        Notices {
+            planned: BTreeMap::new(),
+            attempted: BTreeSet::new(),
+            worst: BTreeMap::new(),
+            summary: Vec::new(),
+            outcomes,
+        }
     }
 
     /// Decides which of the incidents that changed are to be announced, and counts it in them before they are stored:
@@ -75,26 +86,39 @@ impl Notices {
     /// Sends what was planned for incidents that are stored now.
     pub(super) fn stored(&mut self, engine: &Engine, told: &[(Arc<Incident>, IncidentStep)]) {
         let zone = &engine.0.options.zone;
-        let mut summary: Vec<Arc<Incident>> = Vec::new();
         for (incident, step) in told.iter().filter(|(incident, _)| incident.merged_into.is_none()) {
             match (self.planned.remove(&incident.id), step) {
-                (Some(true), _) => summary.push(incident.clone()),
-                (Some(false), _) => self.open(engine, notification::opened(incident, zone), vec![incident.id], false),
-                (None, IncidentStep::Worse) if incident.notifications > 0 => {
-                    self.update(engine, notification::worse(incident, zone));
+                (Some(true), _) => self.summary.push(incident.clone()),
+                (Some(false), _) => {
+                    self.worst.insert(incident.id, incident.severity);
+                    self.open(engine, notification::opened(incident, zone), vec![incident.id], false);
+                }
+                (None, IncidentStep::Worse) if incident.notifications > 0 && wanted(engine, incident) => {
+                    let known = self.worst.insert(incident.id, incident.severity);
+                    match known.filter(|k| *k >= incident.severity) {
+                        Some(worse) => _ = self.worst.insert(incident.id, worse),
+                        None => self.update(engine, notification::worse(incident, zone)),
+                    }
                 }
                 (None, IncidentStep::Reopened) if wanted(engine, incident) => {
+                    self.worst.insert(incident.id, incident.severity);
                     self.update(engine, notification::back(incident, zone));
                 }
-                (None, IncidentStep::Resolved) if incident.notifications > 0 => {
+                (None, IncidentStep::Resolved) if incident.notifications > 0 && wanted(engine, incident) => {
                     self.update(engine, notification::recovered(incident, zone));
                 }
                 _ => {}
             }
         }
-        let all: Vec<&Incident> = summary.iter().map(|i| &**i).collect();
-        if let Some(notice) = notification::summary(&all, zone) {
-            self.open(engine, notice, all.iter().map(|i| i.id).collect(), true);
+    }
+
+    /// What was broken when watching began, as one notification.
+    pub(super) fn tell_summary(&mut self, engine: &Engine) {
+        let all = std::mem::take(&mut self.summary);
+        self.worst.extend(all.iter().map(|i| (i.id, i.severity)));
+        let incidents: Vec<&Incident> = all.iter().map(|i| &**i).collect();
+        if let Some(notice) = notification::summary(&incidents, &engine.0.options.zone) {
+            self.open(engine, notice, incidents.iter().map(|i| i.id).collect(), true);
         }
     }
 
@@ -137,7 +161,7 @@ impl Notices {
 
 fn wanted(engine: &Engine, incident: &Incident) -> bool {
     let now = engine.0.ports.clock.now();
-    incident.state.is_open() && notification::wants_notice(incident, &engine.known_silences(), now)
+    notification::wants_notice(incident, &engine.known_silences(), now)
 }
 
 impl Outcome {

@@ -76,6 +76,7 @@ impl Recorder {
         for (incident, step) in told {
             self.engine.tell(step, incident);
         }
+        self.settle();
         again
     }
 

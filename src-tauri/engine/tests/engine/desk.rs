@@ -44,6 +44,7 @@ impl Desk {
             notify: NotifyMode::Send,
             zone: TimeZone::UTC,
             recorder: name.to_owned(),
+            alone: name == "the app",
         };
         Desk { engine: Engine::new(ports, options), cluster, clock, notifier, store }
     }

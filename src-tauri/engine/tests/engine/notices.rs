@@ -1,6 +1,9 @@
 //! One notification per incident.
 
-use afterwatch_core::{incident::State, port::notifier::NoticeKind, silence::SilenceMatcher, timeline::EntryKind};
+use afterwatch_core::{
+    incident::State, port::notifier::NoticeKind, severity::Severity, silence::SilenceMatcher, timeline::EntryKind,
+};
+use afterwatch_testkit::{App, status};
 use jiff::SignedDuration;
 
 use crate::desk::{Desk, all, app, killed, well};
@@ -39,6 +42,56 @@ async fn what_was_broken_at_the_start_is_one_summary() {
     assert!(shown[0].title.contains('3'), "{}", shown[0].title);
     let incidents = desk.incidents();
     assert_eq!(incidents.iter().map(|i| i.notifications).collect::<Vec<_>>(), [1, 1, 1]);
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn crash_loops_that_wait_for_their_logs_are_part_of_the_summary() {
+    let desk = Desk::new();
+    for name in ["cart", "checkout", "invoice"] {
+        let app = App::deployment(&format!("shop/{name}"));
+        desk.cluster.write_log(&format!("{name}-r1-a"), "app", "starting\npanic: no config");
+        desk.cluster.upsert(all(&app, app.pod("a", status::crashed(1, "Error", 3, -60))));
+    }
+    let oom = app("search");
+    desk.cluster.upsert(all(&oom, killed(&oom, 3, -60)));
+    desk.watch().await;
+    let shown = desk.until("shown", || Some(desk.notifier.shown()).filter(|s| !s.is_empty())).await;
+    desk.moment().await;
+    assert_eq!((desk.notifier.shown().len(), shown[0].kind), (1, NoticeKind::Summary));
+    assert!(shown[0].title.contains('4'), "{}", shown[0].title);
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_goes_up_and_down_is_told_once_and_a_silence_mutes_it() {
+    let (desk, app) = (Desk::new(), app("checkout").replicas(2));
+    let pod = |suffix: &str, bad: Option<(u32, i64)>| match bad {
+        Some((restarts, at)) => app.pod(suffix, status::crashed(137, "OOMKilled", restarts, at)),
+        None => app.pod(suffix, status::ready(-600)),
+    };
+    desk.cluster.upsert(all(&app, pod("a", None)).into_iter().chain([pod("b", None)]));
+    desk.watch().await;
+    desk.cluster.upsert([pod("a", Some((1, 0)))]);
+    desk.until("opened", || (desk.notifier.shown().len() == 1).then_some(())).await;
+    for round in 1..4 {
+        desk.clock.advance(5);
+        desk.cluster.upsert([pod("b", Some((round, i64::from(round) * 10)))]);
+        desk.incident("critical", |i| i.severity == Severity::Critical).await;
+        desk.clock.advance(5);
+        desk.cluster.upsert([pod("b", None)]);
+        desk.incident("better", |i| i.severity == Severity::High).await;
+    }
+    desk.moment().await;
+    let kinds: Vec<_> = desk.notifier.shown().iter().map(|n| n.kind).collect();
+    assert_eq!(kinds, [NoticeKind::Opened, NoticeKind::Worse]);
+    desk.engine.silence(SilenceMatcher::default(), SignedDuration::from_hours(1), "asleep").await.unwrap();
+    desk.cluster.upsert([pod("a", None)]);
+    desk.incident("mitigated", |i| i.state == State::Mitigated).await;
+    desk.later(61);
+    desk.incident("resolved", |i| i.state == State::Resolved).await;
+    desk.moment().await;
+    assert_eq!(desk.notifier.shown().len(), 2, "silenced");
     desk.engine.shutdown().await;
 }
 

@@ -3,11 +3,18 @@
 use std::{path::Path, sync::Arc};
 
 use afterwatch_core::{
+    coverage::gaps,
     incident::State,
-    port::{Store, store::IncidentKey},
+    port::{
+        Store,
+        store::{IncidentKey, Lease},
+    },
 };
 use afterwatch_engine::ClusterState;
 use afterwatch_store::SqliteStore;
+use afterwatch_testkit::{FakeCluster, t};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::desk::{Desk, all, app, killed, well};
 
@@ -65,4 +72,58 @@ async fn a_second_process_follows_the_one_that_records_and_takes_over_when_it_en
     assert_eq!(after.id, incident.id);
     assert_eq!(second.notifier.shown(), [], "it was notified already");
     second.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_contexts_of_one_cluster_are_recorded_once() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    desk.watch().await;
+    let twin = FakeCluster::context("kind-dev-admin", "kind-dev", desk.clock.clone());
+    twin.upsert(all(&app, well(&app, -600)));
+    desk.engine.watch(twin.clone()).await.unwrap();
+    let following = || desk.engine.clusters().into_iter().find(|v| v.state == ClusterState::Following);
+    let view = desk.until("following", following).await;
+    assert_eq!((view.name.as_str(), view.followed.as_deref()), ("kind-dev-admin", Some("the app")));
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    twin.upsert([killed(&app, 1, 0)]);
+    desk.incident("opened", |_| true).await;
+    desk.moment().await;
+    assert_eq!((desk.incidents().len(), desk.notifier.shown().len()), (1, 1));
+    desk.engine.shutdown().await;
+    let once = Desk::new();
+    for cluster in [&desk.cluster, &twin] {
+        once.engine.scan(cluster.clone()).await.unwrap();
+    }
+    assert_eq!(once.engine.seen().await.unwrap().len(), 1, "a look sees it once, too");
+}
+
+#[tokio::test]
+async fn the_app_that_was_killed_does_not_follow_its_own_lease() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, well(&app, -600)));
+    let until = |s: i64| t(s) + SignedDuration::from_secs(30);
+    let dead = Lease { holder: Uuid::now_v7(), holder_name: "the app".into(), expires_at: until(0) };
+    desk.store.take_lease(desk.cluster.uid(), &dead, t(0)).unwrap().unwrap();
+    desk.watch().await;
+    assert_eq!(desk.engine.clusters()[0].followed, None, "nobody else can be the app");
+    desk.cluster.upsert([killed(&app, 1, 0)]);
+    desk.incident("opened", |_| true).await;
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_time_in_which_another_recorded_is_covered_by_its_spans_alone() {
+    let desk = Desk::new();
+    let until: Timestamp = t(25);
+    let other = Lease { holder: Uuid::now_v7(), holder_name: "kubectl afterwatch watch".into(), expires_at: until };
+    desk.store.take_lease(desk.cluster.uid(), &other, t(0)).unwrap().unwrap();
+    desk.engine.watch(desk.cluster.clone()).await.unwrap();
+    desk.until("following", || desk.state().filter(|s| *s == ClusterState::Following)).await;
+    desk.clock.advance(60);
+    let spans = || desk.store.coverage("kind-dev", t(-60), t(600)).unwrap();
+    desk.until("it records now", || spans().into_iter().find(|s| s.kind == "pods")).await;
+    assert!(spans().iter().all(|s| s.from >= t(60)), "the other one watched, not this one: {:#?}", spans());
+    assert!(gaps(&spans(), "pods", None, t(60), t(61)).is_empty());
+    desk.engine.shutdown().await;
 }

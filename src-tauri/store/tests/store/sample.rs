@@ -177,6 +177,8 @@ pub fn incident() -> Incident {
         notifications: 1,
         quiet_since: Some(at(250)),
         reopened: 2,
+        earlier: Vec::new(),
+        merged_into: None,
         revision: 0,
     }
 }

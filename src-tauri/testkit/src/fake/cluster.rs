@@ -43,9 +43,14 @@ pub struct FakeCluster {
 impl FakeCluster {
     /// A cluster without objects. Its observations carry the clock's time.
     pub fn new(name: &str, clock: Arc<dyn Clock>) -> Arc<FakeCluster> {
+        FakeCluster::context(name, name, clock)
+    }
+
+    /// A context of a cluster that may have several.
+    pub fn context(name: &str, cluster: &str, clock: Arc<dyn Clock>) -> Arc<FakeCluster> {
         Arc::new(FakeCluster {
             name: name.to_owned(),
-            uid: format!("uid-of-{name}"),
+            uid: format!("uid-of-{cluster}"),
             clock,
             objects: Mutex::default(),
             watchers: Arc::default(),
