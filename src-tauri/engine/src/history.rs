@@ -217,7 +217,7 @@ impl Engine {
             id: Uuid::now_v7(),
             matcher,
             until: now.saturating_add(span).unwrap_or(now),
-            reason: reason.to_owned(),
+            reason: redact::text(reason).into_owned(),
             created_at: now,
         };
         let saved = silence.clone();

@@ -360,7 +360,9 @@ impl Recorder {
             return false;
         }
         if self.followed.is_some() {
-            self.engine.saw(incident.id);
+            if incident.state.is_open() {
+                self.engine.saw(incident.id);
+            }
             return false;
         }
         match &mut self.ledger {

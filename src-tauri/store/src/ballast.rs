@@ -28,23 +28,17 @@ pub(crate) struct Ballast {
 #[derive(Debug)]
 enum State {
     Aboard,
-    /// Thrown off, or there was never room for it. When it was last tried again.
-    Gone(Instant),
+    /// Not made yet, thrown off, or there was no room for it. When it was last tried.
+    Gone(Option<Instant>),
 }
 
 impl Ballast {
-    /// Takes the ballast aboard. A folder in which it cannot be made for another reason than room goes without: the
-    /// database may still work there.
+    /// The ballast as it is. It is filled by the first who records: a program that only takes a note must not eat the
+    /// room that was set free for it.
     pub fn new(database: &Path, size: u64) -> Ballast {
         let path = beside(database, "-ballast");
-        let state = match fill(&path, size) {
-            Err(error) if is_full(&error) => State::Gone(Instant::now()),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "no ballast file");
-                State::Aboard
-            }
-            Ok(()) => State::Aboard,
-        };
+        let whole = fs::metadata(&path).is_ok_and(|found| found.len() >= size);
+        let state = if whole { State::Aboard } else { State::Gone(None) };
         Ballast { path, size, state: Mutex::new(state) }
     }
 
@@ -63,7 +57,7 @@ impl Ballast {
                 tracing::warn!(path = %self.path.display(), %error, "the ballast file cannot be removed")
             }
         }
-        *state = State::Gone(Instant::now());
+        *state = State::Gone(Some(Instant::now()));
     }
 
     /// True while there is room for more than what people type: recording waits until the ballast is back, so that
@@ -72,11 +66,16 @@ impl Ballast {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match *state {
             State::Aboard => true,
-            State::Gone(tried) if tried.elapsed() < RETRY => false,
-            State::Gone(_) => {
-                let back = fill(&self.path, self.size).is_ok();
-                *state = if back { State::Aboard } else { State::Gone(Instant::now()) };
-                if back {
+            State::Gone(Some(tried)) if tried.elapsed() < RETRY => false,
+            State::Gone(tried) => {
+                let back = match fill(&self.path, self.size) {
+                    Ok(()) => true,
+                    // A folder in which it cannot be made for another reason than room goes without: the database may
+                    // still work there.
+                    Err(error) => !is_full(&error),
+                };
+                *state = if back { State::Aboard } else { State::Gone(Some(Instant::now())) };
+                if back && tried.is_some() {
                     tracing::info!(path = %self.path.display(), "there is room again, recording goes on");
                 }
                 back

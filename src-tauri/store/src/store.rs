@@ -69,7 +69,13 @@ impl SqliteStore {
         let place = Place { path: path.display().to_string(), busy_timeout: options.busy_timeout };
         match open_file(path, options, &place) {
             Ok(store) => Ok(store),
-            Err(fail) => Err(place.explain(fail)),
+            Err(fail) => match place.explain(fail) {
+                // Opening needs room, too: the ballast is there for that.
+                StoreError::DiskFull { .. } if std::fs::remove_file(beside(path, "-ballast")).is_ok() => {
+                    open_file(path, options, &place).map_err(|fail| place.explain(fail))
+                }
+                error => Err(error),
+            },
         }
     }
 
@@ -165,18 +171,19 @@ impl SqliteStore {
     }
 
     /// The same, and on the disk before it returns: what people typed also survives a power cut.
-    pub(crate) fn write_durably<T>(
-        &self,
-        f: impl FnOnce(&Transaction<'_>) -> Result<T, Fail>,
-    ) -> Result<T, StoreError> {
+    pub(crate) fn write_durably<T>(&self, f: impl Fn(&Transaction<'_>) -> Result<T, Fail>) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
-        let run = || {
+        let mut run = || {
             writer.execute_batch("PRAGMA synchronous = FULL")?;
-            let result = transact(&mut writer, f);
+            let result = transact(&mut writer, &f);
             writer.execute_batch("PRAGMA synchronous = NORMAL")?;
             result
         };
-        run().map_err(|fail| self.explain(fail))
+        // What a person wrote is tried again at once where throwing off the ballast made room for it.
+        match run().map_err(|fail| self.explain(fail)) {
+            Err(StoreError::DiskFull { .. }) => run().map_err(|fail| self.explain(fail)),
+            result => result,
+        }
     }
 
     /// Refuses what the recorder writes while the disk is full.

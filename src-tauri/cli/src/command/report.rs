@@ -6,12 +6,12 @@ use std::{
 };
 
 use afterwatch_contract::document::{Document, EvidenceDto, IncidentDto, word};
-use afterwatch_core::{coverage::Gap, port::store::IncidentKey};
+use afterwatch_core::{coverage::Gap, port::store::IncidentKey, redact};
 use afterwatch_report::ReportInput;
 use serde::Serialize;
 
 use crate::{
-    args::{Report, ReportFormat},
+    args::{Format, Report, ReportFormat},
     context::{Context, Database},
     failure::{Failure, Outcome, exit},
     output::{Closing, inert, say},
@@ -34,7 +34,13 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
         Some(draft) => draft.markdown.clone(),
         None => afterwatch_report::markdown(&input),
     };
-    let (text, extension) = match args.format {
+    // Whatever leaves the laptop goes through the redactor once more.
+    let markdown = redact::text(&markdown).into_owned();
+    let format = match context.out.format {
+        Format::Json | Format::Jsonl => ReportFormat::Json,
+        _ => args.format,
+    };
+    let (text, extension) = match format {
         ReportFormat::Md => (markdown, "md"),
         ReportFormat::Json => {
             let dto = IncidentDto {
@@ -49,7 +55,7 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
             let post_mortem = PostMortem {
                 document: around.document(vec![dto]),
                 gaps: source.gaps.iter().map(Into::into).collect(),
-                notes: &source.notes.text,
+                notes: &redact::text(&source.notes.text),
                 notes_updated_at: source.notes.updated_at.map(|t| t.to_string()),
                 edited: source.draft.is_some(),
                 markdown: &markdown,

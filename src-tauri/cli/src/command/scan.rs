@@ -57,7 +57,7 @@ pub async fn run(context: &Context, args: &Scan) -> Outcome<u8> {
     // What could not be stored is told after what was found.
     done.into_iter().collect::<Result<Vec<_>, _>>()?;
 
-    let blind: Vec<_> = views.iter().filter_map(|v| list::connection_words(v)).collect();
+    let blind: Vec<_> = views.iter().filter_map(|v| list::connection_words(v).or_else(|| nothing_read(v))).collect();
     if !views.is_empty() && blind.len() == views.len() {
         let what: Vec<String> = blind.iter().map(|b| crate::failure::sentence(&b.0)).collect();
         let hints: Vec<&str> = blind.iter().map(|b| b.1.as_str()).filter(|h| !h.is_empty()).collect();
@@ -149,10 +149,31 @@ fn summary(page: &mut Page<'_>, context: &Context, open: usize, views: &[Arc<Clu
         1 => format!("1 incident is open{scope}."),
         n => format!("{n} incidents are open{scope}."),
     };
-    match read.is_empty() {
-        true => page.line("Nothing could be read."),
-        false => page.line(format!("{count} Read: {}.", read.join(", "))),
+    // No incident without pods means nothing.
+    let podless: Vec<String> = views.iter().filter(|v| !reads_pods(v)).map(|v| v.name.clone()).collect();
+    match (read.is_empty(), podless.len() == views.len()) {
+        (true, _) => page.line("Nothing could be read."),
+        (false, true) if open == 0 => {
+            page.line("The pods could not be read: whether anything is wrong cannot be said.");
+        }
+        (false, _) => page.line(format!("{count} Read: {}.", read.join(", "))),
     }
+    if !podless.is_empty() && podless.len() < views.len() {
+        let names = afterwatch_core::words::list(&podless, 5);
+        page.line(format!("The pods of {names} could not be read: nothing is said about them."));
+    }
+}
+
+/// True where pods were listed, or another program records the cluster.
+fn reads_pods(view: &ClusterView) -> bool {
+    view.state == ClusterState::Following || view.coverage.iter().any(|c| c.kind == "pods")
+}
+
+/// A cluster that answers who it is and lists nothing, such as one whose etcd is down.
+fn nothing_read(view: &ClusterView) -> Option<(String, String)> {
+    let nothing = view.state != ClusterState::Following && view.coverage.is_empty();
+    let said = view.unreadable.first().map(|u| u.message.clone()).unwrap_or_default();
+    nothing.then(|| (format!("{} answers, and nothing of it could be read: {said}", view.name), String::new()))
 }
 
 /// `Reading kind-dev: 12 of 25 kinds, 340 objects`.

@@ -161,7 +161,9 @@ impl Talk<'_> {
         match event {
             EngineEvent::Incident { step, incident, .. } => {
                 self.incident(step, &incident)?;
-                self.known.insert(incident.id, incident);
+                if self.watches(&incident) {
+                    self.known.insert(incident.id, incident);
+                }
             }
             EngineEvent::Cluster(view) => self.cluster(&view),
             EngineEvent::Trouble(Some(words)) => self.progress.trouble(&sentence(&words)),
@@ -190,8 +192,18 @@ impl Talk<'_> {
         (seen, dtos)
     }
 
+    /// The database may hold other clusters, recorded by other programs meanwhile.
+    fn watches(&self, incident: &Incident) -> bool {
+        self.desk.engine.clusters().iter().any(|v| {
+            v.name == incident.cluster || v.cluster_uid.as_ref().is_some_and(|uid| *uid == incident.cluster_uid)
+        })
+    }
+
     fn incident(&mut self, step: IncidentStep, incident: &Incident) -> Outcome {
-        if !self.context.shows(incident) || self.told.get(&incident.id).is_some_and(|told| *told >= incident.revision) {
+        if !self.watches(incident)
+            || !self.context.shows(incident)
+            || self.told.get(&incident.id).is_some_and(|told| *told >= incident.revision)
+        {
             return Ok(());
         }
         let first = self.told.insert(incident.id, incident.revision).is_none();

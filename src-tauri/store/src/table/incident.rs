@@ -119,7 +119,16 @@ pub(crate) fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec
     sql.push_str(" ORDER BY i.detected_at DESC, i.number DESC LIMIT ? OFFSET ?");
     values.push(Value::from(query.limit.map_or(-1, i64::from)));
     values.push(Value::from(i64::from(query.offset)));
-    rows(connection, &sql, values)?.into_iter().map(|row| load(connection, row)).collect()
+    let mut out = Vec::new();
+    for row in rows(connection, &sql, values)? {
+        match load(connection, row) {
+            Ok(incident) => out.push(incident),
+            // One that a newer program wrote must not hide the others.
+            Err(Fail::Data(error)) => tracing::warn!(row, error, "an incident of the history cannot be read"),
+            Err(fail) => return Err(fail),
+        }
+    }
+    Ok(out)
 }
 
 /// Incidents written after the revision, their notes and post-mortem included, oldest write first.

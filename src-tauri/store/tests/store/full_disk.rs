@@ -93,7 +93,8 @@ fn child_on_a_small_disk() {
     let blocker = path.with_file_name("blocker");
     fs::write(&blocker, vec![1; 4 << 20]).unwrap();
     let store = SqliteStore::open_with(path, &Options { ballast: 2 << 20, ..quick() }).unwrap();
-    assert!(ballast.exists() && !store.is_recording_stopped());
+    assert!(!ballast.exists(), "who does not record leaves the room to others");
+    assert!(!store.is_recording_stopped() && ballast.exists());
 
     let acknowledged = fill(&store);
     assert!(acknowledged > 1);
@@ -110,6 +111,7 @@ fn child_on_a_small_disk() {
     drop(store);
     let store = SqliteStore::open_with(path, &Options { ballast: 2 << 20, ..quick() }).unwrap();
     assert_eq!(store.save_notes(id, "still full", at(1)).unwrap().version, 2);
+    assert!(!ballast.exists(), "a note needs the room more");
 
     fs::remove_file(&blocker).unwrap();
     std::thread::sleep(Duration::from_millis(5100));
