@@ -56,8 +56,14 @@ test-cluster: deps-cluster ## real faults on a real Kubernetes (root: containers
 
 check: lint test test-cluster test-desktop ## all of it, as CI does
 
-bench: deps-cluster ## the figures of the README
+bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a machine that does nothing else
+	npm run build
+	cargo build --release --locked --workspace --bin afterwatch --bin kubectl-afterwatch
 	tests/cluster/run --bench
+	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/release/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch \
+	  cargo test --locked -p afterwatch-tests --test desktop figures -- --ignored --nocapture
+	@for bin in afterwatch kubectl-afterwatch; do \
+	  printf 'FIGURE size: %s: %s MB\n' $$bin $$(($$(stat -c %s $(CARGO_TARGET_DIR)/release/$$bin) / 1000000)); done
 
 clean-lab: ## forget the cluster that was built for the tests
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/afterwatch/lab"

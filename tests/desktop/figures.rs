@@ -1,7 +1,7 @@
 //! Figures of the window, for the README: no checks. Run by name, with a release build in `AFTERWATCH_APP`:
 //! `cargo test -p afterwatch-tests --test desktop figures -- --ignored --nocapture`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{
     alone,
@@ -46,6 +46,22 @@ async fn figures_of_the_window() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     let pid = window.pid();
     println!("FIGURE memory: window open, idle: {} MB", memory(pid));
+    let notifications = desktop.notifications.as_ref().expect("a notification service");
+    let mut took = Vec::new();
+    for n in 0..20 {
+        let name = format!("stray-{n:02}");
+        let accepted = Instant::now();
+        story::stray(&stub, &name);
+        let shown = notifications.wait("the notification", |s| s.title.contains(&name)).await;
+        took.push(shown.at.duration_since(accepted).as_millis());
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    took.sort_unstable();
+    println!(
+        "FIGURE notification: API object changed to notification asked for: p50 {} ms, p95 {} ms",
+        took[9], took[18]
+    );
+
     window.until_tray().await;
     let screen = Screen::of(&desktop.display);
     screen.close(screen.visible("Afterwatch").expect("the window is visible"));

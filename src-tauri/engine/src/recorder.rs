@@ -47,6 +47,8 @@ const SYNC_PATIENCE: Duration = Duration::from_secs(12);
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long a cluster must be out of sight before that is told.
 const BLIND: SignedDuration = SignedDuration::from_mins(5);
+/// After so long without sight, what is broken then is told as at the start.
+const LONG_BLIND: SignedDuration = SignedDuration::from_mins(2);
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 const LOG_READERS: usize = 16;
 /// An incident waits for the log that names its cause no longer than this.
@@ -119,6 +121,8 @@ struct Recorder {
     figures: Figures,
     notices: notice::Notices,
     next_due: Option<Timestamp>,
+    /// Since when the pods are out of sight.
+    lost_since: Option<Timestamp>,
     /// Since when the cluster cannot be watched, and whether that was told.
     blind: Option<(Timestamp, bool)>,
 }
@@ -310,6 +314,7 @@ impl Recorder {
             figures: Figures::default(),
             notices: notice::Notices::new(outcomes),
             next_due: None,
+            lost_since: None,
             blind: None,
         }
     }
@@ -387,6 +392,10 @@ impl Recorder {
             self.next_due = None;
             return;
         }
+        // What broke while nobody watched (asleep, out of reach) comes as one summary.
+        if let Some(since) = self.lost_since.take() {
+            self.at_start |= self.now().duration_since(since) >= LONG_BLIND;
+        }
         if !self.synced {
             let all = object::Kind::ALL.iter().all(|k| self.index.has_reading(*k));
             let late = self.started.elapsed() > SYNC_PATIENCE && !self.index.is_empty();
@@ -434,10 +443,19 @@ impl Recorder {
     }
 
     /// Pods were watched and are not any more: what is known of them grows old, and says nothing about now.
-    fn is_blind(&self) -> bool {
-        let mut pods =
-            self.index.readings().filter(|((kind, _), _)| *kind == object::Kind::Pod).map(|(_, r)| r).peekable();
-        self.kind == Kind::Watch && pods.peek().is_some() && pods.all(|r| matches!(r, Reading::Stale { .. }))
+    fn is_blind(&mut self) -> bool {
+        let readings = self.index.readings().filter(|((kind, _), _)| *kind == object::Kind::Pod);
+        let lost: Vec<Option<Timestamp>> = readings
+            .map(|(_, reading)| match reading {
+                Reading::Stale { since, .. } => Some(*since),
+                _ => None,
+            })
+            .collect();
+        let blind = self.kind == Kind::Watch && !lost.is_empty() && lost.iter().all(Option::is_some);
+        if blind && self.lost_since.is_none() {
+            self.lost_since = lost.into_iter().flatten().min();
+        }
+        blind
     }
 
     /// The start is over when nothing is under way any more: then what was found is told, in one.

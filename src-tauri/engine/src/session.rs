@@ -87,7 +87,6 @@ pub(crate) struct Inner {
     told: AtomicU64,
     paused: AtomicBool,
     figures: Mutex<BTreeMap<String, Figures>>,
-    polling: AtomicBool,
     silences: Mutex<Vec<Silence>>,
 }
 
@@ -119,7 +118,7 @@ impl Engine {
     pub fn new(ports: Ports, options: Options) -> Engine {
         let (events, _) = broadcast::channel(1024);
         let writer = writer::start(ports.store.clone(), events.clone());
-        Engine(Arc::new(Inner {
+        let engine = Engine(Arc::new(Inner {
             ports,
             options,
             events,
@@ -132,9 +131,10 @@ impl Engine {
             told: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             figures: Mutex::default(),
-            polling: AtomicBool::new(false),
             silences: Mutex::default(),
-        }))
+        }));
+        engine.poll_others();
+        engine
     }
 
     /// Starts recording a cluster, or follows the one who already records it into this database. Returns at once.
@@ -147,7 +147,6 @@ impl Engine {
         let revision = self.revision().await?;
         self.0.told.fetch_max(revision, Ordering::SeqCst);
         self.refresh_silences().await;
-        self.poll_others();
         let (control, inbox) = mpsc::unbounded_channel();
         let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
         let task = tokio::spawn(recorder::guarded(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Watch));
@@ -309,9 +308,6 @@ impl Engine {
 
     /// Watches for what other processes write into the same database, and tells of it.
     fn poll_others(&self) {
-        if self.0.polling.swap(true, Ordering::SeqCst) {
-            return;
-        }
         let weak = Arc::downgrade(&self.0);
         let store = self.0.ports.store.clone();
         tokio::spawn(async move {

@@ -24,6 +24,8 @@ pub struct Shown {
     /// Name and words, one after the other.
     pub actions: Vec<String>,
     pub urgency: Option<u8>,
+    /// When it was asked for.
+    pub at: std::time::Instant,
 }
 
 /// The service on one session bus.
@@ -87,7 +89,7 @@ impl Service {
         });
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let id = if replaces > 0 { replaces } else { shown.iter().map(|s| s.id).max().unwrap_or(0) + 1 };
-        shown.push(Shown { id, title, body, actions, urgency });
+        shown.push(Shown { id, title, body, actions, urgency, at: std::time::Instant::now() });
         id
     }
 

@@ -39,6 +39,23 @@ pub fn crash(stub: &Stub) {
     }));
 }
 
+/// A pod of its own whose image has been refused for so long that no hold time is left.
+pub fn stray(stub: &Stub, name: &str) {
+    let image = "registry.local/stray:1";
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "ContainersNotReady", "lastTransitionTime": now(120)});
+    stub.put(json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"nodeName": "node-1", "containers": [{"name": "app", "image": image}]},
+        "status": {
+            "phase": "Pending", "startTime": now(120),
+            "conditions": [condition("PodScheduled", "True"), condition("Ready", "False"), condition("ContainersReady", "False")],
+            "containerStatuses": [{"name": "app", "image": image, "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": "ImagePullBackOff", "message":
+                    format!("Back-off pulling image \"{image}\": ErrImagePull: {image}: not found")}}}],
+        },
+    }));
+}
+
 /// Everything runs again.
 pub fn mend(stub: &Stub) {
     workload(stub, 1);

@@ -1,7 +1,14 @@
 //! One notification per incident.
 
 use afterwatch_core::{
-    incident::State, port::notifier::NoticeKind, severity::Severity, silence::SilenceMatcher, timeline::EntryKind,
+    coverage::{EndedBy, UnreadableReason},
+    incident::State,
+    object::{Kind, kind::Mode},
+    observation::Fact,
+    port::notifier::NoticeKind,
+    severity::Severity,
+    silence::SilenceMatcher,
+    timeline::EntryKind,
 };
 use afterwatch_testkit::{App, status};
 use jiff::SignedDuration;
@@ -60,6 +67,31 @@ async fn crash_loops_that_wait_for_their_logs_are_part_of_the_summary() {
     desk.moment().await;
     assert_eq!((desk.notifier.shown().len(), shown[0].kind), (1, NoticeKind::Summary));
     assert!(shown[0].title.contains('4'), "{}", shown[0].title);
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_broke_while_the_laptop_slept_is_one_summary() {
+    let desk = Desk::new();
+    let apps = ["cart", "checkout", "invoice"].map(app);
+    for app in &apps {
+        desk.cluster.upsert(all(app, well(app, -600)));
+    }
+    desk.watch().await;
+    desk.cluster.tell(Fact::Lost {
+        kind: Kind::Pod,
+        namespace: None,
+        ended_by: EndedBy::Sleep,
+        reason: UnreadableReason::Unreachable,
+        message: "asleep".into(),
+    });
+    desk.moment().await;
+    desk.clock.advance(3600);
+    let broken: Vec<_> = apps.iter().map(|app| killed(app, 3, 3000)).collect();
+    desk.cluster.tell(Fact::Listed { kind: Kind::Pod, namespace: None, how: Mode::Watch, objects: broken });
+    let shown = desk.until("shown", || Some(desk.notifier.shown()).filter(|s| !s.is_empty())).await;
+    desk.moment().await;
+    assert_eq!((desk.notifier.shown().len(), shown[0].kind), (1, NoticeKind::Summary));
     desk.engine.shutdown().await;
 }
 
