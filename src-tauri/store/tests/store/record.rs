@@ -41,7 +41,7 @@ fn spans_are_told_apart_by_kind_namespace_and_start_and_read_by_window() {
     );
     let before = [span("nodes", 0, 50, None), span("pods", 0, 50, None), in_shop];
     let found = store.coverage("prod-eu", at(51), at(200)).unwrap();
-    assert_eq!(found, [&before[..], &[later.clone()]].concat(), "and the last of each place before it");
+    assert_eq!(found, [&before[..], std::slice::from_ref(&later)].concat(), "and the last of each place before it");
     cover(&store, &[span("pods", 300, 350, None)]);
     let pods: Vec<_> = store.coverage("prod-eu", at(280), at(400)).unwrap();
     assert!(pods.contains(&later) && !pods.contains(&before[1]), "of several only the last: {pods:?}");
