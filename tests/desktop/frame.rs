@@ -53,9 +53,14 @@ async fn without_a_tray_closing_asks_and_the_window_stays() {
     let pid = window.pid();
     let screen = Screen::of(&desktop.display);
     screen.close(screen.visible("Afterwatch").expect("the window is visible"));
-    eventually("the question", async || screen.visible("Keep watching?")).await;
+    let question = eventually("the question", async || screen.visible("Keep watching?")).await;
     assert!(screen.visible("Afterwatch").is_some() && lives(pid));
     window.find("main").await;
+    // Dismissed without an answer: that is no wish to quit.
+    screen.close(question);
+    eventually("the question to go", async || screen.visible("Keep watching?").is_none().then_some(())).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(lives(pid));
     window.close().await;
 }
 
