@@ -65,6 +65,18 @@ async fn without_a_tray_closing_asks_and_the_window_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn started_hidden_without_a_tray_it_can_still_be_found() {
+    let _alone = alone().await;
+    let desktop = Desktop::start(Offers { tray: false, ..Offers::default() }).await;
+    let mut hidden = Command::new(app());
+    hidden.arg("--hidden").env_clear().envs(desktop.environment()).stdin(Stdio::null()).kill_on_drop(true);
+    let _running = hidden.spawn().unwrap();
+    let screen = Screen::of(&desktop.display);
+    // No window manager keeps it minimised here, so it is seen.
+    eventually("the window", async || screen.visible("Afterwatch")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_start_hands_its_incident_to_the_first_and_a_button_acknowledges_it() {
     let _alone = alone().await;
     let stub = Stub::start().await;
