@@ -22,5 +22,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/testing/setup.ts"],
     env: { TZ: "Europe/Berlin" },
+    // A whole page is checked for its structure in one test; a busy machine takes its time over that.
+    testTimeout: 20_000,
   },
 });

@@ -1,10 +1,13 @@
 //! Puts the app together and runs it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tauri::{AppHandle, Manager, RunEvent};
 
 use crate::{args::Args, commands, notify, shell::Shell, tray, window};
+
+/// A panel that starts with the session may take this long until it shows tray icons.
+const TRAY_COMES: Duration = Duration::from_secs(10);
 
 /// Runs until the app quits.
 ///
@@ -54,6 +57,16 @@ fn start(app: &AppHandle, args: &Args, folder: PathBuf) {
         window::show_here(app, None);
     }
     tray::start(app);
+    if args.hidden {
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move {
+            tokio::time::sleep(TRAY_COMES).await;
+            // Neither a window nor an icon: there would be no way to see it or to end it.
+            if !tray::is_visible() {
+                window::minimised(&app);
+            }
+        });
+    }
     if let Some(incident) = args.open.clone() {
         let shell = Arc::clone(&shell);
         tauri::async_runtime::spawn(async move { shell.show_incident(&incident).await });
@@ -85,14 +98,14 @@ async fn quit_on_signal(shell: Arc<Shell>) {
             let shell = Arc::clone(&shell);
             tokio::spawn(async move {
                 if arrived.recv().await.is_some() {
-                    shell.quit();
+                    shell.end();
                 }
             });
         }
     }
     #[cfg(not(unix))]
     if tokio::signal::ctrl_c().await.is_ok() {
-        shell.quit();
+        shell.end();
     }
 }
 

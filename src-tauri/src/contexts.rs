@@ -4,13 +4,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use afterwatch_cluster::{ClusterOptions, ContextInfo, FileWatch, Kubeconfigs, environment};
-use afterwatch_contract::window::{ClusterDto, ClustersPage, SyncProgress};
-use afterwatch_core::{observation::Connection, port::StoreError};
+use afterwatch_contract::window::{ClusterDto, ClustersPage};
+use afterwatch_core::{Timestamp, coverage::Coverage, observation::Connection, port::StoreError};
 use afterwatch_engine::{ClusterState, ClusterView, Engine};
+
+mod past;
+mod row;
 
 /// The setting that holds the names of the chosen contexts. Absent until somebody chose.
 const WATCHED: &str = "watched_contexts";
@@ -27,8 +30,13 @@ pub struct Contexts {
     turn: tokio::sync::Mutex<()>,
     /// The files were read once.
     read_once: tokio::sync::watch::Sender<bool>,
+    /// Told whenever the files were read or the choice changed.
+    changed: tokio::sync::Notify,
+    /// What the history has of each cluster, and when that was read.
+    past: Mutex<BTreeMap<String, (Instant, Vec<Coverage>)>>,
 }
 
+/// What is known of the files and the choice.
 struct Known {
     configs: Kubeconfigs,
     /// Counts how often the files were read.
@@ -63,6 +71,8 @@ impl Contexts {
             known: Mutex::new(known),
             turn: tokio::sync::Mutex::new(()),
             read_once: tokio::sync::watch::Sender::new(false),
+            changed: tokio::sync::Notify::new(),
+            past: Mutex::default(),
         }))
     }
 
@@ -80,6 +90,21 @@ impl Contexts {
         self.read_again().await;
         self.read_once.send_replace(true);
         self.settle(None).await;
+        self.changed.notify_one();
+    }
+
+    /// Waits until the contexts, or which of them are watched, changed.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What the user chose and what is not watched all the same: it is gone from the files, or was refused.
+    pub fn missing(&self) -> Vec<String> {
+        let known = self.known();
+        if known.reading == 0 {
+            return vec![];
+        }
+        known.chosen.iter().flatten().filter(|name| known.is_missing(name)).cloned().collect()
     }
 
     /// Asks the login shell anew, reads the files anew, and starts or stops what that changes.
@@ -105,6 +130,8 @@ impl Contexts {
     /// # Errors
     /// When the choice could not be written; what is watched is as before then.
     pub async fn choose(&self, name: &str, watched: bool) -> Result<(), StoreError> {
+        // Two ticks set at once must not each write the set without the other's.
+        let _turn = self.turn.lock().await;
         let chosen = {
             let mut chosen = self.known().chosen.clone().unwrap_or_default();
             if watched {
@@ -116,7 +143,7 @@ impl Contexts {
         };
         self.engine.set_setting(WATCHED, serde_json::json!(chosen)).await?;
         self.known().chosen = Some(chosen);
-        self.settle(None).await;
+        self.settle_in_turn(None).await;
         Ok(())
     }
 
@@ -124,12 +151,14 @@ impl Contexts {
     pub async fn retry(self: &Arc<Contexts>, name: &str) {
         self.read_again().await;
         self.settle(Some(name)).await;
+        self.changed.notify_one();
     }
 
     /// Reads the files anew and starts or stops what that changes.
     pub async fn reload(self: &Arc<Contexts>) {
         self.read_again().await;
         self.settle(None).await;
+        self.changed.notify_one();
     }
 
     /// A cluster's state changed. One that needs a person is connected anew when its files were read since: a token
@@ -152,21 +181,28 @@ impl Contexts {
     pub async fn page(&self) -> ClustersPage {
         // Fails only when this is gone, and it is not while somebody asks it.
         let _ = self.read_once.subscribe().wait_for(|read| *read).await;
+        // Chosen, but gone from the files: said instead of dropped silently.
+        let contexts: Vec<ContextInfo> = {
+            let known = self.known();
+            let there = |name: &&String| known.configs.contexts.iter().any(|c| &c.name == *name);
+            let gone = known.chosen.iter().flatten().filter(|name| !there(name)).map(|name| row::gone(name));
+            known.configs.contexts.iter().cloned().chain(gone).collect()
+        };
+        let mut before = Vec::with_capacity(contexts.len());
+        for context in &contexts {
+            before.push(self.past(&context.name).await);
+        }
         let views = self.engine.clusters();
         let known = self.known();
         let configs = &known.configs;
-        let mut clusters: Vec<ClusterDto> = configs
-            .contexts
+        let clusters = contexts
             .iter()
-            .map(|context| {
+            .zip(&before)
+            .map(|(context, before)| {
                 let view = views.iter().find(|v| v.name == context.name).map(AsRef::as_ref);
-                dto(context, view, &known, self.engine.paused())
+                row::dto(context, view, &known, before, self.engine.paused())
             })
             .collect();
-        // Chosen, but gone from the files: say so instead of dropping it silently.
-        for name in known.chosen.iter().flatten().filter(|name| !configs.contexts.iter().any(|c| &c.name == *name)) {
-            clusters.push(dto(&gone(name), None, &known, self.engine.paused()));
-        }
         ClustersPage {
             clusters,
             problems: configs.problems.iter().map(|p| format!("{p}. {}", p.hint)).collect(),
@@ -176,10 +212,36 @@ impl Contexts {
     }
 
     /// One row of the clusters page, for a cluster whose state changed.
-    pub fn row(&self, view: &ClusterView) -> ClusterDto {
+    pub async fn row(&self, view: &ClusterView) -> ClusterDto {
+        let before = self.past(&view.name).await;
         let known = self.known();
         let context = known.configs.contexts.iter().find(|c| c.name == view.name).cloned();
-        dto(&context.unwrap_or_else(|| gone(&view.name)), Some(view), &known, self.engine.paused())
+        let context = context.unwrap_or_else(|| row::gone(&view.name));
+        row::dto(&context, Some(view), &known, &before, self.engine.paused())
+    }
+
+    /// What the history has of a cluster; without an answer, what it had a moment ago.
+    async fn past(&self, name: &str) -> Vec<Coverage> {
+        let held = self.held_past().get(name).cloned();
+        if let Some((at, spans)) = &held
+            && at.elapsed() < past::HOLDS
+        {
+            return spans.clone();
+        }
+        match past::read(&self.engine, name, Timestamp::now()).await {
+            Ok(spans) => {
+                self.held_past().insert(name.to_owned(), (Instant::now(), spans.clone()));
+                spans
+            }
+            Err(error) => {
+                tracing::warn!(%error, cluster = name, "what was recorded before is not known");
+                held.map(|(_, spans)| spans).unwrap_or_default()
+            }
+        }
+    }
+
+    fn held_past(&self) -> MutexGuard<'_, BTreeMap<String, (Instant, Vec<Coverage>)>> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -216,6 +278,11 @@ impl Contexts {
     /// Makes what runs what should run. `anew` is stopped first, even when nothing about it changed.
     async fn settle(&self, anew: Option<&str>) {
         let _turn = self.turn.lock().await;
+        self.settle_in_turn(anew).await;
+    }
+
+    /// The same for who holds the turn.
+    async fn settle_in_turn(&self, anew: Option<&str>) {
         let (stop, start) = {
             let known = self.known();
             let wanted: Vec<&ContextInfo> = known
@@ -276,6 +343,12 @@ impl Contexts {
     }
 }
 
+impl Known {
+    fn is_missing(&self, name: &str) -> bool {
+        self.refused.contains_key(name) || !self.configs.contexts.iter().any(|c| c.name == name)
+    }
+}
+
 /// Reading files may wait for a slow network folder.
 async fn load() -> Kubeconfigs {
     tokio::task::spawn_blocking(|| afterwatch_cluster::load(None::<&Path>)).await.unwrap_or_default()
@@ -284,92 +357,4 @@ async fn load() -> Kubeconfigs {
 /// Whether a cluster may keep running: `kubectl config use-context` changes the file, but nothing for us.
 fn same(now: &ContextInfo, was: &ContextInfo) -> bool {
     ContextInfo { current: was.current, ..now.clone() } == *was
-}
-
-fn gone(name: &str) -> ContextInfo {
-    ContextInfo {
-        name: name.to_owned(),
-        file: Default::default(),
-        cluster: String::new(),
-        server: None,
-        user: None,
-        namespace: None,
-        insecure: false,
-        acting_as: None,
-        plugin: None,
-        current: false,
-        problem: Some(format!("The context `{name}` is no longer in the kubeconfig.")),
-    }
-}
-
-fn dto(context: &ContextInfo, view: Option<&ClusterView>, known: &Known, paused: bool) -> ClusterDto {
-    let watched = known.chosen.as_ref().is_some_and(|chosen| chosen.contains(&context.name));
-    // What was watched earlier in this run is not news.
-    let view = view.filter(|_| watched);
-    let connection = view.and_then(|v| match &v.state {
-        ClusterState::Connection(connection) => Some(connection),
-        ClusterState::Following => None,
-    });
-    let (mut state, mut message, mut hint) = match connection {
-        None if view.is_some() => ("connected", None, None),
-        None => ("idle", None, None),
-        Some(connection) => state(connection),
-    };
-    if view.is_none()
-        && watched
-        && let Some((why, what)) = known.refused.get(&context.name)
-    {
-        (state, message, hint) = ("misconfigured", Some(why.clone()), Some(what.clone()));
-    }
-    if paused && watched {
-        state = "paused";
-    }
-    let progress = match connection {
-        Some(&Connection::Syncing { done, of, objects }) => Some(SyncProgress { done, of, objects }),
-        _ => None,
-    };
-    ClusterDto {
-        name: context.name.clone(),
-        file: context.file.display().to_string(),
-        server: context.server.clone().unwrap_or_default(),
-        user: context.user.clone().unwrap_or_default(),
-        namespace: context.namespace.clone(),
-        current: context.current,
-        watched,
-        state: state.to_owned(),
-        message,
-        hint: hint.filter(|h| !h.is_empty()),
-        problem: context.problem.clone(),
-        server_version: view.and_then(|v| v.server_version.clone()),
-        progress,
-        objects: view.map_or(0, |v| v.objects),
-        last_heard: view.and_then(|v| v.last_heard).map(|at| at.to_string()),
-        unreadable: view.map(|v| v.unreadable.iter().map(Into::into).collect()).unwrap_or_default(),
-        coverage: view.map(|v| v.coverage.iter().map(Into::into).collect()).unwrap_or_default(),
-        insecure: context.insecure,
-        followed: view.and_then(|v| v.followed.clone()),
-    }
-}
-
-/// The connection in the window's word, with what is wrong and what to do.
-fn state(connection: &Connection) -> (&'static str, Option<String>, Option<String>) {
-    let told = |message: &String, hint: &String| (Some(message.clone()), Some(hint.clone()));
-    match connection {
-        Connection::Connecting => ("connecting", None, None),
-        Connection::Syncing { .. } => ("syncing", None, None),
-        Connection::Connected { .. } => ("connected", None, None),
-        Connection::Unreachable { message, hint } => {
-            let (message, hint) = told(message, hint);
-            ("unreachable", message, hint)
-        }
-        Connection::LoginNeeded { message, hint } => {
-            let (message, hint) = told(message, hint);
-            ("login_needed", message, hint)
-        }
-        Connection::Misconfigured { message, hint } => {
-            let (message, hint) = told(message, hint);
-            ("misconfigured", message, hint)
-        }
-        Connection::Paused => ("paused", None, None),
-    }
 }

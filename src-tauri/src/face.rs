@@ -39,6 +39,15 @@ pub struct Outlook {
     pub paused: bool,
 }
 
+/// What keeps the record from being whole, besides the connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// Clusters that were chosen and are not watched: gone from the kubeconfig, or refused.
+    pub missing: Vec<String>,
+    /// What is wrong with the recording itself.
+    pub trouble: Option<String>,
+}
+
 /// An incident in the menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -59,10 +68,10 @@ impl Outlook {
     }
 
     /// The outlook for these open incidents and clusters.
-    pub fn new(open: &[Incident], clusters: &[Arc<ClusterView>], paused: bool) -> Outlook {
+    pub fn new(open: &[Incident], clusters: &[Arc<ClusterView>], unseen: &Unseen, paused: bool) -> Outlook {
         let mut order: Vec<&Incident> = open.iter().filter(|i| i.state.is_open()).collect();
         order.sort_by_key(|i| (rank(i.state), std::cmp::Reverse(i.severity), std::cmp::Reverse(i.detected_at)));
-        let (face, sentence) = look(&order, clusters, paused);
+        let (face, sentence) = look(&order, clusters, unseen, paused);
         Outlook {
             face,
             sentence: clip(&sentence, 90),
@@ -88,7 +97,7 @@ fn row(i: &Incident) -> String {
     format!("{state}: {} ({})", clip(&i.title, 60), i.cluster)
 }
 
-fn look(order: &[&Incident], clusters: &[Arc<ClusterView>], paused: bool) -> (Face, String) {
+fn look(order: &[&Incident], clusters: &[Arc<ClusterView>], unseen: &Unseen, paused: bool) -> (Face, String) {
     if paused {
         return (Face::Paused, "Watching is paused. Nothing is recorded.".into());
     }
@@ -107,10 +116,14 @@ fn look(order: &[&Incident], clusters: &[Arc<ClusterView>], paused: bool) -> (Fa
         };
         return (face, sentence);
     }
-    let blind: Vec<&Arc<ClusterView>> = clusters.iter().filter(|c| is_blind(&c.state)).collect();
+    if let Some(trouble) = &unseen.trouble {
+        return (Face::Blind, trouble.clone());
+    }
+    let lost = clusters.iter().filter(|c| is_blind(&c.state)).map(|c| &c.name);
+    let blind: Vec<&String> = lost.chain(&unseen.missing).collect();
     match blind.as_slice() {
         [] => {}
-        [one] => return (Face::Blind, format!("{} cannot be watched", one.name)),
+        [one] => return (Face::Blind, format!("{one} cannot be watched")),
         many => return (Face::Blind, format!("{} clusters cannot be watched", many.len())),
     }
     if let Some(mitigated) = order.iter().find(|i| i.state == State::Mitigated) {
@@ -121,7 +134,10 @@ fn look(order: &[&Incident], clusters: &[Arc<ClusterView>], paused: bool) -> (Fa
     }
     let watched = match clusters.len() {
         0 => "No cluster is watched.".to_owned(),
-        1 => format!("{} is watched.", clusters[0].name),
+        1 => match &clusters[0].followed {
+            Some(who) => format!("{} is recorded by {who}.", clusters[0].name),
+            None => format!("{} is watched.", clusters[0].name),
+        },
         n => format!("{} are watched.", count(n, "cluster")),
     };
     let sentence = match order.len() {
@@ -214,8 +230,12 @@ mod tests {
         Connection::Connected { cluster_uid: "uid".into(), server_version: "v1.33.0".into() }
     }
 
+    fn outlook(open: &[Incident], clusters: &[Arc<ClusterView>], paused: bool) -> Outlook {
+        Outlook::new(open, clusters, &Unseen::default(), paused)
+    }
+
     fn face(open: &[Incident], clusters: &[Arc<ClusterView>]) -> Face {
-        Outlook::new(open, clusters, false).face
+        outlook(open, clusters, false).face
     }
 
     #[test]
@@ -226,7 +246,7 @@ mod tests {
             incident(2, State::Acknowledged, Severity::Critical),
             incident(3, State::Open, Severity::High),
         ];
-        let outlook = Outlook::new(&open, &well, false);
+        let outlook = outlook(&open, &well, false);
         assert_eq!(outlook.face, Face::High);
         assert_eq!(outlook.sentence, "checkout-3 has no ready pods, prod-eu and 1 more");
         assert_eq!(outlook.incidents[0].text, "High: checkout-3 has no ready pods (prod-eu)");
@@ -237,7 +257,7 @@ mod tests {
     fn what_is_low_or_acknowledged_leaves_the_tray_calm() {
         let well = [cluster("prod-eu", connected())];
         let open = [incident(1, State::Open, Severity::Low), incident(2, State::Acknowledged, Severity::Critical)];
-        let outlook = Outlook::new(&open, &well, false);
+        let outlook = outlook(&open, &well, false);
         assert_eq!(outlook.face, Face::Calm);
         assert_eq!(outlook.sentence, "Nothing waits for you, 2 incidents open. prod-eu is watched.");
     }
@@ -247,25 +267,53 @@ mod tests {
         let lost = Connection::Unreachable { message: "no route".into(), hint: String::new() };
         let clusters = [cluster("edge", lost), cluster("prod-eu", connected())];
         assert_eq!(face(&[], &clusters), Face::Blind);
-        assert_eq!(Outlook::new(&[], &clusters, false).sentence, "edge cannot be watched");
+        assert_eq!(outlook(&[], &clusters, false).sentence, "edge cannot be watched");
         assert_eq!(face(&[incident(1, State::Open, Severity::Critical)], &clusters), Face::Critical);
+    }
+
+    #[test]
+    fn a_chosen_cluster_that_is_not_watched_and_a_full_disk_make_it_blind() {
+        let well = [cluster("prod-eu", connected())];
+        let gone = Unseen { missing: vec!["edge".into()], trouble: None };
+        let outlook = Outlook::new(&[], &[], &gone, false);
+        assert_eq!((outlook.face, outlook.sentence.as_str()), (Face::Blind, "edge cannot be watched"));
+        let lost = [cluster("lab", Connection::LoginNeeded { message: String::new(), hint: String::new() })];
+        assert_eq!(Outlook::new(&[], &lost, &gone, false).sentence, "2 clusters cannot be watched");
+
+        let full = Unseen { missing: vec![], trouble: Some("Recording stopped at 04:31: the disk is full.".into()) };
+        let outlook = Outlook::new(&[], &well, &full, false);
+        assert_eq!(outlook.face, Face::Blind);
+        assert_eq!(outlook.sentence, "Recording stopped at 04:31: the disk is full.");
+        let burning = [incident(1, State::Open, Severity::Critical)];
+        assert_eq!(Outlook::new(&burning, &well, &full, false).face, Face::Critical);
+    }
+
+    #[test]
+    fn what_another_process_records_is_not_called_watched() {
+        let mut view = cluster("prod-eu", connected()).as_ref().clone();
+        view.state = ClusterState::Following;
+        view.followed = Some("kubectl afterwatch watch".into());
+        assert_eq!(
+            outlook(&[], &[Arc::new(view)], false).sentence,
+            "Nothing is open. prod-eu is recorded by kubectl afterwatch watch."
+        );
     }
 
     #[test]
     fn pausing_recovering_starting_and_calm_have_their_forms() {
         let well = [cluster("prod-eu", connected())];
         let mitigated = [incident(1, State::Mitigated, Severity::Critical)];
-        assert_eq!(Outlook::new(&mitigated, &well, true).face, Face::Paused);
+        assert_eq!(outlook(&mitigated, &well, true).face, Face::Paused);
         assert_eq!(face(&mitigated, &well), Face::Recovering);
         assert_eq!(face(&[], &[cluster("prod-eu", Connection::Connecting)]), Face::Starting);
         assert_eq!(face(&[], &well), Face::Calm);
-        assert_eq!(Outlook::new(&[], &[], false).sentence, "Nothing is open. No cluster is watched.");
+        assert_eq!(outlook(&[], &[], false).sentence, "Nothing is open. No cluster is watched.");
     }
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
         let open: Vec<Incident> = (1..=11).map(|n| incident(n, State::Open, Severity::High)).collect();
-        let outlook = Outlook::new(&open, &[], false);
+        let outlook = outlook(&open, &[], false);
         assert_eq!((outlook.incidents.len(), outlook.more), (LISTED, 3));
     }
 }

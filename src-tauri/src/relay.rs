@@ -4,26 +4,37 @@ use std::{sync::Arc, time::Duration};
 
 use afterwatch_contract::window::AppEvent;
 use afterwatch_core::port::store::IncidentQuery;
-use afterwatch_engine::EngineEvent;
+use afterwatch_engine::{ClusterState, EngineEvent};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{desk::Desk, face::Outlook, shell::Shell, tray};
+use crate::{
+    desk::Desk,
+    face::{Outlook, Unseen},
+    shell::Shell,
+    tray,
+};
 
 /// Changes within this time are drawn in the tray together.
 const GATHER: Duration = Duration::from_millis(150);
+
+/// A cluster somebody else records tells of nothing itself: how far the record reaches is told this often.
+const FOLLOW: Duration = Duration::from_secs(60);
 
 /// Passes on what the engine says, from now to the end of the app.
 pub fn start(shell: Arc<Shell>, desk: Arc<Desk>) {
     let mut events = desk.engine.subscribe();
     let changed = Arc::new(tokio::sync::Notify::new());
     tokio::spawn(keep_tray(Arc::clone(&shell), Arc::clone(&desk), Arc::clone(&changed)));
+    tokio::spawn(keep_contexts(Arc::clone(&shell), Arc::clone(&desk), Arc::clone(&changed)));
+    tokio::spawn(keep_followed(Arc::clone(&shell), Arc::clone(&desk)));
     tokio::spawn(async move {
         loop {
             match events.recv().await {
                 Ok(event) => pass_on(&shell, &desk, event).await,
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "the window fell behind and lists again");
-                    list_again(&shell, &desk).await;
+                    shell.tell(AppEvent::Incidents);
+                    shell.tell(AppEvent::Clusters);
                 }
                 Err(RecvError::Closed) => return,
             }
@@ -35,9 +46,7 @@ pub fn start(shell: Arc<Shell>, desk: Arc<Desk>) {
 /// Pauses or resumes, and says so in the window and the tray.
 pub async fn set_paused(shell: &Arc<Shell>, desk: &Arc<Desk>, paused: bool) {
     desk.engine.set_paused(paused).await;
-    for cluster in desk.contexts.page().await.clusters {
-        shell.tell(AppEvent::Cluster { cluster: Box::new(cluster) });
-    }
+    shell.tell(AppEvent::Clusters);
     draw_tray(shell, desk).await;
 }
 
@@ -47,25 +56,32 @@ async fn pass_on(shell: &Arc<Shell>, desk: &Arc<Desk>, event: EngineEvent) {
             shell.tell(AppEvent::Incident { revision, previous, incident: Box::new(incident.as_ref().into()) });
         }
         EngineEvent::Cluster(view) => {
-            shell.tell(AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view)) });
+            shell.tell(AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view).await) });
             let contexts = Arc::clone(&desk.contexts);
             tokio::spawn(async move { contexts.notice(&view).await });
         }
-        EngineEvent::Trouble(text) => shell.tell(AppEvent::Trouble { text }),
+        EngineEvent::Trouble(text) => {
+            shell.set_trouble(text.clone());
+            shell.tell(AppEvent::Trouble { text });
+        }
     }
 }
 
-/// Tells the window a revision it cannot follow on from, which makes it list.
-async fn list_again(shell: &Arc<Shell>, desk: &Arc<Desk>) {
-    let newest = IncidentQuery { limit: Some(1), ..IncidentQuery::default() };
-    let (Ok(revision), Ok(incidents)) = (desk.engine.revision().await, desk.engine.incidents(newest).await) else {
-        return;
-    };
-    if let Some(incident) = incidents.first() {
-        shell.tell(AppEvent::Incident { revision, previous: revision, incident: Box::new(incident.into()) });
+/// Tells of a changed kubeconfig: rows may have come and gone, and what is missing makes the tray blind.
+async fn keep_contexts(shell: Arc<Shell>, desk: Arc<Desk>, changed: Arc<tokio::sync::Notify>) {
+    loop {
+        desk.contexts.changed().await;
+        shell.tell(AppEvent::Clusters);
+        changed.notify_one();
     }
-    for cluster in desk.contexts.page().await.clusters {
-        shell.tell(AppEvent::Cluster { cluster: Box::new(cluster) });
+}
+
+async fn keep_followed(shell: Arc<Shell>, desk: Arc<Desk>) {
+    loop {
+        tokio::time::sleep(FOLLOW).await;
+        for view in desk.engine.clusters().iter().filter(|view| view.state == ClusterState::Following) {
+            shell.tell(AppEvent::Cluster { cluster: Box::new(desk.contexts.row(view).await) });
+        }
     }
 }
 
@@ -81,7 +97,11 @@ async fn keep_tray(shell: Arc<Shell>, desk: Arc<Desk>, changed: Arc<tokio::sync:
 pub async fn draw_tray(shell: &Arc<Shell>, desk: &Arc<Desk>) {
     let open = IncidentQuery { open: true, ..IncidentQuery::default() };
     match desk.engine.incidents(open).await {
-        Ok(open) => tray::show(&shell.app, Outlook::new(&open, &desk.engine.clusters(), desk.engine.paused())),
+        Ok(open) => {
+            let unseen = Unseen { missing: desk.contexts.missing(), trouble: shell.trouble() };
+            let outlook = Outlook::new(&open, &desk.engine.clusters(), &unseen, desk.engine.paused());
+            tray::show(&shell.app, outlook);
+        }
         Err(error) => tracing::warn!(%error, "the tray shows what it showed before"),
     }
 }

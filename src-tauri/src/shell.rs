@@ -29,6 +29,9 @@ const ANSWER_HOLDS: Duration = Duration::from_secs(1);
 /// How long the page may take to send what was typed last, when the app quits.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
+/// A save that is under way may take this long more.
+const SLOW_SAVE: Duration = Duration::from_secs(1);
+
 /// The engine writes what it has and closes its coverage within this.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
@@ -40,11 +43,16 @@ pub struct Shell {
     desk: Mutex<Opening>,
     /// One attempt to open the history at a time; when the last one failed.
     turn: tokio::sync::Mutex<Option<Instant>>,
-    /// The incident to show as soon as a page is there to show it.
+    /// The incident to show, and what to say, as soon as a page is there.
     wanted: Mutex<Option<String>>,
+    unsaid: Mutex<Vec<String>>,
     /// The page asked for [`AppEvent`]s: from now on it hears them.
     page_hears: AtomicBool,
     quitting: AtomicBool,
+    /// What is wrong with the recording, as the engine said last.
+    trouble: Mutex<Option<String>>,
+    /// Whether a closed window's page may go.
+    pub closing: window::Closing,
 }
 
 /// How far opening the history is.
@@ -63,8 +71,11 @@ impl Shell {
             desk: Mutex::new(Opening::Pending),
             turn: tokio::sync::Mutex::new(None),
             wanted: Mutex::new(None),
+            unsaid: Mutex::default(),
             page_hears: AtomicBool::new(false),
             quitting: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            closing: window::Closing::default(),
         })
     }
 
@@ -155,7 +166,7 @@ impl Shell {
             Ok(incident) => self.show_page(Some(incident.id.to_string()), None),
             Err(problem) => {
                 self.show_page(None, None);
-                self.tell(AppEvent::Trouble { text: Some(problem.message) });
+                self.say(problem.message);
             }
         }
     }
@@ -164,7 +175,7 @@ impl Shell {
     /// without a token that ties it to what the user just did.
     pub fn show_page(&self, incident: Option<String>, token: Option<String>) {
         if incident.is_some() {
-            *self.wanted() = incident;
+            *lock(&self.wanted) = incident;
         }
         window::show(&self.app, token);
         if self.page_hears.load(Ordering::SeqCst) {
@@ -181,21 +192,39 @@ impl Shell {
     /// The page is gone, or a new one is about to load.
     pub fn page_gone(&self) {
         self.page_hears.store(false, Ordering::SeqCst);
+        self.closing.set_unsaved(false);
+    }
+
+    /// Says in the window that something was refused.
+    fn say(&self, text: String) {
+        lock(&self.unsaid).push(text);
+        if self.page_hears.load(Ordering::SeqCst) {
+            self.send_wanted();
+        }
+    }
+
+    /// What is wrong with the recording itself.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    /// Remembers it for the tray and for a page that is made later.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *lock(&self.trouble) = trouble;
     }
 
     fn send_wanted(&self) {
-        let wanted = self.wanted().take();
+        let wanted = lock(&self.wanted).take();
         if let Some(id) = wanted {
             self.tell(AppEvent::OpenIncident { id });
+        }
+        for text in std::mem::take(&mut *lock(&self.unsaid)) {
+            self.tell(AppEvent::Notice { text });
         }
     }
 
     fn opening(&self) -> MutexGuard<'_, Opening> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wanted(&self) -> MutexGuard<'_, Option<String>> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.desk)
     }
 
     /// What a person pressed on a notification.
@@ -213,7 +242,7 @@ impl Shell {
             // The note is gone from the screen by now: the window is where it can be said.
             tracing::warn!(problem = problem.message, "a notification's button failed");
             self.show_page(incident.map(|id| id.to_string()), token);
-            self.tell(AppEvent::Trouble { text: Some(problem.message) });
+            self.say(problem.message);
         }
     }
 
@@ -240,17 +269,34 @@ impl Shell {
         self.quitting.load(Ordering::SeqCst)
     }
 
-    /// Ends the app: the page sends what was typed last, the engine writes what it has and closes its coverage.
+    /// A person quits. What they typed and could not be saved is not thrown away without a word.
     pub fn quit(self: &Arc<Shell>) {
+        self.leave(true);
+    }
+
+    /// Ends the app: the page sends what was typed last, the engine writes what it has and closes its coverage. A
+    /// session that ends, or a person who was asked already, is not asked.
+    pub fn end(self: &Arc<Shell>) {
+        self.leave(false);
+    }
+
+    fn leave(self: &Arc<Shell>, ask: bool) {
         if self.quitting.swap(true, Ordering::SeqCst) {
             return;
         }
         let this = Arc::clone(self);
         tauri::async_runtime::spawn(async move {
-            tracing::info!("quitting");
             if window::hide(&this.app) {
                 tokio::time::sleep(LAST_WORDS).await;
             }
+            if this.closing.unsaved() {
+                tokio::time::sleep(SLOW_SAVE).await;
+            }
+            if ask && this.closing.unsaved() {
+                this.quitting.store(false, Ordering::SeqCst);
+                return window::ask_unsaved(&this.app);
+            }
+            tracing::info!("quitting");
             if let Some(desk) = this.desk_now() {
                 let began = Instant::now();
                 if tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await.is_err() {
@@ -261,6 +307,10 @@ impl Shell {
             this.app.exit(0);
         });
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Who does what is done here, for the timeline.

@@ -1,6 +1,9 @@
 //! The one window: it can be closed and made again while the app keeps watching in the tray.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
 
 use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent, webview::PageLoadEvent};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
@@ -17,6 +20,72 @@ const KEEP_HIDDEN: Duration = Duration::from_secs(20);
 
 /// Remembers that it was said that closing the window keeps watching.
 const SAID: &str = "said_closing_keeps_watching";
+
+/// Whether the page of a closed window may go.
+#[derive(Debug, Default)]
+pub struct Closing {
+    /// Closes are numbered: the timer of an earlier one means nothing once the window was shown and closed again.
+    newest: AtomicU64,
+    /// Something typed is in the page alone.
+    unsaved: AtomicBool,
+}
+
+/// What to do with a page whose window was closed a while ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is seen again, or a later close has its own timer.
+    Leave,
+    /// It holds what is not saved yet.
+    Wait,
+    Destroy,
+}
+
+impl Closing {
+    /// The window was closed; the number stands for this close.
+    fn begin(&self) -> u64 {
+        self.newest.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn verdict(&self, close: u64, visible: bool) -> Verdict {
+        match self.newest.load(Ordering::SeqCst) == close && !visible {
+            false => Verdict::Leave,
+            true if self.unsaved() => Verdict::Wait,
+            true => Verdict::Destroy,
+        }
+    }
+
+    /// Whether the page holds what is not saved.
+    pub fn unsaved(&self) -> bool {
+        self.unsaved.load(Ordering::SeqCst)
+    }
+
+    /// The page says so whenever that changes.
+    pub fn set_unsaved(&self, unsaved: bool) {
+        self.unsaved.store(unsaved, Ordering::SeqCst);
+    }
+}
+
+/// Makes the window minimised, unless there is one already.
+pub fn minimised(app: &AppHandle) {
+    let handle = app.clone();
+    let made = app.run_on_main_thread(move || {
+        if handle.get_webview_window(LABEL).is_some() {
+            return;
+        }
+        // Minimised before it is shown where the system can do that, so that it does not flash up.
+        let shown = create(&handle).and_then(|window| {
+            window.minimize()?;
+            window.show()?;
+            window.minimize()
+        });
+        if let Err(error) = shown {
+            tracing::error!(%error, "the window cannot be made");
+        }
+    });
+    if let Err(error) = made {
+        tracing::error!(%error, "the window's thread is gone");
+    }
+}
 
 /// Brings the window to the front, making it where there is none.
 pub fn show(app: &AppHandle, token: Option<String>) {
@@ -112,15 +181,23 @@ fn close(window: &WebviewWindow) {
         return ask(window);
     }
     let app = window.app_handle().clone();
+    let close = Shell::of(&app).closing.begin();
     hide(&app);
     tauri::async_runtime::spawn(async move {
         say_once(&app).await;
-        tokio::time::sleep(KEEP_HIDDEN).await;
-        if let Some(window) = app.get_webview_window(LABEL)
-            && !window.is_visible().unwrap_or(true)
-            && let Err(error) = window.destroy()
-        {
-            tracing::warn!(%error, "the hidden window stays in memory");
+        loop {
+            tokio::time::sleep(KEEP_HIDDEN).await;
+            let Some(window) = app.get_webview_window(LABEL) else { return };
+            match Shell::of(&app).closing.verdict(close, window.is_visible().unwrap_or(true)) {
+                Verdict::Wait => tracing::info!("the hidden page is kept: something typed in it is not saved"),
+                Verdict::Leave => return,
+                Verdict::Destroy => {
+                    if let Err(error) = window.destroy() {
+                        tracing::warn!(%error, "the hidden window stays in memory");
+                    }
+                    return;
+                }
+            }
         }
     });
 }
@@ -136,16 +213,35 @@ fn ask(window: &WebviewWindow) {
         .title("Keep watching?")
         .kind(MessageDialogKind::Info)
         .parent(&window)
-        .buttons(MessageDialogButtons::OkCancelCustom("Keep watching".into(), "Quit".into()))
-        .show(move |keep| {
-            if keep {
-                if let Err(error) = window.minimize() {
-                    tracing::warn!(%error, "the window cannot be minimised");
-                }
-            } else {
+        // Esc and the dialog's own close button answer no: quitting is what must be said.
+        .buttons(MessageDialogButtons::OkCancelCustom("Quit".into(), "Keep watching".into()))
+        .show(move |quit| {
+            if quit {
                 shell.quit();
+            } else if let Err(error) = window.minimize() {
+                tracing::warn!(%error, "the window cannot be minimised");
             }
         });
+}
+
+/// Shows the window again and asks: what was typed in it would be gone.
+pub fn ask_unsaved(app: &AppHandle) {
+    show(app, None);
+    let shell = Shell::of(app);
+    let mut dialog = app
+        .dialog()
+        .message("Something typed in the window is not saved yet. It is lost when Afterwatch quits now.")
+        .title("Quit without saving?")
+        .kind(MessageDialogKind::Warning)
+        .buttons(MessageDialogButtons::OkCancelCustom("Quit without saving".into(), "Stay".into()));
+    if let Some(window) = app.get_webview_window(LABEL) {
+        dialog = dialog.parent(&window);
+    }
+    dialog.show(move |quit| {
+        if quit {
+            shell.end();
+        }
+    });
 }
 
 /// Says, the first time only, that closing the window does not stop the watch.
@@ -175,6 +271,20 @@ async fn say_once(app: &AppHandle) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_closed_page_goes_unless_it_is_seen_closed_again_or_holds_what_is_not_saved() {
+        let closing = Closing::default();
+        let first = closing.begin();
+        assert_eq!(closing.verdict(first, true), Verdict::Leave);
+        assert_eq!(closing.verdict(first, false), Verdict::Destroy);
+        closing.set_unsaved(true);
+        assert_eq!(closing.verdict(first, false), Verdict::Wait);
+        closing.set_unsaved(false);
+        let second = closing.begin();
+        assert_eq!(closing.verdict(first, false), Verdict::Leave);
+        assert_eq!(closing.verdict(second, false), Verdict::Destroy);
+    }
 
     #[test]
     fn the_window_goes_nowhere_but_to_its_own_pages() {

@@ -53,10 +53,27 @@ async fn without_a_tray_closing_asks_and_the_window_stays() {
     let pid = window.pid();
     let screen = Screen::of(&desktop.display);
     screen.close(screen.visible("Afterwatch").expect("the window is visible"));
-    eventually("the question", async || screen.visible("Keep watching?")).await;
+    let question = eventually("the question", async || screen.visible("Keep watching?")).await;
     assert!(screen.visible("Afterwatch").is_some() && lives(pid));
     window.find("main").await;
+    // Dismissed without an answer: that is no wish to quit.
+    screen.close(question);
+    eventually("the question to go", async || screen.visible("Keep watching?").is_none().then_some(())).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(lives(pid));
     window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn started_hidden_without_a_tray_it_can_still_be_found() {
+    let _alone = alone().await;
+    let desktop = Desktop::start(Offers { tray: false, ..Offers::default() }).await;
+    let mut hidden = Command::new(app());
+    hidden.arg("--hidden").env_clear().envs(desktop.environment()).stdin(Stdio::null()).kill_on_drop(true);
+    let _running = hidden.spawn().unwrap();
+    let screen = Screen::of(&desktop.display);
+    // No window manager keeps it minimised here, so it is seen.
+    eventually("the window", async || screen.visible("Afterwatch")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

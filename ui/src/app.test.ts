@@ -50,7 +50,83 @@ describe("the inbox", () => {
     w.backend.change(INC_47, () => ({ state: "acknowledged" }));
     await settle();
     expect(list).toHaveBeenCalledOnce();
+    w.backend.emit({ type: "incidents" });
+    await settle();
+    expect(list).toHaveBeenCalledTimes(2);
     expect(w.text()).toContain("told of by no change");
+  });
+
+  it("keeps what is being read when a worse incident arrives, and A is for what is read", async () => {
+    const w = await open();
+    await w.look();
+    const worse = await w.opens(48);
+    expect(document.querySelector("[role=option]")?.id).toBe(`row-${worse}`);
+    expect(document.querySelector("#incident-title")?.textContent).toContain("checkout has no ready pods");
+    await w.press("a");
+    const state = (id: string) => w.backend.incidents.find((i) => i.id === id)?.state;
+    expect([state(worse), state(INC_47)]).toEqual(["open", "acknowledged"]);
+    await w.press("a");
+    expect([state(worse), state(INC_46)]).toEqual(["open", "acknowledged"]);
+    expect(document.querySelector("[aria-selected=true][role=option]")?.id).toBe(`row-${INC_47}`);
+  });
+
+  it("takes no A for what came on screen by itself a moment ago, but for what the person went to", async () => {
+    const w = await open();
+    const state = (id: string) => w.backend.incidents.find((i) => i.id === id)?.state;
+    await w.look();
+    const other = await w.opens(48);
+    w.backend.emit({ type: "open_incident", id: other });
+    await settle();
+    await w.press("a");
+    expect(state(other)).toBe("open");
+    expect(w.text()).toContain("INC-48 has only just come on screen. Press A again");
+    await w.look();
+    await w.press("a");
+    expect(state(other)).toBe("acknowledged");
+    await w.press("Escape");
+    const third = await w.opens(49);
+    await w.press("k");
+    await w.press("k");
+    await w.press("k");
+    expect(location.hash).toBe(`#/incidents/${third}`);
+    await w.press("a");
+    expect(state(third)).toBe("acknowledged");
+  });
+
+  it("says of incidents of a cluster that is not live as of when they are", async () => {
+    const w = await open("night", `#/incident/${INC_47}/overview`);
+    const row = w.backend.page.clusters.find((c) => c.name === "prod-eu");
+    if (!row) throw new Error("no prod-eu");
+    for (const [change, words] of [
+      [{ state: "login_needed" }, "prod-eu needs a sign-in, shown as of 03:09:1"],
+      [{ state: "misconfigured" }, "prod-eu cannot be used, shown as of 03:09:1"],
+      [{ state: "paused" }, "prod-eu is paused, shown as of 03:09:1"],
+      [{ state: "idle", watched: false, last_heard: null }, "prod-eu is not watched, shown from the record"],
+    ] as const) {
+      w.backend.emit({ type: "cluster", cluster: { ...row, ...change } });
+      await settle();
+      expect(w.text()).toContain(words);
+    }
+    w.backend.emit({ type: "cluster", cluster: { ...row, state: "following", followed: "kubectl afterwatch watch" } });
+    await settle();
+    expect(w.text()).not.toContain("shown as of");
+    expect(document.querySelector("footer a")?.textContent).toMatch(/prod-eu\s+recorded by kubectl afterwatch watch$/);
+    await w.press("Escape");
+    w.backend.emit({ type: "cluster", cluster: { ...row, state: "misconfigured" } });
+    await settle();
+    expect(document.querySelector(`#row-${INC_47} .age`)?.textContent).toContain("as of 03:09");
+  });
+
+  it("names the incident another one turned out to be part of", async () => {
+    const part = { state: "resolved", resolved_at: "2026-11-12T02:00:00Z", merged_into: INC_47 };
+    const w = await open("night", `#/incident/${INC_46}/overview`, (fake) => {
+      fake.incidents = fake.incidents.map((i) => (i.id === INC_46 ? { ...i, ...part } : i));
+    });
+    expect(document.querySelector("header .state")?.textContent).toContain("Part of INC-47");
+    expect(w.button("INC-47").getAttribute("href")).toBe(`#/incident/${INC_47}/overview`);
+    expect(() => w.button("Reopen")).toThrow();
+    await w.press("Escape");
+    expect(document.getElementById(`row-${INC_46}`)?.textContent).toContain("part of INC-47");
   });
 
   it("narrows by what is typed after /", async () => {
@@ -106,6 +182,7 @@ describe("an incident", () => {
 
   it("is acknowledged with A, and shows who and when", async () => {
     const w = await open("night", at("overview"));
+    await w.look();
     await w.press("a");
     expect(w.text()).toContain("Acknowledged by you, 03:09:1");
     expect(w.text()).toContain("INC-47 acknowledged.");
@@ -116,6 +193,7 @@ describe("an incident", () => {
     const w = await open("night", at("overview"), (fake) =>
       fake.refuse.set("acknowledge", new BackendError("The disk is full.", "disk_full")),
     );
+    await w.look();
     await w.press("a");
     expect(document.querySelector(".toast")?.textContent).toContain("The disk is full.");
     expect(w.text()).toContain("Acknowledge");
@@ -196,6 +274,60 @@ describe("an incident", () => {
     expect(w.backend.notes.get(INC_47)?.text).toBe("[E6]");
   });
 
+  it("does not say what to do next once it is over", async () => {
+    const w = await open("night", at("overview"));
+    expect(document.querySelector(".next")?.textContent).toContain("Roll back Deployment checkout");
+    w.backend.change(INC_47, () => ({ state: "mitigated" }));
+    await settle();
+    expect(document.querySelector(".next")).toBeNull();
+  });
+
+  it("tells changes before it began from those after, and claims nothing of their reach", async () => {
+    const w = await open("morning", at("overview"));
+    const changes = document.querySelector("[aria-label='Cause and changes']")?.textContent ?? "";
+    expect(changes).toContain("1 suspected, 1 more before it began, 1 after it began");
+    expect(changes).not.toMatch(/in reach|elsewhere/i);
+    w.backend.incidents = w.backend.incidents.map((i) => ({
+      ...i,
+      changes: i.changes.map((c) => ({ ...c, suspect: false })),
+    }));
+    w.backend.change(INC_47, () => ({ state: "open" }));
+    await w.press("Escape");
+    expect(document.querySelector("article")?.textContent).toContain("3 changes, none suspected.");
+  });
+
+  it("calls its times numbers only once all four are", async () => {
+    const w = await open("night", at("timeline"));
+    expect(w.text()).toContain("not yet");
+    expect(w.text()).not.toContain("each is a number");
+    await close();
+    expect((await open("morning", at("timeline"))).text()).toContain("each is a number");
+  });
+
+  it("walks the timeline and the evidence by the arrows too", async () => {
+    const w = await open("night", at("timeline"));
+    await w.press("j");
+    const first = document.activeElement?.id;
+    expect(first).toMatch(/^entry-/);
+    await w.press("ArrowDown");
+    expect(document.activeElement?.id).toMatch(/^entry-/);
+    expect(document.activeElement?.id).not.toBe(first);
+    await w.press("3");
+    await w.press("j");
+    await w.press("ArrowDown");
+    expect(document.activeElement?.id).toBe("item-E2");
+  });
+
+  it("edits the notes with E every time", async () => {
+    const w = await open("night", at("overview"));
+    for (let i = 0; i < 2; i++) {
+      await w.press("e");
+      expect(document.activeElement?.matches("[data-notes]")).toBe(true);
+      await w.press("Escape");
+      expect(document.activeElement?.matches("[data-notes]")).toBe(false);
+    }
+  });
+
   it("copies the line of the first step", async () => {
     const w = await open("night", at("overview"));
     w.button("Copy the command of step 1").click();
@@ -228,7 +360,7 @@ describe("the post-mortem", () => {
     await w.type(source, "# Mine\n\nKilled [E5].");
     source.blur();
     await settle();
-    expect(w.backend.edited.get(INC_47)).toBe("# Mine\n\nKilled [E5].");
+    expect(w.backend.edited.get(INC_47)?.markdown).toBe("# Mine\n\nKilled [E5].");
     expect(w.text()).toContain("Edited by a person.");
     w.button("Fill from the record again").click();
     await settle();
@@ -276,7 +408,7 @@ describe("the clusters", () => {
 
   it("show a lost connection where it matters: in the page, the list and the watch bar", async () => {
     const w = await open("blind", `#/incident/${INC_47}/overview`);
-    expect(w.text()).toContain("prod-eu is out of reach since 03:04:10, shown as of then.");
+    expect(w.text()).toContain("prod-eu is out of reach, shown as of 03:04:10.");
     expect(document.querySelector("footer")?.textContent).toContain("out of reach since 03:04");
   });
 });
@@ -297,6 +429,35 @@ describe("the window", () => {
     w.backend.emit({ type: "trouble", text: null });
     await settle();
     expect(document.querySelector("[role=alert]")).toBeNull();
+  });
+
+  it("closes a trouble that was read, and keeps a refusal from outside apart from it", async () => {
+    const w = await open("night", "", (fake) => (fake.trouble = "Recording stopped at 04:31: the disk is full."));
+    expect(document.querySelector("[role=alert]")?.textContent).toContain("the disk is full");
+    w.backend.emit({ type: "notice", text: "There is no incident INC-99." });
+    await settle();
+    expect(document.querySelector(".toast")?.textContent).toContain("There is no incident INC-99.");
+    expect(document.querySelector("[role=alert]")?.textContent).not.toContain("INC-99");
+    w.button("Close").click();
+    await settle();
+    expect(document.querySelector("[role=alert]")).toBeNull();
+  });
+
+  it("hears that watching was paused or goes on elsewhere, and that the kubeconfig changed", async () => {
+    const w = await open("night", "#/clusters");
+    await w.backend.setPaused(true);
+    await settle();
+    expect(w.button("Resume watching")).toBeTruthy();
+    expect(document.querySelector("footer")?.textContent).toContain("nothing is recorded");
+    await w.backend.setPaused(false);
+    await settle();
+    expect(w.button("Pause watching")).toBeTruthy();
+    const [like] = w.backend.page.clusters;
+    if (!like) throw new Error("no cluster");
+    w.backend.page = { ...w.backend.page, clusters: [...w.backend.page.clusters, { ...like, name: "new-one" }] };
+    await w.backend.reloadEnvironment();
+    await settle();
+    expect(w.text()).toContain("new-one");
   });
 
   it("goes to places with G and to the sheet with ?", async () => {

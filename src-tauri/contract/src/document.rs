@@ -83,6 +83,8 @@ pub struct IncidentDto {
     pub mitigated_at: Option<String>,
     pub resolved_at: Option<String>,
     pub recovered_by: Option<String>,
+    /// The incident this one turned out to be a part of.
+    pub merged_into: Option<String>,
     pub times: TimesDto,
     pub verdict: String,
     pub causes: Vec<CauseDto>,
@@ -429,6 +431,7 @@ impl IncidentDto {
             mitigated_at: i.mitigated_at.map(|t| t.to_string()),
             resolved_at: i.resolved_at.map(|t| t.to_string()),
             recovered_by: i.recovered_by.clone(),
+            merged_into: i.merged_into.map(|id| id.to_string()),
             times: TimesDto {
                 to_detect_s: t.to_detect.seconds(),
                 to_acknowledge_s: t.to_acknowledge.seconds(),

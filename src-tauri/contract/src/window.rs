@@ -22,10 +22,16 @@ pub enum AppEvent {
         previous: u64,
         incident: Box<IncidentSummary>,
     },
+    /// Changes were missed: list the incidents again.
+    Incidents,
     /// A cluster's connection or coverage changed.
     Cluster { cluster: Box<ClusterDto> },
+    /// The contexts changed, or what is watched, or recording was paused or goes on: read the clusters page again.
+    Clusters,
     /// Show this incident (a notification or a menu entry was clicked).
     OpenIncident { id: String },
+    /// What was asked for outside the window (a notification's button, the command line) was refused.
+    Notice { text: String },
     /// A notice for the foot of the window, for example that recording stopped because the disk is full.
     Trouble { text: Option<String> },
 }
@@ -47,6 +53,8 @@ pub struct IncidentSummary {
     pub started_at: Option<String>,
     pub detected_at: String,
     pub resolved_at: Option<String>,
+    /// The incident this one turned out to be a part of.
+    pub merged_into: Option<String>,
     /// The first cause's statement, where there is one.
     pub cause: Option<String>,
     pub verdict: String,
@@ -70,6 +78,7 @@ impl From<&afterwatch_core::incident::Incident> for IncidentSummary {
             started_at: i.started_at.map(|t| t.to_string()),
             detected_at: i.detected_at.to_string(),
             resolved_at: i.resolved_at.map(|t| t.to_string()),
+            merged_into: i.merged_into.map(|id| id.to_string()),
             cause: i.top_cause().map(|c| c.statement.clone()),
             verdict: word(&i.verdict),
             revision: i.revision,
@@ -148,7 +157,8 @@ pub struct ClusterDto {
     pub current: bool,
     /// The user chose to watch it.
     pub watched: bool,
-    /// `idle`, `connecting`, `syncing`, `connected`, `unreachable`, `login_needed`, `misconfigured` or `paused`.
+    /// `idle`, `connecting`, `syncing`, `connected`, `following` (somebody else records it), `unreachable`,
+    /// `login_needed`, `misconfigured` or `paused`.
     pub state: String,
     /// What is wrong, in words, and what to do.
     pub message: Option<String>,
@@ -160,8 +170,10 @@ pub struct ClusterDto {
     pub progress: Option<SyncProgress>,
     #[ts(type = "number")]
     pub objects: u64,
+    /// In this run or an earlier one.
     pub last_heard: Option<String>,
     pub unreadable: Vec<UnreadableKind>,
+    /// Spans of at least the last 24 hours, earlier runs included, and the last one before them.
     pub coverage: Vec<CoverageSpan>,
     /// `insecure-skip-tls-verify` is set.
     pub insecure: bool,
@@ -222,6 +234,8 @@ pub struct AppInfo {
     pub first_run: bool,
     /// Closing the window keeps watching in the tray.
     pub can_tray: bool,
+    /// What is wrong with the recording itself, as it was told last.
+    pub trouble: Option<String>,
     /// Why the history cannot be opened, and what to do. Every other command fails while it is there; asking again
     /// tries again.
     pub problem: Option<WindowError>,

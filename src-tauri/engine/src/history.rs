@@ -86,6 +86,15 @@ impl Engine {
         .await
     }
 
+    /// Spans of coverage of a cluster that overlap the window, those of earlier runs included.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn coverage(&self, cluster: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Coverage>, StoreError> {
+        let cluster = cluster.to_owned();
+        blocking(&self.0.ports.store, move |s| s.coverage(&cluster, from, to)).await
+    }
+
     /// The newest revision of the database.
     ///
     /// # Errors

@@ -17,10 +17,19 @@ pub async fn app_info(shell: Held<'_>) -> Answer<AppInfo> {
         database: shell.database.display().to_string(),
         first_run: opened.as_ref().is_ok_and(|desk| desk.contexts.first_run()),
         can_tray: tray::is_visible(),
+        trouble: shell.trouble(),
         problem: opened.err().map(error),
     };
     shell.page_hears();
     Ok(info)
+}
+
+/// The page holds something typed that is not saved, or no longer does: it is not destroyed, and the app does not quit
+/// without asking, while it does.
+#[tauri::command]
+pub async fn set_unsaved(shell: Held<'_>, unsaved: bool) -> Answer<()> {
+    shell.closing.set_unsaved(unsaved);
+    Ok(())
 }
 
 /// Puts a text on the clipboard.

@@ -27,6 +27,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         app::app_info,
         app::copy_text,
         app::reload_environment,
+        app::set_unsaved,
         clusters::clusters,
         clusters::watch_cluster,
         clusters::retry_cluster,

@@ -15,6 +15,8 @@ describe("a connection", () => {
     expect(standing(of("edge-lab"), now, false).text).toBe("sign-in needed");
     expect(standing(of("acme-pre"), now, false).text).toBe("not watched");
     expect(standing(of("prod-eu"), now, true).text).toBe("paused");
+    const followed = standing({ ...of("prod-eu"), state: "following", followed: "the app" }, now, false);
+    expect(followed).toEqual({ icon: "eye", text: "recorded by the app", tone: "plain" });
     expect(standing({ ...of("prod-eu"), problem: "cluster is missing" }, now, false).text).toBe("entry is broken");
   });
 
@@ -26,6 +28,25 @@ describe("a connection", () => {
     ]);
     const [last] = gaps(of("edge-lab"), now - DAY, now);
     expect(last).toMatchObject({ to: now, cause: "sign-in needed" });
+  });
+
+  it("has a gap from the end of an earlier run, however long ago that was", () => {
+    const span = (from: number, to: number, ended_by: string | null) => ({
+      cluster: "prod-eu",
+      kind: "pods",
+      namespace: null,
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      how: "watch",
+      ended_by,
+    });
+    const c = {
+      ...of("prod-eu"),
+      coverage: [span(now - 3 * DAY, now - 2 * DAY, "quit"), span(now - 60_000, now, null)],
+    };
+    expect(gaps(c, now - DAY, now)).toEqual([
+      { from: now - 2 * DAY, to: now - 60_000, cause: "Afterwatch was not running" },
+    ]);
   });
 
   it("counts as watched without a gap only since the last one", () => {

@@ -1,5 +1,5 @@
 // How a connection is spoken of.
-import type { ClusterDto, CoverageSpan, UnreadableKind } from "../ipc/types";
+import type { ClusterDto, ClustersPage, CoverageSpan, UnreadableKind } from "../ipc/types";
 import { age, clockShort, moment, number, sameDay, day } from "../shared/format";
 import type { IconName } from "../shared/Icon.svelte";
 import { between, merge, type Span } from "../shared/spans";
@@ -18,6 +18,8 @@ export function standing(c: ClusterDto, now: number, paused: boolean): Standing 
   switch (c.state) {
     case "connected":
       return { icon: "circle-check", text: `watching, ${heard(c, now)}`, tone: "ok" };
+    case "following":
+      return { icon: "eye", text: `recorded by ${c.followed ?? "another process"}`, tone: "plain" };
     case "connecting":
       return { icon: "rotate-cw", text: "connecting", tone: "plain" };
     case "syncing":
@@ -39,6 +41,38 @@ export function standing(c: ClusterDto, now: number, paused: boolean): Standing 
     default:
       return { icon: "minus", text: c.state.replaceAll("_", " "), tone: "plain" };
   }
+}
+
+const NOT_LIVE: Record<string, string> = {
+  unreachable: "is out of reach",
+  login_needed: "needs a sign-in",
+  misconfigured: "cannot be used",
+  paused: "is paused",
+  connecting: "is being connected",
+  syncing: "is being read",
+};
+
+/** `is out of reach` and the like, for a connection that is not live; empty for one that is. */
+export function notLive(c: ClusterDto): string {
+  if (c.problem) return "cannot be used";
+  if (!c.watched) return "is not watched";
+  if (c.state === "connected" || c.state === "following") return "";
+  return NOT_LIVE[c.state] ?? `is ${c.state.replaceAll("_", " ")}`;
+}
+
+export interface Stale {
+  how: string;
+  /** The last moment that is known of. */
+  as: string | null;
+}
+
+/** Why what is shown of a cluster may be old, and as of when it is; nothing while it is watched or the page is not read. */
+export function stale(page: ClustersPage | null, name: string): Stale | null {
+  if (!page) return null;
+  const cluster = page.clusters.find((c) => c.name === name);
+  if (!cluster) return { how: "is not in the kubeconfig", as: null };
+  const how = notLive(cluster);
+  return how ? { how, as: cluster.last_heard } : null;
 }
 
 /** `1 s ago` */
@@ -63,12 +97,14 @@ const toSpan = (s: CoverageSpan): Span => ({ from: Date.parse(s.from), to: Date.
 /** A stream is told of as alive now and then; up to this it is not called a gap. */
 export const ALIVE = 120_000;
 
+const LIVE = ["connected", "following"];
+
 /** Spans with the last one drawn to now while it goes on. */
 export function goingOn(c: ClusterDto, kind: string | null, now: number): Span[] {
   const own = c.coverage.filter((s) => kind === null || s.kind === kind);
   return own.map((s) => {
     const span = toSpan(s);
-    const alive = s.ended_by === null && c.state === "connected" && now - span.to < ALIVE;
+    const alive = s.ended_by === null && LIVE.includes(c.state) && now - span.to < ALIVE;
     return alive ? { from: span.from, to: now } : span;
   });
 }

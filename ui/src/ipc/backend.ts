@@ -43,6 +43,9 @@ export interface Backend {
   /** Reads the kubeconfig files and the login shell's environment again. */
   reloadEnvironment(): Promise<void>;
 
+  /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
+  setUnsaved(unsaved: boolean): Promise<void>;
+
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */
   listen(receive: (event: AppEvent) => void): Promise<() => void>;

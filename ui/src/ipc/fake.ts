@@ -26,16 +26,21 @@ export class Fake implements Backend {
   page: ClustersPage;
   revision = 260;
   notes = new Map<string, NotesDto>();
-  edited = new Map<string, string>();
+  edited = new Map<string, { markdown: string; at: string }>();
   mutes: SilenceDto[] = [];
   copied: string[] = [];
   /** Makes the named method refuse, for the states that show a failure. */
   refuse = new Map<keyof Backend, BackendError>();
+  /** What the window said of text that is in it alone. */
+  unsaved = false;
+  trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
   #receivers = new Set<(event: AppEvent) => void>();
   #loaded = Date.now();
   #starts: number;
+  /** The page as it was before watching was paused. */
+  #running: ClustersPage;
 
   constructor(readonly scene: Scene = "night") {
     this.#starts = Date.parse(scene === "morning" ? at("09:20:00") : at("03:09:12"));
@@ -55,6 +60,7 @@ export class Fake implements Backend {
         paused: false,
       };
     }
+    this.#running = this.page;
     if (scene === "broken") {
       const refusal = new BackendError(
         "The record cannot be read: the database is damaged. Restore the copy of yesterday, 22:00.",
@@ -223,10 +229,12 @@ export class Fake implements Backend {
     this.#answer("addEntry", () => this.change(id, this.#entry("note", text, null)));
   saveNotes = (id: string, text: string): Promise<NotesDto> =>
     this.#answer("saveNotes", () => {
+      const before = this.notes.get(id);
+      if (before?.text === text) return before;
       const notes = {
         text,
         updated_at: new Date(this.now()).toISOString(),
-        version: (this.notes.get(id)?.version ?? 0) + 1,
+        version: (before?.version ?? 0) + 1,
       };
       this.notes.set(id, notes);
       return notes;
@@ -252,18 +260,20 @@ export class Fake implements Backend {
     this.#answer("postmortem", () => {
       const mine = this.edited.get(id);
       const markdown =
-        mine ?? (this.#find(id).number === 47 ? draft : `# ${this.#find(id).title}\n\nNothing is established yet.\n`);
+        mine?.markdown ??
+        (this.#find(id).number === 47 ? draft : `# ${this.#find(id).title}\n\nNothing is established yet.\n`);
       return {
         markdown,
         html: html(markdown),
         file_name: `INC-${this.#find(id).number}-checkout.md`,
         edited: mine !== undefined,
-        updated_at: mine === undefined ? null : new Date(this.now()).toISOString(),
+        updated_at: mine?.at ?? null,
       };
     });
   savePostmortem = (id: string, markdown: string | null) => {
     if (markdown === null) this.edited.delete(id);
-    else if (!this.refuse.has("savePostmortem")) this.edited.set(id, markdown);
+    else if (!this.refuse.has("savePostmortem"))
+      this.edited.set(id, { markdown, at: new Date(this.now()).toISOString() });
     return this.refuse.has("savePostmortem")
       ? this.#answer("savePostmortem", () => ({}) as PostmortemDto)
       : this.postmortem(id);
@@ -285,14 +295,23 @@ export class Fake implements Backend {
     this.#answer("watchCluster", () => this.#cluster(name, { watched, state: watched ? "connecting" : "idle" }));
   retryCluster = (name: string) =>
     this.#answer("retryCluster", () => this.#cluster(name, { state: "connecting", message: null }));
-  setPaused = (paused: boolean) => this.#answer("setPaused", () => void (this.page = { ...this.page, paused }));
-  reloadEnvironment = () => this.#answer("reloadEnvironment", () => undefined);
+  setPaused = (paused: boolean) =>
+    this.#answer("setPaused", () => {
+      const { clusters } = paused ? this.page : this.#running;
+      if (paused) this.#running = this.page;
+      const now = clusters.map((c) => (paused && c.watched ? { ...c, state: "paused" } : c));
+      this.page = { ...this.page, clusters: now, paused };
+      this.emit({ type: "clusters" });
+    });
+  reloadEnvironment = () => this.#answer("reloadEnvironment", () => this.emit({ type: "clusters" }));
+  setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
       version: "0.1.0",
       database: "/home/mara/.local/share/afterwatch/afterwatch.db",
       first_run: this.scene === "first",
       can_tray: true,
+      trouble: this.trouble,
       problem: this.problem,
     }));
   listen = (receive: (event: AppEvent) => void) => {

@@ -36,6 +36,7 @@ export const tauri: Backend = {
   retryCluster: (name) => call("retry_cluster", { name }),
   setPaused: (paused) => call("set_paused", { paused }),
   reloadEnvironment: () => call("reload_environment"),
+  setUnsaved: (unsaved) => call("set_unsaved", { unsaved }),
   appInfo: () => call("app_info"),
   listen: (receive) => listen<AppEvent>(APP_EVENT, (event) => receive(event.payload)),
   now: () => Date.now(),

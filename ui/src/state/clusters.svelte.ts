@@ -7,6 +7,7 @@ export class ClustersStore {
   error = $state<string | null>(null);
   #backend: Backend;
   #newest = new Map<string, ClusterDto>();
+  #turn = 0;
   #reading = false;
 
   constructor(backend: Backend) {
@@ -30,14 +31,18 @@ export class ClustersStore {
   }
 
   async read(): Promise<void> {
+    const mine = ++this.#turn;
     this.#reading = true;
     this.#newest.clear();
     try {
       const page = await this.#backend.clusters();
+      // A page that was asked for later is on its way.
+      if (mine !== this.#turn) return;
       // What was told while the page was on its way is newer than the page.
       this.page = { ...page, clusters: page.clusters.map((c) => this.#newest.get(c.name) ?? c) };
       this.error = null;
     } catch (thrown) {
+      if (mine !== this.#turn) return;
       this.error = asError(thrown).message;
     }
     this.#reading = false;

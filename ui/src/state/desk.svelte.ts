@@ -26,6 +26,8 @@ export class Desk {
   info = $state<AppInfo | null>(null);
   /** A trouble of the program itself, for example a full disk. */
   trouble = $state<string | null>(null);
+  /** The incident the person went to; any other came on screen by itself. */
+  picked: string | null = null;
 
   #unlisten: (() => void) | undefined;
   #stopped = false;
@@ -53,7 +55,10 @@ export class Desk {
   /** Reads everything there is a list of; also the second try when the record could not be opened. */
   async read(): Promise<void> {
     const info = this.backend.appInfo().then(
-      (answer) => (this.info = answer),
+      (answer) => {
+        this.info = answer;
+        this.trouble = answer.trouble;
+      },
       () => undefined,
     );
     await Promise.all([info, this.inbox.list(), this.clusters.read()]);
@@ -83,7 +88,17 @@ export class Desk {
         }
         return;
       }
+      case "incidents":
+        void this.inbox.list();
+        return;
+      case "clusters":
+        void this.clusters.read();
+        return;
+      case "notice":
+        this.voice.show(event.text, true);
+        return;
       case "open_incident":
+        this.picked = null;
         this.router.go({ screen: "incident", id: event.id, tab: "overview", item: null });
         return;
       case "trouble":

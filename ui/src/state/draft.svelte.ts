@@ -7,6 +7,12 @@ const RETRY = 5_000;
 
 export type DraftState = "clean" | "typing" | "saving" | "saved" | "failed";
 
+/** What the record says of a saved text. `version` where it counts them. */
+export interface Saved {
+  at: string | null;
+  version?: number;
+}
+
 /**
  * A text that is saved as it is typed. Nothing typed is given up: a failed save keeps the text, says so and is tried
  * again; what is typed during a save is saved after it.
@@ -17,20 +23,34 @@ export class Draft {
   savedAt = $state<string | null>(null);
   error = $state<string | null>(null);
 
+  /** Counts what was typed: an answer asked for before it is older than the text. */
+  typed = 0;
+
   /** Where the caret was last, for what is put in from elsewhere. */
   caret: number | null = null;
 
-  #save: (text: string) => Promise<{ at: string | null }>;
+  #save: (text: string) => Promise<Saved>;
+  #unsaved: (is: boolean) => void;
   #stored = "";
+  /** The version of the text in the record that this one goes back to. */
+  #version: number;
+  #held = false;
   #running: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #since: number | null = null;
 
-  constructor(text: string, savedAt: string | null, save: (text: string) => Promise<{ at: string | null }>) {
-    this.text = text;
-    this.#stored = text;
-    this.savedAt = savedAt;
+  /** `unsaved` is told when something typed is here alone, and when it no longer is. */
+  constructor(
+    from: { text: string; at: string | null; version?: number },
+    save: (text: string) => Promise<Saved>,
+    unsaved: (is: boolean) => void = () => {},
+  ) {
+    this.text = from.text;
+    this.#stored = from.text;
+    this.savedAt = from.at;
+    this.#version = from.version ?? 0;
     this.#save = save;
+    this.#unsaved = unsaved;
   }
 
   /** Something was typed that is not in the record yet. */
@@ -40,6 +60,8 @@ export class Draft {
 
   type(text: string): void {
     this.text = text;
+    this.typed++;
+    this.#unsaved(this.dirty || this.#running !== null);
     if (!this.dirty && !this.#running) {
       clearTimeout(this.#timer);
       this.state = this.savedAt ? "saved" : "clean";
@@ -68,16 +90,34 @@ export class Draft {
     if (this.dirty) await this.#start();
   }
 
-  /** Takes a newer text from the record, unless something here is still unsaved: then what was typed stays. */
-  adopt(text: string, savedAt: string | null): void {
-    if (this.dirty || this.#running) return;
+  /**
+   * Takes a newer version from the record, unless something here is still unsaved: then what was typed stays. An answer
+   * that was on its way while this was saved is older, and is not taken.
+   */
+  adopt(text: string, savedAt: string | null, version: number): void {
+    if (this.dirty || this.#running || version <= this.#version) return;
     this.text = text;
     this.#stored = text;
+    this.#version = version;
     this.savedAt = savedAt;
+  }
+
+  /** Saves nothing from now on; settles once a save that is under way has ended. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** Goes on after `hold`. */
+  release(): void {
+    this.#held = false;
+    if (this.dirty) this.#in(REST);
   }
 
   #in(wait: number): void {
     clearTimeout(this.#timer);
+    if (this.#held) return;
     this.#timer = setTimeout(() => void this.#start(), wait);
   }
 
@@ -88,13 +128,14 @@ export class Draft {
 
   async #run(): Promise<void> {
     clearTimeout(this.#timer);
-    while (this.dirty) {
+    while (this.dirty && !this.#held) {
       const text = this.text;
       this.#since = null;
       this.state = "saving";
       try {
-        const { at } = await this.#save(text);
+        const { at, version } = await this.#save(text);
         this.#stored = text;
+        if (version !== undefined) this.#version = version;
         this.savedAt = at;
         this.error = null;
         this.state = "saved";
@@ -105,5 +146,6 @@ export class Draft {
         return;
       }
     }
+    this.#unsaved(this.dirty);
   }
 }

@@ -9,7 +9,7 @@ describe("a draft", () => {
 
   it("is saved once typing rests, not at every letter", async () => {
     const save = vi.fn(async () => ({ at: AT }));
-    const draft = new Draft("", null, save);
+    const draft = new Draft({ text: "", at: null }, save);
     for (const text of ["R", "Ro", "Rolled back"]) draft.type(text);
     await vi.advanceTimersByTimeAsync(REST - 1);
     expect(save).not.toHaveBeenCalled();
@@ -21,7 +21,7 @@ describe("a draft", () => {
 
   it("is saved now and then while typing goes on without a rest", async () => {
     const save = vi.fn(async () => ({ at: AT }));
-    const draft = new Draft("", null, save);
+    const draft = new Draft({ text: "", at: null }, save);
     for (let i = 0; i * 200 <= LONGEST; i++) {
       draft.type("x".repeat(i + 1));
       await vi.advanceTimersByTimeAsync(200);
@@ -31,7 +31,7 @@ describe("a draft", () => {
 
   it("is saved at once on leaving", async () => {
     const save = vi.fn(async () => ({ at: AT }));
-    const draft = new Draft("old", AT, save);
+    const draft = new Draft({ text: "old", at: AT }, save);
     draft.type("new");
     await draft.flush();
     expect(save.mock.calls).toEqual([["new"]]);
@@ -41,7 +41,7 @@ describe("a draft", () => {
   it("keeps the text when saving fails, says why, and tries again", async () => {
     const save = vi.fn(async () => ({ at: AT }));
     save.mockRejectedValueOnce({ code: "disk_full", message: "The disk is full." });
-    const draft = new Draft("", null, save);
+    const draft = new Draft({ text: "", at: null }, save);
     draft.type("Raised the limit by hand");
     await vi.advanceTimersByTimeAsync(REST);
     expect(draft.state).toBe("failed");
@@ -57,7 +57,7 @@ describe("a draft", () => {
   it("saves what was typed while a save was under way, after it", async () => {
     let done = () => {};
     const save = vi.fn(() => new Promise<{ at: string }>((resolve) => (done = () => resolve({ at: AT }))));
-    const draft = new Draft("", null, save);
+    const draft = new Draft({ text: "", at: null }, save);
     draft.type("one");
     await vi.advanceTimersByTimeAsync(REST);
     draft.type("one two");
@@ -70,7 +70,7 @@ describe("a draft", () => {
   });
 
   it("takes a citation where the caret was last, else at the end", async () => {
-    const draft = new Draft("Heap was full. Rolled back.", AT, async () => ({ at: AT }));
+    const draft = new Draft({ text: "Heap was full. Rolled back.", at: AT }, async () => ({ at: AT }));
     draft.insert("[E9]");
     expect(draft.text).toBe("Heap was full. Rolled back. [E9]");
     draft.caret = "Heap was full".length;
@@ -80,12 +80,49 @@ describe("a draft", () => {
   });
 
   it("takes a newer text from the record only when nothing here is unsaved", async () => {
-    const draft = new Draft("a", AT, async () => ({ at: AT }));
-    draft.adopt("b", AT);
+    const draft = new Draft({ text: "a", at: AT }, async () => ({ at: AT }));
+    draft.adopt("b", AT, 1);
     expect(draft.text).toBe("b");
     draft.type("mine");
-    draft.adopt("c", AT);
+    draft.adopt("c", AT, 2);
     expect(draft.text).toBe("mine");
     await draft.flush();
+  });
+
+  it("does not go back to an answer that was on its way while it was saved", async () => {
+    const draft = new Draft({ text: "old", at: AT, version: 3 }, async () => ({ at: AT, version: 4 }));
+    draft.type("old and the last words");
+    await draft.flush();
+    draft.adopt("old", AT, 3);
+    expect(draft.text).toBe("old and the last words");
+    draft.adopt("from the command line", AT, 5);
+    expect(draft.text).toBe("from the command line");
+  });
+
+  it("saves nothing while it is held, and goes on where it was", async () => {
+    const save = vi.fn(async () => ({ at: AT }));
+    save.mockRejectedValueOnce(new Error("The disk is full."));
+    const draft = new Draft({ text: "", at: null }, save);
+    draft.type("mine");
+    await draft.flush();
+    expect(draft.state).toBe("failed");
+    await draft.hold();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(save).toHaveBeenCalledOnce();
+    draft.release();
+    await vi.advanceTimersByTimeAsync(REST);
+    expect(save).toHaveBeenCalledTimes(2);
+  });
+
+  it("tells when something typed is here alone, until it is saved", async () => {
+    const told: boolean[] = [];
+    const save = vi.fn(async () => ({ at: AT }));
+    save.mockRejectedValueOnce(new Error("The disk is full."));
+    const draft = new Draft({ text: "", at: null }, save, (is) => told.push(is));
+    draft.type("mine");
+    await draft.flush();
+    expect(told).toEqual([true]);
+    await draft.flush();
+    expect(told).toEqual([true, false]);
   });
 });

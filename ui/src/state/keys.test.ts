@@ -29,7 +29,7 @@ describe("keys", () => {
     expect(read({ key: "F6" }, true)).toBe("next-region");
   });
 
-  it("leaves Enter and arrows to buttons and links", () => {
+  it("leaves Enter to buttons and links", () => {
     expect(read({ key: "Enter" }, false, true)).toBeNull();
     expect(read({ key: "j" }, false, true)).toBe("next");
   });
@@ -57,5 +57,7 @@ it("knows what has the focus", () => {
     document.querySelector(s),
   );
   expect([area, box, field, inner].map((x) => isTyping(x ?? null))).toEqual([true, false, true, false]);
-  expect(isWidget(inner ?? null)).toBe(true);
+  expect(isWidget(inner ?? null, "Enter")).toBe(true);
+  expect(isWidget(inner ?? null, "ArrowDown")).toBe(false);
+  expect(isWidget(box ?? null, "ArrowDown")).toBe(true);
 });

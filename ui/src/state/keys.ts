@@ -53,7 +53,7 @@ export interface Press {
 export class Keymap {
   #g = -Infinity;
 
-  /** `typing`: the focus is in a text field. `widget`: on something that uses Enter and the arrows itself. */
+  /** `typing`: the focus is in a text field. `widget`: on something that uses this key itself. */
   read(press: Press, at: number, typing: boolean, widget: boolean): Command | null {
     if (press.isComposing || press.ctrlKey || press.metaKey || press.altKey) return null;
     if (press.key === "F6") return press.shiftKey ? "previous-region" : "next-region";
@@ -83,9 +83,9 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit"].includes(target.type);
 }
 
-/** Whether Enter and the arrows belong to what has the focus: buttons, links, tabs, open dialogs. */
-export function isWidget(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement && target.closest("a[href], button, summary, [role=tab], input, dialog") !== null
-  );
+/** Whether the key, Enter or an arrow, belongs to what has the focus. Rows are buttons: they press, they do not step. */
+export function isWidget(target: EventTarget | null, key: string): boolean {
+  const own = "[role=tab], input, dialog";
+  const wanted = key.startsWith("Arrow") ? own : `a[href], button, summary, ${own}`;
+  return target instanceof HTMLElement && target.closest(wanted) !== null;
 }

@@ -3,12 +3,15 @@ import { Follower, judge } from "./live";
 
 describe("judging a change", () => {
   it.each([
-    [5, { revision: 4, previous: 3 }, "drop"],
-    [5, { revision: 5, previous: 4 }, "drop"],
-    [5, { revision: 6, previous: 5 }, "apply"],
-    [5, { revision: 7, previous: 3 }, "apply"],
-    [5, { revision: 8, previous: 6 }, "relist"],
-  ] as const)("at revision %d, %o: %s", (known, change, verdict) => expect(judge(known, change)).toBe(verdict));
+    [5, { revision: 4, previous: 3 }, true, "drop"],
+    [5, { revision: 5, previous: 4 }, true, "drop"],
+    [5, { revision: 4, previous: 5 }, false, "relist"],
+    [5, { revision: 6, previous: 5 }, false, "apply"],
+    [5, { revision: 7, previous: 3 }, false, "apply"],
+    [5, { revision: 8, previous: 6 }, false, "relist"],
+  ] as const)("at revision %d, %o, seen %s: %s", (known, change, seen, verdict) =>
+    expect(judge(known, change, seen)).toBe(verdict),
+  );
 });
 
 function follow() {
@@ -68,6 +71,21 @@ describe("following", () => {
     f.change(2);
     await f.at(0).answer(1);
     expect(f.shown).toEqual([1, 2, 3]);
+  });
+
+  it("lists again for a change that is told after a later one, and drops one that is told twice", async () => {
+    const f = follow();
+    void f.follower.list();
+    await f.at(0).answer(9);
+    f.change(11, 9);
+    f.change(11, 11);
+    expect(f.lists).toHaveLength(1);
+    f.change(10, 11);
+    expect(f.lists).toHaveLength(2);
+    await f.at(1).answer(11);
+    f.change(10, 11);
+    expect(f.shown).toEqual([11]);
+    expect(f.lists).toHaveLength(2);
   });
 
   it("does not circle when the list stays behind the changes", async () => {

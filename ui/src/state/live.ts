@@ -6,9 +6,12 @@ export interface Revised {
   previous: number;
 }
 
-/** What to do with a change when everything up to `known` is already shown. */
-export function judge(known: number, change: Revised): "drop" | "apply" | "relist" {
-  if (change.revision <= known) return "drop";
+/**
+ * What to do with a change when the newest one shown is `known`. Several tasks tell of changes, so one may be told after
+ * a later one: it is dropped only when it was `seen`, in a list or by itself.
+ */
+export function judge(known: number, change: Revised, seen: boolean): "drop" | "apply" | "relist" {
+  if (change.revision <= known) return seen ? "drop" : "relist";
   return change.previous <= known ? "apply" : "relist";
 }
 
@@ -28,6 +31,9 @@ const LONGEST_WAIT = 15_000;
 export class Follower<Snapshot extends { revision: number }, Change extends Revised> {
   #port: Port<Snapshot, Change>;
   #known = -1;
+  /** Everything up to here was in a list; what was applied since stands in `#applied`. */
+  #listed = -1;
+  #applied = new Set<number>();
   #listing = false;
   #again = false;
   #waiting: Change[] = [];
@@ -45,12 +51,11 @@ export class Follower<Snapshot extends { revision: number }, Change extends Revi
       this.#waiting.push(change);
       return;
     }
-    switch (judge(this.#known, change)) {
+    switch (this.#judge(change)) {
       case "drop":
         return;
       case "apply":
-        this.#known = change.revision;
-        this.#port.apply(change);
+        this.#apply(change);
         return;
       case "relist":
         this.#waiting.push(change);
@@ -71,6 +76,8 @@ export class Follower<Snapshot extends { revision: number }, Change extends Revi
       const snapshot = await this.#port.list();
       if (this.#stopped) return;
       this.#known = snapshot.revision;
+      this.#listed = snapshot.revision;
+      this.#applied.clear();
       this.#port.replace(snapshot);
       this.#port.failed(null);
       this.#listing = false;
@@ -92,15 +99,24 @@ export class Follower<Snapshot extends { revision: number }, Change extends Revi
     clearTimeout(this.#timer);
   }
 
+  #judge(change: Change): "drop" | "apply" | "relist" {
+    const seen = change.revision <= this.#listed || this.#applied.has(change.revision);
+    return judge(this.#known, change, seen);
+  }
+
+  #apply(change: Change): void {
+    this.#known = change.revision;
+    this.#applied.add(change.revision);
+    this.#port.apply(change);
+  }
+
   #replay(): void {
     const waiting = this.#waiting.sort((a, b) => a.revision - b.revision);
     this.#waiting = [];
     for (const [i, change] of waiting.entries()) {
-      const verdict = judge(this.#known, change);
-      if (verdict === "apply") {
-        this.#known = change.revision;
-        this.#port.apply(change);
-      } else if (verdict === "relist") {
+      const verdict = this.#judge(change);
+      if (verdict === "apply") this.#apply(change);
+      else if (verdict === "relist") {
         // A fresh list that is already behind: the next one is asked for a little later, not in a tight circle.
         this.#waiting = waiting.slice(i);
         this.#later();

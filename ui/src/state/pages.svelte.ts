@@ -1,6 +1,8 @@
 import { asError, type Backend } from "../ipc/api";
-import type { EvidenceDto, IncidentPage } from "../ipc/types";
+import type { EvidenceDto, IncidentPage, NotesDto } from "../ipc/types";
 import { Draft } from "./draft.svelte";
+import { PostmortemStore } from "./postmortem.svelte";
+import { Unsaved } from "./unsaved";
 
 /** One incident as it is open in the window: its page, its notes, its post-mortem, the evidence read so far. */
 export class PageStore {
@@ -9,14 +11,39 @@ export class PageStore {
   error = $state<{ message: string; code: string | null } | null>(null);
   notes = $state<Draft | null>(null);
   evidence = $state<Record<string, { item?: EvidenceDto; error?: string }>>({});
+  readonly postmortem: PostmortemStore;
+  /** An entry that was begun and not added. */
+  #entry = $state("");
 
   #backend: Backend;
+  #unsaved: Unsaved;
   #reading = false;
   #again = false;
 
-  constructor(backend: Backend, id: string) {
+  constructor(backend: Backend, id: string, unsaved: Unsaved) {
     this.#backend = backend;
+    this.#unsaved = unsaved;
     this.id = id;
+    this.postmortem = new PostmortemStore(backend, id, unsaved);
+  }
+
+  get entry(): string {
+    return this.#entry;
+  }
+
+  set entry(text: string) {
+    this.#entry = text;
+    this.#unsaved.set(this, text.trim() !== "");
+  }
+
+  /** Something typed here is not in the record. */
+  get dirty(): boolean {
+    return this.entry.trim() !== "" || (this.notes?.dirty ?? false) || (this.postmortem.draft?.dirty ?? false);
+  }
+
+  /** Saves whatever was typed. */
+  async flush(): Promise<void> {
+    await Promise.all([this.notes?.flush(), this.postmortem.draft?.flush()]);
   }
 
   /** Reads the page again; calls while it is being read make one more follow. */
@@ -31,9 +58,9 @@ export class PageStore {
       // An answer that was overtaken by a newer one is dropped.
       if (!this.page || page.incident.revision >= this.page.incident.revision) this.page = page;
       this.error = null;
-      const { text, updated_at } = page.notes;
-      if (this.notes) this.notes.adopt(text, updated_at);
-      else this.notes = this.#draft(text, updated_at);
+      const { text, updated_at, version } = page.notes;
+      if (this.notes) this.notes.adopt(text, updated_at, version);
+      else this.notes = this.#draft(page.notes);
     } catch (thrown) {
       const { message, code } = asError(thrown);
       this.error = { message, code };
@@ -55,11 +82,16 @@ export class PageStore {
     }
   }
 
-  #draft(text: string, savedAt: string | null): Draft {
-    return new Draft(text, savedAt, async (typed) => {
-      const saved = await this.#backend.saveNotes(this.id, typed);
-      return { at: saved.updated_at };
-    });
+  #draft({ text, updated_at, version }: NotesDto): Draft {
+    const holder = {};
+    return new Draft(
+      { text, at: updated_at, version },
+      async (typed) => {
+        const saved = await this.#backend.saveNotes(this.id, typed);
+        return { at: saved.updated_at, version: saved.version };
+      },
+      (is) => this.#unsaved.set(holder, is),
+    );
   }
 }
 
@@ -67,10 +99,13 @@ export class PageStore {
 export class Pages {
   #backend: Backend;
   #open = new Map<string, PageStore>();
+  #unsaved: Unsaved;
   static readonly KEPT = 24;
 
   constructor(backend: Backend) {
     this.#backend = backend;
+    // That it could not be told changes nothing about the text: it is kept and tried again here.
+    this.#unsaved = new Unsaved((is) => void backend.setUnsaved(is).catch(() => undefined));
   }
 
   /** The page of this incident; it is read when nobody has read it yet. */
@@ -81,13 +116,12 @@ export class Pages {
       this.#open.set(id, known);
       return known;
     }
-    const store = new PageStore(this.#backend, id);
+    const store = new PageStore(this.#backend, id, this.#unsaved);
     this.#open.set(id, store);
     void store.read();
     for (const [oldest, page] of this.#open) {
       if (this.#open.size <= Pages.KEPT) break;
-      if (!page.notes?.dirty) this.#open.delete(oldest);
-      else break;
+      if (!page.dirty) this.#open.delete(oldest);
     }
     return store;
   }
@@ -113,6 +147,6 @@ export class Pages {
 
   /** Saves whatever was typed anywhere. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((page) => page.notes?.flush()));
+    await Promise.all([...this.#open.values()].map((page) => page.flush()));
   }
 }

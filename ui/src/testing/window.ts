@@ -20,6 +20,28 @@ export async function openWindow(scene: Scene = "night", hash = "", prepare: (fa
       at.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
       await settle();
     },
+    /** As long as it takes until something that came on screen by itself counts as seen. */
+    async look() {
+      await new Promise((done) => setTimeout(done, 550));
+      await settle();
+    },
+    /** An incident like INC-47 is opened. */
+    async opens(number: number) {
+      const [like] = backend.incidents;
+      if (!like) throw new Error("there is nothing to make it like");
+      const id = like.id.replace(/..$/, String(number));
+      const opened = {
+        ...like,
+        id,
+        number,
+        title: `payments-${number} has no ready pods`,
+        started_at: like.detected_at,
+      };
+      backend.incidents = [opened, ...backend.incidents];
+      backend.change(id, () => ({ state: "open" }));
+      await settle();
+      return id;
+    },
     async type(field: HTMLInputElement | HTMLTextAreaElement, text: string) {
       field.focus();
       field.value = text;

@@ -42,9 +42,25 @@ describe("the times", () => {
     const { incident, gaps } = await new Fake("morning").incidentPage("47");
     expect(times(incident, gaps).map((t) => t.value)).toEqual(["53 s", "12 m 25 s", "18 m 39 s", "29 m 08 s"]);
   });
+  it("name the gap that holds the end, not the first one, and no gap where none does", async () => {
+    const { incident, gaps } = await night();
+    gaps.unshift({ from: "2026-11-12T00:12:08Z", to: "2026-11-12T00:19:44Z", cause: "Afterwatch was killed" });
+    incident.times.basis.to_resolve = "unknown";
+    incident.resolved_at = "2026-11-12T02:05:00Z";
+    incident.times.basis.to_detect = "unknown";
+    expect(times(incident, gaps).map((t) => t.value)).toEqual([
+      "unknown",
+      "not yet",
+      "not yet",
+      "unknown, 03:04:10–03:06:38 not recorded",
+    ]);
+    incident.started_at = null;
+    expect(times(incident, gaps)[0]?.value).toBe("unknown, the start was not recorded");
+  });
   it("are unknown or a range where an end lies in a gap, never a number", async () => {
     const { incident, gaps } = await night();
     incident.times.basis.to_detect = "unknown";
+    incident.detected_at = "2026-11-12T02:05:00Z";
     incident.times.basis.to_mitigate = "range";
     incident.times.to_mitigate_range_s = [300, 420];
     const [detect, , mitigate] = times(incident, gaps);

@@ -83,6 +83,7 @@ export interface TimeRow {
   value: string;
   /** Said where the value is not one number. */
   unsure: boolean;
+  known: boolean;
 }
 
 /** The four times, each with how it is counted; unknown or a range where an end was not recorded. */
@@ -90,29 +91,45 @@ export function times(incident: IncidentDto, gaps: readonly { from: string; to: 
   const { times: t, started_at: start, detected_at: detected } = incident;
   const dash = (from: string | null, to: string | null) =>
     from && to ? `${clock(from)} → ${clock(to)}` : to ? `→ ${clock(to)}` : "";
-  const gapAt = gaps[0] ? `unknown, ${clock(gaps[0].from)}–${clock(gaps[0].to)} not recorded` : "unknown";
+  /** Which end is missing, or in which gap it lies. */
+  const why = (end: string | null): string => {
+    if (!start && !incident.started_at_range) return "unknown, the start was not recorded";
+    const inside = (at: string | null) =>
+      gaps.find((g) => at && Date.parse(g.from) < Date.parse(at) && Date.parse(at) < Date.parse(g.to));
+    const gap = inside(end) ?? inside(start);
+    return gap ? `unknown, ${clock(gap.from)}–${clock(gap.to)} not recorded` : "unknown";
+  };
   const row = (
     name: string,
     basis: string,
     known: number | null,
     range: [number, number] | null,
     ends: string,
+    end: string | null,
   ): TimeRow => {
-    if (basis === "known" && known !== null) return { name, ends, value: span(known), unsure: false };
+    if (basis === "known" && known !== null) return { name, ends, value: span(known), unsure: false, known: true };
     if (basis === "range" && range)
-      return { name, ends, value: `${span(range[0])} to ${span(range[1])}`, unsure: true };
-    if (basis === "unknown") return { name, ends: "", value: gapAt, unsure: true };
-    return { name, ends: "", value: "not yet", unsure: false };
+      return { name, ends, value: `${span(range[0])} to ${span(range[1])}`, unsure: true, known: false };
+    if (basis === "unknown") return { name, ends: "", value: why(end), unsure: true, known: false };
+    return { name, ends: "", value: "not yet", unsure: false, known: false };
   };
   return [
-    row("Time to detect", t.basis.to_detect, t.to_detect_s, t.to_detect_range_s, dash(start, detected)),
-    row("Time to acknowledge", t.basis.to_acknowledge, t.to_acknowledge_s, null, dash(null, incident.acknowledged_at)),
+    row("Time to detect", t.basis.to_detect, t.to_detect_s, t.to_detect_range_s, dash(start, detected), detected),
+    row(
+      "Time to acknowledge",
+      t.basis.to_acknowledge,
+      t.to_acknowledge_s,
+      null,
+      dash(null, incident.acknowledged_at),
+      incident.acknowledged_at,
+    ),
     row(
       "Time to mitigate",
       t.basis.to_mitigate,
       t.to_mitigate_s,
       t.to_mitigate_range_s,
       dash(start, incident.mitigated_at),
+      incident.mitigated_at,
     ),
     row(
       "Time to resolve (MTTR)",
@@ -120,6 +137,7 @@ export function times(incident: IncidentDto, gaps: readonly { from: string; to: 
       t.to_resolve_s,
       t.to_resolve_range_s,
       dash(null, incident.resolved_at),
+      incident.resolved_at,
     ),
   ];
 }

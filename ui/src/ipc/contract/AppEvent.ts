@@ -5,4 +5,4 @@ import type { IncidentSummary } from "./IncidentSummary";
 /**
  * A change the window should know of.
  */
-export type AppEvent = { "type": "incident", revision: number, previous: number, incident: IncidentSummary, } | { "type": "cluster", cluster: ClusterDto, } | { "type": "open_incident", id: string, } | { "type": "trouble", text: string | null, };
+export type AppEvent = { "type": "incident", revision: number, previous: number, incident: IncidentSummary, } | { "type": "incidents" } | { "type": "cluster", cluster: ClusterDto, } | { "type": "clusters" } | { "type": "open_incident", id: string, } | { "type": "notice", text: string, } | { "type": "trouble", text: string | null, };

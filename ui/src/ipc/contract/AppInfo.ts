@@ -18,6 +18,10 @@ first_run: boolean,
  */
 can_tray: boolean, 
 /**
+ * What is wrong with the recording itself, as it was told last.
+ */
+trouble: string | null, 
+/**
  * Why the history cannot be opened, and what to do. Every other command fails while it is there; asking again
  * tries again.
  */

@@ -24,7 +24,8 @@ current: boolean,
  */
 watched: boolean, 
 /**
- * `idle`, `connecting`, `syncing`, `connected`, `unreachable`, `login_needed`, `misconfigured` or `paused`.
+ * `idle`, `connecting`, `syncing`, `connected`, `following` (somebody else records it), `unreachable`,
+ * `login_needed`, `misconfigured` or `paused`.
  */
 state: string, 
 /**
@@ -38,7 +39,15 @@ problem: string | null, server_version: string | null,
 /**
  * While syncing.
  */
-progress: SyncProgress | null, objects: number, last_heard: string | null, unreadable: Array<UnreadableKind>, coverage: Array<CoverageSpan>, 
+progress: SyncProgress | null, objects: number, 
+/**
+ * In this run or an earlier one.
+ */
+last_heard: string | null, unreadable: Array<UnreadableKind>, 
+/**
+ * Spans of at least the last 24 hours, earlier runs included, and the last one before them.
+ */
+coverage: Array<CoverageSpan>, 
 /**
  * `insecure-skip-tls-verify` is set.
  */

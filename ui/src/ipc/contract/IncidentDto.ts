@@ -12,7 +12,11 @@ import type { TimesDto } from "./TimesDto";
 /**
  * An incident, whole.
  */
-export type IncidentDto = { id: string, number: number, title: string, opened_by: string, state: string, severity: string, cluster: string, subject: ObjectRefDto, started_at: string | null, started_at_range: [string, string] | null, started_at_basis: string, detected_at: string, acknowledged_at: string | null, mitigated_at: string | null, resolved_at: string | null, recovered_by: string | null, times: TimesDto, verdict: string, causes: Array<CauseDto>, needs: Array<string>, ruled_out: Array<RuledOutDto>, findings: Array<FindingDto>, changes: Array<ChangeDto>, actions: Array<ActionDto>, evidence: Array<EvidenceDto>, timeline: Array<TimelineDto>, notifications: number, 
+export type IncidentDto = { id: string, number: number, title: string, opened_by: string, state: string, severity: string, cluster: string, subject: ObjectRefDto, started_at: string | null, started_at_range: [string, string] | null, started_at_basis: string, detected_at: string, acknowledged_at: string | null, mitigated_at: string | null, resolved_at: string | null, recovered_by: string | null, 
+/**
+ * The incident this one turned out to be a part of.
+ */
+merged_into: string | null, times: TimesDto, verdict: string, causes: Array<CauseDto>, needs: Array<string>, ruled_out: Array<RuledOutDto>, findings: Array<FindingDto>, changes: Array<ChangeDto>, actions: Array<ActionDto>, evidence: Array<EvidenceDto>, timeline: Array<TimelineDto>, notifications: number, 
 /**
  * Grows with every write of this incident.
  */

@@ -5,6 +5,10 @@
  */
 export type IncidentSummary = { id: string, number: number, title: string, state: string, severity: string, cluster: string, namespace: string | null, subject_kind: string, subject_name: string, started_at: string | null, detected_at: string, resolved_at: string | null, 
 /**
+ * The incident this one turned out to be a part of.
+ */
+merged_into: string | null, 
+/**
  * The first cause's statement, where there is one.
  */
 cause: string | null, verdict: string, revision: number, };

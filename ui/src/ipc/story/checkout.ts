@@ -247,6 +247,7 @@ export const incident: IncidentDto = {
   mitigated_at: null,
   resolved_at: null,
   recovered_by: null,
+  merged_into: null,
   times: {
     to_detect_s: 53,
     to_acknowledge_s: null,

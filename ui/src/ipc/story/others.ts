@@ -142,6 +142,7 @@ export function summary(i: IncidentDto): IncidentSummary {
     started_at: i.started_at,
     detected_at: i.detected_at,
     resolved_at: i.resolved_at,
+    merged_into: i.merged_into,
     cause: i.causes[0]?.statement ?? null,
     verdict: i.verdict,
     revision: i.revision,
