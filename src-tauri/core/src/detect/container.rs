@@ -46,7 +46,6 @@ pub const RULES: &[Rule] = &[
 
 /// Looks at a pod whose containers have not been made.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
-    evicted(cx, pod);
     if pod.status.phase.as_deref() != Some("Pending") && !waits(pod) {
         return;
     }
@@ -277,7 +276,8 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
     }
 }
 
-fn evicted(cx: &mut Context<'_>, pod: &Pod) {
+/// Looks at a pod that is over.
+pub fn evicted(cx: &mut Context<'_>, pod: &Pod) {
     if pod.status.phase.as_deref() != Some("Failed") || pod.status.reason.as_deref() != Some("Evicted") {
         return;
     }

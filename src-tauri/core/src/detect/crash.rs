@@ -11,7 +11,7 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     logs::{self},
-    object::{Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
+    object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
     severity::Severity,
     words,
@@ -48,6 +48,8 @@ pub const RULES: &[Rule] = &[
 /// A container that has run this long since its last death counts as well again, unless its runs usually last longer.
 const STEADY: SignedDuration = SignedDuration::from_secs(45);
 const STEADY_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// A pod that is over for good stays until it is collected: how it ended is news for this long.
+const NEWS: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the last death was.
 struct Death<'a> {
@@ -61,6 +63,7 @@ struct Death<'a> {
 
 /// Looks at every container of a pod.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
+    let over = over(cx, pod);
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
         let Some(death) = death(cx.now, pod, status) else { continue };
@@ -72,8 +75,32 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             want_log(cx, pod, spec, &death);
             continue;
         }
+        if over {
+            continue;
+        }
         report(cx, pod, spec, status, init, &death, owner);
     }
+}
+
+/// The pod is finished, and its containers' ends say nothing of how things are now: the cluster ended it, its
+/// controller has replaced it, or it was long ago.
+fn over(cx: &Context<'_>, pod: &Pod) -> bool {
+    if !pod.finished() {
+        return false;
+    }
+    let cluster = matches!(
+        pod.status.reason.as_deref(),
+        Some("Evicted" | "Terminated" | "NodeShutdown" | "Shutdown" | "Preempting" | "Preempted" | "NodeLost")
+    ) || Condition::find(&pod.status.conditions, "DisruptionTarget").is_some_and(Condition::is_true);
+    let ended = pod
+        .status
+        .container_statuses
+        .iter()
+        .chain(&pod.status.init_container_statuses)
+        .filter_map(|s| s.state.terminated.as_ref()?.finished_at)
+        .max()
+        .or(pod.status.start_time);
+    cluster || ended.is_some_and(|t| cx.now.duration_since(t) > NEWS) || cx.serves_as_wanted(&cx.owner(pod).subject)
 }
 
 /// The death that makes a container count as failing now.
@@ -160,7 +187,7 @@ fn report(
     // Without any log of this container the cause is a guess: the first one is waited for.
     let pending =
         !not_started && want_log(cx, pod, spec, death) && cx.index.newest_log(&pod.metadata.uid, &spec.name).is_none();
-    let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, pod, &owner) };
+    let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, &owner) };
     let started = first_death(cx, pod, status, at);
     let mut f = finding(rule, me.clone(), &owner.subject, severity, started);
     f.part.clone_from(&spec.name);
@@ -207,16 +234,14 @@ fn report(
     cx.report(f);
 }
 
+/// No container of the pod counts as failing now.
+pub(super) fn steady(now: Timestamp, pod: &Pod) -> bool {
+    pod.status.container_statuses.iter().all(|s| death(now, pod, s).is_none())
+}
+
 /// The kubelet's brief `ready` between two crashes does not count.
-fn severity(cx: &Context<'_>, pod: &Pod, owner: &Owner) -> Severity {
-    let steady = owner.subject.uid.as_deref().map(|uid| {
-        cx.index
-            .pods_of(uid)
-            .into_iter()
-            .filter(|p| p.metadata.uid != pod.metadata.uid && p.ready() && !p.metadata.deleting())
-            .filter(|p| p.status.container_statuses.iter().all(|s| death(cx.now, p, s).is_none()))
-            .count()
-    });
+fn severity(cx: &Context<'_>, owner: &Owner) -> Severity {
+    let steady = owner.subject.uid.as_deref().map(|uid| cx.serving(uid).steady);
     // A container that keeps failing is never less than high, however many serve beside it; jobs are judged as jobs.
     match cx.severity_with(&owner.subject, steady) {
         Severity::Medium if !matches!(owner.subject.kind.as_str(), "Job" | "CronJob") => Severity::High,

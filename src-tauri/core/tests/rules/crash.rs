@@ -1,6 +1,7 @@
 //! Containers that end.
 
 use super::support::*;
+use afterwatch_core::object::Kind;
 
 pub const FAULTS: &[(&str, fn())] = &[
     ("container-crash-loop", a_crash_loop_in_the_terminated_state_is_found),
@@ -274,9 +275,47 @@ fn a_host_that_no_service_has_is_named() {
 
 #[test]
 fn the_pods_of_a_job_are_the_jobs_business_until_it_gives_up() {
-    let job = App::of(afterwatch_core::object::Kind::Job, "shop/import").spec(json!({"restartPolicy": "Never"}));
+    let job = App::of(Kind::Job, "shop/import").spec(json!({"restartPolicy": "Never"}));
     let pod = job.pod("a", status::finished(1, -5));
     let world = world(&job, [pod]);
     silent(&world);
     assert_eq!(world.diagnose().wants.len(), 1, "its log is kept for later");
+}
+
+/// A pod of `checkout` that was killed this long ago and lies there since.
+fn over(app: &App, ended: i64, fields: Value) -> afterwatch_core::object::Object {
+    let mut state = status::finished(137, ended);
+    merge(&mut state, &fields);
+    app.pod("old", state)
+}
+
+#[test]
+fn a_pod_that_the_cluster_ended_is_not_called_crashing() {
+    let app = checkout();
+    for reason in ["Terminated", "NodeShutdown", "Shutdown", "Evicted", "Preempting"] {
+        let fields = json!({"reason": reason, "startTime": at(-7200)});
+        silent(&world(&app, [over(&app, -5, fields), app.pod("a", status::ready(-3000))]));
+    }
+    let disrupted =
+        json!({"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]});
+    silent(&world(&App::of(Kind::Pod, "shop/checkout"), [over(&App::of(Kind::Pod, "shop/checkout"), -5, disrupted)]));
+}
+
+#[test]
+fn a_failed_pod_is_news_until_it_is_replaced_and_for_an_hour() {
+    let app = checkout();
+    let mut world = world(&app, [over(&app, -5, json!({}))]);
+    world.refuse_logs();
+    world.set_time(10);
+    assert_eq!(world.diagnose().faults.len(), 1, "its workload lacks it");
+    world.upsert(app.pod("a", status::ready(5)));
+    silent(&world);
+    // A runner's pod has nobody who replaces it.
+    let runner = App::of(Kind::Pod, "ci/runner").spec(json!({"restartPolicy": "Never"}));
+    let mut world = afterwatch_testkit::World::new();
+    world.upsert(runner.pod("", status::finished(1, -30)));
+    world.refuse_logs();
+    assert_eq!(world.diagnose().faults.len(), 1);
+    world.set_time(3600);
+    silent(&world);
 }
