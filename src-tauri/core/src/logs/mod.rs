@@ -42,7 +42,8 @@ pub fn message(line: &str) -> String {
             }
         }
         if !parts.is_empty() {
-            return parts.join(": ");
+            // What was escaped within the line is plain now.
+            return crate::redact::text(&parts.join(": ")).into_owned();
         }
     }
     signal::strip_prefix(trimmed).to_owned()
@@ -75,6 +76,13 @@ mod tests {
         let first = found.first().unwrap_or_else(|| panic!("nothing found in {log}"));
         assert_eq!(first.class, class, "in {log}");
         assert_eq!(first.subject.as_deref().unwrap_or(""), subject, "in {log}");
+    }
+
+    #[test]
+    fn a_message_that_was_escaped_is_redacted_again() {
+        let line = r#"{"level":"error","msg":"refused {\"pass\u0077ord\":\"hunter2\"}"}"#;
+        assert!(!message(line).contains("hunter2"), "{}", message(line));
+        assert!(message(line).contains("refused"));
     }
 
     #[test]
