@@ -34,7 +34,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         id: "container-cannot-start",
         means: "The container's command could not be started.",
-        source: "kubelet: StartError, RunContainerError, CreateContainerError; exit codes 126, 127 and 128",
+        source: "kubelet: StartError, RunContainerError, CreateContainerError; exit codes 126, 127 and 128 of what wrote no log",
         reads: &[Kind::Pod],
     },
     Rule {
@@ -145,9 +145,13 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
     })
 }
 
+/// The runtime could not start the program, which therefore wrote nothing.
+fn never_ran(ended: &Terminated) -> bool {
+    matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
+}
+
 fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> bool {
-    // A container that never started wrote nothing.
-    if matches!(death.ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
+    if never_ran(death.ended) {
         return false;
     }
     cx.want(LogWant {
@@ -173,8 +177,11 @@ fn report(
     let at = ended.finished_at.unwrap_or(cx.now);
     let times = deaths(status, death);
     let oom = ended.reason.as_deref() == Some("OOMKilled");
-    let not_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
-        || matches!(ended.exit_code, 126..=128);
+    let log = log_of(cx, pod, spec, death);
+    let lines = log.as_ref().and_then(|l| l.lines.as_ref().ok());
+    // A shell that ends with such a code wrote something; what wrote nothing was never there.
+    let mute = log.is_some() && lines.is_none_or(|l| logs::last_words(l).is_none());
+    let not_started = never_ran(ended) || (matches!(ended.exit_code, 126..=128) && mute);
     let rule = if oom {
         "container-oom-killed"
     } else if not_started {
@@ -185,8 +192,7 @@ fn report(
         "container-crash-loop"
     };
     // Without any log of this container the cause is a guess: the first one is waited for.
-    let pending =
-        !not_started && want_log(cx, pod, spec, death) && cx.index.newest_log(&pod.metadata.uid, &spec.name).is_none();
+    let pending = want_log(cx, pod, spec, death) && !cx.index.answered(&pod.metadata.uid, &spec.name);
     let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, &owner) };
     let started = first_death(cx, pod, status, at);
     let mut f = finding(rule, me.clone(), &owner.subject, severity, started);
@@ -200,8 +206,7 @@ fn report(
     let status_item = status_evidence(&me, spec, status, ended, at);
     f.evidence.push(status_item.clone());
     let which = if init { "Init container" } else { "Container" };
-    let log = log_of(cx, pod, spec, death);
-    let quoted = log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|lines| logs::last_words(lines));
+    let quoted = lines.and_then(|lines| logs::last_words(lines));
     if let Some(l) = &log {
         f.evidence.extend(log_evidence(&me, spec, l, at));
     }
@@ -268,6 +273,8 @@ fn first_death(cx: &Context<'_>, pod: &Pod, status: &ContainerStatus, last: Time
 fn exit_words(t: &Terminated) -> String {
     match (t.signal.filter(|s| *s != 0), t.exit_code) {
         (Some(9), _) | (None, 137) => "exit code 137 (killed, SIGKILL)".into(),
+        (_, 126) => "exit code 126 (a command cannot be executed)".into(),
+        (_, 127) => "exit code 127 (a command was not found)".into(),
         (_, 139) => "exit code 139 (segmentation fault)".into(),
         (_, 143) => "exit code 143 (terminated, SIGTERM)".into(),
         (_, code) => format!("exit code {code}"),
