@@ -198,7 +198,13 @@ fn the_runs_of_a_cron_job_are_one_fault_of_the_cron_job() {
     }
     let faults = faults(&world);
     assert_eq!(faults.len(), 1);
-    assert_eq!(faults[0].subject.key(), "CronJob/shop/report");
+    let fault = &faults[0];
+    assert_eq!(fault.subject.key(), "CronJob/shop/report");
+    // However often it runs, the record does not grow.
+    assert_eq!((fault.findings.len(), fault.findings[0].count, fault.evidence.len()), (1, 3, 1));
+    assert_eq!(fault.findings[0].fingerprint(), "job-failed|CronJob/shop/report|");
+    assert_eq!(fault.started_at, t(-250), "since the first run that failed");
+    assert!(fault.findings[0].message.contains("report-r4"), "the newest is told: {}", fault.findings[0].message);
 }
 
 #[test]
