@@ -3,6 +3,8 @@
 mod group;
 mod rank;
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -114,12 +116,9 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         .unwrap_or(&findings[0]);
     let title = rank::title(&subject, lead, &findings);
     let first = findings.iter().min_by_key(|f| f.started_at).unwrap_or(lead);
-    let mut evidence: Vec<EvidenceDraft> = Vec::new();
-    for item in findings.iter().flat_map(|f| &f.evidence) {
-        if !evidence.iter().any(|e| e.key == item.key) {
-            evidence.push(item.clone());
-        }
-    }
+    let mut seen = HashSet::new();
+    let evidence: Vec<EvidenceDraft> =
+        findings.iter().flat_map(|f| &f.evidence).filter(|e| seen.insert(e.key.as_str())).cloned().collect();
     let mut fault = Fault {
         subject,
         title,
@@ -135,13 +134,10 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         findings,
     };
     explain::explain(index, now, &mut fault);
-    let mut actions: Vec<ActionDraft> = Vec::new();
-    for item in fault.actions.drain(..).chain(fault.findings.iter().flat_map(|f| f.actions.clone())) {
-        if !actions.iter().any(|a| a.key() == item.key()) {
-            actions.push(item);
-        }
-    }
-    fault.actions = actions;
+    let mut seen = HashSet::new();
+    let own = std::mem::take(&mut fault.actions);
+    let steps = own.iter().chain(fault.findings.iter().flat_map(|f| &f.actions));
+    fault.actions = steps.filter(|a| seen.insert(a.key())).cloned().collect();
     for i in 0..fault.evidence.len() {
         if fault.observed(fault.evidence[i].at) == Observed::Reconstructed {
             fault.evidence[i].observed = Observed::Reconstructed;

@@ -1,6 +1,9 @@
 //! What rules work with: the index, the time, and short ways to draft findings, evidence and steps.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,6 +26,7 @@ pub struct Context<'a> {
     pub options: Options,
     out: Detection,
     serving: RefCell<HashMap<String, Serving>>,
+    on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
 }
 
 /// The pods of a workload that are ready and not about to go.
@@ -36,7 +40,14 @@ pub struct Serving {
 impl<'a> Context<'a> {
     /// A run over an index at a time.
     pub fn new(index: &'a Index, now: Timestamp, options: Options) -> Context<'a> {
-        Context { index, now, options, out: Detection::default(), serving: RefCell::default() }
+        Context {
+            index,
+            now,
+            options,
+            out: Detection::default(),
+            serving: RefCell::default(),
+            on_node: OnceCell::new(),
+        }
     }
 
     /// Ends the run.
@@ -127,6 +138,21 @@ impl<'a> Context<'a> {
         }
         self.serving.borrow_mut().insert(uid.to_owned(), counted);
         counted
+    }
+
+    /// The pods on a node, in order.
+    pub fn pods_on(&self, node: &str) -> Vec<&'a Pod> {
+        let index = self.index;
+        let all = self.on_node.get_or_init(|| {
+            let mut all: HashMap<&str, Vec<&Pod>> = HashMap::new();
+            for pod in index.pods() {
+                if let Some(node) = &pod.spec.node_name {
+                    all.entry(node).or_default().push(pod);
+                }
+            }
+            all
+        });
+        all.get(node).cloned().unwrap_or_default()
     }
 
     /// The same, with the number of pods that count as ready.

@@ -127,7 +127,7 @@ fn selector_text(s: &Service) -> String {
     s.spec.selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
 }
 
-fn changes_of<'a>(cx: &Context<'a>, object: &'a ObjectRef) -> impl Iterator<Item = &'a Change> {
+fn changes_of<'c>(cx: &'c Context<'_>, object: &'c ObjectRef) -> impl Iterator<Item = &'c Change> {
     cx.index.changes().filter(|c| c.object.same_name(object))
 }
 

@@ -144,10 +144,11 @@ fn news(cx: &Context<'_>, s: &Service, me: &ObjectRef, near: Option<&Near<'_>>) 
     let lost = || cx.index.graves().any(|(_, o)| o.meta().namespace == s.metadata.namespace && finds(&o.meta().labels));
     // Counted from when it was first seen: what is news does not become old while it is watched.
     let watched = cx.index.watched_since(Kind::Service).map_or(cx.now, |since| since.min(cx.now));
+    let owner = near.map(|n| cx.owner(n.pod).subject);
     let written = || {
         s.metadata.creation_timestamp.is_none_or(|t| watched.duration_since(t) <= LATELY)
             || changes_of(cx, me).any(|c| touches(c, "spec.selector"))
-            || near.is_some_and(|n| changes_of(cx, &cx.owner(n.pod).subject).any(|c| touches(c, "labels")))
+            || owner.as_ref().is_some_and(|o| changes_of(cx, o).any(|c| touches(c, "labels")))
     };
     near.is_some_and(|n| typo(cx, s, n.pod)) || (s.metadata.controller().is_none() && written()) || lost()
 }
