@@ -147,9 +147,15 @@ fn serving(pod: &Pod) -> impl Iterator<Item = &Container> {
 }
 
 fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
+    let declares = |n: u16| pods.iter().any(|p| serving(p).flat_map(|c| &c.ports).any(|d| d.container_port == n));
+    let beside = s.spec.ports.iter().any(|p| match &p.target_port {
+        PortRef::Number(0) => declares(p.port),
+        PortRef::Number(n) => declares(*n),
+        PortRef::Name(_) => true,
+    });
     // Every container says its ports; metrics and the like are often left out beside one that is declared.
     let told = pods.iter().all(|p| serving(p).all(|c| !c.ports.is_empty()))
-        && (s.spec.ports.len() == 1 || changes_of(cx, me).any(|c| touches(c, "spec.ports")));
+        && (!beside || changes_of(cx, me).any(|c| touches(c, "spec.ports")));
     for port in &s.spec.ports {
         let protocol = port.protocol.as_deref().unwrap_or("TCP");
         let target = match &port.target_port {

@@ -176,6 +176,8 @@ fn a_target_port_number_is_not_wrong_where_a_container_does_not_say_its_ports() 
     let two = |metrics: u16| json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}, {"name": "metrics", "port": 81, "targetPort": metrics}]}});
     let mut world = behind(two(9090));
     silent(&world);
+    let both = json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 9090}, {"name": "more", "port": 81, "targetPort": 9091}]}});
+    assert_eq!(behind(both).diagnose().faults[0].findings.len(), 2, "no port leads anywhere");
     // Unless somebody has just changed it.
     world.upsert(checkout().service(two(9091)));
     world.set_time(20);
