@@ -103,7 +103,7 @@ impl Player {
                     self.steps.push((self.now, incident.number, step));
                 }
             }
-            let due = [diagnosis.next_due, self.ledger.next_due(&self.index, policy)]
+            let due = [diagnosis.next_due, self.ledger.next_due(&self.index, &diagnosis, policy)]
                 .into_iter()
                 .flatten()
                 .filter(|t| *t > self.now)

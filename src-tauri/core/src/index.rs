@@ -56,6 +56,8 @@ pub struct Index {
     readings: BTreeMap<(Kind, Option<String>), Reading>,
     changes: VecDeque<Change>,
     logs: BTreeMap<LogWant, (Timestamp, LogRead)>,
+    /// The containers, by their pod's uid, of which a log was read or refused once: it may be forgotten since.
+    answered: HashMap<String, BTreeSet<String>>,
     graves: VecDeque<(Timestamp, Arc<Object>)>,
     connection: Option<Connection>,
     skipped: BTreeMap<(Kind, Option<String>), (u32, String, Timestamp)>,
@@ -103,13 +105,7 @@ impl Index {
                 Vec::new()
             }
             Fact::Log(read) => {
-                self.logs.insert(read.want.clone(), (at, read));
-                while self.logs.len() > LOGS_KEPT {
-                    let oldest = self.logs.iter().min_by_key(|(_, (t, _))| *t).map(|(k, _)| k.clone());
-                    if let Some(key) = oldest {
-                        self.logs.remove(&key);
-                    }
-                }
+                self.keep(read, at);
                 Vec::new()
             }
             Fact::Connection(connection) => {
@@ -132,6 +128,22 @@ impl Index {
     pub fn forget_readings(&mut self) {
         self.readings.clear();
         self.since.clear();
+    }
+
+    /// Keeps a log. The logs of pods that are gone make room first, then the oldest.
+    fn keep(&mut self, read: LogRead, at: Timestamp) {
+        let lives = |by_uid: &HashMap<String, _>, want: &LogWant| {
+            want.pod.uid.as_ref().is_some_and(|uid| by_uid.contains_key(uid))
+        };
+        if let Some(uid) = read.want.pod.uid.as_ref().filter(|_| lives(&self.by_uid, &read.want)) {
+            self.answered.entry(uid.clone()).or_default().insert(read.want.container.clone());
+        }
+        self.logs.insert(read.want.clone(), (at, read));
+        while self.logs.len() > LOGS_KEPT {
+            let oldest = self.logs.iter().min_by_key(|(want, (t, _))| (lives(&self.by_uid, want), *t));
+            let Some(key) = oldest.map(|(k, _)| k.clone()) else { break };
+            self.logs.remove(&key);
+        }
     }
 
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
@@ -216,6 +228,7 @@ impl Index {
         self.unlink(known);
         self.objects.get_mut(&kind)?.remove(&key);
         if kind == Kind::Pod {
+            self.answered.remove(&known.meta().uid);
             self.graves.push_back((at, known.clone()));
             if self.graves.len() > GRAVES_KEPT {
                 self.graves.pop_front();

@@ -362,3 +362,16 @@ fn what_is_lost_keeps_its_last_state_and_is_not_taken_for_empty() {
         matches!(reading, Reading::Stale { reason: UnreadableReason::Forbidden, message, .. } if message == "configmaps is forbidden")
     );
 }
+
+#[test]
+fn owners_that_name_each_other_in_a_circle_end() {
+    let mut index = Index::new();
+    for (name, owner) in [("a", "b"), ("b", "a")] {
+        let json = format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"{name}","ownerReferences":[{{"kind":"ReplicaSet","name":"{owner}","uid":"{owner}","controller":true}}]}}}}"#
+        );
+        let object = Object::from_json(Kind::ReplicaSet, &json).unwrap();
+        index.apply(Observation { at: Timestamp::UNIX_EPOCH, fact: Fact::Upserted(object) });
+    }
+    assert!(index.pods_of("a").is_empty());
+}

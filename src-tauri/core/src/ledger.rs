@@ -135,7 +135,10 @@ impl Ledger {
         }
         steps.extend(self.join(&hit, now));
         for incident in &mut self.incidents {
-            if hit.contains(&incident.id) || incident.opened_by == OpenedBy::User || !well::is_well(index, incident) {
+            if hit.contains(&incident.id)
+                || incident.opened_by == OpenedBy::User
+                || !well::is_well(index, diagnosis, incident)
+            {
                 continue;
             }
             if incident.closed_while_broken() {
@@ -195,10 +198,10 @@ impl Ledger {
     }
 
     /// When the next incident would resolve by itself, if nothing changes. One that cannot be looked at does not.
-    pub fn next_due(&self, index: &Index, policy: Policy) -> Option<Timestamp> {
+    pub fn next_due(&self, index: &Index, diagnosis: &Diagnosis, policy: Policy) -> Option<Timestamp> {
         self.incidents
             .iter()
-            .filter(|i| i.state == State::Mitigated && well::is_well(index, i))
+            .filter(|i| i.state == State::Mitigated && well::is_well(index, diagnosis, i))
             .filter_map(|i| i.quiet_since?.checked_add(policy.stability).ok())
             .min()
     }

@@ -432,7 +432,8 @@ impl Recorder {
                 *known = step;
             }
         }
-        self.next_due = [diagnosis.next_due, ledger.next_due(&self.index, policy)].into_iter().flatten().min();
+        self.next_due =
+            [diagnosis.next_due, ledger.next_due(&self.index, &diagnosis, policy)].into_iter().flatten().min();
         self.ledger = Some(ledger);
         self.notices.plan(&self.engine, self.ledger.as_mut(), &self.dirty_incidents, self.at_start, now);
         self.read_logs(diagnosis, sender);

@@ -41,8 +41,12 @@ fn keys(index: &Index, finding: &Finding) -> Vec<String> {
         // A cause outside the workload joins everything it breaks.
         keys.push(cause.entity.key());
     }
+    // What cannot reach a Service names it as the cause.
+    if finding.object.kind == "Service" {
+        keys.push(finding.object.key());
+    }
     // A Service is down because the workload behind it is: the pods its selector finds lead there.
-    if finding.object.kind == "Service"
+    if finding.rule_id == "service-without-endpoints"
         && let Some(Object::Service(service)) = index.resolve(&finding.object).map(|o| &**o)
         && !service.spec.selector.is_empty()
         && let Some(ns) = finding.object.namespace.as_deref()

@@ -3,6 +3,8 @@
 mod group;
 mod rank;
 
+use std::collections::{BTreeMap, HashSet};
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -71,6 +73,10 @@ pub struct Diagnosis {
     pub wants: Vec<LogWant>,
     /// Changes of the last minutes: what put a fault right is seen when the fault is gone.
     pub recent: Vec<Change>,
+    /// Fingerprints of findings that are seen and do not open anything now: held, waiting for a log, or joining only.
+    /// They keep open what they were part of; one that joins only (true), such as a Service that never had a pod, only
+    /// what it is itself the subject of.
+    pub waiting: BTreeMap<String, bool>,
 }
 
 /// How far back the change that put a fault right is looked for.
@@ -84,6 +90,7 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
         .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
     // What waits for a log is looked at again when the log arrives, not by the clock.
     let next_due = held.iter().filter(|f| !f.awaits_log).filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
+    let waiting = held.iter().map(|f| (f.fingerprint(), f.hold == Finding::JOINS_ONLY)).collect();
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Fault> =
         group::group(index, due, held).into_iter().map(|findings| build(index, now, findings)).collect();
@@ -94,7 +101,7 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
             .then_with(|| a.subject.key().cmp(&b.subject.key()))
     });
     let recent = index.changes().filter(|c| now.duration_since(c.at) < RECENT).cloned().collect();
-    Diagnosis { faults, next_due, wants, recent }
+    Diagnosis { faults, next_due, wants, recent, waiting }
 }
 
 fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
@@ -114,12 +121,9 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         .unwrap_or(&findings[0]);
     let title = rank::title(&subject, lead, &findings);
     let first = findings.iter().min_by_key(|f| f.started_at).unwrap_or(lead);
-    let mut evidence: Vec<EvidenceDraft> = Vec::new();
-    for item in findings.iter().flat_map(|f| &f.evidence) {
-        if !evidence.iter().any(|e| e.key == item.key) {
-            evidence.push(item.clone());
-        }
-    }
+    let mut seen = HashSet::new();
+    let evidence: Vec<EvidenceDraft> =
+        findings.iter().flat_map(|f| &f.evidence).filter(|e| seen.insert(e.key.as_str())).cloned().collect();
     let mut fault = Fault {
         subject,
         title,
@@ -135,13 +139,10 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         findings,
     };
     explain::explain(index, now, &mut fault);
-    let mut actions: Vec<ActionDraft> = Vec::new();
-    for item in fault.actions.drain(..).chain(fault.findings.iter().flat_map(|f| f.actions.clone())) {
-        if !actions.iter().any(|a| a.key() == item.key()) {
-            actions.push(item);
-        }
-    }
-    fault.actions = actions;
+    let mut seen = HashSet::new();
+    let own = std::mem::take(&mut fault.actions);
+    let steps = own.iter().chain(fault.findings.iter().flat_map(|f| &f.actions));
+    fault.actions = steps.filter(|a| seen.insert(a.key())).cloned().collect();
     for i in 0..fault.evidence.len() {
         if fault.observed(fault.evidence[i].at) == Observed::Reconstructed {
             fault.evidence[i].observed = Observed::Reconstructed;

@@ -1,6 +1,6 @@
 //! Containers that never come to run: their configuration, their volumes, their sandbox.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Context, Rule,
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Kind, KubeEvent, ObjectRef, Pod},
+    object::{Condition, Kind, KubeEvent, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -44,9 +44,11 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// The kubelet tries again every two minutes at the latest, and tells of it every five once it has told often.
+const STILL: SignedDuration = SignedDuration::from_mins(8);
+
 /// Looks at a pod whose containers have not been made.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
-    evicted(cx, pod);
     if pod.status.phase.as_deref() != Some("Pending") && !waits(pod) {
         return;
     }
@@ -175,17 +177,31 @@ fn refused(
 }
 
 fn mounts(cx: &mut Context<'_>, pod: &Pod) {
+    // The kubelet makes the sandbox when every volume is mounted.
+    let sandboxed = |name: &str| Condition::find(&pod.status.conditions, name).is_some_and(Condition::is_true);
+    if sandboxed("PodReadyToStartContainers") || sandboxed("PodHasNetwork") {
+        return;
+    }
     let me = pod_ref(pod);
     let events = cx.index.events_of(&me);
+    // What was mounted or started since was not kept by what failed before.
+    let done = |e: &&&KubeEvent| matches!(e.reason(), "Pulling" | "Pulled" | "Created" | "Started");
+    let attached = |e: &&&KubeEvent| e.reason() == "SuccessfulAttachVolume";
+    let last = |list: &mut dyn Iterator<Item = &&KubeEvent>| list.filter_map(|e| e.last_seen()).max();
+    let (done, attached) = (last(&mut events.iter().filter(done)), last(&mut events.iter().filter(attached)));
+    let current = |e: &KubeEvent| {
+        let after = if e.reason() == "FailedAttachVolume" { done.max(attached) } else { done };
+        e.last_seen().is_none_or(|t| cx.now.duration_since(t) < STILL && after.is_none_or(|a| t > a))
+    };
     let failing = |e: &&&KubeEvent| {
-        e.is_warning() && matches!(e.reason(), "FailedMount" | "FailedAttachVolume" | "FailedMapVolume")
+        e.is_warning() && matches!(e.reason(), "FailedMount" | "FailedAttachVolume" | "FailedMapVolume") && current(e)
     };
     // The time-out that follows names no cause; the first failure does.
     let mount: Vec<&&KubeEvent> =
         events.iter().filter(failing).filter(|e| !e.message().contains("timed out waiting")).collect();
     let mount = if mount.is_empty() { events.iter().filter(failing).collect() } else { mount };
     let sandbox: Vec<&&KubeEvent> =
-        events.iter().filter(|e| e.is_warning() && e.reason() == "FailedCreatePodSandBox").collect();
+        events.iter().filter(|e| e.is_warning() && e.reason() == "FailedCreatePodSandBox" && current(e)).collect();
     let owner = cx.owner(pod);
     let severity = cx.workload_severity(&owner.subject);
     let seen = |list: &[&&KubeEvent], now: Timestamp| list.iter().filter_map(|e| e.first_seen()).min().unwrap_or(now);
@@ -277,7 +293,8 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
     }
 }
 
-fn evicted(cx: &mut Context<'_>, pod: &Pod) {
+/// Looks at a pod that is over.
+pub fn evicted(cx: &mut Context<'_>, pod: &Pod) {
     if pod.status.phase.as_deref() != Some("Failed") || pod.status.reason.as_deref() != Some("Evicted") {
         return;
     }
@@ -287,7 +304,7 @@ fn evicted(cx: &mut Context<'_>, pod: &Pod) {
     let event = events.iter().rev().find(|e| e.reason() == "Evicted");
     let at = event.and_then(|e| e.first_seen()).or(pod.status.start_time).unwrap_or(cx.now);
     // An evicted pod lies about until it is collected: it is news for an hour.
-    if cx.now.duration_since(at) > jiff::SignedDuration::from_hours(1) {
+    if cx.now.duration_since(at) > SignedDuration::from_hours(1) {
         return;
     }
     let owner = cx.owner(pod);
@@ -296,7 +313,7 @@ fn evicted(cx: &mut Context<'_>, pod: &Pod) {
         let ready = pods.iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
         ready > 0 && !pods.iter().any(|p| !p.finished() && !p.ready())
     });
-    if replaced && cx.now.duration_since(at) > jiff::SignedDuration::from_mins(2) {
+    if replaced && cx.now.duration_since(at) > SignedDuration::from_mins(2) {
         return;
     }
     let mut f = finding("pod-evicted", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), at);

@@ -1,5 +1,10 @@
 //! What rules work with: the index, the time, and short ways to draft findings, evidence and steps.
 
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Detection;
@@ -20,12 +25,29 @@ pub struct Context<'a> {
     pub now: Timestamp,
     pub options: Options,
     out: Detection,
+    serving: RefCell<HashMap<String, Serving>>,
+    on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
+}
+
+/// The pods of a workload that are ready and not about to go.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Serving {
+    pub ready: usize,
+    /// Of these, those of which no container died a moment ago.
+    pub steady: usize,
 }
 
 impl<'a> Context<'a> {
     /// A run over an index at a time.
     pub fn new(index: &'a Index, now: Timestamp, options: Options) -> Context<'a> {
-        Context { index, now, options, out: Detection::default() }
+        Context {
+            index,
+            now,
+            options,
+            out: Detection::default(),
+            serving: RefCell::default(),
+            on_node: OnceCell::new(),
+        }
     }
 
     /// Ends the run.
@@ -84,20 +106,58 @@ impl<'a> Context<'a> {
     /// How bad it is that pods of this workload fail: critical when nothing of a serving workload is ready any more,
     /// medium when as many serve as are wanted (a roll-out whose new pods cannot come).
     pub fn workload_severity(&self, subject: &ObjectRef) -> Severity {
-        let ready =
-            |uid: &str| self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
-        self.severity_with(subject, subject.uid.as_deref().map(ready))
+        self.severity_with(subject, subject.uid.as_deref().map(|uid| self.serving(uid).ready))
+    }
+
+    /// As many pods of this workload are ready as are wanted.
+    pub fn serves_as_wanted(&self, subject: &ObjectRef) -> bool {
+        let wanted = self.wanted(subject);
+        wanted.is_some_and(|n| subject.uid.as_deref().is_some_and(|uid| self.serving(uid).ready >= n))
+    }
+
+    /// How many pods this workload is to have.
+    fn wanted(&self, subject: &ObjectRef) -> Option<usize> {
+        match &**self.index.resolve(subject)? {
+            Object::Deployment(d) => Some(d.spec.replicas.unwrap_or(1).max(0) as usize),
+            Object::StatefulSet(s) => Some(s.spec.replicas.unwrap_or(1).max(0) as usize),
+            Object::ReplicaSet(r) => Some(r.spec.replicas.unwrap_or(1).max(0) as usize),
+            Object::DaemonSet(d) => Some(d.status.desired_number_scheduled.max(1) as usize),
+            _ => None,
+        }
+    }
+
+    /// What the pods of a workload do now; counted once per run.
+    pub fn serving(&self, uid: &str) -> Serving {
+        if let Some(known) = self.serving.borrow().get(uid) {
+            return *known;
+        }
+        let mut counted = Serving::default();
+        for pod in self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()) {
+            counted.ready += 1;
+            counted.steady += usize::from(super::crash::steady(self.now, pod));
+        }
+        self.serving.borrow_mut().insert(uid.to_owned(), counted);
+        counted
+    }
+
+    /// The pods on a node, in order.
+    pub fn pods_on(&self, node: &str) -> Vec<&'a Pod> {
+        let index = self.index;
+        let all = self.on_node.get_or_init(|| {
+            let mut all: HashMap<&str, Vec<&Pod>> = HashMap::new();
+            for pod in index.pods() {
+                if let Some(node) = &pod.spec.node_name {
+                    all.entry(node).or_default().push(pod);
+                }
+            }
+            all
+        });
+        all.get(node).cloned().unwrap_or_default()
     }
 
     /// The same, with the number of pods that count as ready.
     pub fn severity_with(&self, subject: &ObjectRef, ready: Option<usize>) -> Severity {
-        let wanted = match self.index.resolve(subject).map(|o| &**o) {
-            Some(Object::Deployment(d)) => d.spec.replicas.unwrap_or(1).max(0) as usize,
-            Some(Object::StatefulSet(s)) => s.spec.replicas.unwrap_or(1).max(0) as usize,
-            Some(Object::ReplicaSet(r)) => r.spec.replicas.unwrap_or(1).max(0) as usize,
-            Some(Object::DaemonSet(d)) => d.status.desired_number_scheduled.max(1) as usize,
-            _ => usize::MAX,
-        };
+        let wanted = self.wanted(subject).unwrap_or(usize::MAX);
         match (subject.kind.as_str(), ready) {
             ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(0)) => Severity::Critical,
             ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(n)) if n >= wanted => Severity::Medium,

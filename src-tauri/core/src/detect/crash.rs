@@ -11,7 +11,7 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     logs::{self},
-    object::{Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
+    object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
     severity::Severity,
     words,
@@ -34,7 +34,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         id: "container-cannot-start",
         means: "The container's command could not be started.",
-        source: "kubelet: StartError, RunContainerError, CreateContainerError; exit codes 126, 127 and 128",
+        source: "kubelet: StartError, RunContainerError, CreateContainerError; exit codes 126, 127 and 128 of what wrote no log",
         reads: &[Kind::Pod],
     },
     Rule {
@@ -48,6 +48,8 @@ pub const RULES: &[Rule] = &[
 /// A container that has run this long since its last death counts as well again, unless its runs usually last longer.
 const STEADY: SignedDuration = SignedDuration::from_secs(45);
 const STEADY_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// A pod that is over for good stays until it is collected: how it ended is news for this long.
+const NEWS: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the last death was.
 struct Death<'a> {
@@ -61,6 +63,7 @@ struct Death<'a> {
 
 /// Looks at every container of a pod.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
+    let over = over(cx, pod);
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
         let Some(death) = death(cx.now, pod, status) else { continue };
@@ -72,8 +75,32 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             want_log(cx, pod, spec, &death);
             continue;
         }
+        if over {
+            continue;
+        }
         report(cx, pod, spec, status, init, &death, owner);
     }
+}
+
+/// The pod is finished, and its containers' ends say nothing of how things are now: the cluster ended it, its
+/// controller has replaced it, or it was long ago.
+fn over(cx: &Context<'_>, pod: &Pod) -> bool {
+    if !pod.finished() {
+        return false;
+    }
+    let cluster = matches!(
+        pod.status.reason.as_deref(),
+        Some("Evicted" | "Terminated" | "NodeShutdown" | "Shutdown" | "Preempting" | "Preempted" | "NodeLost")
+    ) || Condition::find(&pod.status.conditions, "DisruptionTarget").is_some_and(Condition::is_true);
+    let ended = pod
+        .status
+        .container_statuses
+        .iter()
+        .chain(&pod.status.init_container_statuses)
+        .filter_map(|s| s.state.terminated.as_ref()?.finished_at)
+        .max()
+        .or(pod.status.start_time);
+    cluster || ended.is_some_and(|t| cx.now.duration_since(t) > NEWS) || cx.serves_as_wanted(&cx.owner(pod).subject)
 }
 
 /// The death that makes a container count as failing now.
@@ -118,9 +145,13 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
     })
 }
 
+/// The runtime could not start the program, which therefore wrote nothing.
+fn never_ran(ended: &Terminated) -> bool {
+    matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
+}
+
 fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> bool {
-    // A container that never started wrote nothing.
-    if matches!(death.ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun")) {
+    if never_ran(death.ended) {
         return false;
     }
     cx.want(LogWant {
@@ -146,8 +177,11 @@ fn report(
     let at = ended.finished_at.unwrap_or(cx.now);
     let times = deaths(status, death);
     let oom = ended.reason.as_deref() == Some("OOMKilled");
-    let not_started = matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
-        || matches!(ended.exit_code, 126..=128);
+    let log = log_of(cx, pod, spec, death);
+    let lines = log.as_ref().and_then(|l| l.lines.as_ref().ok());
+    // A shell that ends with such a code wrote something; what wrote nothing was never there.
+    let mute = log.is_some() && lines.is_none_or(|l| logs::last_words(l).is_none());
+    let not_started = never_ran(ended) || (matches!(ended.exit_code, 126..=128) && mute);
     let rule = if oom {
         "container-oom-killed"
     } else if not_started {
@@ -158,9 +192,8 @@ fn report(
         "container-crash-loop"
     };
     // Without any log of this container the cause is a guess: the first one is waited for.
-    let pending =
-        !not_started && want_log(cx, pod, spec, death) && cx.index.newest_log(&pod.metadata.uid, &spec.name).is_none();
-    let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, pod, &owner) };
+    let pending = want_log(cx, pod, spec, death) && !cx.index.answered(&pod.metadata.uid, &spec.name);
+    let severity = if init { cx.workload_severity(&owner.subject) } else { severity(cx, &owner) };
     let started = first_death(cx, pod, status, at);
     let mut f = finding(rule, me.clone(), &owner.subject, severity, started);
     f.part.clone_from(&spec.name);
@@ -173,8 +206,7 @@ fn report(
     let status_item = status_evidence(&me, spec, status, ended, at);
     f.evidence.push(status_item.clone());
     let which = if init { "Init container" } else { "Container" };
-    let log = log_of(cx, pod, spec, death);
-    let quoted = log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|lines| logs::last_words(lines));
+    let quoted = lines.and_then(|lines| logs::last_words(lines));
     if let Some(l) = &log {
         f.evidence.extend(log_evidence(&me, spec, l, at));
     }
@@ -207,16 +239,14 @@ fn report(
     cx.report(f);
 }
 
+/// No container of the pod counts as failing now.
+pub(super) fn steady(now: Timestamp, pod: &Pod) -> bool {
+    pod.status.container_statuses.iter().all(|s| death(now, pod, s).is_none())
+}
+
 /// The kubelet's brief `ready` between two crashes does not count.
-fn severity(cx: &Context<'_>, pod: &Pod, owner: &Owner) -> Severity {
-    let steady = owner.subject.uid.as_deref().map(|uid| {
-        cx.index
-            .pods_of(uid)
-            .into_iter()
-            .filter(|p| p.metadata.uid != pod.metadata.uid && p.ready() && !p.metadata.deleting())
-            .filter(|p| p.status.container_statuses.iter().all(|s| death(cx.now, p, s).is_none()))
-            .count()
-    });
+fn severity(cx: &Context<'_>, owner: &Owner) -> Severity {
+    let steady = owner.subject.uid.as_deref().map(|uid| cx.serving(uid).steady);
     // A container that keeps failing is never less than high, however many serve beside it; jobs are judged as jobs.
     match cx.severity_with(&owner.subject, steady) {
         Severity::Medium if !matches!(owner.subject.kind.as_str(), "Job" | "CronJob") => Severity::High,
@@ -243,6 +273,8 @@ fn first_death(cx: &Context<'_>, pod: &Pod, status: &ContainerStatus, last: Time
 fn exit_words(t: &Terminated) -> String {
     match (t.signal.filter(|s| *s != 0), t.exit_code) {
         (Some(9), _) | (None, 137) => "exit code 137 (killed, SIGKILL)".into(),
+        (_, 126) => "exit code 126 (a command cannot be executed)".into(),
+        (_, 127) => "exit code 127 (a command was not found)".into(),
         (_, 139) => "exit code 139 (segmentation fault)".into(),
         (_, 143) => "exit code 143 (terminated, SIGTERM)".into(),
         (_, code) => format!("exit code {code}"),

@@ -126,7 +126,8 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
 
 /// What kind of failure it is, and the runtime's words shortened.
 fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) {
-    let m = message.to_lowercase();
+    let m = without_reference(&message.to_lowercase(), &image.to_lowercase());
+    let code = |codes: &[&str]| m.split(|c: char| !c.is_ascii_alphanumeric()).any(|w| codes.contains(&w));
     let tail = words::clip(message.rsplit_once(&format!("{image}\":")).map_or(message, |(_, t)| t).trim(), 220);
     let has = |words: &[&str]| words.iter().any(|w| m.contains(w));
     if reason == "InvalidImageName"
@@ -135,7 +136,7 @@ fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) 
         ("bad-name", format!("the name is not a valid image reference ({tail})"))
     } else if reason == "ErrImageNeverPull" {
         ("never-pull", "its pull policy is Never and the image is not on the node".into())
-    } else if has(&["429", "toomanyrequests", "rate limit", "too many requests"]) {
+    } else if code(&["429"]) || has(&["toomanyrequests", "rate limit", "too many requests"]) {
         ("rate-limited", format!("the registry refuses for too many requests (rate limit): {tail}"))
     } else if has(&[
         "no such host",
@@ -153,23 +154,40 @@ fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) 
         ("registry-unreachable", format!("the registry cannot be reached: {tail}"))
     } else if has(&["no match for platform", "exec format", "does not match the specified platform"]) {
         ("wrong-platform", format!("the image has no variant for the node's platform: {tail}"))
-    } else if has(&[
-        "unauthorized",
-        "authorization failed",
-        "authentication required",
-        "access denied",
-        "denied",
-        "403",
-        "401",
-        "insufficient_scope",
-        "no basic auth",
-    ]) {
+    } else if code(&["401", "403"])
+        || has(&[
+            "unauthorized",
+            "authorization failed",
+            "authentication required",
+            "access denied",
+            "denied",
+            "insufficient_scope",
+            "no basic auth",
+        ])
+    {
         ("unauthorised", format!("the registry denies access, or the repository does not exist: {tail}"))
-    } else if has(&["not found", "manifest unknown", "404", "does not exist"]) {
+    } else if code(&["404"]) || has(&["not found", "manifest unknown", "does not exist"]) {
         ("not-found", format!("the image or tag does not exist (not found): {tail}"))
     } else {
         ("pull-failed", tail)
     }
+}
+
+/// The message without what names the image: the words and digits of a name, a tag or a digest are no answer of the
+/// registry.
+fn without_reference(message: &str, image: &str) -> String {
+    let name = image.split('@').next().unwrap_or(image);
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let repository = name.split(':').next().unwrap_or(name);
+    let names_it = |word: &str| {
+        word.contains(name)
+            || word.contains("://")
+            || word.contains("sha256:")
+            || word.contains(&format!("/{repository}:"))
+            || word.contains(&format!("/{repository}@"))
+    };
+    let words = message.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ','));
+    words.filter(|w| name.is_empty() || !names_it(w)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -206,5 +224,20 @@ mod tests {
             kind("ErrImageNeverPull", "Container image \"web:1\" is not present with pull policy of Never"),
             "never-pull"
         );
+    }
+
+    #[test]
+    fn digits_and_words_of_the_image_are_no_answer_of_the_registry() {
+        let image = "registry.test/denied/web:main-20260403-401-429";
+        let kind = |message: &str| classify("ErrImagePull", &message.replace("IMAGE", image), image).0;
+        let failed = "Failed to pull image \"IMAGE\": rpc error: code = NotFound desc = failed to pull and unpack image \"IMAGE\": failed to resolve reference \"IMAGE\": IMAGE: not found";
+        assert_eq!(kind(failed), "not-found");
+        let forbidden = "failed to resolve reference \"IMAGE\": unexpected status from HEAD request to https://registry.test/v2/denied/web/manifests/main-20260403-401-429: 403 Forbidden";
+        assert_eq!(kind(forbidden), "unauthorised");
+        let limited = "failed to copy: httpReadSeeker: failed open: unexpected status code https://registry.test/v2/denied/web/blobs/sha256:4294014030: 429 Too Many Requests";
+        assert_eq!(kind(limited), "rate-limited");
+        let digest = format!("registry.test/web@sha256:401429{}", "0".repeat(58));
+        let gone = format!("failed to resolve reference \"{digest}\": {digest}: not found");
+        assert_eq!(classify("ErrImagePull", &gone, &digest).0, "not-found");
     }
 }

@@ -68,6 +68,10 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
             continue;
         }
         crash::pod(&mut cx, pod);
+        if pod.finished() {
+            container::evicted(&mut cx, pod);
+            continue;
+        }
         image::pod(&mut cx, pod);
         container::pod(&mut cx, pod);
         probe::pod(&mut cx, pod);

@@ -1,5 +1,7 @@
 //! Services and Ingresses that lead nowhere.
 
+mod selector;
+
 use jiff::Timestamp;
 
 use super::{
@@ -8,9 +10,10 @@ use super::{
     crash::endpoints_ready,
 };
 use crate::{
+    change::{Change, ChangeVerb},
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Ingress, Kind, Object, ObjectRef, Pod, Service, network::PortRef},
+    object::{Container, Ingress, Kind, Object, ObjectRef, Pod, Service, network::PortRef},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -81,7 +84,7 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         .filter(|p| s.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
         .collect();
     if matching.is_empty() {
-        selects_nothing(cx, s, &me, &pods);
+        selector::selects_nothing(cx, s, &me, &pods);
         return;
     }
     wrong_port(cx, s, &me, &matching);
@@ -124,138 +127,35 @@ fn selector_text(s: &Service) -> String {
     s.spec.selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")
 }
 
-fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
-    let ns = s.metadata.namespace.as_deref().unwrap_or("");
-    // A workload that is scaled to zero, or has not made its pods yet, is not a wrong selector.
-    let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet];
-    let meant = templates.iter().flat_map(|k| cx.index.in_namespace(*k, ns)).any(|o| {
-        o.pod_template().is_some_and(|t| s.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
-    });
-    if meant {
-        return;
-    }
-    // The pods that were probably meant: they share a selector key with another value, or the Service's name.
-    let near: Option<(&Pod, String)> = pods
-        .iter()
-        .filter_map(|p| {
-            let same = s.spec.selector.iter().filter(|(k, v)| p.metadata.labels.get(*k) == Some(*v)).count();
-            let other: Vec<String> = s
-                .spec
-                .selector
-                .iter()
-                .filter_map(|(k, v)| {
-                    p.metadata.labels.get(k).filter(|have| *have != v).map(|have| format!("{k}={have}"))
-                })
-                .collect();
-            let owner = cx.owner(p).subject.name;
-            let alike = owner == me.name || p.metadata.labels.values().any(|v| *v == me.name);
-            // Another value of the same key explains something only where it looks like the one that is asked for.
-            let close = s
-                .spec
-                .selector
-                .iter()
-                .any(|(k, v)| p.metadata.labels.get(k).is_some_and(|have| have != v && resembles(v, have)));
-            (same > 0 || alike || close).then_some((*p, other, same * 4 + usize::from(alike) * 2 + usize::from(close)))
-        })
-        .max_by(|a, b| a.2.cmp(&b.2).then_with(|| b.0.metadata.name.cmp(&a.0.metadata.name)))
-        .map(|(p, other, _)| (p, other.join(",")));
-    let since = [Some(me.clone()), near.as_ref().map(|(p, _)| cx.owner(p).subject)]
-        .into_iter()
-        .flatten()
-        .filter_map(|o| changed_at(cx, &o))
-        .max()
-        .or(s.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
-    let mut f = finding("service-without-endpoints", me.clone(), me, Severity::High, since);
-    f.headline = "selects no pod".into();
-    f.started_basis = "Service created or changed".into();
-    // Manifests are applied one after another: the workload may be on its way.
-    f.hold = hold(20);
-    let selector = selector_text(s);
-    f.message =
-        format!("Service {} selects {selector}, and no pod in {ns} has these labels: it has no endpoints", me.name);
-    let item = object_evidence(
-        EvidenceKind::Object,
-        me.clone(),
-        "selector",
-        format!("Service {} selects {selector}", me.name),
-        &[("selector", selector.clone()), ("pods that match", "0".into())],
-        since,
-    );
-    let mut keys = vec![item.key.clone()];
-    f.evidence.push(item);
-    let (confidence, text, referrer) = match &near {
-        Some((pod, other)) => {
-            let owner = cx.owner(pod).subject;
-            let labels = pod
-                .metadata
-                .labels
-                .iter()
-                .filter(|(k, _)| *k != "pod-template-hash")
-                .map(|(k, v)| format!("{k}={v}"))
-                .collect::<Vec<_>>()
-                .join(",");
-            let item = object_evidence(
-                EvidenceKind::Object,
-                super::context::pod_ref(pod),
-                "labels",
-                format!("The pods of {owner} have the labels {labels}"),
-                &[("labels", labels.clone())],
-                cx.now,
-            );
-            keys.push(item.key.clone());
-            f.evidence.push(item);
-            let diff = if other.is_empty() {
-                format!("its pods have {labels}")
-            } else {
-                format!("the pods of {owner} have {other}")
-            };
-            (
-                Confidence::Established,
-                format!("The selector {selector} of Service {} matches no pod (no endpoints): {diff}.", me.name),
-                Some(owner),
-            )
-        }
-        None => (
-            Confidence::Likely,
-            format!("The selector {selector} of Service {} matches no pod in namespace {ns} (no endpoints).", me.name),
-            None,
-        ),
-    };
-    let mut c = cause("service-selector-wrong", confidence, me.clone(), text);
-    c.field = Some("spec.selector".into());
-    c.referrer = referrer;
-    c.evidence = keys;
-    c.signs.pro = 2;
-    f.causes.push(c);
-    f.actions.push(edit(ActionKind::SetServiceSelector, me, "the selector must name labels its pods have"));
-    cx.report(f);
-}
-
-/// One contains the other, or they differ in at most two letters: a typing error, a renamed version.
-fn resembles(a: &str, b: &str) -> bool {
-    if a.len().min(b.len()) >= 3 && (a.contains(b) || b.contains(a)) {
-        return true;
-    }
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (before + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            before = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()] <= 2 && a.len().min(b.len()) >= 4
+fn changes_of<'c>(cx: &'c Context<'_>, object: &'c ObjectRef) -> impl Iterator<Item = &'c Change> {
+    cx.index.changes().filter(|c| c.object.same_name(object))
 }
 
 fn changed_at(cx: &Context<'_>, object: &ObjectRef) -> Option<Timestamp> {
-    cx.index.changes().filter(|c| c.object.same_name(object)).map(|c| c.at).max()
+    changes_of(cx, object).map(|c| c.at).max()
+}
+
+/// The object is new, or the change concerns this part of it.
+fn touches(change: &Change, path: &str) -> bool {
+    change.verb == ChangeVerb::Created || change.fields.iter().any(|f| f.path.contains(path))
+}
+
+/// The containers that run as long as the pod: its own, and init containers that stay (native sidecars).
+fn serving(pod: &Pod) -> impl Iterator<Item = &Container> {
+    let sidecars = pod.spec.init_containers.iter().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    pod.spec.containers.iter().chain(sidecars)
 }
 
 fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
+    let declares = |n: u16| pods.iter().any(|p| serving(p).flat_map(|c| &c.ports).any(|d| d.container_port == n));
+    let beside = s.spec.ports.iter().any(|p| match &p.target_port {
+        PortRef::Number(0) => declares(p.port),
+        PortRef::Number(n) => declares(*n),
+        PortRef::Name(_) => true,
+    });
+    // Every container says its ports; metrics and the like are often left out beside one that is declared.
+    let told = pods.iter().all(|p| serving(p).all(|c| !c.ports.is_empty()))
+        && (!beside || changes_of(cx, me).any(|c| touches(c, "spec.ports")));
     for port in &s.spec.ports {
         let protocol = port.protocol.as_deref().unwrap_or("TCP");
         let target = match &port.target_port {
@@ -263,9 +163,7 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
             other => other.clone(),
         };
         let declared = |p: &Pod| -> Vec<(Option<String>, u16)> {
-            p.spec
-                .containers
-                .iter()
+            serving(p)
                 .flat_map(|c| &c.ports)
                 .filter(|d| d.protocol.as_deref().unwrap_or("TCP") == protocol)
                 .map(|d| (d.name.clone(), d.container_port))
@@ -275,8 +173,8 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
         let (missing, confidence) = match &target {
             // A name that no pod declares is proof: the Service has no endpoint port.
             PortRef::Name(name) => (!all.iter().any(|(n, _)| n.as_deref() == Some(name)), Confidence::Established),
-            // A number works without being declared; where other ports are declared it is probably wrong.
-            PortRef::Number(n) => (!all.is_empty() && !all.iter().any(|(_, p)| p == n), Confidence::Likely),
+            // A number works without being declared; where every container declares others it is probably wrong.
+            PortRef::Number(n) => (told && !all.iter().any(|(_, p)| p == n), Confidence::Likely),
         };
         if !missing {
             continue;
@@ -348,7 +246,8 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         .unwrap_or(cx.now);
     let mut problems = Vec::new();
     if cx.index.knows(Kind::Service, ns) {
-        for (path, backend) in i.backends() {
+        // `use-annotation` names no port: the load balancer's controller reads an action from an annotation.
+        for (path, backend) in i.backends().filter(|(_, b)| b.port.name.as_deref() != Some("use-annotation")) {
             match cx.index.get(Kind::Service, ns, &backend.name).map(|o| &**o) {
                 None => {
                     let missing = ObjectRef::missing(Kind::Service, ns, &backend.name);

@@ -1,12 +1,14 @@
 //! Nodes that are lost or under pressure; their pods' trouble is theirs.
 
+use std::collections::BTreeMap;
+
 use super::{
     Context, Rule,
     context::{action, cause, event_evidence, finding, hold, object_evidence},
 };
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, Node, Object, Pod},
+    object::{Condition, Kind, Node, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -57,7 +59,7 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     // A node that has just joined reports NotReady from its first moment until its network is there. One that
     // carries pods the scheduler put there was ready before, however young it is.
     let joined = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() <= 5);
-    let young = joined && !cx.index.pods().any(|p| p.spec.node_name.as_deref() == Some(&me.name) && placed(p));
+    let young = joined && !cx.pods_on(&me.name).into_iter().any(placed);
     let mut f = finding("node-not-ready", me.clone(), &me, Severity::Critical, since);
     f.headline = "is not ready".into();
     f.started_basis = "Ready condition changed".into();
@@ -125,20 +127,18 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     let node_hold = f.hold;
     cx.report(f);
     // Its pods, by workload: each once.
-    let mut done = std::collections::BTreeSet::new();
-    let pods: Vec<Pod> =
-        cx.index.pods().filter(|p| p.spec.node_name.as_deref() == Some(&me.name) && !p.finished()).cloned().collect();
-    for pod in &pods {
-        let owner = cx.owner(pod);
-        if owner.subject.kind == "DaemonSet" || !done.insert(owner.subject.key()) {
-            continue;
+    let mut hit: BTreeMap<String, (&Pod, ObjectRef, usize)> = BTreeMap::new();
+    for pod in cx.pods_on(&me.name).into_iter().filter(|p| !p.finished()) {
+        let subject = cx.owner(pod).subject;
+        if subject.kind != "DaemonSet" {
+            hit.entry(subject.key()).or_insert((pod, subject, 0)).2 += 1;
         }
-        let count = pods.iter().filter(|p| cx.owner(p).subject.same_name(&owner.subject)).count();
-        let mut f = finding("pod-on-lost-node", super::context::pod_ref(pod), &owner.subject, Severity::High, since);
+    }
+    for (pod, subject, count) in hit.into_values() {
+        let mut f = finding("pod-on-lost-node", super::context::pod_ref(pod), &subject, Severity::High, since);
         f.headline = format!("has {} on lost node {}", words::count(count, "pod"), me.name);
         f.started_basis = "the node's Ready condition changed".into();
-        f.message =
-            format!("{} has {} on node {}, which is not ready", owner.subject, words::count(count, "pod"), me.name);
+        f.message = format!("{subject} has {} on node {}, which is not ready", words::count(count, "pod"), me.name);
         f.hold = node_hold;
         f.causes.push(c.clone());
         f.evidence.push(condition_item.clone());

@@ -38,7 +38,6 @@ pub(super) fn selected(pod: &Pod, node: &Node) -> bool {
             e.get("values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         values.contains(&node.metadata.name.as_str()) == (e.get("operator").and_then(Value::as_str) != Some("NotIn"))
     };
-    let list = |term: &Value, name: &str| term.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let affinity = required_terms(pod).is_none_or(|terms| {
         terms.iter().any(|t| {
             let (by_label, by_field) = (list(t, "matchExpressions"), list(t, "matchFields"));
@@ -48,6 +47,10 @@ pub(super) fn selected(pod: &Pod, node: &Node) -> bool {
         })
     });
     affinity && pod.spec.node_selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+}
+
+fn list<'v>(term: &'v Value, name: &str) -> &'v [Value] {
+    term.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The first taint of the node that keeps the pod away.

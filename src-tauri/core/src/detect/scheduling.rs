@@ -44,7 +44,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     let me = pod_ref(pod);
     let owner = cx.owner(pod);
     let started = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
-    let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.index.pods_of(uid).iter().any(|p| p.ready()));
+    let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
     let serves = matches!(owner.subject.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet");
     let severity = if serves && !ready { Severity::Critical } else { Severity::Medium };
     let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity, started);

@@ -46,7 +46,8 @@ pub(super) fn missing(cx: &Context<'_>, pod: &Pod) -> Vec<Missing> {
 /// The source a kubelet message names: `configmap "x" not found`, `couldn't find key y in Secret ns/x`,
 /// `references non-existent secret key: y`.
 pub(super) fn from_message(message: &str, spec: &PodSpec) -> Option<Missing> {
-    let lower = message.to_lowercase();
+    // Places in one are places in the other: outside ASCII lower case may be longer.
+    let lower = message.to_ascii_lowercase();
     for (kind, word) in [(Kind::ConfigMap, "configmap"), (Kind::Secret, "secret")] {
         let refs = if kind == Kind::ConfigMap { spec.config_map_refs() } else { spec.secret_refs() };
         let known = |name: &str, key: Option<&str>| {
@@ -168,4 +169,17 @@ fn users(cx: &Context<'_>, kind: Kind, ns: Option<&str>, name: &str) -> Vec<Stri
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_message;
+    use crate::object::PodSpec;
+
+    #[test]
+    fn letters_that_grow_in_lower_case_shift_nothing() {
+        let message = "İİİİ: couldn't find key ü in Secret shop/payment";
+        let found = from_message(message, &PodSpec::default()).map(|m| (m.reference.name, m.reference.key));
+        assert_eq!(found, Some(("payment".to_owned(), Some("ü".to_owned()))));
+    }
 }

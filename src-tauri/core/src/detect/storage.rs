@@ -181,12 +181,12 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
                     return (c, vec![recreate]);
                 }
             }
-            let volumes: Vec<&str> = cx
+            let volumes: Vec<String> = cx
                 .index
                 .all(Kind::PersistentVolume)
                 .filter_map(|o| match &**o {
                     Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class) => {
-                        Some(v.metadata.name.as_str())
+                        Some(v.metadata.name.clone())
                     }
                     _ => None,
                 })
@@ -201,7 +201,7 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
                     if volumes.is_empty() {
                         String::new()
                     } else {
-                        format!("; volumes of the class: {}", volumes.join(", "))
+                        format!("; volumes of the class: {}", words::list(&volumes, 4))
                     },
                     if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }
                 ),

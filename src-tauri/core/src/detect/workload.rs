@@ -160,7 +160,7 @@ fn not_created(cx: &mut Context<'_>, o: &Object) {
     let owner = cx.owner_of(o);
     let message = last.message().to_owned();
     let started = failing.iter().filter_map(|e| e.first_seen()).min().unwrap_or(seen);
-    let serving = owner.subject.uid.as_deref().is_some_and(|uid| cx.index.pods_of(uid).iter().any(|p| p.ready()));
+    let serving = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
     let severity = match owner.subject.kind.as_str() {
         "Job" | "CronJob" => Severity::Medium,
         _ if serving => Severity::Medium,

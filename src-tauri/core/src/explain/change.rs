@@ -1,6 +1,6 @@
 //! Changes near a fault: found by reach (the objects the fault hangs on) and time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,11 +19,17 @@ const BEFORE: SignedDuration = SignedDuration::from_hours(1);
 /// A change this long before the start may be the trigger.
 const SUSPECT: SignedDuration = SignedDuration::from_mins(30);
 
+/// Up to here a change is `just before`.
+const JUST: SignedDuration = SignedDuration::from_mins(5);
+
 pub(super) fn explain(index: &Index, fault: &mut Fault) {
-    let reach = reach(index, fault);
+    let (own, around) = reach(index, fault);
     let from = fault.started_at.saturating_sub(BEFORE).unwrap_or(Timestamp::MIN);
-    let mut changes: Vec<Change> =
-        index.changes().filter(|c| c.at >= from && reach.contains(&c.object.key())).cloned().collect();
+    let mut changes: Vec<Change> = index
+        .changes()
+        .filter(|c| c.at >= from && (own.contains(&c.object.key()) || around.contains(&c.object.key())))
+        .cloned()
+        .collect();
     for change in reconstructed(index, fault) {
         // What was seen live needs no second telling.
         let seen = changes.iter().any(|c| {
@@ -39,19 +45,21 @@ pub(super) fn explain(index: &Index, fault: &mut Fault) {
         let suspect = suspect(&change, fault);
         if suspect {
             let item = diff_evidence(&change);
-            tie(fault, &change, &item.key);
+            tie(fault, &change, &item.key, own.contains(&change.object.key()));
             fault.evidence.push(item);
         }
         fault.changes.push((change, suspect));
     }
 }
 
-/// Keys of the objects a change of which may have broken this.
-fn reach(index: &Index, fault: &Fault) -> BTreeSet<String> {
-    let mut out = BTreeSet::new();
-    let subjects = fault.findings.iter().map(|f| &f.subject).chain([&fault.subject]);
-    for subject in subjects {
-        out.insert(subject.key());
+/// Keys of the objects a change of which may have broken this: what the fault names or its workloads use, and what
+/// only lies in the same namespace.
+fn reach(index: &Index, fault: &Fault) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut out, mut around) = (BTreeSet::new(), BTreeSet::new());
+    let subjects: BTreeMap<String, &ObjectRef> =
+        fault.findings.iter().map(|f| &f.subject).chain([&fault.subject]).map(|s| (s.key(), s)).collect();
+    for (key, subject) in subjects {
+        out.insert(key);
         let ns = subject.namespace.as_deref();
         let Some(object) = index.resolve(subject) else { continue };
         let spec = match &**object {
@@ -74,7 +82,7 @@ fn reach(index: &Index, fault: &Fault) -> BTreeSet<String> {
         // What bounds the pods of a namespace.
         if let Some(ns) = ns {
             for kind in [Kind::ResourceQuota, Kind::LimitRange, Kind::NetworkPolicy] {
-                out.extend(index.in_namespace(kind, ns).map(|o| o.reference().key()));
+                around.extend(index.in_namespace(kind, ns).map(|o| o.reference().key()));
             }
         }
     }
@@ -86,22 +94,26 @@ fn reach(index: &Index, fault: &Fault) -> BTreeSet<String> {
         }
     }
     out.retain(|k| !k.starts_with("Event/") && !k.starts_with("Pod/"));
-    out
+    (out, around)
 }
 
 fn suspect(change: &Change, fault: &Fault) -> bool {
     let lead = fault.started_at.duration_since(change.at);
     let in_time = lead >= -CLOCK_SLACK && lead <= SUSPECT;
     let telling = match change.verb {
-        ChangeVerb::Modified => change.fields.iter().any(|f| telling(f, fault)),
+        ChangeVerb::Modified => change.fields.iter().any(|f| telling(change, f, fault)),
         ChangeVerb::Created | ChangeVerb::Deleted => true,
     };
     in_time && telling
 }
 
 /// Scaling by itself breaks little; it is told but not suspected, except where pods have no room. A restart only
-/// brings to light what was changed before.
-fn telling(field: &FieldChange, fault: &Fault) -> bool {
+/// brings to light what was changed before. Nothing selects an object by its own labels but nodes, and pods, whose
+/// labels stand in a template.
+fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
+    if field.path.starts_with("labels") && change.object.kind != "Node" {
+        return false;
+    }
     if field.path.ends_with("annotations.kubectl.kubernetes.io/restartedAt") {
         return false;
     }
@@ -112,15 +124,23 @@ fn telling(field: &FieldChange, fault: &Fault) -> bool {
         })
 }
 
-/// Ties a suspect change to the first cause it touches: evidence, a sign more, and the words.
-fn tie(fault: &mut Fault, change: &Change, key: &str) {
+/// Ties a suspect change to the first cause: evidence and the words, and, where it touches what failed itself, a sign
+/// more.
+fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
+    let lead = fault.started_at.duration_since(change.at);
     let subject = fault.subject.clone();
     let undo_step = undo(&subject, &format!("it goes back to the revision before: {}", change.summary));
     let Some(cause) = fault.causes.first_mut() else { return };
     cause.evidence.push(key.to_owned());
-    cause.signs.pro += 1;
-    if cause.confidence == Confidence::Possible && change.verb == ChangeVerb::Modified {
-        cause.confidence = Confidence::Likely;
+    if own {
+        cause.signs.pro += 1;
+        // Of a Secret only the version is known: an annotation raises it as its data does.
+        let said = change.object.kind != "Secret" && change.verb == ChangeVerb::Modified;
+        if cause.confidence == Confidence::Possible && said {
+            cause.confidence = Confidence::Likely;
+        }
+    } else if lead > JUST {
+        return;
     }
     let told = cause.statement.contains(" changed ") || cause.statement.contains(" deleted ");
     let at = change.at.strftime("%H:%M:%S UTC");
@@ -129,7 +149,8 @@ fn tie(fault: &mut Fault, change: &Change, key: &str) {
         ChangeVerb::Modified if !told => {
             let what = crate::words::clip(&change.summary, 180);
             let by = who.unwrap_or("somebody");
-            cause.statement.push_str(&format!(" Just before, {by} changed {}: {what} ({at}).", change.object));
+            let when = if lead > JUST { format!("{} min before", lead.as_mins()) } else { "Just before".to_owned() };
+            cause.statement.push_str(&format!(" {when}, {by} changed {}: {what} ({at}).", change.object));
             if change.object.same_name(&subject) && change.fields.iter().any(|f| f.path.starts_with("spec.template")) {
                 fault.actions.extend(undo_step);
             }

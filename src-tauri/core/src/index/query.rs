@@ -1,6 +1,9 @@
 //! What the rules ask the index.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -88,7 +91,12 @@ impl Index {
     pub fn pods_of(&self, uid: &str) -> Vec<&Pod> {
         let mut out = Vec::new();
         let mut queue = vec![uid.to_owned()];
+        // Owners may name each other in a circle.
+        let mut seen = HashSet::new();
         while let Some(uid) = queue.pop() {
+            if !seen.insert(uid.clone()) {
+                continue;
+            }
             for child in self.owned_by(&uid) {
                 match &**child {
                     Object::Pod(pod) => out.push(pod),
@@ -151,6 +159,11 @@ impl Index {
     /// True when this wish was answered already.
     pub fn has_log(&self, want: &LogWant) -> bool {
         self.logs.contains_key(want)
+    }
+
+    /// True when a log of this container was asked for and answered, be it refused or forgotten since.
+    pub fn answered(&self, pod_uid: &str, container: &str) -> bool {
+        self.answered.get(pod_uid).is_some_and(|c| c.contains(container))
     }
 
     /// Changes seen in the last hours, oldest first.

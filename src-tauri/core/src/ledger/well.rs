@@ -3,14 +3,23 @@
 use jiff::Timestamp;
 
 use crate::{
-    incident::Incident,
+    correlate::Diagnosis,
+    incident::{FindingRecord, Incident},
     index::{Index, Reading},
     object::{Kind, Object, ObjectRef},
 };
 
-/// True when everything the incident is about could be looked at now, and nothing of it waits to be well again.
-pub(super) fn is_well(index: &Index, incident: &Incident) -> bool {
-    incident.findings.iter().all(|f| is_seen(index, &f.object)) && !is_short(index, &incident.subject)
+/// True when everything the incident is about could be looked at now, nothing of it is still seen, and nothing waits
+/// to be ready again.
+pub(super) fn is_well(index: &Index, diagnosis: &Diagnosis, incident: &Incident) -> bool {
+    incident.findings.iter().all(|f| is_seen(index, &f.object))
+        && !incident.findings.iter().any(|f| f.active && is_waiting(diagnosis, incident, f))
+        && !is_short(index, &incident.subject)
+}
+
+fn is_waiting(diagnosis: &Diagnosis, incident: &Incident, finding: &FindingRecord) -> bool {
+    let joins_only = diagnosis.waiting.get(&finding.fingerprint);
+    joins_only.is_some_and(|joins_only| !joins_only || finding.object.same_name(&incident.subject))
 }
 
 /// Since when the incident's pods have been watched without a gap.

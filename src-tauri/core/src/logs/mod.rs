@@ -42,7 +42,8 @@ pub fn message(line: &str) -> String {
             }
         }
         if !parts.is_empty() {
-            return parts.join(": ");
+            // What was escaped within the line is plain now.
+            return crate::redact::text(&parts.join(": ")).into_owned();
         }
     }
     signal::strip_prefix(trimmed).to_owned()
@@ -75,6 +76,38 @@ mod tests {
         let first = found.first().unwrap_or_else(|| panic!("nothing found in {log}"));
         assert_eq!(first.class, class, "in {log}");
         assert_eq!(first.subject.as_deref().unwrap_or(""), subject, "in {log}");
+    }
+
+    #[test]
+    fn words_that_only_look_telling_name_nothing() {
+        check(
+            "starting with role worker\npanic: runtime error: index out of range [3] with length 3",
+            Class::Panic,
+            "",
+        );
+        for log in [
+            "environment is not defined",
+            "Missing required configuration \"bootstrap.servers\"",
+            "no configuration file found",
+            "starting with role worker",
+            "granted role admin to app",
+        ] {
+            let found = signals(&lines(log));
+            assert!(!found.iter().any(|s| matches!(s.class, Class::MissingEnv | Class::Authentication)), "{found:?}");
+        }
+        check("FATAL:  role \"app\" does not exist", Class::Authentication, "app");
+        check("Access denied for user 'app'@'10.0.0.1' (using password: YES)", Class::Authentication, "app");
+        check("env DATABASE_URL is required", Class::MissingEnv, "DATABASE_URL");
+        check("missing environment variable 'database_url'", Class::MissingEnv, "database_url");
+        check("Missing required setting KAFKA_BROKERS", Class::MissingEnv, "KAFKA_BROKERS");
+        check("Environment variable API_KEY not set", Class::MissingEnv, "API_KEY");
+    }
+
+    #[test]
+    fn a_message_that_was_escaped_is_redacted_again() {
+        let line = r#"{"level":"error","msg":"refused {\"pass\u0077ord\":\"hunter2\"}"}"#;
+        assert!(!message(line).contains("hunter2"), "{}", message(line));
+        assert!(message(line).contains("refused"));
     }
 
     #[test]

@@ -109,12 +109,17 @@ const FORMS: &[(Class, u32, &str)] = &[
     (
         Class::MissingEnv,
         90,
-        r#"(?i)(?:environment variable|env var(?:iable)?|env)s?[ :]*['"`$]*([A-Z][A-Z0-9_]{2,})['"`]*\s*(?:is |was |are |must be |has )*(?:not set|not defined|unset|missing|required|empty|undefined|not found|not provided)"#,
+        r#"\b(?i:environment variable|env var(?:iable)?|env)s?[ :]*['"`$]*\b([A-Z][A-Z0-9_]{2,}|[a-z][a-z0-9]*_[a-z0-9_]+)\b['"`]*\s*(?i:is |was |are |must be |has )*(?i:not set|not defined|unset|missing|required|empty|undefined|not found|not provided)"#,
     ),
     (
         Class::MissingEnv,
         88,
-        r#"(?i)(?:missing|required|undefined|unset|need(?:s|ed)?|must set|please set|expected|no)\s+(?:required\s+|mandatory\s+)?(?:environment variable|env var(?:iable)?|env|variable|setting|configuration)s?[ :]*['"`$]*([A-Z][A-Z0-9_]{2,})"#,
+        r#"\b(?i:missing|required|undefined|unset|needs?|needed|must set|please set|expected|no)\s+(?i:required\s+|mandatory\s+)?(?i:environment variable|env var(?:iable)?|env|variable)s?\b[ :]*['"`$]*\b([A-Z][A-Z0-9_]{2,}|[a-z][a-z0-9]*_[a-z0-9_]+)\b"#,
+    ),
+    (
+        Class::MissingEnv,
+        88,
+        r#"\b(?i:missing|required|undefined|unset|no)\s+(?i:required\s+|mandatory\s+)?(?i:setting|configuration)s?\b[ :]*['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b"#,
     ),
     (
         Class::MissingEnv,
@@ -255,8 +260,9 @@ const FORMS: &[(Class, u32, &str)] = &[
     (
         Class::Authentication,
         88,
-        r#"(?i)(?:password authentication failed for user|authentication failed for user|access denied for user|login failed for user|role)[: ]*['"`]?([\w.-]+)['"`]?(?: does not exist|'@|[^\n]*)"#,
+        r#"(?i)(?:password authentication failed for user|authentication failed for user|access denied for user|login failed for user)[: ]*['"`]?([\w.-]+)"#,
     ),
+    (Class::Authentication, 88, r#"(?i)\brole ['"`]([\w.-]+)['"`] does not exist"#),
     (
         Class::Authentication,
         82,

@@ -1,12 +1,15 @@
 //! Redaction: what looks like a secret is replaced before anything is written, shown, prompted or exported.
 //!
 //! Two layers. The structural one ([`object`]) drops what is never kept (annotations outside a short list, literal
-//! environment values whose name or form looks secret, arguments after `--password` and the like). The textual one
+//! environment values whose name or form looks secret, arguments after `--password` and the like, headers that probes
+//! send). The textual one
 //! ([`text`]) finds the common forms of tokens in free text: log lines, event messages, notes.
 
 mod pattern;
 
 use std::borrow::Cow;
+
+use serde_json::Value;
 
 use crate::object::{Container, Object, PodSpec};
 
@@ -85,24 +88,78 @@ fn container(c: &mut Container) {
             }
         }
     }
-    for list in [&mut c.command, &mut c.args] {
-        let mut next = false;
-        for arg in list.iter_mut() {
-            if next {
-                *arg = mark("argument");
-                next = false;
-                continue;
-            }
-            match arg.strip_prefix('-').map(|a| a.trim_start_matches('-').to_owned()) {
-                Some(flag) => match flag.split_once('=') {
-                    Some((name, value)) if secret_name(name) && !value.is_empty() => {
-                        *arg = format!("{}={}", &arg[..arg.find('=').unwrap_or(arg.len())], mark("argument"));
+    arguments(&mut c.command, None);
+    let program = c.command.first().cloned();
+    arguments(&mut c.args, program.as_deref());
+    for probe in [&mut c.liveness_probe, &mut c.readiness_probe, &mut c.startup_probe].into_iter().flatten() {
+        for handler in [&mut probe.http_get, &mut probe.exec].into_iter().flatten() {
+            self::handler(handler);
+        }
+    }
+    if let Some(lifecycle) = &mut c.lifecycle {
+        handler(lifecycle);
+    }
+}
+
+/// What a probe or a lifecycle hook runs or sends, as written: its command is cleaned like the container's own, and of
+/// its headers the names stay.
+fn handler(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), field) {
+                    ("command", Value::Array(list)) => {
+                        let mut words: Vec<String> =
+                            list.iter().map(|w| w.as_str().unwrap_or_default().to_owned()).collect();
+                        arguments(&mut words, None);
+                        *list = words.into_iter().map(Value::String).collect();
                     }
-                    None if secret_name(&flag) => next = true,
-                    _ => replace(arg),
-                },
-                None => replace(arg),
+                    ("httpHeaders", Value::Array(list)) => {
+                        for header in list.iter_mut().filter_map(Value::as_object_mut) {
+                            header.insert("value".to_owned(), Value::String(mark("header")));
+                        }
+                    }
+                    (_, field) => handler(field),
+                }
             }
+        }
+        Value::String(text) => replace(text),
+        _ => {}
+    }
+}
+
+/// Programs whose short option is followed by a secret.
+const SHORT: &[(&str, &str)] =
+    &[("mysql", "-p"), ("mariadb", "-p"), ("mongo", "-p"), ("sshpass", "-p"), ("redis-cli", "-a"), ("curl", "-u")];
+
+/// Cleans a command's words; `program` runs them where the first word does not.
+fn arguments(list: &mut [String], program: Option<&str>) {
+    let program = program.or(list.first().map(String::as_str)).unwrap_or("");
+    let program = program.rsplit('/').next().unwrap_or(program).to_owned();
+    let short = SHORT.iter().find(|(name, _)| program.starts_with(name)).map(|(_, option)| *option);
+    let mut next = false;
+    for arg in list.iter_mut() {
+        if next {
+            *arg = mark("argument");
+            next = false;
+            continue;
+        }
+        if let Some(option) = short.filter(|o| arg.starts_with(o)) {
+            match arg.len() - option.len() {
+                0 => next = true,
+                _ => *arg = format!("{option}{}", mark("argument")),
+            }
+            continue;
+        }
+        match arg.strip_prefix('-').map(|a| a.trim_start_matches('-').to_owned()) {
+            Some(flag) => match flag.split_once('=') {
+                Some((name, value)) if secret_name(name) && !value.is_empty() => {
+                    *arg = format!("{}={}", &arg[..arg.find('=').unwrap_or(arg.len())], mark("argument"));
+                }
+                None if secret_name(&flag) => next = true,
+                _ => replace(arg),
+            },
+            None => replace(arg),
         }
     }
 }
@@ -173,6 +230,76 @@ mod tests {
         assert!(!json.contains("last-applied"));
         for kept in ["info", "/run/pw", "postgres://app:", "@db:5432/app", "$(OTHER)", "--level=info", "revision"] {
             assert!(json.contains(kept), "{kept} is gone from {json}");
+        }
+    }
+
+    #[test]
+    fn what_probes_and_hooks_run_and_send_is_cleaned_too() {
+        let mut pod = Object::from_json(
+            crate::object::Kind::Pod,
+            r#"{"metadata":{"name":"a"},"spec":{"containers":[{"name":"app","image":"x",
+                "command":["sh","-c","export DB_PASS=hunter2; app --password hunter2 --level info"],
+                "readinessProbe":{"exec":{"command":["mysqladmin","ping","-h","db","-phunter2"]}},
+                "livenessProbe":{"httpGet":{"path":"/healthz?token=hunter2","port":8080,"httpHeaders":[{"name":"X-Api-Key","value":"hunter2"}]}},
+                "startupProbe":{"exec":{"command":["sh","-c","redis-cli -p 6379 -a hunter2 ping"]}},
+                "lifecycle":{"preStop":{"exec":{"command":["curl","-u","app:hunter2","http://x"]}},
+                             "postStart":{"httpGet":{"path":"/up","httpHeaders":[{"name":"Authorization","value":"hunter2"}]}}}}]}}"#,
+        )
+        .unwrap();
+        object(&mut pod);
+        let json = serde_json::to_string(&pod).unwrap();
+        assert!(!json.contains("hunter2"), "{json}");
+        for kept in
+            ["mysqladmin", "ping", "/healthz", "X-Api-Key", "--level info", "-p 6379", "http://x", "/up", "8080"]
+        {
+            assert!(json.contains(kept), "{kept} is gone from {json}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_removed_however_they_are_written_and_prose_stays() {
+        for secret in [
+            r#"{"msg":"sent {\"password\":\"hunter2\",\"user\":\"app\"}"}"#,
+            r#"{\\\"client_secret\\\":\\\"hunter2\\\"}"#,
+            r#"{"password": "it's hunter2"}"#,
+            r#"{"api_token":"a\"hunter2"}"#,
+            "DB_PASS=hunter2",
+            "MYSQL_PWD=hunter2 mysqldump shop",
+            "Server=db;UID=sa;PWD=hunter2;",
+            "running: app --password hunter2",
+            "mysqladmin -h db -phunter2 ping",
+            "password: hunter2",
+            "config: {host: db, db_password: hunter, port: 5432}",
+            "  password: hunter",
+            "X-Api-Key: hunter2",
+            "postgres://app:p@hunter2@db:5432/app",
+            "SECRET_KEY=hunter2",
+            "{:password=>\"hunter2\"}",
+        ] {
+            let out = text(secret);
+            assert!(!out.contains("hunter"), "{secret} stayed: {out}");
+            assert_eq!(text(&out), out, "not idempotent: {out}");
+            if secret.starts_with("{\"") {
+                assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "no JSON any more: {out}");
+            }
+        }
+        for plain in [
+            "PWD=/app",
+            "OLDPWD=/",
+            "tests: pass=12 fail=0",
+            "secret: shop/db-credentials not found",
+            "secret: not found",
+            "invalid password: authentication failed",
+            "invalid token: expired",
+            "the flag --token is required",
+            "password: null",
+            "bypass=always",
+            "references non-existent secret key: password",
+            "registry:5000/team/web@sha256:9f86d081884c7d65",
+            "curl -sS http://x/healthz",
+            "mysql -h db -P 3306",
+        ] {
+            assert_eq!(text(plain), plain);
         }
     }
 

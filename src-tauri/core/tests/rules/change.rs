@@ -2,7 +2,11 @@
 
 use super::support::*;
 use afterwatch_core::{
-    change::ChangeVerb, coverage::UnreadableReason, evidence::Observed, incident::Incident, object::Kind,
+    change::ChangeVerb,
+    coverage::UnreadableReason,
+    evidence::Observed,
+    incident::Incident,
+    object::{Kind, Object},
 };
 use afterwatch_testkit::World;
 
@@ -250,6 +254,52 @@ fn a_changed_key_of_a_config_map_it_reads_is_suspect() {
     assert_eq!(suspects(incident).len(), 1, "what it does not read is no suspect: {:?}", incident.changes);
     assert!(suspects(incident)[0].contains("key WORKERS changed"));
     assert_eq!(incident.verdict, Likely, "a suspect change lifts what was only possible");
+}
+
+/// A crash whose log says little, after this object of its namespace was changed this many seconds before.
+fn crashed_after(app: &App, before: Object, after: Object, lead: i64) -> Incident {
+    let mut world = world(app, []);
+    world.upsert(before);
+    world.set_time(-lead);
+    world.upsert(after);
+    world.set_time(1);
+    let pod = app.pod("a", status::crashed(2, "Error", 1, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 1, "WORKERS=four");
+    world.look();
+    world.only().clone()
+}
+
+#[test]
+fn a_change_that_only_lies_in_the_same_namespace_makes_nothing_surer() {
+    let app = checkout().container(json!({"envFrom": [{"secretRef": {"name": "payment"}}]}));
+    let policy = |fields: Value| object("NetworkPolicy shop/default", fields);
+    let label = json!({"metadata": {"labels": {"team": "web"}}});
+    let incident = crashed_after(&app, policy(json!({})), policy(label.clone()), 20);
+    assert_eq!((suspects(&incident).len(), incident.verdict), (0, Possible), "a label of a policy breaks nothing");
+    let rules = json!({"spec": {"policyTypes": ["Egress"]}});
+    let incident = crashed_after(&app, policy(json!({})), policy(rules.clone()), 1740);
+    assert_eq!((suspects(&incident).len(), incident.verdict), (1, Possible));
+    assert!(!incident.causes[0].statement.contains("default"), "{}", incident.causes[0].statement);
+    let incident = crashed_after(&app, policy(json!({})), policy(rules), 20);
+    assert!(incident.causes[0].statement.contains("Just before"), "{}", incident.causes[0].statement);
+    // Whether a Secret's data changed or its annotations, nobody sees.
+    let secret = |label: &str| object("Secret shop/payment", json!({"metadata": {"annotations": {"seen": label}}}));
+    assert_eq!(crashed_after(&app, secret("a"), secret("b"), 20).verdict, Possible);
+    // A label of the workload itself is none of its pods'.
+    let incident = crashed_after(&app, app.top(json!({})), app.top(label), 20);
+    assert_eq!((suspects(&incident).len(), incident.verdict), (0, Possible));
+}
+
+#[test]
+fn a_change_some_time_before_is_told_with_the_minutes() {
+    let app = checkout();
+    let changed = app.clone().container(json!({"args": ["--workers=four"]})).top(json!({}));
+    let incident = crashed_after(&app, app.top(json!({})), changed.clone(), 1320);
+    assert_eq!(incident.verdict, Likely);
+    assert!(incident.causes[0].statement.contains("22 min before"), "{}", incident.causes[0].statement);
+    let incident = crashed_after(&app, app.top(json!({})), changed, 60);
+    assert!(incident.causes[0].statement.contains("Just before"), "{}", incident.causes[0].statement);
 }
 
 #[test]

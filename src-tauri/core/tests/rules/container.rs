@@ -179,6 +179,42 @@ fn a_mount_that_failed_once_and_then_worked_is_silent() {
 }
 
 #[test]
+fn a_mount_or_sandbox_that_failed_before_the_image_is_pulled_is_not_what_the_pod_waits_for() {
+    let app = checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "web-tls"}}]}));
+    for (reason, message) in [
+        (
+            "FailedMount",
+            "MountVolume.SetUp failed for volume \"tls\" : failed to sync secret cache: timed out waiting for the condition",
+        ),
+        ("FailedCreatePodSandBox", "Failed to create pod sandbox: no IP addresses available in range set"),
+        ("FailedAttachVolume", "Multi-Attach error for volume \"pv-1\""),
+    ] {
+        let pod = app.pod("a", status::waiting("ContainerCreating", "", -100));
+        let mut failed = world(&app, [pod.clone()]);
+        failed.upsert(object("Secret shop/web-tls", json!({})));
+        failed.upsert(event(&pod, "Warning", reason, message, -90, -80, 2));
+        assert_eq!(failed.diagnose().faults.len(), 1, "{reason} is current");
+        let mut pulling = failed.clone();
+        pulling.upsert(event(&pod, "Normal", "Pulling", "Pulling image", -78, -78, 1));
+        silent(&pulling);
+        let mut state = status::waiting("ContainerCreating", "", -100);
+        state["conditions"][1] = json!({"type": "PodReadyToStartContainers", "status": "True"});
+        let mut sandboxed = failed.clone();
+        sandboxed.upsert(app.pod("a", state));
+        silent(&sandboxed);
+        failed.set_time(600);
+        silent(&failed);
+    }
+    // An attached volume may still not be mountable.
+    let message = "MountVolume.MountDevice failed for volume \"pv-1\" : rpc error: device data is busy";
+    let mut world = mounting(&app, message);
+    world.upsert(object("Secret shop/web-tls", json!({})));
+    let pod = app.pod("a", status::waiting("ContainerCreating", "", -40));
+    world.upsert(event(&pod, "Normal", "SuccessfulAttachVolume", "AttachVolume.Attach succeeded", -3, -3, 1));
+    assert_eq!(world.diagnose().faults.len(), 1);
+}
+
+#[test]
 fn a_node_that_makes_no_sandboxes_is_found() {
     let app = checkout();
     let pod = app.pod("a", status::waiting("ContainerCreating", "", -90));

@@ -1,6 +1,7 @@
 //! Containers that end.
 
 use super::support::*;
+use afterwatch_core::object::Kind;
 
 pub const FAULTS: &[(&str, fn())] = &[
     ("container-crash-loop", a_crash_loop_in_the_terminated_state_is_found),
@@ -274,9 +275,150 @@ fn a_host_that_no_service_has_is_named() {
 
 #[test]
 fn the_pods_of_a_job_are_the_jobs_business_until_it_gives_up() {
-    let job = App::of(afterwatch_core::object::Kind::Job, "shop/import").spec(json!({"restartPolicy": "Never"}));
+    let job = App::of(Kind::Job, "shop/import").spec(json!({"restartPolicy": "Never"}));
     let pod = job.pod("a", status::finished(1, -5));
     let world = world(&job, [pod]);
     silent(&world);
     assert_eq!(world.diagnose().wants.len(), 1, "its log is kept for later");
+}
+
+/// A pod of `checkout` that was killed this long ago and lies there since.
+fn over(app: &App, ended: i64, fields: Value) -> afterwatch_core::object::Object {
+    let mut state = status::finished(137, ended);
+    merge(&mut state, &fields);
+    app.pod("old", state)
+}
+
+#[test]
+fn a_pod_that_the_cluster_ended_is_not_called_crashing() {
+    let app = checkout();
+    let disrupted =
+        json!({"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]});
+    let reasons = ["Terminated", "NodeShutdown", "Shutdown", "Evicted", "Preempting"];
+    let reasons = reasons.map(|reason| json!({"reason": reason, "startTime": at(-7200)}));
+    for fields in reasons.into_iter().chain([disrupted]) {
+        // The pod in its place is not there yet: that is another rule's.
+        let mut world = world(&app, [over(&app, -15, fields)]);
+        world.refuse_logs();
+        silent(&world);
+    }
+}
+
+#[test]
+fn a_failed_pod_is_news_until_it_is_replaced_and_for_an_hour() {
+    let app = checkout();
+    let mut world = world(&app, [over(&app, -5, json!({}))]);
+    world.refuse_logs();
+    world.set_time(10);
+    assert_eq!(world.diagnose().faults.len(), 1, "its workload lacks it");
+    world.upsert(app.pod("a", status::ready(5)));
+    silent(&world);
+    // A runner's pod has nobody who replaces it.
+    let runner = App::of(Kind::Pod, "ci/runner").spec(json!({"restartPolicy": "Never"}));
+    let mut world = afterwatch_testkit::World::new();
+    world.upsert(runner.pod("", status::finished(1, -30)));
+    world.refuse_logs();
+    assert_eq!(world.diagnose().faults.len(), 1);
+    world.set_time(3600);
+    silent(&world);
+}
+
+#[test]
+fn a_program_that_ends_with_127_is_asked_for_its_log_first() {
+    let app =
+        checkout().spec(json!({"initContainers": [{"name": "clone", "image": "git", "command": ["git", "clone"]}]}));
+    let failed = |code: i32| {
+        let ended = json!({"exitCode": code, "reason": "Error", "startedAt": at(-7), "finishedAt": at(-5)});
+        let mut state = status::waiting("PodInitializing", "", -60);
+        state["initContainerStatuses"] = json!([{"name": "clone", "restartCount": 2, "state": {"terminated": ended}}]);
+        state
+    };
+    let pod = app.pod("a", failed(128));
+    let mut world = world(&app, [pod.clone()]);
+    patient(&world);
+    world.log(
+        &pod,
+        "clone",
+        2,
+        "Cloning into 'app'...\nfatal: Authentication failed for 'https://git.example.com/app.git/'",
+    );
+    let expect = Expect {
+        rule: "init-container-failing",
+        cause: "log-authentication",
+        verdict: Likely,
+        says: &["clone", "128", "Authentication failed"],
+        ..CHECKOUT
+    };
+    check(&world, expect);
+    // A script whose own line fails has started: nothing telling in the log, and still no missing command.
+    let mut world = crate::support::world(&app, [app.pod("a", failed(127))]);
+    world.log(&pod, "clone", 2, "step 11 of 12");
+    let expect =
+        Expect { cause: "container-exits", verdict: Possible, says: &["127", "a command was not found"], ..expect };
+    check(&world, expect);
+    // What wrote nothing may never have been there.
+    let mut world = crate::support::world(&app, [app.pod("a", failed(127))]);
+    world.log(&pod, "clone", 2, "");
+    let expect = Expect {
+        rule: "container-cannot-start",
+        cause: "command-cannot-start",
+        says: &["git clone", "127"],
+        verdict: Likely,
+        ..expect
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_finding_does_not_wait_for_a_log_that_was_read_and_forgotten() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, LOG);
+    for i in 0..450 {
+        let one = App::of(Kind::Pod, &format!("shop/run-{i}")).pod("", status::finished(0, -5));
+        world.upsert(one.clone());
+        world.log(&one, "app", 0, "done");
+    }
+    assert_eq!(world.diagnose().faults.len(), 1, "it is still failing");
+}
+
+#[test]
+fn the_logs_of_pods_that_are_gone_make_room_first() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, LOG);
+    for i in 0..450 {
+        let one = App::of(Kind::Pod, &format!("shop/run-{i}")).pod("", status::finished(0, -5));
+        world.log(&one, "app", 0, "done");
+    }
+    check(&world, LOOP);
+}
+
+#[test]
+fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    let external = json!({"spec": {"type": "ExternalName", "externalName": "db.example.com", "clusterIP": null, "selector": null}});
+    world.upsert(App::deployment("shop/db").service(external));
+    world.log(&pod, "app", 3, "connection to server at \"db\", port 5432 failed: Connection refused");
+    let outside = Expect {
+        cause: "log-connection-refused",
+        entity: "External//db.example.com?",
+        verdict: Likely,
+        field: "",
+        says: &["db.example.com", "ExternalName"],
+        ..LOOP
+    };
+    check(&world, outside);
+    // Nor is one that only has the first word of the host's name.
+    let orders = App::deployment("shop/orders").replicas(0);
+    world.run(&orders, []);
+    world.upsert(orders.service(json!({})));
+    world.log(&pod, "app", 3, "connection to server at \"orders.example.com\", port 5432 failed: Connection refused");
+    let fault =
+        check(&world, Expect { entity: "External//orders.example.com?", says: &["orders.example.com"], ..outside });
+    assert!(!fault.causes[0].statement.contains("Service"), "{}", fault.causes[0].statement);
 }

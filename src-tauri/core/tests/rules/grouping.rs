@@ -198,5 +198,28 @@ fn the_runs_of_a_cron_job_are_one_fault_of_the_cron_job() {
     }
     let faults = faults(&world);
     assert_eq!(faults.len(), 1);
-    assert_eq!(faults[0].subject.key(), "CronJob/shop/report");
+    let fault = &faults[0];
+    assert_eq!(fault.subject.key(), "CronJob/shop/report");
+    // However often it runs, the record does not grow.
+    assert_eq!((fault.findings.len(), fault.findings[0].count, fault.evidence.len()), (1, 3, 1));
+    assert_eq!(fault.findings[0].fingerprint(), "job-failed|CronJob/shop/report|");
+    assert_eq!(fault.started_at, t(-250), "since the first run that failed");
+    assert!(fault.findings[0].message.contains("report-r4"), "the newest is told: {}", fault.findings[0].message);
+}
+
+#[test]
+fn who_cannot_reach_a_crashing_database_is_part_of_its_fault() {
+    let app = checkout();
+    let database = App::of(Kind::StatefulSet, "shop/postgres");
+    let (caller, called) =
+        (app.pod("a", status::crashed(1, "Error", 3, -5)), database.pod("0", status::crashed(1, "Error", 3, -9)));
+    let mut world = world(&app, [caller.clone()]);
+    world.run(&database, [called.clone()]);
+    world.upsert_all([database.service(json!({})), database.endpoints(&[false])]);
+    world.log(&called, "app", 3, "PANIC: could not locate a valid checkpoint record");
+    world.log(&caller, "app", 3, "dial tcp 10.0.0.7:80: connect: connection refused");
+    let faults = faults(&world);
+    assert_eq!(faults.len(), 1, "{:?}", faults.iter().map(|f| &f.title).collect::<Vec<_>>());
+    let subjects: Vec<&str> = faults[0].findings.iter().map(|f| f.subject.name.as_str()).collect();
+    assert!(subjects.contains(&"checkout") && subjects.contains(&"postgres"), "{subjects:?}");
 }

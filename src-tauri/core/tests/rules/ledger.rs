@@ -40,7 +40,7 @@ fn mitigated() -> World {
 fn resolved() -> World {
     let mut world = mitigated();
     assert_eq!(world.look_at(659), []);
-    assert_eq!(world.ledger.next_due(&world.index, world.policy), Some(t(660)));
+    assert_eq!(world.ledger.next_due(&world.index, &world.diagnose(), world.policy), Some(t(660)));
     assert_eq!(world.look_at(660), [Step::Resolved]);
     world
 }
@@ -245,7 +245,7 @@ fn nothing_is_over_while_nobody_can_look() {
     // Asleep from second 200 to hour 6: that it was well all the time is not known.
     lost(&mut world, 200);
     assert_eq!(world.look_at(21_500), []);
-    assert_eq!(world.ledger.next_due(&world.index, world.policy), None);
+    assert_eq!(world.ledger.next_due(&world.index, &world.diagnose(), world.policy), None);
     back(&mut world, 21_600, limited().pod("a", status::ready(90)));
     assert_eq!(world.look_at(21_601), [], "the window begins when watching does");
     assert_eq!(world.only().mitigated_at, Some(t(100)));

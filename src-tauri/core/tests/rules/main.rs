@@ -7,6 +7,7 @@ mod determinism;
 mod grouping;
 mod image;
 mod ledger;
+mod load;
 mod network;
 mod node;
 mod probe;

@@ -49,6 +49,64 @@ fn a_selector_of_something_unknown_is_only_likely_wrong() {
     check(&world, Expect { verdict: Likely, says: &["tier=web", "shop"], ..SERVICE });
 }
 
+/// The Service with a selector of its own, made two days ago and never changed since.
+fn old(fields: Value) -> Value {
+    let mut value = json!({"metadata": {"creationTimestamp": at(-172_800)}});
+    merge(&mut value, &fields);
+    value
+}
+
+#[test]
+fn an_old_service_with_a_misspelt_selector_is_found_and_one_for_nobody_is_not() {
+    check(
+        &behind(old(json!({"spec": {"selector": {"app": "chekout"}}}))),
+        Expect { says: &["app=chekout"], ..SERVICE },
+    );
+    let longer = old(json!({"spec": {"selector": {"app": "checkout-v2"}}}));
+    check(&behind(longer.clone()), Expect { says: &["app=checkout-v2"], ..SERVICE });
+    // The workload with the shorter name has a Service of its own.
+    let mut world = behind(longer);
+    world.upsert(object("Service shop/other", json!({"spec": {"selector": {"app": "checkout"}}})));
+    world.upsert(App::deployment("shop/other").endpoints(&[true]));
+    patient(&world);
+    patient(&behind(old(json!({"spec": {"selector": {"tier": "web"}}}))));
+}
+
+#[test]
+fn a_service_for_a_role_that_nobody_has_is_silent() {
+    let labels = |role: &str| json!({"metadata": {"labels": {"app": "checkout", "role": role}}});
+    for service in [
+        // Chart or operator: the role is a label that a program gives to running pods.
+        old(json!({"spec": {"selector": {"app": "checkout", "role": "replica"}}})),
+        json!({
+            "metadata": {"ownerReferences": [{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "name": "pg", "uid": "pg", "controller": true}]},
+            "spec": {"selector": {"app": "checkout", "role": "replica"}},
+        }),
+    ] {
+        let app = checkout();
+        let mut world = world(&app, [app.pod_with("a", status::ready(-600), labels("primary"))]);
+        world.upsert_all([app.endpoints(&[]), app.service(service)]);
+        patient(&world);
+    }
+}
+
+#[test]
+fn a_service_that_loses_its_pods_or_its_selector_is_found_however_old_it_is() {
+    let role = |role: &str| json!({"spec": {"selector": {"app": "checkout", "role": role}}});
+    let labels = |role: &str| json!({"metadata": {"labels": {"app": "checkout", "role": role}}});
+    let app = checkout();
+    let replica = app.pod_with("b", status::ready(-600), labels("replica"));
+    let mut world = world(&app, [app.pod_with("a", status::ready(-600), labels("primary")), replica.clone()]);
+    world.upsert_all([app.endpoints(&[true]), app.service(old(role("replica")))]);
+    silent(&world);
+    let mut gone = world.clone();
+    gone.delete(replica);
+    check(&gone, Expect { says: &["role=replica"], ..SERVICE });
+    world.upsert(app.service(old(role("reader"))));
+    world.set_time(30);
+    check(&world, Expect { says: &["role=reader"], ..SERVICE });
+}
+
 #[test]
 fn services_that_need_no_pods_are_silent() {
     silent(&behind(json!({})));
@@ -95,6 +153,35 @@ fn a_target_port_name_that_no_pod_has_is_found() {
 #[test]
 fn a_target_port_number_that_no_pod_declares_is_likely_wrong() {
     check(&behind(port(json!(9090))), Expect { verdict: Likely, says: &["9090", "8080"], ..PORT });
+}
+
+#[test]
+fn a_target_port_number_is_not_wrong_where_a_container_does_not_say_its_ports() {
+    // A mesh's sidecar declares its own ports, the program declares none.
+    let ports = json!([{"name": "metrics", "containerPort": 15090}]);
+    let mesh = json!({"name": "proxy", "image": "p", "ports": ports, "restartPolicy": "Always"});
+    for app in [
+        checkout().spec(json!({"containers": [{"name": "app", "image": "a"}, mesh]})),
+        checkout().spec(json!({"initContainers": [mesh]})),
+        // A native sidecar takes the traffic itself.
+        checkout()
+            .container(json!({"ports": [{"containerPort": 8081}]}))
+            .spec(json!({"initContainers": [{"name": "proxy", "image": "p", "restartPolicy": "Always", "ports": [{"containerPort": 9090}]}]})),
+    ] {
+        let mut world = world(&app, [app.pod("a", status::ready(-600))]);
+        world.upsert_all([app.service(port(json!(9090))), app.endpoints(&[true])]);
+        silent(&world);
+    }
+    // Beside a port that is declared, another one is often not.
+    let two = |metrics: u16| json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}, {"name": "metrics", "port": 81, "targetPort": metrics}]}});
+    let mut world = behind(two(9090));
+    silent(&world);
+    let both = json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 9090}, {"name": "more", "port": 81, "targetPort": 9091}]}});
+    assert_eq!(behind(both).diagnose().faults[0].findings.len(), 2, "no port leads anywhere");
+    // Unless somebody has just changed it.
+    world.upsert(checkout().service(two(9091)));
+    world.set_time(20);
+    check(&world, Expect { verdict: Likely, field: "spec.ports[metrics].targetPort", says: &["9091"], ..PORT });
 }
 
 #[test]
@@ -146,6 +233,11 @@ fn backend(service: Value) -> Value {
 fn an_ingress_to_a_service_that_is_not_there_is_found() {
     let world = ingress(backend(json!({"name": "chekout", "port": {"number": 80}})));
     check(&world, Expect { says: &["shop.example.com/pay", "chekout"], ..INGRESS });
+}
+
+#[test]
+fn an_action_that_a_load_balancer_reads_from_an_annotation_is_no_service() {
+    silent(&ingress(backend(json!({"name": "ssl-redirect", "port": {"name": "use-annotation"}}))));
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn a_failed_run_of_a_cron_job_is_the_cron_jobs() {
     let run = cron.between(gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}))).expect("a Job");
     world.upsert_all([cron.top(json!({})), run]);
     let expect = Expect {
-        object: "Job/shop/report-r1",
+        object: "CronJob/shop/report",
         subject: "CronJob/shop/report",
         entity: "CronJob/shop/report",
         cause: "job-deadline",

@@ -269,9 +269,15 @@ fn upstream(
                 .index
                 .all(Kind::Service)
                 .find(|o| matches!(&***o, Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(bare)));
-            let service = by_ip.or_else(|| cx.index.get(Kind::Service, Some(&in_ns), &name));
+            let service = by_ip.or_else(|| cx.index.get(Kind::Service, Some(&in_ns), &name).filter(|_| inside));
             if let Some(service) = service {
                 let reference = service.reference();
+                // A name for a host elsewhere has no endpoints: who does not answer is that host.
+                if let Some(outside) = external_name(service) {
+                    let text = format!("{phrase}; Service {} is a name for {outside} (ExternalName)", reference.name);
+                    let entity = if class == Class::Dns { reference } else { ObjectRef::external(outside) };
+                    return (entity, Some(me), text, Confidence::Likely, rule);
+                }
                 let ready = endpoints_ready(cx, &reference);
                 if ready == Some(false) && class != Class::Dns {
                     let text = format!("{phrase}; Service {} has no ready endpoints", reference.name);
@@ -313,8 +319,11 @@ fn infer_host(cx: &Context<'_>, pod: &Pod, class: Class) -> Option<String> {
         .into_iter()
         .filter(|host| {
             let (name, in_ns, inside) = service_name(host, ns);
-            let service = cx.index.get(Kind::Service, Some(&in_ns), &name).map(|o| o.reference());
-            match (class, service) {
+            let service = cx.index.get(Kind::Service, Some(&in_ns), &name);
+            if service.is_some_and(|s| external_name(s).is_some()) {
+                return false;
+            }
+            match (class, service.map(|o| o.reference())) {
                 (Class::Dns, service) => !inside || (service.is_none() && cx.index.knows(Kind::Service, Some(&in_ns))),
                 (_, Some(service)) => endpoints_ready(cx, &service) == Some(false),
                 (_, None) => false,
@@ -324,6 +333,14 @@ fn infer_host(cx: &Context<'_>, pod: &Pod, class: Class) -> Option<String> {
     fits.sort();
     fits.dedup();
     (fits.len() == 1).then(|| fits.remove(0))
+}
+
+/// The host that a Service of type ExternalName stands for.
+fn external_name(service: &Object) -> Option<&str> {
+    match service {
+        Object::Service(s) if s.spec.kind.as_deref() == Some("ExternalName") => s.spec.external_name.as_deref(),
+        _ => None,
+    }
 }
 
 /// Name and namespace of the Service a host name means, and whether it can only mean one inside the cluster.

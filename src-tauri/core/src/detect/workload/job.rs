@@ -18,20 +18,30 @@ use crate::{
 };
 
 pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
-    let Some(condition) = Condition::find(&job.status.conditions, "Failed").filter(|c| c.is_true()) else { return };
-    let at = condition.last_transition_time.unwrap_or(cx.now);
-    if cx.now.duration_since(at) > JOB_MEMORY || job.metadata.deleting() || superseded(cx, job, at) {
+    let Some((condition, at)) = failed(cx, job) else { return };
+    if superseded(cx, job, at) {
         return;
     }
     let me = Object::Job(job.clone()).reference();
     let owner = cx.owner_of(&Object::Job(job.clone()));
+    // The runs of a CronJob are one finding of the CronJob, told by the newest: a run each minute makes no record each.
+    let runs = earlier(cx, job, at);
+    if runs.iter().any(|run| *run > (at, &job.metadata.name)) {
+        return;
+    }
+    let scheduled = owner.subject.kind == "CronJob";
     let reason = condition.reason.clone().unwrap_or_default();
     let mut f = finding("job-failed", me.clone(), &owner.subject, Severity::Medium, at);
+    if scheduled {
+        f.object = owner.subject.clone();
+        f.count = runs.len() as u32 + 1;
+        f.started_at = runs.iter().map(|(t, _)| *t).chain([at]).min().unwrap_or(at);
+    }
     f.headline = "failed".into();
     f.started_basis = "Job condition Failed".into();
     f.message = format!("Job {} failed ({reason}): {}", me.name, condition.message.as_deref().unwrap_or(""));
     f.hold = hold(1);
-    let item = object_evidence(
+    let mut item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
         "job",
@@ -45,6 +55,10 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
         ],
         at,
     );
+    if scheduled {
+        // Run after run fails the same way: that is the same evidence.
+        item.key = format!("object|{}|job|{}", owner.subject.key(), item.excerpt);
+    }
     let mut keys = vec![item.key.clone()];
     f.evidence.push(item);
     let mut c = if reason == "DeadlineExceeded" {
@@ -100,8 +114,12 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                     );
                 }
                 if let Some(l) = &log
-                    && let Some(item) = crash::log_evidence(&pod_ref(pod), spec, l, at)
+                    && let Some(mut item) = crash::log_evidence(&pod_ref(pod), spec, l, at)
                 {
+                    if scheduled {
+                        let said = words_of.as_deref().map(logs::template).unwrap_or_default();
+                        item.key = format!("log|{}|{}|{said}", owner.subject.key(), spec.name);
+                    }
                     keys.push(item.key.clone());
                     f.evidence.push(item);
                 }
@@ -130,20 +148,55 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
     };
     c.evidence.append(&mut keys);
     f.causes.push(c);
-    f.actions.push(action(
-        ActionKind::RerunJob,
-        &me,
-        "once the cause is put right",
-        "deletes the failed Job and its pods",
-        "delete jobs.batch",
-        format!(
-            "kubectl get job {0}{1} -o yaml > job.yaml && kubectl delete job {0}{1} && kubectl apply -f job.yaml",
-            me.name,
-            ns_flag(&me)
-        ),
-    ));
+    f.actions.push(if scheduled {
+        action(
+            ActionKind::RerunJob,
+            &owner.subject,
+            "once the cause is put right, without waiting for its next run",
+            "runs its work now",
+            "create jobs.batch",
+            format!("kubectl create job {0}-again{1} --from=cronjob/{0}", owner.subject.name, ns_flag(&me)),
+        )
+    } else {
+        action(
+            ActionKind::RerunJob,
+            &me,
+            "once the cause is put right",
+            "deletes the failed Job and its pods",
+            "delete jobs.batch",
+            format!(
+                "kubectl get job {0}{1} -o yaml > job.yaml && kubectl delete job {0}{1} && kubectl apply -f job.yaml",
+                me.name,
+                ns_flag(&me)
+            ),
+        )
+    });
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what its last words name"));
     cx.report(f);
+}
+
+/// The condition that says the Job failed, and since when, while that is news.
+fn failed<'j>(cx: &Context<'_>, job: &'j Job) -> Option<(&'j Condition, Timestamp)> {
+    let condition = Condition::find(&job.status.conditions, "Failed").filter(|c| c.is_true())?;
+    let at = condition.last_transition_time.unwrap_or(cx.now);
+    (cx.now.duration_since(at) <= JOB_MEMORY && !job.metadata.deleting()).then_some((condition, at))
+}
+
+/// The other failed runs of the same CronJob: when, and their names.
+fn earlier<'a>(cx: &Context<'a>, job: &Job, at: Timestamp) -> Vec<(Timestamp, &'a String)> {
+    let Some(owner) = job.metadata.controller() else { return Vec::new() };
+    let index = cx.index;
+    index
+        .owned_by(&owner.uid)
+        .filter_map(|o| match &**o {
+            Object::Job(other) if other.metadata.uid != job.metadata.uid => {
+                let (_, when) = failed(cx, other)?;
+                // Between the two nothing has succeeded, else the earlier one is history.
+                (when >= at || !superseded(cx, other, when)).then_some((when, &other.metadata.name))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// A later Job of the same CronJob succeeded: the failure is history.

@@ -1,0 +1,205 @@
+//! Services whose selector finds no pod.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::super::{
+    Context,
+    context::{cause, edit, finding, hold, object_evidence, pod_ref},
+};
+use super::{changed_at, changes_of, selector_text, touches};
+use crate::{
+    evidence::EvidenceKind,
+    finding::Finding,
+    object::{Kind, Object, ObjectRef, Pod, Service},
+    remediation::ActionKind,
+    severity::{Confidence, Severity},
+};
+
+/// A Service made this long before it was watched is still new.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
+
+/// A Service whose selector finds no pod.
+pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
+    let ns = s.metadata.namespace.as_deref().unwrap_or("");
+    // A workload that is scaled to zero, or has not made its pods yet, is not a wrong selector.
+    let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet];
+    let meant = templates.iter().flat_map(|k| cx.index.in_namespace(*k, ns)).any(|o| {
+        o.pod_template().is_some_and(|t| s.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
+    });
+    if meant {
+        return;
+    }
+    let near = near(cx, s, me, pods);
+    let since = [Some(me.clone()), near.as_ref().map(|n| cx.owner(n.pod).subject)]
+        .into_iter()
+        .flatten()
+        .filter_map(|o| changed_at(cx, &o))
+        .max()
+        .or(s.metadata.creation_timestamp)
+        .unwrap_or(cx.now);
+    let mut f = finding("service-without-endpoints", me.clone(), me, Severity::High, since);
+    f.headline = "selects no pod".into();
+    f.started_basis = "Service created or changed".into();
+    // Manifests are applied one after another: the workload may be on its way. Where nothing shows that the Service
+    // ever led somewhere, or was meant to, it may well be empty on purpose.
+    f.hold = if news(cx, s, me, near.as_ref()) { hold(20) } else { Finding::JOINS_ONLY };
+    let selector = selector_text(s);
+    f.message =
+        format!("Service {} selects {selector}, and no pod in {ns} has these labels: it has no endpoints", me.name);
+    let item = object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "selector",
+        format!("Service {} selects {selector}", me.name),
+        &[("selector", selector.clone()), ("pods that match", "0".into())],
+        since,
+    );
+    let mut keys = vec![item.key.clone()];
+    f.evidence.push(item);
+    let (confidence, text, referrer) = match &near {
+        Some(Near { pod, other }) => {
+            let owner = cx.owner(pod).subject;
+            let labels = pod
+                .metadata
+                .labels
+                .iter()
+                .filter(|(k, _)| *k != "pod-template-hash")
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect::<Vec<_>>()
+                .join(",");
+            let item = object_evidence(
+                EvidenceKind::Object,
+                pod_ref(pod),
+                "labels",
+                format!("The pods of {owner} have the labels {labels}"),
+                &[("labels", labels.clone())],
+                cx.now,
+            );
+            keys.push(item.key.clone());
+            f.evidence.push(item);
+            let diff = if other.is_empty() {
+                format!("its pods have {labels}")
+            } else {
+                format!("the pods of {owner} have {other}")
+            };
+            (
+                Confidence::Established,
+                format!("The selector {selector} of Service {} matches no pod (no endpoints): {diff}.", me.name),
+                Some(owner),
+            )
+        }
+        None => (
+            Confidence::Likely,
+            format!("The selector {selector} of Service {} matches no pod in namespace {ns} (no endpoints).", me.name),
+            None,
+        ),
+    };
+    let mut c = cause("service-selector-wrong", confidence, me.clone(), text);
+    c.field = Some("spec.selector".into());
+    c.referrer = referrer;
+    c.evidence = keys;
+    c.signs.pro = 2;
+    f.causes.push(c);
+    f.actions.push(edit(ActionKind::SetServiceSelector, me, "the selector must name labels its pods have"));
+    cx.report(f);
+}
+
+/// The pod that was probably meant by a selector that finds none.
+struct Near<'a> {
+    pod: &'a Pod,
+    /// Its own values of the selector's keys.
+    other: String,
+}
+
+/// The pods that were probably meant: they share a selector key with another value, or the Service's name.
+fn near<'a>(cx: &Context<'_>, s: &Service, me: &ObjectRef, pods: &[&'a Pod]) -> Option<Near<'a>> {
+    let selector = &s.spec.selector;
+    pods.iter()
+        .filter_map(|p| {
+            let labels = &p.metadata.labels;
+            let same = selector.iter().filter(|(k, v)| labels.get(*k) == Some(*v)).count();
+            let other: Vec<String> = selector
+                .iter()
+                .filter_map(|(k, v)| labels.get(k).filter(|have| *have != v).map(|have| format!("{k}={have}")))
+                .collect();
+            let owner = cx.owner(p).subject;
+            let alike = owner.name == me.name || labels.values().any(|v| *v == me.name);
+            // Another value of the same key explains something only where it looks like the one that is asked for.
+            let close = |labels: &BTreeMap<String, String>| {
+                selector.iter().any(|(k, v)| labels.get(k).is_some_and(|have| have != v && resembles(v, have)))
+            };
+            let score = same * 4 + usize::from(alike) * 2 + usize::from(close(labels));
+            (score > 0).then(|| (Near { pod: p, other: other.join(",") }, score))
+        })
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.pod.metadata.name.cmp(&a.0.pod.metadata.name)))
+        .map(|(near, _)| near)
+}
+
+/// That a Service selects nothing is news where its selector is proven wrong, its pods were seen to go, or people
+/// wrote it lately. Operators keep Services for roles that nobody has at the moment.
+fn news(cx: &Context<'_>, s: &Service, me: &ObjectRef, near: Option<&Near<'_>>) -> bool {
+    let finds = |labels: &BTreeMap<String, String>| s.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v));
+    let lost = || cx.index.graves().any(|(_, o)| o.meta().namespace == s.metadata.namespace && finds(&o.meta().labels));
+    // Counted from when it was first seen: what is news does not become old while it is watched.
+    let watched = cx.index.watched_since(Kind::Service).map_or(cx.now, |since| since.min(cx.now));
+    let owner = near.map(|n| cx.owner(n.pod).subject);
+    let written = || {
+        s.metadata.creation_timestamp.is_none_or(|t| watched.duration_since(t) <= LATELY)
+            || changes_of(cx, me).any(|c| touches(c, "spec.selector"))
+            || owner.as_ref().is_some_and(|o| changes_of(cx, o).any(|c| touches(c, "labels")))
+    };
+    near.is_some_and(|n| typo(cx, s, n.pod)) || (s.metadata.controller().is_none() && written()) || lost()
+}
+
+/// The pod's workload gives it a label that the selector misspells. A label that a program gives to running pods,
+/// such as a role, is in no template and proves nothing.
+fn typo(cx: &Context<'_>, s: &Service, pod: &Pod) -> bool {
+    let owner = cx.owner(pod).subject;
+    let Some(template) = cx.index.resolve(&owner).and_then(|o| o.pod_template()) else { return false };
+    let labels = &template.metadata.labels;
+    // A longer or shorter name may be somebody else's, who has a Service already.
+    let served = || {
+        cx.index.in_namespace(Kind::Service, s.metadata.namespace.as_deref().unwrap_or("")).any(|o| match &**o {
+            Object::Service(other) => {
+                !other.spec.selector.is_empty() && other.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+            }
+            _ => false,
+        })
+    };
+    // Names that differ in their number only are counted, not misspelt.
+    let number = |a: &str, b: &str| {
+        let rest = |t: &str| t.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        rest(a) == rest(b)
+    };
+    s.spec.selector.iter().any(|(k, v)| {
+        labels.get(k).is_some_and(|have| {
+            have != v && !number(v, have) && (misspelt(v, have) || (resembles(v, have) && !served()))
+        })
+    })
+}
+
+/// One contains the other, or they differ in at most two letters: a typing error, a renamed version.
+fn resembles(a: &str, b: &str) -> bool {
+    if a.len().min(b.len()) >= 3 && (a.contains(b) || b.contains(a)) {
+        return true;
+    }
+    misspelt(a, b)
+}
+
+/// They differ in at most two letters.
+fn misspelt(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (before + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            before = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[b.len()] <= 2 && a.len().min(b.len()) >= 4
+}
