@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
+    sync::{Arc, PoisonError, atomic::AtomicU64, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -44,6 +44,8 @@ pub(crate) struct Connector {
     pub counters: Arc<Counters>,
     generation: AtomicU64,
     held: Mutex<Held>,
+    /// The uid of kube-system as it was read last.
+    uid: std::sync::Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -61,7 +63,17 @@ impl Connector {
             counters: Arc::default(),
             generation: AtomicU64::new(1),
             held: Mutex::default(),
+            uid: std::sync::Mutex::default(),
         }
+    }
+
+    /// Takes in a uid that was read, and returns the one read last.
+    pub fn known_uid(&self, read: Option<String>) -> Option<String> {
+        let mut known = self.uid.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.is_some() {
+            *known = read;
+        }
+        known.clone()
     }
 
     /// The API server's address, for messages.

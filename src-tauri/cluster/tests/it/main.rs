@@ -3,6 +3,7 @@
 mod credentials;
 mod faults;
 mod files;
+mod identity;
 mod logs;
 mod support;
 mod tls;
