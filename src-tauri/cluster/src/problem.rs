@@ -10,9 +10,9 @@ use afterwatch_core::{
 pub enum Trouble {
     /// May pass by itself: the network, the server, a proxy. Tried again with growing pauses.
     Unreachable,
-    /// A person has to log in or renew something. Never tried again in the background.
+    /// A person has to log in or renew something. A plugin that wants that is not run again in the background.
     LoginNeeded,
-    /// The kubeconfig has to be changed. Never tried again in the background.
+    /// The kubeconfig has to be changed, or the network stands in between and shows its own certificate.
     Misconfigured,
 }
 

@@ -62,6 +62,7 @@ pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<N
     let connector = &inner.connector;
     let mut failures: u32 = 0;
     let mut announce = true;
+    let (least, slow) = (Duration::from_millis(800), connector.limits.refused);
     loop {
         if announce && out.connection(Connection::Connecting).await.is_err() {
             return;
@@ -107,14 +108,18 @@ pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<N
             return;
         }
         connector.forget(false).await;
-        let wait = Duration::from_millis(800).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(30));
+        let doubled = |wait: Duration, most| wait.saturating_mul(1 << failures.min(6)).min(most);
+        let wait = match problem.trouble {
+            Trouble::Unreachable => doubled(least, Duration::from_secs(30)),
+            // A hotel's login page, an authenticator that is still starting: what came over the wire may pass.
+            Trouble::LoginNeeded | Trouble::Misconfigured => doubled(slow, slow.saturating_mul(5)),
+        };
         failures = failures.saturating_add(1);
         let patience = async {
-            match problem.trouble {
-                Trouble::Unreachable => tokio::time::sleep(jittered(wait)).await,
-                // Only a person can help.
-                Trouble::LoginNeeded | Trouble::Misconfigured => std::future::pending().await,
+            if connector.blocked().await {
+                std::future::pending().await
             }
+            tokio::time::sleep(jittered(wait)).await;
         };
         tokio::select! {
             () = out.closed() => return,

@@ -212,3 +212,57 @@ async fn a_credential_about_to_end_is_renewed_without_losing_sight() {
     assert_eq!(runs(), 2);
     assert!(memory.facts().iter().all(|f| !matches!(f, Fact::Lost { .. })));
 }
+
+#[tokio::test]
+async fn the_words_of_a_dead_network_are_known_whoever_says_them() {
+    let stub = Stub::start(|_| None).await;
+    for said in [
+        "Connect timeout on endpoint URL: \"https://portal.sso.eu-west-1.amazonaws.com/\"",
+        "[Errno 8] nodename nor servname provided, or not known",
+        "NameResolutionError: Failed to resolve oauth2.googleapis.com",
+        "[Errno -2] Name or service not known",
+        "Post https://idp.example.com/token: context deadline exceeded",
+        "read tcp 10.0.0.2:50000->10.0.0.1:443: read: connection reset by peer",
+    ] {
+        let config = with_script(&stub.address, &format!("echo '{said}' >&2; exit 1"));
+        let memory = Memory::default();
+        config.cluster().scan(memory.sink()).await;
+        memory.until(|f| matches!(f, Fact::Connection(Connection::Unreachable { .. })).then_some(())).await;
+    }
+    let config = with_script(&stub.address, "echo 'authcode-browser error: context deadline exceeded' >&2; exit 1");
+    login_needed(&stub.address, &config).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_without_a_network_waits_for_the_network_and_not_for_a_person() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = Config::new("http://unused", json!({}));
+    let count = config.folder.path().join("count");
+    let script = format!(
+        "echo run >> {0}; [ \"$(wc -l < {0})\" -gt 1 ] || exec sleep 60; echo '{{\"status\":{{\"token\":\"t\"}}}}'",
+        count.display()
+    );
+    let script = config.script("plugin", &script);
+    let memory = Memory::default();
+    let user = Config::new(&format!("http://127.0.0.1:{port}"), plugin(&script));
+    let _handle = user.cluster().watch(memory.sink());
+    memory.until(|f| matches!(f, Fact::Connection(Connection::Unreachable { .. })).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let runs = || std::fs::read_to_string(&count).unwrap().lines().count();
+    assert_eq!(runs(), 1, "a browser may be opened by each run");
+    let _stub = Stub::start_at(port, |_| None).await;
+    memory.connected().await;
+    assert_eq!(runs(), 2);
+}
+
+#[tokio::test]
+async fn a_plugin_that_leaves_something_running_is_not_waited_for() {
+    let stub = Stub::start(|_| None).await;
+    let config = with_script(&stub.address, "echo '{\"status\":{\"token\":\"t\"}}'; sleep 20 & exit 0");
+    let memory = Memory::default();
+    let began = Instant::now();
+    // Were it waited for, it would be stopped with the plugin's time.
+    config.cluster().scan(memory.sink()).await;
+    memory.connected().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
