@@ -19,7 +19,8 @@ use tokio::{io::AsyncReadExt, process::Command};
 
 use crate::problem::ConnectProblem;
 
-/// Set by packaging (AppImage) for us, and poison for the interpreters most plugins are.
+/// Set by an AppImage for what is in it, and poison for the interpreters most plugins are. Elsewhere they are the
+/// user's own and reach the plugin, as with kubectl.
 const POISON: [&str; 4] = ["LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "APPDIR"];
 
 /// What a plugin handed out.
@@ -149,9 +150,11 @@ fn start(exec: &ExecConfig, cluster: &Cluster, command: &str) -> Result<tokio::p
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     process.envs(crate::environment::adopted());
-    POISON.iter().for_each(|name| {
-        process.env_remove(name);
-    });
+    if std::env::var_os("APPDIR").is_some() {
+        POISON.iter().for_each(|name| {
+            process.env_remove(name);
+        });
+    }
     for pair in exec.env.iter().flatten() {
         if let (Some(name), Some(value)) = (pair.get("name"), pair.get("value")) {
             process.env(name, value);
@@ -237,9 +240,10 @@ fn passes(said: &str) -> bool {
 
 /// The command as a person would type it.
 fn line(exec: &ExecConfig, command: &str) -> String {
-    let words = std::iter::once(command).chain(exec.args.iter().flatten().map(String::as_str));
-    let line = words.collect::<Vec<_>>().join(" ");
-    afterwatch_core::redact::text(&line).into_owned()
+    let mut words = vec![command.to_owned()];
+    words.extend(exec.args.iter().flatten().cloned());
+    afterwatch_core::redact::arguments(&mut words);
+    words.join(" ")
 }
 
 /// Keeps the beginning; whatever a plugin prints beyond is neither a credential nor an explanation.

@@ -49,7 +49,7 @@ async fn a_plugin_that_prints_a_credential_is_used_and_told_what_it_must_know() 
     .await;
     let script = r#"
 case "$KUBERNETES_EXEC_INFO" in *'"interactive":false'*) ;; *) exit 9;; esac
-[ -z "$PYTHONHOME" ] && [ "$1" = get-token ] && [ "$EXTRA" = yes ] || exit 8
+[ "$1" = get-token ] && [ "$EXTRA" = yes ] || exit 8
 echo '{"kind":"ExecCredential","status":{"token":"good-token"}}'"#;
     let config = with_script(&stub.address, script);
     let text = std::fs::read_to_string(&config.file).unwrap();
@@ -265,4 +265,30 @@ async fn a_plugin_that_leaves_something_running_is_not_waited_for() {
     config.cluster().scan(memory.sink()).await;
     memory.connected().await;
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn secrets_among_the_arguments_of_a_plugin_are_not_shown() {
+    let stub = Stub::start(|_| None).await;
+    let mut user = plugin("false");
+    user["exec"]["args"] = json!(["get-token", "--client-secret", "planted-secret-3", "--login", "spn"]);
+    let (memory, _, hint) = login_needed(&stub.address, &Config::new(&stub.address, user.clone())).await;
+    assert!(hint.contains("false get-token --client-secret ‹removed: argument› --login spn"), "{hint}");
+    assert!(!memory.words().contains("planted-secret-3"));
+    user["exec"]["interactiveMode"] = "Always".into();
+    let (memory, ..) = login_needed(&stub.address, &Config::new(&stub.address, user)).await;
+    assert!(!memory.words().contains("planted-secret-3"));
+}
+
+/// Cargo sets this one for its tests.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_plugin_sees_the_library_path_as_with_kubectl() {
+    let stub = Stub::start(|_| None).await;
+    let script = r#"[ "$LD_LIBRARY_PATH" ] || exit 7
+echo '{"status":{"token":"t"}}'"#;
+    let config = with_script(&stub.address, script);
+    let memory = Memory::default();
+    config.cluster().scan(memory.sink()).await;
+    memory.connected().await;
 }

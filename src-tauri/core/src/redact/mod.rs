@@ -86,23 +86,29 @@ fn container(c: &mut Container) {
         }
     }
     for list in [&mut c.command, &mut c.args] {
-        let mut next = false;
-        for arg in list.iter_mut() {
-            if next {
-                *arg = mark("argument");
-                next = false;
-                continue;
-            }
-            match arg.strip_prefix('-').map(|a| a.trim_start_matches('-').to_owned()) {
-                Some(flag) => match flag.split_once('=') {
-                    Some((name, value)) if secret_name(name) && !value.is_empty() => {
-                        *arg = format!("{}={}", &arg[..arg.find('=').unwrap_or(arg.len())], mark("argument"));
-                    }
-                    None if secret_name(&flag) => next = true,
-                    _ => replace(arg),
-                },
-                None => replace(arg),
-            }
+        arguments(list);
+    }
+}
+
+/// Replaces the values of arguments whose name looks secret (`--password x`, `--token=x`) and what looks like a secret
+/// by its form.
+pub fn arguments(list: &mut [String]) {
+    let mut next = false;
+    for arg in list.iter_mut() {
+        if next {
+            *arg = mark("argument");
+            next = false;
+            continue;
+        }
+        match arg.strip_prefix('-').map(|a| a.trim_start_matches('-').to_owned()) {
+            Some(flag) => match flag.split_once('=') {
+                Some((name, value)) if secret_name(name) && !value.is_empty() => {
+                    *arg = format!("{}={}", &arg[..arg.find('=').unwrap_or(arg.len())], mark("argument"));
+                }
+                None if secret_name(&flag) => next = true,
+                _ => replace(arg),
+            },
+            None => replace(arg),
         }
     }
 }
