@@ -108,6 +108,18 @@ fn a_broken_entry_costs_only_itself() {
 }
 
 #[test]
+fn a_password_of_digits_in_a_broken_entry_is_not_quoted() {
+    let broken = GOOD.replace("users:", "users:\n- name: bad\n  user: {password: 12345678}");
+    let broken = broken.replace("clusters:", "clusters:\n- cluster: {server: 87654321}\n- cluster: {server: a}");
+    let (_folder, configs) = files(&[Some(&broken)]);
+    let words = problem(&configs);
+    assert!(words.contains("entry 1 of `users` (`bad`) is broken and is skipped Correct"), "{words}");
+    assert!(words.contains("entry 1 of `clusters` is broken and is skipped: invalid type: integer `…`"), "{words}");
+    assert!(words.contains("entry 2 of `clusters` is broken and is skipped: missing field `name`"), "{words}");
+    assert!(!words.contains("12345678") && !words.contains("87654321"), "{words}");
+}
+
+#[test]
 fn of_two_files_the_first_to_name_something_wins() {
     let second = GOOD.replace("a.example.com", "b.example.com").replace("current-context: a", "current-context: b");
     let second = second.replace("contexts:", "contexts:\n- name: b\n  context: {cluster: cb, user: nobody}");

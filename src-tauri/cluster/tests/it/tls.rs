@@ -110,6 +110,26 @@ async fn a_certificate_of_the_right_authority_is_accepted_and_of_another_named_a
 }
 
 #[tokio::test]
+async fn base64_that_is_wrapped_is_read_as_kubectl_reads_it() {
+    let wrap = |text: String| -> String {
+        let bytes: Vec<char> = text.chars().collect();
+        bytes.chunks(76).flat_map(|line| line.iter().copied().chain(['\r', '\n'])).collect()
+    };
+    let stub = Stub::start(|_| None).await;
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue(&["127.0.0.1"], 2100);
+    let server = format!("https://127.0.0.1:{}", tls_server(&stub, certificate, key).await);
+    let (mine, my_key) = authority.issue(&["me"], 2100);
+    let user = json!({
+        "client-certificate-data": wrap(base64(&mine.pem())),
+        "client-key-data": wrap(base64(&my_key.serialize_pem())),
+    });
+    let cluster = json!({"server": server, "certificate-authority-data": wrap(authority.pem_base64())});
+    let state = state(cluster, user).await;
+    assert!(matches!(state, Connection::Connected { .. }), "{state:?}");
+}
+
+#[tokio::test]
 async fn a_foreign_certificate_in_between_is_trouble_that_may_pass() {
     let stub = Stub::start(|_| None).await;
     let authority = Authority::new();
