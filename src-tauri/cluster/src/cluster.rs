@@ -35,6 +35,8 @@ pub struct Limits {
     /// Until the server is asked again after it, or something before it, refused credentials or showed a certificate
     /// that is not its own. Doubles up to five times as long.
     pub refused: Duration,
+    /// Until rights are asked about again after something that could be read was forbidden. Doubles up to ten minutes.
+    pub forbidden: Duration,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
             poll: Duration::from_secs(60),
             plugin: Duration::from_secs(60),
             refused: Duration::from_secs(60),
+            forbidden: Duration::from_secs(5),
         }
     }
 }

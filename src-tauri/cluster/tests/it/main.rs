@@ -5,5 +5,6 @@ mod faults;
 mod files;
 mod identity;
 mod logs;
+mod rights;
 mod support;
 mod tls;

@@ -268,6 +268,7 @@ pub fn limits() -> Limits {
         poll: Duration::from_millis(500),
         plugin: Duration::from_millis(1500),
         refused: Duration::from_millis(2500),
+        forbidden: Duration::from_secs(5),
     }
 }
 
