@@ -7,7 +7,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tracing_subscriber::EnvFilter;
+use afterwatch_cluster::may_be_logged;
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Above this size the file is put aside at the next start; one older file is kept.
 const ROTATE_AT: u64 = 2 * 1024 * 1024;
@@ -24,8 +25,10 @@ pub fn start(folder: &Path) {
     let file = open(folder).ok().map(|file| Arc::new(Mutex::new(file)));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     let outcome = match file {
-        Some(file) => builder.with_writer(move || Shared(Arc::clone(&file))).try_init(),
-        None => builder.with_writer(io::stderr).try_init(),
+        Some(file) => {
+            builder.with_writer(move || Shared(Arc::clone(&file))).finish().with(filter_fn(may_be_logged)).try_init()
+        }
+        None => builder.with_writer(io::stderr).finish().with(filter_fn(may_be_logged)).try_init(),
     };
     if let Err(error) = outcome {
         eprintln!("nothing is logged: {error}");

@@ -3,7 +3,6 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use afterwatch_cluster::{ClusterOptions, ConnectProblem, Kubeconfigs, Limits};
@@ -50,7 +49,7 @@ pub struct Desk {
 pub struct Chosen {
     pub kubeconfigs: Kubeconfigs,
     pub names: Vec<String>,
-    plugin_limit: Option<Duration>,
+    limits: Limits,
 }
 
 impl Chosen {
@@ -59,13 +58,23 @@ impl Chosen {
         let mut clusters: Vec<Arc<dyn Cluster>> = Vec::new();
         for name in &self.names {
             let cluster = self.kubeconfigs.cluster(name, &options)?;
-            clusters.push(match self.plugin_limit {
-                Some(plugin) => Arc::new(cluster.with_limits(Limits { plugin, ..Limits::default() })),
-                None => Arc::new(cluster),
-            });
+            clusters.push(Arc::new(cluster.with_limits(self.limits)));
         }
         Ok(clusters)
     }
+}
+
+/// How long things may take, with what the environment says of it.
+pub fn limits() -> Outcome<Limits> {
+    let Ok(text) = std::env::var("AFTERWATCH_PLUGIN_LIMIT") else { return Ok(Limits::default()) };
+    let plugin = crate::span::parse(&text).map_err(|why| {
+        Failure::new(
+            format!("$AFTERWATCH_PLUGIN_LIMIT is not a time (`{text}`)"),
+            why,
+            "Correct it, or take it out of the environment",
+        )
+    })?;
+    Ok(Limits { plugin: plugin.unsigned_abs(), ..Limits::default() })
 }
 
 impl Context {
@@ -90,17 +99,7 @@ impl Context {
             // The rest is used; a file that is missing from a $KUBECONFIG list is said and no more.
             kubeconfigs.problems.iter().for_each(|p| say(&format!("afterwatch: skipped: {p}. {}", p.hint)));
         }
-        let plugin_limit = match std::env::var("AFTERWATCH_PLUGIN_LIMIT") {
-            Ok(text) => Some(crate::span::parse(&text).map_err(|why| {
-                Failure::new(
-                    format!("$AFTERWATCH_PLUGIN_LIMIT is not a time (`{text}`)"),
-                    why,
-                    "Correct it, or take it out of the environment",
-                )
-            })?),
-            Err(_) => None,
-        };
-        Ok(Chosen { kubeconfigs, names, plugin_limit: plugin_limit.map(|l| l.unsigned_abs()) })
+        Ok(Chosen { kubeconfigs, names, limits: limits()? })
     }
 
     /// The contexts a command is about, without repetition.

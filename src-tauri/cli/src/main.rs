@@ -17,7 +17,7 @@ mod span;
 use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     args::{Cli, Common},
@@ -66,14 +66,16 @@ fn log(common: &Common) {
         _ => "debug",
     };
     let wanted = std::env::var("AFTERWATCH_LOG").unwrap_or_else(|_| level.to_owned());
-    // What kube logs may hold response bodies: its filter comes last and cannot be overridden.
+    // What kube logs may hold response bodies: whatever was asked for, it is left out.
     let filter = EnvFilter::builder().parse_lossy(format!("{wanted},{}", afterwatch_cluster::LOG_FILTER));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Harmless(Vec::new()))
         .with_ansi(false)
         .with_target(false)
-        .log_internal_errors(false);
+        .log_internal_errors(false)
+        .finish()
+        .with(filter_fn(afterwatch_cluster::may_be_logged));
     // Fails only when one is set already.
     let _ = subscriber.try_init();
 }

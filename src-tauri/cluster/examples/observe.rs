@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use afterwatch_cluster::{ClusterOptions, load};
+use afterwatch_cluster::{ClusterOptions, Limits, load};
 use afterwatch_core::{
     object::{Kind, ObjectRef},
     observation::{Fact, LogWant, Observation},
@@ -51,7 +51,7 @@ async fn main() {
         return println!("{:#?}", cluster.read_log(want).await);
     }
     if flags.iter().any(|f| f == "--doctor") {
-        for check in configs.doctor(&[context], &ClusterOptions::default()).await {
+        for check in configs.doctor(&[context], &ClusterOptions::default(), Limits::default()).await {
             println!("{:?} {}: {} {}", check.level, check.name, check.message, check.hint);
         }
         return;

@@ -3,18 +3,23 @@
 //! No API tells which namespaces somebody may use. The order is therefore: everywhere; else those of the context and
 //! those a person named, and, where namespaces may be listed, all of them, each asked about by itself.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use afterwatch_core::object::{Kind, kind::Mode};
 use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::server::{Failure, Server};
 
 /// More than this many namespaces are not asked about one by one.
 const MOST_NAMESPACES: usize = 50;
+/// A question that failed is not asked again within this time.
+const FAILURE_MEMORY: Duration = Duration::from_secs(10);
 /// Reviews of one kind under way at once.
 const AT_ONCE: usize = 4;
 
@@ -26,16 +31,47 @@ pub(crate) enum Plan {
         readable: Vec<(Arc<str>, Mode)>,
         /// Named by the context or a person, and not readable.
         denied: Vec<Arc<str>>,
+        /// The others that exist: not readable, or too many to be asked about.
+        unread: Vec<Arc<str>>,
     },
     Denied(String),
+}
+
+/// What is to be said of namespaces that exist and are not read.
+pub(crate) fn unread_words(unread: &[Arc<str>], read: usize) -> String {
+    let names: Vec<String> = unread.iter().map(|n| n.to_string()).collect();
+    let names = afterwatch_core::words::list(&names, 8);
+    format!("{} of {} namespaces are not read: {names}", unread.len(), unread.len() + read)
 }
 
 /// What one session knows about the user's rights.
 pub(crate) struct Access {
     /// The context's namespace and those a person named.
     named: Vec<Arc<str>>,
-    everything: OnceCell<bool>,
-    listable: OnceCell<Vec<Arc<str>>>,
+    everything: Once<bool>,
+    listable: Once<Vec<Arc<str>>>,
+}
+
+/// An answer that is asked for once. A failure is remembered for a moment: where the server hangs, all who wait for
+/// the answer learn so together and not one after another.
+struct Once<T>(Mutex<Option<(Instant, Result<T, Failure>)>>);
+
+impl<T: Clone> Once<T> {
+    fn new() -> Once<T> {
+        Once(Mutex::new(None))
+    }
+
+    async fn get(&self, ask: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let mut held = self.0.lock().await;
+        match &*held {
+            Some((at, answer)) if answer.is_ok() || at.elapsed() < FAILURE_MEMORY => answer.clone(),
+            _ => {
+                let answer = ask.await;
+                *held = Some((Instant::now(), answer.clone()));
+                answer
+            }
+        }
+    }
 }
 
 impl Access {
@@ -47,7 +83,7 @@ impl Access {
                 named.push(namespace.into());
             }
         }
-        Access { named, everything: OnceCell::new(), listable: OnceCell::new() }
+        Access { named, everything: Once::new(), listable: Once::new() }
     }
 
     /// Where the kind may be read now.
@@ -55,13 +91,13 @@ impl Access {
         // One question instead of fifty for whoever may read everything, as most owners of a cluster do.
         let everything = self
             .everything
-            .get_or_try_init(|| async {
+            .get(async {
                 let (list, watch) =
                     tokio::join!(review(server, "list", "*", "*", None), review(server, "watch", "*", "*", None));
-                Ok::<bool, Failure>(list?.allowed && watch?.allowed)
+                Ok(list?.allowed && watch?.allowed)
             })
             .await?;
-        if *everything {
+        if everything {
             return Ok(Plan::Everywhere(kind.mode()));
         }
         match mode(server, kind, None).await? {
@@ -69,52 +105,44 @@ impl Access {
             Right::No(words) if !kind.namespaced() => return Ok(Plan::Denied(words)),
             Right::No(_) => {}
         }
-        let candidates = self.candidates(server).await?;
-        let answers: Vec<_> = futures::stream::iter(candidates)
+        let (candidates, mut unread) = self.candidates(server).await?;
+        let mut answers = futures::stream::iter(candidates)
             .map(|namespace| async move {
                 let right = mode(server, kind, Some(&namespace)).await;
                 (namespace, right)
             })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+            .buffered(AT_ONCE);
         let (mut readable, mut denied, mut words) = (Vec::new(), Vec::new(), String::new());
-        for (namespace, right) in answers {
+        while let Some((namespace, right)) = answers.next().await {
             match right? {
                 Right::Yes(mode) => readable.push((namespace, mode)),
                 Right::No(why) => {
-                    if self.named.contains(&namespace) {
-                        denied.push(namespace);
-                    }
+                    let list = if self.named.contains(&namespace) { &mut denied } else { &mut unread };
+                    list.push(namespace);
                     if words.is_empty() {
                         words = why;
                     }
                 }
             }
         }
-        Ok(if readable.is_empty() { Plan::Denied(words) } else { Plan::Namespaces { readable, denied } })
+        unread.sort_unstable();
+        Ok(if readable.is_empty() { Plan::Denied(words) } else { Plan::Namespaces { readable, denied, unread } })
     }
 
-    async fn candidates(&self, server: &Server) -> Result<Vec<Arc<str>>, Failure> {
-        let listed = self
-            .listable
-            .get_or_try_init(|| async {
-                match namespaces(server).await {
-                    Err(Failure::Refused(r)) if r.code == 403 => Ok(Vec::new()),
-                    other => other,
-                }
-            })
-            .await?;
-        let mut out = self.named.clone();
-        for namespace in listed {
-            if out.len() >= MOST_NAMESPACES {
-                break;
+    /// The namespaces to ask about, and those beyond the limit.
+    async fn candidates(&self, server: &Server) -> Result<(Vec<Arc<str>>, Vec<Arc<str>>), Failure> {
+        let ask = async {
+            match namespaces(server).await {
+                Err(failure) if failure.code() == 403 => Ok(Vec::new()),
+                other => other,
             }
-            if !out.contains(namespace) {
-                out.push(namespace.clone());
-            }
-        }
-        Ok(out)
+        };
+        let mut listed = self.listable.get(ask).await?;
+        listed.retain(|n| !self.named.contains(n));
+        let mut asked = self.named.clone();
+        let beyond = listed.split_off(listed.len().min(MOST_NAMESPACES.saturating_sub(asked.len())));
+        asked.append(&mut listed);
+        Ok((asked, beyond))
     }
 }
 
@@ -189,11 +217,20 @@ async fn namespaces(server: &Server) -> Result<Vec<Arc<str>>, Failure> {
     #[derive(Deserialize)]
     struct List {
         #[serde(default)]
+        metadata: crate::wire::PageMeta,
+        #[serde(default)]
         items: Vec<crate::wire::Outline>,
     }
-    let accept = crate::scope::METADATA_LIST;
-    let body = server.read("/api/v1/namespaces?limit=500", accept).await?;
-    let list: List =
-        serde_json::from_slice(&body).map_err(|_| Failure::Nonsense("the list of namespaces is no list".into()))?;
-    Ok(list.items.into_iter().map(|o| o.metadata.name.into()).collect())
+    let mut names = Vec::new();
+    let mut path = "/api/v1/namespaces?limit=500".to_owned();
+    loop {
+        let body = server.read(&path, crate::scope::METADATA_LIST).await?;
+        let list: List =
+            serde_json::from_slice(&body).map_err(|_| Failure::Nonsense("the list of namespaces is no list".into()))?;
+        names.extend(list.items.into_iter().map(|o| Arc::from(o.metadata.name)));
+        match list.metadata.next.filter(|t| !t.is_empty()) {
+            Some(token) => path = format!("/api/v1/namespaces?limit=500&continue={}", crate::scope::encoded(&token)),
+            None => return Ok(names),
+        }
+    }
 }

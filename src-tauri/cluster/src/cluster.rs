@@ -32,6 +32,11 @@ pub struct Limits {
     pub poll: Duration,
     /// For credential plugins: single sign-on in a browser takes this long.
     pub plugin: Duration,
+    /// Until the server is asked again after it, or something before it, refused credentials or showed a certificate
+    /// that is not its own. Doubles up to five times as long.
+    pub refused: Duration,
+    /// Until rights are asked about again after something that could be read was forbidden. Doubles up to ten minutes.
+    pub forbidden: Duration,
 }
 
 impl Default for Limits {
@@ -41,6 +46,8 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             poll: Duration::from_secs(60),
             plugin: Duration::from_secs(60),
+            refused: Duration::from_secs(60),
+            forbidden: Duration::from_secs(5),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
+    sync::{Arc, PoisonError, atomic::AtomicU64, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -44,6 +44,10 @@ pub(crate) struct Connector {
     pub counters: Arc<Counters>,
     generation: AtomicU64,
     held: Mutex<Held>,
+    /// The uid of kube-system as it was read last.
+    uid: std::sync::Mutex<Option<String>>,
+    /// Set while the plugin waits for the network.
+    hung: std::sync::Mutex<Option<ConnectProblem>>,
 }
 
 #[derive(Default)]
@@ -61,7 +65,18 @@ impl Connector {
             counters: Arc::default(),
             generation: AtomicU64::new(1),
             held: Mutex::default(),
+            uid: std::sync::Mutex::default(),
+            hung: std::sync::Mutex::default(),
         }
+    }
+
+    /// Takes in a uid that was read, and returns the one read last.
+    pub fn known_uid(&self, read: Option<String>) -> Option<String> {
+        let mut known = self.uid.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.is_some() {
+            *known = read;
+        }
+        known.clone()
     }
 
     /// The API server's address, for messages.
@@ -94,11 +109,26 @@ impl Connector {
                 && link.made.elapsed() < Duration::from_secs(60)
             {
                 let problem = self.refused_twice(words);
-                held.blocked = Some(problem.clone());
+                // A plugin may open a browser each time it is run; what stands in the file costs nobody anything.
+                if self.runs_plugin() {
+                    held.blocked = Some(problem.clone());
+                }
                 return Err(problem);
             }
         }
         self.make(&mut held, refused.is_some()).await
+    }
+
+    /// True when trying again makes no sense before a person did something: a plugin wants a login, or the file is
+    /// wrong.
+    pub async fn blocked(&self) -> bool {
+        self.held.lock().await.blocked.is_some()
+    }
+
+    /// A token in the file counts before a plugin, as in kubectl.
+    fn runs_plugin(&self) -> bool {
+        let user = &self.entry.user;
+        user.exec.is_some() && user.token.is_none() && user.token_file.is_none() && user.auth_provider.is_none()
     }
 
     /// Drops the clients and their connections. A person asked (`true`): what was blocked may be tried again.
@@ -107,6 +137,7 @@ impl Connector {
         held.link = None;
         if person {
             held.blocked = None;
+            *self.hung.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
@@ -172,7 +203,7 @@ impl Connector {
                         "Correct `proxy-url` in the kubeconfig or $HTTPS_PROXY.",
                     )
                 })?;
-        let mut config = Config::new(uri);
+        let mut config = Config::new(uri.clone());
         config.connect_timeout = Some(Duration::from_secs(15));
         config.root_cert = self.authority()?;
         config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
@@ -181,15 +212,17 @@ impl Connector {
         config.proxy_url = proxy;
         config.auth_info = user.clone();
         self.check_static(user)?;
-        // A token in the file counts before a plugin, as in kubectl.
         let mut expires = None;
         if let Some(plugin) = config.auth_info.exec.take()
-            && user.token.is_none()
-            && user.token_file.is_none()
-            && user.auth_provider.is_none()
+            && self.runs_plugin()
         {
             let name = context.user.as_deref().unwrap_or_default();
-            let credential = exec::run(&plugin, cluster, name, self.limits.plugin).await?;
+            self.hung_before(&uri).await?;
+            let credential = match exec::run(&plugin, cluster, name, self.limits.plugin).await {
+                Ok(credential) => credential,
+                Err(exec::Failed::Told(problem)) => return Err(problem),
+                Err(exec::Failed::Hung(problem)) => return Err(self.hung_now(&config, problem).await),
+            };
             expires = credential.expires;
             config.auth_info.token = credential.token;
             if let (Some(certificate), Some(key)) = (credential.certificate, credential.key) {
@@ -198,6 +231,29 @@ impl Connector {
             }
         }
         Ok((config, expires))
+    }
+
+    /// A plugin that hung while the server could not be reached either is not run again before it can: it may open
+    /// a browser, and without a network nobody can log in.
+    async fn hung_now(&self, config: &Config, problem: ConnectProblem) -> ConnectProblem {
+        if config.proxy_url.is_some() || answers(&config.cluster_url).await {
+            return problem;
+        }
+        let words = format!("{} {} cannot be reached either.", problem.message, self.address());
+        let hint = "Check your network and the VPN; the plugin is run again as soon as the server can be reached.";
+        let problem = ConnectProblem::unreachable(words, hint);
+        *self.hung.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
+        problem
+    }
+
+    async fn hung_before(&self, uri: &http::Uri) -> Result<(), ConnectProblem> {
+        let hung = self.hung.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match hung {
+            Some(problem) if !answers(uri).await => return Err(problem),
+            Some(_) => *self.hung.lock().unwrap_or_else(PoisonError::into_inner) = None,
+            None => {}
+        }
+        Ok(())
     }
 
     async fn client(&self, config: Config) -> Result<Client, ConnectProblem> {
@@ -304,6 +360,14 @@ impl Connector {
         };
         ConnectProblem::login(format!("{} did not accept {what} ({words}).", self.address()), hint)
     }
+}
+
+/// True when something takes connections there.
+async fn answers(server: &http::Uri) -> bool {
+    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+    let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
+    let connect = tokio::net::TcpStream::connect((host, port));
+    tokio::time::timeout(Duration::from_secs(3), connect).await.is_ok_and(|c| c.is_ok())
 }
 
 /// Never at once: a plugin that hands out what has ended already must not be run without a pause.

@@ -8,7 +8,7 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
 use crate::{
     access::{Access, Plan},
-    cluster::{ClusterOptions, Inner, KubeCluster},
+    cluster::{ClusterOptions, Inner, KubeCluster, Limits},
     environment,
     kubeconfig::Kubeconfigs,
     problem::ConnectProblem,
@@ -47,11 +47,11 @@ impl Check {
 
 impl Kubeconfigs {
     /// Checks the files and these contexts, one line each, with what to do.
-    pub async fn doctor(&self, contexts: &[String], options: &ClusterOptions) -> Vec<Check> {
+    pub async fn doctor(&self, contexts: &[String], options: &ClusterOptions, limits: Limits) -> Vec<Check> {
         let mut out = self.files_check();
         for context in contexts {
             match self.cluster(context, options) {
-                Ok(cluster) => cluster.doctor(&mut out).await,
+                Ok(cluster) => cluster.with_limits(limits).doctor(&mut out).await,
                 Err(problem) => out.push(Check::failed(format!("context {context}"), problem)),
             }
         }

@@ -1,7 +1,7 @@
 //! Hands observations to the sink and keeps, per kind and namespace, the last proof that it was being watched.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -42,7 +42,7 @@ const ALIVE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Debug, PartialEq, Eq)]
 enum Cover {
     Open { proof: Timestamp, told: Timestamp },
-    Lost { ended_by: EndedBy, reason: UnreadableReason },
+    Lost { ended_by: EndedBy, reason: UnreadableReason, message: String },
 }
 
 /// Nobody listens any more.
@@ -52,6 +52,8 @@ pub(crate) struct Closed;
 pub(crate) struct Emitter {
     sink: Box<dyn ObservationSink>,
     covers: Mutex<HashMap<Scope, Cover>>,
+    /// What was listed at least once.
+    seen: Mutex<HashSet<Scope>>,
     last: Mutex<Option<Connection>>,
     closed: AtomicBool,
     closing: Notify,
@@ -64,6 +66,7 @@ impl Emitter {
         Emitter {
             sink,
             covers: Mutex::default(),
+            seen: Mutex::default(),
             last: Mutex::default(),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
@@ -119,7 +122,13 @@ impl Emitter {
         let now = Timestamp::now();
         self.send_at(now, Fact::Listed { kind: scope.kind, namespace: scope.namespace(), how, objects }).await?;
         self.covers().insert(scope.clone(), Cover::Open { proof: now, told: now });
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.clone());
         Ok(())
+    }
+
+    /// True when such a scope was listed at least once, however it stands now.
+    pub fn ever_listed(&self, such: impl Fn(&Scope) -> bool) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().any(such)
     }
 
     /// The stream brought something. `say`: tell so even if it was told a moment ago.
@@ -147,12 +156,30 @@ impl Emitter {
         matches!(self.covers().get(scope), Some(Cover::Open { .. }))
     }
 
+    /// The kind is read in some places and no longer forbidden everywhere.
+    pub async fn partly(&self, kind: Kind) -> Sent {
+        let all = Scope::everywhere(kind);
+        if !matches!(self.covers().get(&all), Some(Cover::Lost { ended_by: EndedBy::Forbidden, .. })) {
+            return Ok(());
+        }
+        // Whoever listens forgets this with the next word from one of the places.
+        let words = "it is read namespace by namespace".to_owned();
+        self.lost(&all, EndedBy::Disconnect, UnreadableReason::Unreachable, words).await?;
+        self.covers().remove(&all);
+        Ok(())
+    }
+
     /// The scope is not being watched. What broke off ends at its last proof of life; what the server refused ends now.
     pub async fn lost(&self, scope: &Scope, ended_by: EndedBy, reason: UnreadableReason, message: String) -> Sent {
         let now = Timestamp::now();
-        let before = self.covers().insert(scope.clone(), Cover::Lost { ended_by, reason });
+        let before = self.covers().insert(scope.clone(), Cover::Lost { ended_by, reason, message: message.clone() });
         let at = match before {
-            Some(Cover::Lost { ended_by: e, reason: r }) if (e, r) == (ended_by, reason) => return Ok(()),
+            // What is forbidden may become more or less; other words differ each time and mean the same.
+            Some(Cover::Lost { ended_by: e, reason: r, message: m })
+                if (e, r) == (ended_by, reason) && (m == message || e != EndedBy::Forbidden) =>
+            {
+                return Ok(());
+            }
             Some(Cover::Open { proof, .. }) if ended_by != EndedBy::Forbidden => proof,
             _ => now,
         };

@@ -19,7 +19,8 @@ use tokio::{io::AsyncReadExt, process::Command};
 
 use crate::problem::ConnectProblem;
 
-/// Set by packaging (AppImage) for us, and poison for the interpreters most plugins are.
+/// Set by an AppImage for what is in it, and poison for the interpreters most plugins are. Elsewhere they are the
+/// user's own and reach the plugin, as with kubectl.
 const POISON: [&str; 4] = ["LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "APPDIR"];
 
 /// What a plugin handed out.
@@ -32,13 +33,27 @@ pub(crate) struct Credential {
     pub expires: Option<Timestamp>,
 }
 
+/// Why there is no credential.
+pub(crate) enum Failed {
+    /// The plugin, or the lack of one, says what is wrong.
+    Told(ConnectProblem),
+    /// It was stopped without a word: it waited for a person, or for a network that is not there.
+    Hung(ConnectProblem),
+}
+
+impl From<ConnectProblem> for Failed {
+    fn from(problem: ConnectProblem) -> Failed {
+        Failed::Told(problem)
+    }
+}
+
 /// Runs the plugin and reads what it prints.
 pub(crate) async fn run(
     exec: &ExecConfig,
     cluster: &Cluster,
     user: &str,
     limit: Duration,
-) -> Result<Credential, ConnectProblem> {
+) -> Result<Credential, Failed> {
     let command = exec.command.as_deref().filter(|c| !c.is_empty()).ok_or_else(|| {
         ConnectProblem::misconfigured(
             format!("The credential plugin of user `{user}` has no command."),
@@ -54,32 +69,40 @@ pub(crate) async fn run(
                 "Run `{}` in a terminal once, or set `interactiveMode: IfAvailable`, then retry.",
                 line(exec, command)
             ),
-        ));
+        )
+        .into());
     }
     let turn = turn(&format!("{} {user}", cluster.server.as_deref().unwrap_or_default()));
     let _turn = turn.lock().await;
     let mut child = start(exec, cluster, command)?;
     let group = Group(child.id());
-    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-    let work = async {
-        let (stdout, stderr) = tokio::join!(drain(out.as_mut()), drain(err.as_mut()));
-        (child.wait().await, stdout, stderr)
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let ended = {
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let pipes = async { tokio::join!(drain(out, &mut stdout), drain(err, &mut stderr)) };
+        tokio::time::timeout(limit, end(&mut child, pipes)).await
     };
-    let Ok((status, stdout, stderr)) = tokio::time::timeout(limit, work).await else {
+    let Ok(status) = ended else {
         drop(group);
-        return Err(ConnectProblem::login(
-            format!("The credential plugin `{command}` did not finish within {} s and was stopped.", limit.as_secs()),
+        let message =
+            format!("The credential plugin `{command}` did not finish within {} s and was stopped.", limit.as_secs());
+        let said = said(&stderr);
+        if passes(&said) {
+            return Err(waiting(format!("{message} It said: {said}")).into());
+        }
+        return Err(Failed::Hung(ConnectProblem::login(
+            message,
             format!("Run `{}` in a terminal: it may be waiting for a login. Then retry.", line(exec, command)),
-        ));
+        )));
     };
     // It ended by itself; what it left running on purpose (an agent, a cache) may stay.
     std::mem::forget(group);
     let status = status
         .map_err(|e| ConnectProblem::login(format!("The credential plugin `{command}` was lost: {e}"), "Retry."))?;
     if !status.success() {
-        return Err(failed(exec, command, &status.to_string(), &said(&stderr)));
+        return Err(failed(exec, command, &status.to_string(), &said(&stderr)).into());
     }
-    parse(&stdout).ok_or_else(|| {
+    let credential = parse(&stdout).ok_or_else(|| {
         // What it printed is not quoted: a token may be in it.
         let noise = said(&stderr);
         let also = if noise.is_empty() { String::new() } else { format!(" It said: {noise}") };
@@ -87,7 +110,20 @@ pub(crate) async fn run(
             format!("The credential plugin `{command}` ended well but did not print a credential.{also}"),
             format!("Run `{}` in a terminal and look at what it prints.", line(exec, command)),
         )
-    })
+    })?;
+    Ok(credential)
+}
+
+/// Waits for the plugin, and for its pipes only as long as it lives and a moment more: a child it left behind, an
+/// agent or a cache, keeps them open.
+async fn end(child: &mut tokio::process::Child, pipes: impl Future) -> std::io::Result<std::process::ExitStatus> {
+    tokio::pin!(pipes);
+    let status = tokio::select! {
+        status = child.wait() => status,
+        _ = &mut pipes => return child.wait().await,
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), pipes).await;
+    status
 }
 
 fn start(exec: &ExecConfig, cluster: &Cluster, command: &str) -> Result<tokio::process::Child, ConnectProblem> {
@@ -114,9 +150,11 @@ fn start(exec: &ExecConfig, cluster: &Cluster, command: &str) -> Result<tokio::p
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     process.envs(crate::environment::adopted());
-    POISON.iter().for_each(|name| {
-        process.env_remove(name);
-    });
+    if std::env::var_os("APPDIR").is_some() {
+        POISON.iter().for_each(|name| {
+            process.env_remove(name);
+        });
+    }
     for pair in exec.env.iter().flatten() {
         if let (Some(name), Some(value)) = (pair.get("name"), pair.get("value")) {
             process.env(name, value);
@@ -153,24 +191,8 @@ fn failed(exec: &ExecConfig, command: &str, status: &str, said: &str) -> Connect
     } else {
         format!("The credential plugin `{command}` failed ({status}): {said}")
     };
-    let lower = said.to_ascii_lowercase();
-    let network = [
-        "dial tcp",
-        "no such host",
-        "name resolution",
-        "could not resolve",
-        "network is unreachable",
-        "no route to host",
-        "connection refused",
-        "could not connect to the endpoint",
-        "unable to find the server",
-        "i/o timeout",
-    ];
-    if network.iter().any(|n| lower.contains(n)) {
-        return ConnectProblem::unreachable(
-            message,
-            "The plugin cannot reach its own service; it is tried again by itself.",
-        );
+    if passes(said) {
+        return waiting(message);
     }
     ConnectProblem::login(
         message,
@@ -178,20 +200,61 @@ fn failed(exec: &ExecConfig, command: &str, status: &str, said: &str) -> Connect
     )
 }
 
-/// The command as a person would type it.
-fn line(exec: &ExecConfig, command: &str) -> String {
-    let words = std::iter::once(command).chain(exec.args.iter().flatten().map(String::as_str));
-    let line = words.collect::<Vec<_>>().join(" ");
-    afterwatch_core::redact::text(&line).into_owned()
+fn waiting(message: String) -> ConnectProblem {
+    ConnectProblem::unreachable(message, "The plugin cannot reach its own service; it is tried again by itself.")
 }
 
-async fn drain(pipe: Option<&mut (impl AsyncReadExt + Unpin)>) -> Vec<u8> {
-    let mut out = Vec::new();
-    if let Some(pipe) = pipe {
-        // Whatever a plugin prints beyond this is neither a credential nor an explanation.
-        let _ = pipe.take(1 << 20).read_to_end(&mut out).await;
+/// True when a plugin speaks of the network, in the words of Go, Python, curl or the C library.
+fn passes(said: &str) -> bool {
+    const NETWORK: [&str; 24] = [
+        "dial tcp",
+        "no such host",
+        "name resolution",
+        "could not resolve",
+        "failed to resolve",
+        "name or service not known",
+        "nodename nor servname",
+        "no address associated with hostname",
+        "getaddrinfo",
+        "network is unreachable",
+        "network is down",
+        "no route to host",
+        "host is down",
+        "connection refused",
+        "connection reset",
+        "connection aborted",
+        "connection timed out",
+        "could not connect to the endpoint",
+        "timeout on endpoint",
+        "unable to find the server",
+        "max retries exceeded",
+        "i/o timeout",
+        "tls handshake timeout",
+        "client.timeout exceeded",
+    ];
+    let lower = said.to_ascii_lowercase();
+    // This deadline may also be that of a person who did not log in.
+    let deadline = lower.contains("deadline exceeded") && !["browser", "device"].iter().any(|w| lower.contains(w));
+    deadline || NETWORK.iter().any(|n| lower.contains(n))
+}
+
+/// The command as a person would type it.
+fn line(exec: &ExecConfig, command: &str) -> String {
+    let mut words = vec![command.to_owned()];
+    words.extend(exec.args.iter().flatten().cloned());
+    afterwatch_core::redact::arguments(&mut words, None);
+    words.join(" ")
+}
+
+/// Keeps the beginning; whatever a plugin prints beyond is neither a credential nor an explanation.
+async fn drain(pipe: Option<impl AsyncReadExt + Unpin>, into: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    let mut piece = [0u8; 4096];
+    while let Ok(n @ 1..) = pipe.read(&mut piece).await {
+        if into.len() < 1 << 20 {
+            into.extend_from_slice(&piece[..n]);
+        }
     }
-    out
 }
 
 /// The end of what it wrote to standard error, fit to be shown.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -267,11 +268,15 @@ fn read(file: &Path, problems: &mut Vec<FileProblem>) -> Option<Kubeconfig> {
         let mut clusters: Vec<NamedCluster> = entries("clusters", list("clusters"), &mut report);
         let mut users: Vec<NamedAuthInfo> = entries("users", list("users"), &mut report);
         let contexts: Vec<NamedContext> = entries("contexts", list("contexts"), &mut report);
-        clusters
-            .iter_mut()
-            .filter_map(|c| c.cluster.as_mut())
-            .for_each(|c| absolute(folder, &mut c.certificate_authority));
+        for cluster in clusters.iter_mut().filter_map(|c| c.cluster.as_mut()) {
+            absolute(folder, &mut cluster.certificate_authority);
+            unwrapped(&mut cluster.certificate_authority_data);
+        }
         for user in users.iter_mut().filter_map(|u| u.auth_info.as_mut()) {
+            unwrapped(&mut user.client_certificate_data);
+            if let Some(key) = &mut user.client_key_data {
+                *key = key.expose_secret().replace(['\r', '\n'], "").into();
+            }
             absolute(folder, &mut user.client_certificate);
             absolute(folder, &mut user.client_key);
             absolute(folder, &mut user.token_file);
@@ -314,11 +319,12 @@ fn entries<T: DeserializeOwned>(
         match serde_json::from_value(item) {
             Ok(entry) => out.push(entry),
             Err(error) => {
-                let words = unquoted(&error.to_string());
+                // Nearly every value of a user is a credential.
+                let words = if key == "users" { String::new() } else { format!(": {}", unquoted(&error.to_string())) };
                 report(
                     None,
                     None,
-                    format!("entry {} of `{key}`{name} is broken and is skipped: {words}", i + 1),
+                    format!("entry {} of `{key}`{name} is broken and is skipped{words}", i + 1),
                     "Correct the entry.",
                 );
             }
@@ -327,13 +333,27 @@ fn entries<T: DeserializeOwned>(
     out
 }
 
-/// The parser quotes the offending value, which may be a token or a key.
+/// The parser quotes the offending value, which may be a token or a key; numbers stand between back-ticks, as do the
+/// names of fields.
 fn unquoted(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
-    for (i, part) in message.split('"').enumerate() {
-        out.push_str(if i % 2 == 0 { part } else { "\"…\"" });
+    let mut rest = message;
+    while let Some((before, mark, after)) =
+        rest.find(['"', '`']).map(|at| (&rest[..at], &rest[at..=at], &rest[at + 1..]))
+    {
+        let (inside, beyond) = after.split_once(mark).unwrap_or((after, ""));
+        let shown = if before.ends_with("missing field ") { inside } else { "…" };
+        out.extend([before, mark, shown, mark]);
+        rest = beyond;
     }
-    out
+    out + rest
+}
+
+/// Base64 may be wrapped; Go takes no notice of line ends in it.
+fn unwrapped(data: &mut Option<String>) {
+    if let Some(data) = data {
+        data.retain(|c| !matches!(c, '\r' | '\n'));
+    }
 }
 
 fn absolute(folder: &Path, path: &mut Option<String>) {

@@ -45,3 +45,31 @@ pub use watch_files::{FileWatch, watch_files};
 /// parse, and requests with their credentials' surroundings at finer levels.
 pub const LOG_FILTER: &str =
     "kube_client=off,kube_runtime=off,kube=off,hyper=warn,hyper_util=warn,rustls=warn,tower=warn";
+
+/// False for what [`LOG_FILTER`] keeps out. A subscriber whose directives somebody may choose asks this as well: a
+/// directive for a module of kube is more exact than the filter's, and so would win over it.
+pub fn may_be_logged(metadata: &tracing::Metadata<'_>) -> bool {
+    passes(metadata.target(), *metadata.level())
+}
+
+fn passes(target: &str, level: tracing::Level) -> bool {
+    match target.split("::").next() {
+        Some("kube" | "kube_client" | "kube_runtime") => false,
+        Some("hyper" | "hyper_util" | "rustls" | "tower") => level <= tracing::Level::WARN,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::passes;
+
+    #[test]
+    fn kube_is_never_logged_and_what_carries_it_only_when_it_warns() {
+        assert!(!passes("kube_client::client", Level::ERROR) && !passes("kube", Level::TRACE));
+        assert!(passes("hyper::proto", Level::WARN) && !passes("hyper::proto", Level::DEBUG));
+        assert!(passes("afterwatch_engine", Level::TRACE) && passes("kubelet", Level::TRACE));
+    }
+}

@@ -6,6 +6,7 @@ use afterwatch_core::{
     observation::{LogRead, LogWant},
     redact,
 };
+use bytes::Bytes;
 
 use crate::{
     cluster::Inner,
@@ -50,14 +51,9 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
 async fn attempt(server: &Server, want: &LogWant) -> Result<(Vec<String>, bool), Failure> {
     let namespace = encoded(want.pod.namespace.as_deref().unwrap_or("default"));
     let pod = format!("/api/v1/namespaces/{namespace}/pods/{}", encoded(&want.pod.name));
-    let path = format!(
-        "{pod}/log?container={}&tailLines={LINES}&limitBytes={BYTES}&previous={}",
-        encoded(&want.container),
-        want.previous
-    );
     // A StatefulSet's pod comes back under the same name: the log must be that of the pod that was meant.
-    let (log, uid) = tokio::join!(server.read(&path, "*/*"), uid(server, &pod, want.pod.uid.is_some()));
-    let log = log?;
+    let (log, uid) = tokio::join!(tail(server, &pod, want), uid(server, &pod, want.pod.uid.is_some()));
+    let (log, truncated) = log?;
     if let (Some(wanted), Some(found)) = (want.pod.uid.as_deref(), uid)
         && wanted != found
     {
@@ -68,7 +64,27 @@ async fn attempt(server: &Server, want: &LogWant) -> Result<(Vec<String>, bool),
     if text.starts_with("unable to retrieve container logs for ") {
         return Err(Failure::Nonsense(plain(text.trim_end())));
     }
-    Ok(tidy(&text, log.len()))
+    let (lines, shortened) = tidy(&text);
+    Ok((lines, truncated || shortened))
+}
+
+/// The newest lines that fit, and whether there were more. The server goes back so many lines and then writes forward
+/// until its limit: where the lines are long, the last words are what is missing, and fewer are asked for.
+async fn tail(server: &Server, pod: &str, want: &LogWant) -> Result<(Bytes, bool), Failure> {
+    let mut lines = LINES;
+    loop {
+        let path = format!(
+            "{pod}/log?container={}&tailLines={lines}&limitBytes={BYTES}&previous={}",
+            encoded(&want.container),
+            want.previous
+        );
+        let log = server.read(&path, "*/*").await?;
+        let came = log.iter().filter(|b| **b == b'\n').count();
+        if log.len() < BYTES || lines == 1 {
+            return Ok((log, lines < LINES || came >= LINES));
+        }
+        lines = (lines / 2).min(came).max(1);
+    }
 }
 
 async fn uid(server: &Server, pod: &str, wanted: bool) -> Option<String> {
@@ -80,10 +96,10 @@ async fn uid(server: &Server, pod: &str, wanted: bool) -> Option<String> {
     Some(outline.metadata.uid).filter(|u| !u.is_empty())
 }
 
-/// Lines as they may be kept, and whether there was more.
-fn tidy(text: &str, bytes: usize) -> (Vec<String>, bool) {
-    let mut truncated = bytes >= BYTES;
-    let mut lines = Vec::new();
+/// Lines as they may be kept, and whether something was left out.
+fn tidy(text: &str) -> (Vec<String>, bool) {
+    let mut truncated = false;
+    let mut lines: Vec<String> = Vec::new();
     let mut in_key = false;
     for raw in text.lines() {
         let mut line = plain(raw);
@@ -95,25 +111,46 @@ fn tidy(text: &str, bytes: usize) -> (Vec<String>, bool) {
         }
         // A private key is a secret over many lines, none of which looks like one.
         if line.contains("PRIVATE KEY-----") {
-            let begins = line.contains("-----BEGIN");
-            let ends = line.rfind("-----END").is_some_and(|at| at > line.find("-----BEGIN").unwrap_or(0));
-            if begins && !ends {
-                in_key = true;
-                lines.push("‹removed: private key›".to_owned());
-                continue;
-            }
-            if in_key {
-                in_key = false;
-                continue;
+            let begin = line.find("-----BEGIN");
+            let ends = line.rfind("-----END").is_some_and(|at| begin.is_none_or(|begin| at > begin));
+            match begin {
+                Some(at) if !ends => {
+                    lines.push(format!("{}{}", redact::text(&line[..at]), redact::mark("private key")));
+                    (in_key, truncated) = (true, true);
+                    continue;
+                }
+                None if ends => {
+                    if !in_key {
+                        // It began before the first line. Only the last line of one is short.
+                        let mut short = true;
+                        while lines.last().is_some_and(|l| of_key(l) && (short || l.len() >= 40)) {
+                            lines.pop();
+                            short = false;
+                        }
+                        lines.push(redact::mark("private key"));
+                    }
+                    (in_key, truncated) = (false, true);
+                    continue;
+                }
+                _ => {}
             }
         }
-        if in_key {
-            continue;
+        // A line that only speaks of a key is followed by lines that are none of one.
+        in_key &= of_key(&line);
+        if !in_key {
+            lines.push(redact::text(&line).into_owned());
         }
-        lines.push(redact::text(&line).into_owned());
     }
-    truncated |= lines.len() >= LINES;
     (lines, truncated)
+}
+
+/// True for a line inside a key: base64, one of the old headers, or nothing. A logger may have put its own words
+/// before the base64.
+fn of_key(line: &str) -> bool {
+    let base64 = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
+    let last = line.split_whitespace().next_back().unwrap_or_default();
+    let header = ["Proc-Type:", "DEK-Info:"].iter().any(|h| line.contains(h));
+    header || base64(line.trim()) || (last.len() >= 40 && base64(last))
 }
 
 /// Without escape sequences and control characters; tabs stay.
@@ -163,7 +200,7 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_at_a_character_and_said_to_be() {
-        let (lines, truncated) = tidy(&"ä".repeat(LINE_BYTES), 10);
+        let (lines, truncated) = tidy(&"ä".repeat(LINE_BYTES));
         assert!(truncated);
         assert!(lines[0].len() <= LINE_BYTES + 4 && lines[0].ends_with("ä…"));
     }
@@ -171,7 +208,26 @@ mod tests {
     #[test]
     fn a_private_key_over_many_lines_is_removed_whole() {
         let text = "before\n-----BEGIN RSA PRIVATE KEY-----\nMIIabc\nMIIdef\n-----END RSA PRIVATE KEY-----\nafter\n";
-        let (lines, _) = tidy(text, text.len());
+        let (lines, _) = tidy(text);
         assert_eq!(lines, ["before", "‹removed: private key›", "after"]);
+    }
+
+    #[test]
+    fn a_key_whose_beginning_is_not_in_the_log_is_removed_too() {
+        let base64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7".to_owned() + "VJTUt9Us8cKj";
+        let text = format!("started\n{base64}\n{base64}\nabcd==\n-----END PRIVATE KEY-----\nafter\n");
+        let (lines, truncated) = tidy(&text);
+        assert_eq!(lines, ["started", "‹removed: private key›", "after"]);
+        assert!(truncated);
+        let stamped = format!("12:00:01 INFO {base64}\n12:00:02 INFO -----END PRIVATE KEY-----\n");
+        assert_eq!(tidy(&stamped).0, ["‹removed: private key›"]);
+    }
+
+    #[test]
+    fn a_line_that_only_speaks_of_a_key_costs_itself() {
+        let text = "reading\nexpected -----BEGIN PRIVATE KEY-----\npanic: no key in /etc/tls\nexit 1\n";
+        let (lines, truncated) = tidy(text);
+        assert_eq!(lines, ["reading", "expected ‹removed: private key›", "panic: no key in /etc/tls", "exit 1"]);
+        assert!(truncated, "something was taken out");
     }
 }

@@ -10,9 +10,9 @@ use afterwatch_core::{
 pub enum Trouble {
     /// May pass by itself: the network, the server, a proxy. Tried again with growing pauses.
     Unreachable,
-    /// A person has to log in or renew something. Never tried again in the background.
+    /// A person has to log in or renew something. A plugin that wants that is not run again in the background.
     LoginNeeded,
-    /// The kubeconfig has to be changed. Never tried again in the background.
+    /// The kubeconfig has to be changed, or the network stands in between and shows its own certificate.
     Misconfigured,
 }
 
@@ -23,7 +23,7 @@ pub struct ConnectProblem {
     pub trouble: Trouble,
     /// What happened and why. Redacted.
     pub message: String,
-    /// What to do next; may be empty.
+    /// What to do next; may be empty. Redacted.
     pub hint: String,
 }
 
@@ -42,8 +42,8 @@ impl ConnectProblem {
 
     fn new(trouble: Trouble, message: impl Into<String>, hint: impl Into<String>) -> ConnectProblem {
         // Plugins, proxies and servers write into these messages: whatever they quote is redacted here, once.
-        let message = afterwatch_core::redact::text(&message.into()).into_owned();
-        ConnectProblem { trouble, message, hint: hint.into() }
+        let redacted = |words: String| afterwatch_core::redact::text(&words).into_owned();
+        ConnectProblem { trouble, message: redacted(message.into()), hint: redacted(hint.into()) }
     }
 
     /// The state of the connection this problem means.

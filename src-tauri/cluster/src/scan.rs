@@ -11,7 +11,7 @@ use afterwatch_core::{
 use futures::StreamExt;
 
 use crate::{
-    access::Plan,
+    access::{Plan, unread_words},
     cluster::Inner,
     emit::{Closed, Emitter, Scope},
     scope,
@@ -50,18 +50,18 @@ async fn look(inner: &Arc<Inner>, out: &Arc<Emitter>) -> Result<(), Closed> {
 
 async fn one(session: &Session, kind: Kind) -> Result<(), Closed> {
     let all = Scope::everywhere(kind);
-    let plan = match twice(|| async { session.access().plan(&session.link().watch, kind).await }).await {
+    let plan = match twice(|| async { session.access(None).plan(&session.link().watch, kind).await }).await {
         Ok(plan) => plan,
         Err(failure) => return unreadable(session, &all, &failure).await,
     };
-    let (scopes, denied) = match plan {
-        Plan::Everywhere(_) => (vec![all], Vec::new()),
+    let (scopes, denied, unread) = match plan {
+        Plan::Everywhere(_) => (vec![all.clone()], Vec::new(), Vec::new()),
         Plan::Denied(words) => {
             return session.out.lost(&all, EndedBy::Forbidden, UnreadableReason::Forbidden, words).await;
         }
-        Plan::Namespaces { readable, denied } => {
+        Plan::Namespaces { readable, denied, unread } => {
             let scope = |namespace| Scope { kind, namespace: Some(namespace) };
-            (readable.into_iter().map(|(n, _)| scope(n)).collect(), denied.into_iter().map(scope).collect())
+            (readable.into_iter().map(|(n, _)| scope(n)).collect(), denied.into_iter().map(scope).collect(), unread)
         }
     };
     for scope in &denied {
@@ -75,12 +75,18 @@ async fn one(session: &Session, kind: Kind) -> Result<(), Closed> {
             Err(failure) => unreadable(session, scope, &failure).await?,
         }
     }
+    if !unread.is_empty() {
+        let words = unread_words(&unread, scopes.len() + denied.len());
+        session.out.lost(&all, EndedBy::Forbidden, UnreadableReason::Forbidden, words).await?;
+    }
     Ok(())
 }
 
 async fn unreadable(session: &Session, scope: &Scope, failure: &Failure) -> Result<(), Closed> {
     let (ended_by, reason) = match failure.code() {
-        404 => return session.out.not_served(scope.kind).await,
+        404 if scope.namespace.is_none() && !scope::always_served(scope.kind) => {
+            return session.out.not_served(scope.kind).await;
+        }
         403 => (EndedBy::Forbidden, UnreadableReason::Forbidden),
         401 => (EndedBy::LoginNeeded, UnreadableReason::LoginNeeded),
         _ => (EndedBy::Disconnect, UnreadableReason::Unreachable),
@@ -91,7 +97,7 @@ async fn unreadable(session: &Session, scope: &Scope, failure: &Failure) -> Resu
 /// Once more after a second, where that may help.
 async fn twice<T, F: Future<Output = Result<T, Failure>>>(ask: impl Fn() -> F) -> Result<T, Failure> {
     match ask().await {
-        Err(failure) if !matches!(failure.code(), 401 | 403 | 404) => {
+        Err(failure) if !matches!(failure.code(), 401 | 403) => {
             tokio::time::sleep(Duration::from_secs(1)).await;
             ask().await
         }

@@ -1,10 +1,13 @@
 //! One kind in one namespace, or everywhere: listed, then watched or listed again, until it cannot be.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
 
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
-    object::{Object, kind::Mode},
+    object::{Kind, Object, kind::Mode},
     observation::Fact,
 };
 
@@ -50,6 +53,7 @@ pub(crate) struct Listing {
 pub(crate) async fn follow(session: &Session, scope: &Scope, mode: Mode, pending: Pending) -> Ending {
     let mut pending = Some(pending);
     let mut failures: u32 = 0;
+    let mut errors: u32 = 0;
     loop {
         let listing = list(session, scope).await;
         let version = match listing {
@@ -78,7 +82,7 @@ pub(crate) async fn follow(session: &Session, scope: &Scope, mode: Mode, pending
             tokio::time::sleep(jittered(session.limits().poll)).await;
             continue;
         }
-        match watch(session, scope, version).await {
+        match watch(session, scope, version, &mut errors).await {
             Ok(()) => {}
             Err(ending) => return ending,
         }
@@ -86,11 +90,16 @@ pub(crate) async fn follow(session: &Session, scope: &Scope, mode: Mode, pending
 }
 
 /// Asks where the kind may be read, until there is an answer.
-pub(crate) async fn plan(session: &Session, all: &Scope, pending: &mut Option<Pending>) -> Result<Plan, Ending> {
+pub(crate) async fn plan(
+    session: &Session,
+    all: &Scope,
+    pending: &mut Option<Pending>,
+    refused: Option<Instant>,
+) -> Result<Plan, Ending> {
     let mut failures = 0;
     loop {
         let link = session.link();
-        let failure = match session.access().plan(&link.watch, all.kind).await {
+        let failure = match session.access(refused).plan(&link.watch, all.kind).await {
             Ok(plan) => return Ok(plan),
             Err(Failure::Refused(r)) if r.code == 401 && failures == 0 => {
                 failures += 1;
@@ -182,6 +191,11 @@ async fn read(session: &Session, path: &str, accept: &str) -> Result<bytes::Byte
     }
 }
 
+/// Every API server has these: one that does not know them is starting, or something else answers in its place.
+pub(crate) fn always_served(kind: Kind) -> bool {
+    matches!(kind.api_version(), "v1" | "apps/v1" | "batch/v1")
+}
+
 /// What a failure means for the scope: it goes on trying (`Ok`) or ends. Told once it is certain.
 async fn settle(session: &Session, scope: &Scope, failure: &Failure, failures: u32) -> Result<(), Ending> {
     let lost = |ended_by, reason| session.out.lost(scope, ended_by, reason, failure.to_string());
@@ -190,7 +204,13 @@ async fn settle(session: &Session, scope: &Scope, failure: &Failure, failures: u
             lost(EndedBy::Forbidden, UnreadableReason::Forbidden).await?;
             Err(Ending::Forbidden)
         }
-        Failure::Refused(r) if r.code == 404 => Err(Ending::NotServed),
+        Failure::Refused(r) if r.code == 404 && !always_served(scope.kind) => {
+            // The kind may be served elsewhere; only a whole kind is neither covered nor unreadable.
+            if scope.namespace.is_some() {
+                lost(EndedBy::Disconnect, UnreadableReason::Unreachable).await?;
+            }
+            Err(Ending::NotServed)
+        }
         Failure::Refused(r) if r.code == 401 => {
             // Fresh credentials were refused as well, or there are none: the session says so for all kinds.
             session.signal(Signal::Refused(r.message.clone()));
@@ -207,11 +227,11 @@ async fn settle(session: &Session, scope: &Scope, failure: &Failure, failures: u
     }
 }
 
-/// Watches from this version on. `Ok`: list again.
-async fn watch(session: &Session, scope: &Scope, mut version: String) -> Result<(), Ending> {
+/// Watches from this version on. `Ok`: list again. `errors` counts the watches in a row that ended with one.
+async fn watch(session: &Session, scope: &Scope, mut version: String, errors: &mut u32) -> Result<(), Ending> {
     let mut failures = 0;
     loop {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let mut lines = match open(session, scope, &version).await {
             Ok(lines) => lines,
             Err(Failure::Refused(r)) if r.code == 410 => return Ok(()),
@@ -239,9 +259,12 @@ async fn watch(session: &Session, scope: &Scope, mut version: String) -> Result<
             match change(session, scope, &line, &mut version).await? {
                 Next::Go => {}
                 Next::Relist => return Ok(()),
-                Next::Pause(failure) => {
-                    pause(1, &failure).await;
-                    break;
+                Next::Failed(failure) => {
+                    drop(lines);
+                    *errors = if began.elapsed() > Duration::from_secs(60) { 1 } else { errors.saturating_add(1) };
+                    settle(session, scope, &failure, *errors).await?;
+                    pause(*errors, &failure).await;
+                    return Ok(());
                 }
             }
         }
@@ -274,7 +297,8 @@ async fn open(session: &Session, scope: &Scope, version: &str) -> Result<Lines, 
 enum Next {
     Go,
     Relist,
-    Pause(Failure),
+    /// The server gave up on this watch, for a reason that may repeat.
+    Failed(Failure),
 }
 
 /// One line of a watch.
@@ -290,8 +314,8 @@ async fn change(session: &Session, scope: &Scope, line: &[u8], version: &mut Str
     let outline = wire::outline(change.object);
     if change.kind == "ERROR" {
         let refusal = Refusal { code: outline.code, message: outline.message, retry_after: None };
-        // 410: too much time has passed. Anything else is rare and may repeat, so the list is the safe way too.
-        return Ok(if refusal.code == 410 { Next::Relist } else { Next::Pause(Failure::Refused(refusal)) });
+        // 410: too much time has passed.
+        return Ok(if refusal.code == 410 { Next::Relist } else { Next::Failed(Failure::Refused(refusal)) });
     }
     if !outline.metadata.resource_version.is_empty() {
         *version = outline.metadata.resource_version;

@@ -44,7 +44,7 @@ pub(crate) struct Server {
 }
 
 /// Why a request has no usable answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// The server said no.
     Refused(Refusal),

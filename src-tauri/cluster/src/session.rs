@@ -9,7 +9,7 @@ use std::{
 };
 
 use afterwatch_core::object::{Kind, kind::Mode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::{
     access::Access,
@@ -94,10 +94,11 @@ impl Session {
         let _ = self.signals.send(signal);
     }
 
-    /// What is known of the user's rights, not older than half the time after which they are asked about again.
-    pub fn access(&self) -> Arc<Access> {
+    /// What is known of the user's rights, not older than half the time after which they are asked about again, and
+    /// newer than the last refusal.
+    pub fn access(&self, refused: Option<Instant>) -> Arc<Access> {
         let mut held = self.access.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.0.elapsed() > REVIEW_AGAIN / 2 {
+        if held.0.elapsed() > REVIEW_AGAIN / 2 || refused.is_some_and(|at| at >= held.0) {
             *held = (Instant::now(), Arc::new(fresh_access(&self.inner)));
         }
         held.1.clone()
@@ -122,23 +123,30 @@ fn fresh_access(inner: &Inner) -> Access {
 /// Held until a kind's first lists are there; then the kind counts as synced and its turn is free.
 #[derive(Clone)]
 pub(crate) struct Pending {
-    _shared: Arc<PendingKind>,
+    shared: Arc<PendingKind>,
 }
 
 struct PendingKind {
     session: Arc<Session>,
     kind: Kind,
+    done: Arc<Notify>,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Pending {
     pub fn new(session: Arc<Session>, kind: Kind, turn: Option<OwnedSemaphorePermit>) -> Pending {
-        Pending { _shared: Arc::new(PendingKind { session, kind, _turn: turn }) }
+        Pending { shared: Arc::new(PendingKind { session, kind, done: Arc::default(), _turn: turn }) }
+    }
+
+    /// Told when the first lists are there.
+    pub fn done(&self) -> Arc<Notify> {
+        self.shared.done.clone()
     }
 }
 
 impl Drop for PendingKind {
     fn drop(&mut self) {
+        self.done.notify_one();
         self.session.signal(Signal::Resolved(self.kind));
     }
 }

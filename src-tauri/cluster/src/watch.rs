@@ -62,6 +62,7 @@ pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<N
     let connector = &inner.connector;
     let mut failures: u32 = 0;
     let mut announce = true;
+    let (least, slow) = (Duration::from_millis(800), connector.limits.refused);
     loop {
         if announce && out.connection(Connection::Connecting).await.is_err() {
             return;
@@ -107,14 +108,18 @@ pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<N
             return;
         }
         connector.forget(false).await;
-        let wait = Duration::from_millis(800).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(30));
+        let doubled = |wait: Duration, most| wait.saturating_mul(1 << failures.min(6)).min(most);
+        let wait = match problem.trouble {
+            Trouble::Unreachable => doubled(least, Duration::from_secs(30)),
+            // A hotel's login page, an authenticator that is still starting: what came over the wire may pass.
+            Trouble::LoginNeeded | Trouble::Misconfigured => doubled(slow, slow.saturating_mul(5)),
+        };
         failures = failures.saturating_add(1);
         let patience = async {
-            match problem.trouble {
-                Trouble::Unreachable => tokio::time::sleep(jittered(wait)).await,
-                // Only a person can help.
-                Trouble::LoginNeeded | Trouble::Misconfigured => std::future::pending().await,
+            if connector.blocked().await {
+                std::future::pending().await
             }
+            tokio::time::sleep(jittered(wait)).await;
         };
         tokio::select! {
             () = out.closed() => return,
@@ -131,11 +136,17 @@ pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<N
 pub(crate) async fn connect(inner: &Inner) -> Result<(Arc<Link>, Identity), ConnectProblem> {
     let connector = &inner.connector;
     let mut link = connector.link().await?;
+    let mut patient = true;
     loop {
         match identify(&link.watch, inner).await {
             Ok(identity) => return Ok((link, identity)),
             Err(Failure::Refused(r)) if r.code == 401 => {
                 link = connector.renew(link.generation, Some(&r.message)).await?;
+            }
+            // A busy server has a better moment soon; a scan asks only here.
+            Err(Failure::Refused(_)) if patient => {
+                patient = false;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(failure) => return Err(failure.problem(&link.watch)),
         }
@@ -145,13 +156,14 @@ pub(crate) async fn connect(inner: &Inner) -> Result<(Arc<Link>, Identity), Conn
 async fn identify(server: &Server, inner: &Inner) -> Result<Identity, Failure> {
     let (version, uid) = tokio::join!(version(server), cluster_uid(server));
     let uid = match uid {
-        Ok(Some(uid)) => uid,
-        Ok(None) => substitute_uid(inner),
-        Err(failure) if failure.code() == 401 => return Err(failure),
-        // The version was read, so the server is there; the namespace may be missing or forbidden.
-        Err(Failure::Refused(_)) => substitute_uid(inner),
+        Ok(Some(uid)) => inner.connector.known_uid(Some(uid)),
+        // The namespace is missing or forbidden, for a moment or for good: who the cluster is does not change by that.
+        Ok(None) => inner.connector.known_uid(None),
+        Err(failure) if matches!(failure.code(), 403 | 404) => inner.connector.known_uid(None),
+        // Anything else passes; under another name the cluster would be taken for a new one.
         Err(failure) => return Err(failure),
     };
+    let uid = uid.unwrap_or_else(|| substitute_uid(inner));
     Ok(Identity { uid, version: version? })
 }
 
@@ -189,7 +201,7 @@ async fn cluster_uid(server: &Server) -> Result<Option<String>, Failure> {
     Ok(Some(only.metadata.uid).filter(|u| !u.is_empty()))
 }
 
-/// Server and authority name a cluster where kube-system may not be read.
+/// Server and authority name a cluster whose kube-system could never be read.
 fn substitute_uid(inner: &Inner) -> String {
     use sha2::Digest;
     let cluster = &inner.connector.entry.cluster;

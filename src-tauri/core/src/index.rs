@@ -85,6 +85,7 @@ impl Index {
             Fact::Alive { kind, namespace } => {
                 let key = (kind, namespace);
                 if self.settled.contains(&key) {
+                    self.by_namespace(&key);
                     self.since.entry(key.clone()).or_insert(at);
                     self.readings.insert(key, Reading::Complete);
                 }
@@ -171,14 +172,26 @@ impl Index {
             changes.iter_mut().for_each(|c| c.observed = Observed::Reconstructed);
         }
         self.skipped.remove(&place);
-        // What is read by namespace is no longer unreadable everywhere.
-        if place.1.is_some() && !matches!(self.readings.get(&(kind, None)), Some(Reading::Complete)) {
-            self.readings.remove(&(kind, None));
-        }
+        self.by_namespace(&place);
         self.readings.insert(place.clone(), Reading::Complete);
         self.since.entry(place.clone()).or_insert(at);
         self.settled.insert(place);
         changes
+    }
+
+    /// What is read by namespace is no longer unreadable everywhere. What is forbidden there stays told: it speaks of
+    /// the namespaces that are not read.
+    fn by_namespace(&mut self, place: &(Kind, Option<String>)) {
+        use UnreadableReason::Forbidden;
+        let everywhere = (place.0, None);
+        let stays = match self.readings.get(&everywhere) {
+            Some(Reading::Unreadable { reason, .. } | Reading::Stale { reason, .. }) => *reason == Forbidden,
+            Some(Reading::Complete) => true,
+            Some(Reading::NotServed) | None => false,
+        };
+        if place.1.is_some() && !stays {
+            self.readings.remove(&everywhere);
+        }
     }
 
     fn upsert(&mut self, object: Object, at: Timestamp) -> Option<Change> {

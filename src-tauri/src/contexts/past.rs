@@ -89,6 +89,7 @@ mod tests {
                 notify: NotifyMode::Count,
                 zone: TimeZone::UTC,
                 recorder: "a test".to_owned(),
+                alone: true,
             };
             let now = Timestamp::from_second(day + 24 * 3600).unwrap();
             read(&Engine::new(ports, options), "prod-eu", now).await.unwrap()

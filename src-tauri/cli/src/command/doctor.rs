@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use afterwatch_cluster::{Check, Level};
+use afterwatch_cluster::{Check, Level, Limits};
 use afterwatch_core::{port::store::IncidentQuery, words};
 use serde::Serialize;
 
 use crate::{
-    context::{Context, Database},
+    context::{Context, Database, limits},
     failure::{Failure, Outcome, exit},
     notifier,
     output::{Page, rows},
@@ -46,7 +46,12 @@ async fn all(context: &Context) -> Vec<Check> {
         Ok(names) => (names, None),
         Err(failure) => (Vec::new(), Some(failed("context", &failure))),
     };
-    let mut asked = kubeconfigs.doctor(&names, &context.cluster_options([0; 16])).await;
+    let (limits, wrong) = match limits() {
+        Ok(limits) => (limits, None),
+        Err(failure) => (Limits::default(), Some(failed("environment", &failure))),
+    };
+    let mut asked = kubeconfigs.doctor(&names, &context.cluster_options([0; 16]), limits).await;
+    asked.extend(wrong);
     // Without any context the line about the files says why already.
     asked.extend(unnamed.filter(|_| !kubeconfigs.contexts.is_empty()));
     checks.splice(0..0, asked);

@@ -49,7 +49,7 @@ async fn a_plugin_that_prints_a_credential_is_used_and_told_what_it_must_know() 
     .await;
     let script = r#"
 case "$KUBERNETES_EXEC_INFO" in *'"interactive":false'*) ;; *) exit 9;; esac
-[ -z "$PYTHONHOME" ] && [ "$1" = get-token ] && [ "$EXTRA" = yes ] || exit 8
+[ "$1" = get-token ] && [ "$EXTRA" = yes ] || exit 8
 echo '{"kind":"ExecCredential","status":{"token":"good-token"}}'"#;
     let config = with_script(&stub.address, script);
     let text = std::fs::read_to_string(&config.file).unwrap();
@@ -211,4 +211,84 @@ async fn a_credential_about_to_end_is_renewed_without_losing_sight() {
     }
     assert_eq!(runs(), 2);
     assert!(memory.facts().iter().all(|f| !matches!(f, Fact::Lost { .. })));
+}
+
+#[tokio::test]
+async fn the_words_of_a_dead_network_are_known_whoever_says_them() {
+    let stub = Stub::start(|_| None).await;
+    for said in [
+        "Connect timeout on endpoint URL: \"https://portal.sso.eu-west-1.amazonaws.com/\"",
+        "[Errno 8] nodename nor servname provided, or not known",
+        "NameResolutionError: Failed to resolve oauth2.googleapis.com",
+        "[Errno -2] Name or service not known",
+        "Post https://idp.example.com/token: context deadline exceeded",
+        "read tcp 10.0.0.2:50000->10.0.0.1:443: read: connection reset by peer",
+    ] {
+        let config = with_script(&stub.address, &format!("echo '{said}' >&2; exit 1"));
+        let memory = Memory::default();
+        config.cluster().scan(memory.sink()).await;
+        memory.until(|f| matches!(f, Fact::Connection(Connection::Unreachable { .. })).then_some(())).await;
+    }
+    let config = with_script(&stub.address, "echo 'authcode-browser error: context deadline exceeded' >&2; exit 1");
+    login_needed(&stub.address, &config).await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_hangs_without_a_network_waits_for_the_network_and_not_for_a_person() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = Config::new("http://unused", json!({}));
+    let count = config.folder.path().join("count");
+    let script = format!(
+        "echo run >> {0}; [ \"$(wc -l < {0})\" -gt 1 ] || exec sleep 60; echo '{{\"status\":{{\"token\":\"t\"}}}}'",
+        count.display()
+    );
+    let script = config.script("plugin", &script);
+    let memory = Memory::default();
+    let user = Config::new(&format!("http://127.0.0.1:{port}"), plugin(&script));
+    let _handle = user.cluster().watch(memory.sink());
+    memory.until(|f| matches!(f, Fact::Connection(Connection::Unreachable { .. })).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let runs = || std::fs::read_to_string(&count).unwrap().lines().count();
+    assert_eq!(runs(), 1, "a browser may be opened by each run");
+    let _stub = Stub::start_at(port, |_| None).await;
+    memory.connected().await;
+    assert_eq!(runs(), 2);
+}
+
+#[tokio::test]
+async fn a_plugin_that_leaves_something_running_is_not_waited_for() {
+    let stub = Stub::start(|_| None).await;
+    let config = with_script(&stub.address, "echo '{\"status\":{\"token\":\"t\"}}'; sleep 20 & exit 0");
+    let memory = Memory::default();
+    let began = Instant::now();
+    // Were it waited for, it would be stopped with the plugin's time.
+    config.cluster().scan(memory.sink()).await;
+    memory.connected().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn secrets_among_the_arguments_of_a_plugin_are_not_shown() {
+    let stub = Stub::start(|_| None).await;
+    let mut user = plugin("false");
+    user["exec"]["args"] = json!(["get-token", "--client-secret", "planted-secret-3", "--login", "spn"]);
+    let (memory, _, hint) = login_needed(&stub.address, &Config::new(&stub.address, user.clone())).await;
+    assert!(hint.contains("false get-token --client-secret ‹removed: argument› --login spn"), "{hint}");
+    assert!(!memory.words().contains("planted-secret-3"));
+    user["exec"]["interactiveMode"] = "Always".into();
+    let (memory, ..) = login_needed(&stub.address, &Config::new(&stub.address, user)).await;
+    assert!(!memory.words().contains("planted-secret-3"));
+}
+
+/// Cargo sets this one for its tests.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_plugin_sees_the_library_path_as_with_kubectl() {
+    let stub = Stub::start(|_| None).await;
+    let script = r#"[ "$LD_LIBRARY_PATH" ] || exit 7
+echo '{"status":{"token":"t"}}'"#;
+    let config = with_script(&stub.address, script);
+    let memory = Memory::default();
+    config.cluster().scan(memory.sink()).await;
+    memory.connected().await;
 }

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Config, Memory, Reply, Stub, list, pod};
-use afterwatch_cluster::ClusterOptions;
+use crate::support::{Config, Memory, Reply, Stub, limits, list, pod};
+use afterwatch_cluster::{ClusterOptions, Limits};
 use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
     object::{Kind, Object},
@@ -439,11 +439,25 @@ async fn refused_credentials_are_renewed_once_and_then_a_person_is_asked() {
     assert!(hint.contains("fresh token"), "{hint}");
     let asked = handle.metrics().requests;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(handle.metrics().requests, asked, "nothing is tried behind a person's back");
+    assert_eq!(handle.metrics().requests, asked, "not tried again at once");
     handle.restart();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(handle.metrics().requests > asked, "until they ask for it");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(handle.metrics().requests > asked, "but when a person asks for it");
     assert!(!memory.words().contains("stale-token-value"));
+}
+
+#[tokio::test]
+async fn an_authenticator_that_is_still_starting_does_not_end_the_watch_for_good() {
+    let ready = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = ready.clone();
+    let stub = Stub::start(move |_| (!flag.load(SeqCst)).then_some(Reply::Status(401, "Unauthorized"))).await;
+    let memory = Memory::default();
+    let limits = Limits { refused: Duration::from_millis(200), ..limits() };
+    let cluster = Config::new(&stub.address, json!({"token": "t"})).cluster().with_limits(limits);
+    let _handle = cluster.watch(memory.sink());
+    memory.until(login_needed).await;
+    ready.store(true, SeqCst);
+    memory.connected().await;
 }
 
 #[tokio::test]

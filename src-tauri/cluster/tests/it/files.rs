@@ -5,7 +5,7 @@ use std::path::Path;
 use afterwatch_cluster::{ClusterOptions, Kubeconfigs, Level, Trouble, load};
 use serde_json::json;
 
-use crate::support::{Config, Stub};
+use crate::support::{Config, Stub, limits};
 
 const GOOD: &str = r#"
 apiVersion: v1
@@ -108,6 +108,18 @@ fn a_broken_entry_costs_only_itself() {
 }
 
 #[test]
+fn a_password_of_digits_in_a_broken_entry_is_not_quoted() {
+    let broken = GOOD.replace("users:", "users:\n- name: bad\n  user: {password: 12345678}");
+    let broken = broken.replace("clusters:", "clusters:\n- cluster: {server: 87654321}\n- cluster: {server: a}");
+    let (_folder, configs) = files(&[Some(&broken)]);
+    let words = problem(&configs);
+    assert!(words.contains("entry 1 of `users` (`bad`) is broken and is skipped Correct"), "{words}");
+    assert!(words.contains("entry 1 of `clusters` is broken and is skipped: invalid type: integer `…`"), "{words}");
+    assert!(words.contains("entry 2 of `clusters` is broken and is skipped: missing field `name`"), "{words}");
+    assert!(!words.contains("12345678") && !words.contains("87654321"), "{words}");
+}
+
+#[test]
 fn of_two_files_the_first_to_name_something_wins() {
     let second = GOOD.replace("a.example.com", "b.example.com").replace("current-context: a", "current-context: b");
     let second = second.replace("contexts:", "contexts:\n- name: b\n  context: {cluster: cb, user: nobody}");
@@ -149,17 +161,30 @@ fn windows_encodings_and_several_documents_are_read() {
 async fn doctor_says_what_is_well_what_is_not_and_what_to_do() {
     let stub = Stub::start(|_| None).await;
     let config = Config::new(&stub.address, json!({"exec": {"command": "no-such-plugin"}}));
-    let checks = load(Some(&config.file)).doctor(&["dev".into(), "gone".into()], &ClusterOptions::default()).await;
+    let checks =
+        load(Some(&config.file)).doctor(&["dev".into(), "gone".into()], &ClusterOptions::default(), limits()).await;
     let find = |name: &str| checks.iter().find(|c| c.name == name).unwrap_or_else(|| panic!("{name}: {checks:#?}"));
     assert_eq!(find("kubeconfig").level, Level::Ok);
     assert_eq!(find("dev: credential plugin").level, Level::Fail);
     assert_eq!(find("dev: API server").level, Level::Fail);
     assert_eq!(find("context gone").level, Level::Fail);
     let config = Config::new(&stub.address, json!({}));
-    let checks = load(Some(&config.file)).doctor(&["dev".into()], &ClusterOptions::default()).await;
+    let checks = load(Some(&config.file)).doctor(&["dev".into()], &ClusterOptions::default(), limits()).await;
     let find = |name: &str| checks.iter().find(|c| c.name == name).unwrap_or_else(|| panic!("{name}: {checks:#?}"));
     assert!(find("dev: API server").message.contains("v1.36.0"));
     assert_eq!(find("dev: rights").message, "all 25 kinds are readable");
     // The stub's clock stands still.
     assert_eq!(find("dev: clock").level, Level::Warn, "{checks:#?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn doctor_waits_for_a_plugin_only_as_long_as_it_is_told() {
+    let stub = Stub::start(|_| None).await;
+    let user = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["30"]}});
+    let config = Config::new(&stub.address, user);
+    let configs = load(Some(&config.file));
+    let checks = configs.doctor(&["dev".into()], &ClusterOptions::default(), limits()).await;
+    let server = checks.iter().find(|c| c.name == "dev: API server").unwrap();
+    assert!(server.message.contains("did not finish within 1 s"), "{server:?}");
 }

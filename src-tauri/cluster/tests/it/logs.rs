@@ -65,3 +65,28 @@ async fn the_log_of_another_pod_with_the_same_name_is_not_taken_for_the_one_that
     let read = Config::new(&stub.address, json!({})).cluster().read_log(want(false)).await;
     assert!(read.lines.unwrap_err().contains("replaced"));
 }
+
+/// What a kubelet answers: so many lines from the end, then forward until the limit.
+fn kubelet(log: &str, r: &Request) -> Reply {
+    let asked = |name: &str| r.path.split(['?', '&']).find_map(|p| p.strip_prefix(name)?.parse::<usize>().ok());
+    let lines: Vec<&str> = log.lines().collect();
+    let from = lines.len().saturating_sub(asked("tailLines=").unwrap());
+    let mut text: String = lines[from..].iter().flat_map(|l| [*l, "\n"]).collect();
+    text.truncate(asked("limitBytes=").unwrap());
+    Reply::Text(200, text)
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_log_with_long_lines_are_kept() {
+    for long in [1000, 20_000, 500_000] {
+        let chatter = format!("{{\"level\":\"info\",\"m\":\"{}\"}}\n", "x".repeat(long));
+        let log_text = chatter.repeat(400) + "panic: out of luck\n";
+        let stub = Stub::start(move |r| r.path.contains("/pods/web-0/log").then(|| kubelet(&log_text, r))).await;
+        let mut want = want(true);
+        want.pod.uid = None;
+        let read = Config::new(&stub.address, json!({})).cluster().read_log(want).await;
+        assert_eq!(read.lines.unwrap().last().unwrap(), "panic: out of luck", "{long}");
+        assert!(read.truncated);
+        assert!(stub.count(|r| r.path.contains("/log?")) <= 10);
+    }
+}

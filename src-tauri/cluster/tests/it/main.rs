@@ -3,6 +3,8 @@
 mod credentials;
 mod faults;
 mod files;
+mod identity;
 mod logs;
+mod rights;
 mod support;
 mod tls;

@@ -74,7 +74,12 @@ impl Drop for Stub {
 impl Stub {
     /// A healthy, empty cluster, except for what the script answers itself.
     pub async fn start(script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Stub {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Stub::start_at(0, script).await
+    }
+
+    /// The same at this port.
+    pub async fn start_at(port: u16, script: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Stub {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let script: Arc<Script> = Arc::new(script);
@@ -255,6 +260,18 @@ impl Memory {
     }
 }
 
+/// Little patience.
+pub fn limits() -> Limits {
+    Limits {
+        answer: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
+        poll: Duration::from_millis(500),
+        plugin: Duration::from_millis(1500),
+        refused: Duration::from_millis(2500),
+        forbidden: Duration::from_secs(5),
+    }
+}
+
 /// A kubeconfig with one context, `dev`, and this user.
 pub struct Config {
     pub folder: tempfile::TempDir,
@@ -284,13 +301,7 @@ impl Config {
     }
 
     pub fn cluster_with(&self, options: &ClusterOptions) -> KubeCluster {
-        let limits = Limits {
-            answer: Duration::from_secs(1),
-            idle: Duration::from_secs(1),
-            poll: Duration::from_millis(500),
-            plugin: Duration::from_millis(1500),
-        };
-        load(Some(&self.file)).cluster("dev", options).unwrap().with_limits(limits)
+        load(Some(&self.file)).cluster("dev", options).unwrap().with_limits(limits())
     }
 
     /// A program beside the kubeconfig.

@@ -1,7 +1,8 @@
 //! TLS: whose certificate is refused, by whom, and what to do; and proxies.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use afterwatch_cluster::Limits;
 use afterwatch_core::{
     observation::{Connection, Fact},
     port::Cluster,
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_rustls::{TlsAcceptor, rustls};
 
-use crate::support::{Config, Memory, Stub};
+use crate::support::{Config, Memory, Stub, limits};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -106,6 +107,48 @@ async fn a_certificate_of_the_right_authority_is_accepted_and_of_another_named_a
     assert!(hint.contains("certificate-authority"), "{hint}");
     let any = json!({"server": server, "insecure-skip-tls-verify": true});
     assert!(matches!(state(any, json!({})).await, Connection::Connected { .. }));
+}
+
+#[tokio::test]
+async fn base64_that_is_wrapped_is_read_as_kubectl_reads_it() {
+    let wrap = |text: String| -> String {
+        let bytes: Vec<char> = text.chars().collect();
+        bytes.chunks(76).flat_map(|line| line.iter().copied().chain(['\r', '\n'])).collect()
+    };
+    let stub = Stub::start(|_| None).await;
+    let authority = Authority::new();
+    let (certificate, key) = authority.issue(&["127.0.0.1"], 2100);
+    let server = format!("https://127.0.0.1:{}", tls_server(&stub, certificate, key).await);
+    let (mine, my_key) = authority.issue(&["me"], 2100);
+    let user = json!({
+        "client-certificate-data": wrap(base64(&mine.pem())),
+        "client-key-data": wrap(base64(&my_key.serialize_pem())),
+    });
+    let cluster = json!({"server": server, "certificate-authority-data": wrap(authority.pem_base64())});
+    let state = state(cluster, user).await;
+    assert!(matches!(state, Connection::Connected { .. }), "{state:?}");
+}
+
+#[tokio::test]
+async fn a_foreign_certificate_in_between_is_trouble_that_may_pass() {
+    let stub = Stub::start(|_| None).await;
+    let authority = Authority::new();
+    let (certificate, key) = Authority::new().issue(&["127.0.0.1"], 2100);
+    let port = tls_server(&stub, certificate, key).await;
+    let cluster =
+        json!({"server": format!("https://127.0.0.1:{port}"), "certificate-authority-data": authority.pem_base64()});
+    let memory = Memory::default();
+    let limits = Limits { refused: Duration::from_millis(200), ..limits() };
+    let handle = Config::with_cluster(cluster, json!({})).cluster().with_limits(limits).watch(memory.sink());
+    memory.until(|f| matches!(f, Fact::Connection(Connection::Misconfigured { .. })).then_some(())).await;
+    let asked = handle.metrics().requests;
+    for _ in 0..50 {
+        if handle.metrics().requests > asked {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("never tried again");
 }
 
 #[tokio::test]

@@ -132,8 +132,9 @@ fn handler(value: &mut Value) {
 const SHORT: &[(&str, &str)] =
     &[("mysql", "-p"), ("mariadb", "-p"), ("mongo", "-p"), ("sshpass", "-p"), ("redis-cli", "-a"), ("curl", "-u")];
 
-/// Cleans a command's words; `program` runs them where the first word does not.
-fn arguments(list: &mut [String], program: Option<&str>) {
+/// Cleans a command's words: values of arguments whose name looks secret (`--password x`, `--token=x`), and what looks
+/// like a secret by its form. `program` runs them where the first word does not.
+pub fn arguments(list: &mut [String], program: Option<&str>) {
     let program = program.or(list.first().map(String::as_str)).unwrap_or("");
     let program = program.rsplit('/').next().unwrap_or(program).to_owned();
     let short = SHORT.iter().find(|(name, _)| program.starts_with(name)).map(|(_, option)| *option);

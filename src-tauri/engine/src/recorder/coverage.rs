@@ -70,6 +70,13 @@ impl Keeper {
                     self.end(span);
                 }
             }
+            Fact::NotServed { kind } => {
+                let places: Vec<Place> = self.open.keys().filter(|(k, _)| k == kind).cloned().collect();
+                for mut span in places.iter().filter_map(|p| self.open.remove(p)).collect::<Vec<_>>() {
+                    span.ended_by = Some(EndedBy::Disconnect);
+                    self.end(span);
+                }
+            }
             _ => {}
         }
     }
@@ -133,5 +140,25 @@ impl Keeper {
     /// When anything was heard last.
     pub(super) fn last_heard(&self) -> Option<Timestamp> {
         self.last_heard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use afterwatch_core::object::kind::Mode;
+
+    use super::*;
+
+    #[test]
+    fn a_kind_that_is_served_no_longer_is_watched_no_longer() {
+        let mut keeper = Keeper::new("dev");
+        let at: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let kind = Kind::Ingress;
+        let listed = Fact::Listed { kind, namespace: Some("shop".into()), how: Mode::Watch, objects: Vec::new() };
+        keeper.observe(&Observation { at, fact: listed });
+        keeper.observe(&Observation { at: at + jiff::SignedDuration::from_mins(5), fact: Fact::NotServed { kind } });
+        let spans = keeper.spans();
+        assert_eq!((spans.len(), spans[0].to, spans[0].ended_by), (1, at, Some(EndedBy::Disconnect)));
+        assert!(keeper.open.is_empty());
     }
 }
