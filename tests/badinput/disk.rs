@@ -110,6 +110,7 @@ fn on_a_full_disk_nothing_recorded_or_typed_is_lost() {
     };
     refused.failed(&[&database, "full", "Free some space", "kept in"]);
     assert_eq!(std::fs::read_to_string(kept(&refused.stderr)).unwrap(), format!("{saved} {}", long.trim()));
+    disk.fill();
     let editor = home.script("editor", "touch opened");
     home.env("EDITOR", editor).run(&["notes", "1", "--edit", "--db", &database]).failed(&["full"]);
     assert!(!home.path("opened").exists(), "an editor was opened for a text that has no place");
