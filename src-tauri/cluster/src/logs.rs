@@ -20,6 +20,10 @@ pub(crate) const AT_ONCE: usize = 8;
 const LINES: usize = 300;
 const BYTES: usize = 256 << 10;
 const LINE_BYTES: usize = 4 << 10;
+/// What the kubelet says of a container it has removed.
+const EXCUSE: &str = "unable to retrieve container logs for ";
+/// The time in which a kubelet puts the new container in the dead one's place.
+const SETTLE: Duration = Duration::from_millis(700);
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads the log that is wanted, or says why it cannot be.
@@ -43,9 +47,24 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
             let link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(|p| p.message)?;
             attempt(&link.query, want).await
         }
+        // The container was made anew meanwhile: the one that is meant is the previous one now, in a moment.
+        Err(failure) if gone(&failure) => {
+            tokio::time::sleep(SETTLE).await;
+            let again = LogWant { previous: true, ..want.clone() };
+            attempt(&link.query, &again).await.map_err(|_| failure)
+        }
         other => other,
     }
     .map_err(|failure| failure.to_string())
+}
+
+/// The kubelet has no such container: not this one any more, or not yet as the previous one.
+fn gone(failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused(r) => r.code == 400 && r.message.contains("not found"),
+        Failure::Nonsense(text) => text.starts_with(EXCUSE),
+        _ => false,
+    }
 }
 
 async fn attempt(server: &Server, want: &LogWant) -> Result<(Vec<String>, bool), Failure> {
@@ -61,7 +80,7 @@ async fn attempt(server: &Server, want: &LogWant) -> Result<(Vec<String>, bool),
     }
     let text = String::from_utf8_lossy(&log);
     // Since 1.35 this answer comes with status 200: one dead container is kept per container, and it is not this one.
-    if text.starts_with("unable to retrieve container logs for ") {
+    if text.starts_with(EXCUSE) {
         return Err(Failure::Nonsense(plain(text.trim_end())));
     }
     let (lines, shortened) = tidy(&text);

@@ -54,6 +54,21 @@ async fn a_log_that_is_an_excuse_is_an_error_whatever_its_status() {
 }
 
 #[tokio::test]
+async fn the_log_of_a_container_that_was_made_anew_meanwhile_is_the_previous_one_now() {
+    let script = |r: &Request| match r.path.contains("previous=true") {
+        true => Reply::Text(200, "panic: no config\n".into()),
+        false => Reply::Text(200, "unable to retrieve container logs for containerd://0123".into()),
+    };
+    assert_eq!(log(script, false).await.unwrap(), ["panic: no config"]);
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let late = move |_: &Request| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 => Reply::Status(400, "previous terminated container \"app\" in pod \"web-0\" not found"),
+        _ => Reply::Text(200, "panic: no config\n".into()),
+    };
+    assert_eq!(log(late, true).await.unwrap(), ["panic: no config"]);
+}
+
+#[tokio::test]
 async fn the_log_of_another_pod_with_the_same_name_is_not_taken_for_the_one_that_died() {
     let stub = Stub::start(|r| {
         if r.path.contains("/log?") {
