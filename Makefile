@@ -59,7 +59,7 @@ check: lint test test-cluster test-desktop ## all of it, as CI does
 bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a machine that does nothing else
 	npm run build
 	cargo build --release --locked --workspace --bin afterwatch --bin kubectl-afterwatch
-	tests/cluster/run --bench
+	AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch tests/cluster/run --bench
 	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/release/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch \
 	  cargo test --locked -p afterwatch-tests --test desktop figures -- --ignored --nocapture
 	@for bin in afterwatch kubectl-afterwatch; do \
