@@ -62,7 +62,7 @@ spawn apiserver kube-apiserver --etcd-servers="$etcd" --bind-address=127.0.0.1 -
 spawn kcm kube-controller-manager --kubeconfig=kcm.kubeconfig --bind-address=127.0.0.1 --secure-port=$((LAB_PORT + 3)) --leader-elect=false \
   --kube-api-qps=200 --kube-api-burst=400 --use-service-account-credentials --service-account-private-key-file=pki/sa.key --root-ca-file=pki/ca.crt \
   --cluster-signing-cert-file=pki/ca.crt --cluster-signing-key-file=pki/ca.key --authentication-skip-lookup
-spawn scheduler kube-scheduler --kubeconfig=scheduler.kubeconfig --bind-address=127.0.0.1 --secure-port=$((LAB_PORT + 4)) --leader-elect=false \
+spawn scheduler kube-scheduler --kubeconfig=scheduler.kubeconfig --bind-address=127.0.0.1 --secure-port=$((LAB_PORT + 4)) --leader-elect=false --kube-api-qps=200 --kube-api-burst=400 \
   --authentication-skip-lookup
 export KUBECONFIG=$LAB_DIR/admin.kubeconfig
 until_ok 120 kubectl get --raw /readyz

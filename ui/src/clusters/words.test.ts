@@ -57,11 +57,23 @@ describe("a connection", () => {
 
 describe("kinds", () => {
   it("are named as Kubernetes names them", () => {
-    expect(["pods", "events", "persistentvolumeclaims", "networkpolicies", "widgets"].map(kindName)).toEqual([
+    expect(
+      [
+        "pods",
+        "events",
+        "persistentvolumeclaims",
+        "networkpolicies",
+        "ingressclasses",
+        "storageclasses",
+        "widgets",
+      ].map(kindName),
+    ).toEqual([
       "Pods",
       "KubeEvents",
       "PersistentVolumeClaims",
       "NetworkPolicies",
+      "IngressClasses",
+      "StorageClasses",
       "Widgets",
     ]);
   });

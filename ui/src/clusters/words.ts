@@ -137,7 +137,7 @@ const NAMES: Record<string, string> = {
   secrets: "Secrets (labels and versions only)",
 };
 const CAPITALS =
-  "replica set|stateful set|daemon set|cron job|persistent volume claim|persistent volume|storage class|ingress class|network policie|horizontal pod autoscaler|pod disruption budget|resource quota|limit range|service account|validating webhook configuration|mutating webhook configuration".split(
+  "replica set|stateful set|daemon set|cron job|persistent volume claim|persistent volume|storage classe|ingress classe|network policie|horizontal pod autoscaler|pod disruption budget|resource quota|limit range|service account|validating webhook configuration|mutating webhook configuration".split(
     "|",
   );
 
