@@ -49,6 +49,8 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const BLIND: SignedDuration = SignedDuration::from_mins(5);
 /// After so long without sight, what is broken then is told as at the start.
 const LONG_BLIND: SignedDuration = SignedDuration::from_mins(2);
+/// What was broken at the start is told no later than this, whatever is still changing.
+const START_PATIENCE: Duration = Duration::from_secs(10);
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 const LOG_READERS: usize = 16;
 /// An incident waits for the log that names its cause no longer than this.
@@ -329,14 +331,14 @@ impl Recorder {
 
     /// Takes one observation in.
     async fn take(&mut self, observation: Observation) {
+        if let Fact::Log(read) = &observation.fact {
+            self.reading.remove(&read.want);
+        }
         // What was under way when watching ended is not watched.
         if (self.paused || self.followed.is_some()) && !matches!(observation.fact, Fact::Connection(_)) {
             return;
         }
         self.unlooked = true;
-        if let Fact::Log(read) = &observation.fact {
-            self.reading.remove(&read.want);
-        }
         self.coverage.observe(&observation);
         let told = matches!(
             observation.fact,
@@ -393,8 +395,9 @@ impl Recorder {
             return;
         }
         // What broke while nobody watched (asleep, out of reach) comes as one summary.
-        if let Some(since) = self.lost_since.take() {
-            self.at_start |= self.now().duration_since(since) >= LONG_BLIND;
+        if self.lost_since.take().is_some_and(|since| self.now().duration_since(since) >= LONG_BLIND) {
+            self.at_start = true;
+            self.started = Instant::now();
         }
         if !self.synced {
             let all = object::Kind::ALL.iter().all(|k| self.index.has_reading(*k));
@@ -404,6 +407,7 @@ impl Recorder {
                 return;
             }
             self.synced = true;
+            self.started = Instant::now();
         }
         let Some(mut ledger) = self.ledger.take() else {
             self.next_due = None;
@@ -459,12 +463,15 @@ impl Recorder {
         blind
     }
 
-    /// The start is over when nothing is under way any more: then what was found is told, in one.
+    /// The start is over when nothing is under way any more, or has been for long enough: then what was found is told,
+    /// in one. What was still being written then is told when it is.
     pub(super) fn settle(&mut self) {
-        let quiet =
-            self.reading.is_empty() && !self.unlooked && self.in_flight.is_none() && self.dirty_incidents.is_empty();
-        if self.at_start && self.synced && quiet {
+        let known = self.reading.is_empty() && !self.unlooked;
+        let written = self.in_flight.is_none() && self.dirty_incidents.is_empty();
+        if self.at_start && self.synced && ((known && written) || self.started.elapsed() > START_PATIENCE) {
             self.at_start = false;
+        }
+        if !self.at_start {
             self.notices.tell_summary(&self.engine);
         }
     }

@@ -71,6 +71,23 @@ async fn crash_loops_that_wait_for_their_logs_are_part_of_the_summary() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_never_rests_is_told_of_all_the_same() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, killed(&app, 1, -60)));
+    desk.engine.watch(desk.cluster.clone()).await.unwrap();
+    // Something of the incident changes with every look.
+    for restarts in 2..150 {
+        if !desk.notifier.shown().is_empty() {
+            desk.engine.shutdown().await;
+            return;
+        }
+        desk.cluster.upsert([killed(&app, restarts, 0)]);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nobody was told in 15 s");
+}
+
+#[tokio::test]
 async fn what_broke_while_the_laptop_slept_is_one_summary() {
     let desk = Desk::new();
     let apps = ["cart", "checkout", "invoice"].map(app);
