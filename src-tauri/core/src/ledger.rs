@@ -14,6 +14,7 @@ use crate::{
     evidence::Observed,
     incident::{Incident, IncidentId, Occurrence, OpenedBy, State},
     index::Index,
+    object::Kind,
     severity::{Confidence, Severity},
     timeline::{EntryKind, TimelineEntry},
 };
@@ -153,14 +154,13 @@ impl Ledger {
             if incident.quiet_since.is_none() {
                 merge::recent(incident, &diagnosis.recent, now);
             }
-            if let Some(step) = quiet(incident, now, well::watched_since(index), policy) {
+            if let Some(step) = quiet(incident, now, index.watched_since(Kind::Pod), policy) {
                 steps.push((incident.id, step));
             }
         }
-        let recent = |i: &Incident| i.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN);
         // What changed is still to be written.
         let changed = |i: &Incident| steps.iter().any(|(id, _)| *id == i.id);
-        self.incidents.retain(|i| i.state.is_open() || i.closed_while_broken() || recent(i) || changed(i));
+        self.incidents.retain(|i| i.state.is_open() || i.closed_while_broken() || recent(i, now) || changed(i));
         steps
     }
 
@@ -300,8 +300,12 @@ impl Ledger {
 
 /// Whether a fault may belong to it: open, or resolved within the hour and not merged away.
 fn usable(incident: &Incident, now: Timestamp) -> bool {
-    incident.merged_into.is_none()
-        && (incident.state.is_open() || incident.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN))
+    incident.merged_into.is_none() && (incident.state.is_open() || recent(incident, now))
+}
+
+/// Resolved within the hour.
+fn recent(incident: &Incident, now: Timestamp) -> bool {
+    incident.resolved_at.is_some_and(|t| now.duration_since(t) < REOPEN)
 }
 
 /// What makes it the same fault when it comes back.

@@ -1,7 +1,5 @@
 //! Whether silence means that all is well: only where somebody looked.
 
-use jiff::Timestamp;
-
 use crate::{
     correlate::Diagnosis,
     incident::{FindingRecord, Incident},
@@ -20,11 +18,6 @@ pub(super) fn is_well(index: &Index, diagnosis: &Diagnosis, incident: &Incident)
 fn is_waiting(diagnosis: &Diagnosis, incident: &Incident, finding: &FindingRecord) -> bool {
     let joins_only = diagnosis.waiting.get(&finding.fingerprint);
     joins_only.is_some_and(|joins_only| !joins_only || finding.object.same_name(&incident.subject))
-}
-
-/// Since when the incident's pods have been watched without a gap.
-pub(super) fn watched_since(index: &Index) -> Option<Timestamp> {
-    index.watched_since(Kind::Pod)
 }
 
 fn is_seen(index: &Index, object: &ObjectRef) -> bool {
