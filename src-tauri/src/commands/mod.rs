@@ -3,9 +3,12 @@
 
 mod app;
 mod clusters;
+mod diagnostics;
+mod history;
 mod incidents;
 mod notes;
 mod postmortem;
+mod settings;
 
 use std::sync::Arc;
 
@@ -32,6 +35,10 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         clusters::watch_cluster,
         clusters::retry_cluster,
         clusters::set_paused,
+        clusters::set_cluster_mark,
+        diagnostics::diagnostics,
+        history::history,
+        history::history_insights,
         incidents::inbox,
         incidents::incident_page,
         incidents::evidence_item,
@@ -41,12 +48,28 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         incidents::silence,
         incidents::silences,
         incidents::unsilence,
+        incidents::merge_incidents,
+        incidents::split_incident,
+        incidents::not_an_incident,
+        incidents::delete_incident,
+        incidents::set_ticket,
         notes::add_entry,
         notes::save_notes,
+        notes::notes_history,
         postmortem::postmortem,
         postmortem::save_postmortem,
         postmortem::render_markdown,
         postmortem::save_markdown_file,
+        settings::settings,
+        settings::set_notifications,
+        settings::set_rule,
+        settings::ignore,
+        settings::unignore,
+        settings::set_retention,
+        settings::set_appearance,
+        settings::test_notification,
+        settings::back_up,
+        settings::open_data_folder,
     ]
 }
 

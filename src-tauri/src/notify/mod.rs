@@ -4,6 +4,7 @@
 //! a shown notification, has no urgency, and says nothing when no notification service answers; an incident whose
 //! notification nobody could see has to say so on its timeline.
 
+mod check;
 #[cfg(target_os = "linux")]
 mod freedesktop;
 #[cfg(any(not(target_os = "linux"), test))]
@@ -16,6 +17,7 @@ use afterwatch_core::{
     incident::IncidentId,
     port::{Notice, Notifier, notifier::NoticeKind},
 };
+pub use check::check;
 use tauri::AppHandle;
 
 use crate::shell::Shell;
