@@ -7,6 +7,7 @@ import { ClustersStore } from "./clusters.svelte";
 import { InboxStore } from "./inbox.svelte";
 import { Pages } from "./pages.svelte";
 import { Router } from "./router.svelte";
+import { Zoom } from "./zoom.svelte";
 import { Voice } from "./voice.svelte";
 
 const KEY = Symbol("desk");
@@ -21,6 +22,9 @@ export class Desk {
   readonly pages: Pages;
   readonly voice = new Voice();
   readonly commands = new Commands();
+  readonly zoom = new Zoom();
+  /** Whether single letters are keys; a setting, for those who press them unawares or speak to the computer. */
+  singleKeys = $state(true);
   /** The row that gets the focus back when the list is shown again. */
   returnTo: string | null = null;
   info = $state<AppInfo | null>(null);
