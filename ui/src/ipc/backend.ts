@@ -23,6 +23,19 @@ export interface Backend {
   addEntry(id: string, text: string): Promise<void>;
   saveNotes(id: string, text: string): Promise<NotesDto>;
 
+  /** The others become part of `into`, which takes over what was recorded for them. */
+  mergeIncidents(into: string, others: string[]): Promise<void>;
+  /** Takes findings, by fingerprint, out into an incident of their own; its id. */
+  splitIncident(id: string, findings: string[]): Promise<string>;
+  /** Closes it and remembers rule and object as a known issue, so that it does not open again. */
+  notAnIncident(id: string, reason: string | null): Promise<void>;
+  /** Takes it and everything recorded for it away for good. */
+  deleteIncident(id: string): Promise<void>;
+  /** `null` takes the link away. */
+  setTicket(id: string, url: string | null): Promise<void>;
+  /** Every kept version of the notes, the newest first. */
+  notesHistory(id: string): Promise<NotesDto[]>;
+
   silence(id: string, minutes: number, reason: string): Promise<void>;
   silences(): Promise<SilenceDto[]>;
   unsilence(silence: string): Promise<void>;

@@ -18,6 +18,10 @@ export type IncidentDto = { id: string, number: number, title: string, opened_by
  */
 merged_into: string | null, times: TimesDto, verdict: string, causes: Array<CauseDto>, needs: Array<string>, ruled_out: Array<RuledOutDto>, findings: Array<FindingDto>, changes: Array<ChangeDto>, actions: Array<ActionDto>, evidence: Array<EvidenceDto>, timeline: Array<TimelineDto>, notifications: number, 
 /**
+ * The address of a ticket kept elsewhere.
+ */
+ticket: string | null, 
+/**
  * Grows with every write of this incident.
  */
 revision: number, };
