@@ -5,6 +5,7 @@ import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-hi
 import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
+import { INC_45 } from "./story/ids";
 import { draft, html } from "./story/postmortem";
 import { at } from "./story/time";
 import type {
@@ -34,8 +35,11 @@ export class Fake implements Backend {
   page: ClustersPage;
   revision = 260;
   notes = new Map<string, NotesDto>();
+  versions = new Map<string, NotesDto[]>();
   edited = new Map<string, { markdown: string; at: string }>();
   mutes: SilenceDto[] = [];
+  /** Until when incidents are muted, by id. */
+  silenced = new Map<string, string>();
   copied: string[] = [];
   /** Makes the named method refuse, for the states that show a failure. */
   refuse = new Map<keyof Backend, BackendError>();
@@ -85,6 +89,7 @@ export class Fake implements Backend {
       );
       this.refuse.set("inbox", refusal);
     }
+    if (scene === "night") this.silenced.set(INC_45, at("09:00:00", 14));
     this.mutes =
       scene === "night"
         ? [
@@ -153,7 +158,11 @@ export class Fake implements Backend {
   change(id: string, change: (incident: IncidentDto) => Partial<IncidentDto>): void {
     const previous = this.revision++;
     this.incidents = this.incidents.map((i) => (i.id === id ? { ...i, ...change(i), revision: this.revision } : i));
-    this.emit({ type: "incident", revision: this.revision, previous, incident: summary(this.#find(id)) });
+    this.emit({ type: "incident", revision: this.revision, previous, incident: this.#row(this.#find(id)) });
+  }
+
+  #row(i: IncidentDto) {
+    return { ...summary(i), silenced_until: this.silenced.get(i.id) ?? null };
   }
 
   #find(id: string): IncidentDto {
@@ -194,7 +203,7 @@ export class Fake implements Backend {
   }
 
   inbox = (): Promise<Inbox> =>
-    this.#answer("inbox", () => ({ revision: this.revision, incidents: this.incidents.map(summary) }));
+    this.#answer("inbox", () => ({ revision: this.revision, incidents: this.incidents.map((i) => this.#row(i)) }));
   incidentPage = (id: string): Promise<IncidentPage> =>
     this.#answer("incidentPage", () => {
       const found = this.#find(id);
@@ -256,8 +265,50 @@ export class Fake implements Backend {
         version: (before?.version ?? 0) + 1,
       };
       this.notes.set(id, notes);
+      this.versions.set(id, [...(this.versions.get(id) ?? []), notes]);
       return notes;
     });
+  mergeIncidents = (into: string, others: string[]) =>
+    this.#answer("mergeIncidents", () => {
+      const target = this.#find(into);
+      const at = new Date(this.now()).toISOString();
+      for (const id of others)
+        this.change(id, () => ({ state: "resolved", resolved_at: at, merged_into: target.id, recovered_by: null }));
+      const numbers = others.map((id) => `INC-${this.#find(id).number}`).join(", ");
+      this.change(target.id, this.#entry("state", `Merged: ${numbers}`, null));
+    });
+  splitIncident = (id: string, findings: string[]): Promise<string> =>
+    this.#answer("splitIncident", () => {
+      const from = this.#find(id);
+      const taken = from.findings.filter((f) => findings.includes(f.fingerprint));
+      const number = Math.max(...this.incidents.map((i) => i.number)) + 1;
+      const own = from.id.replace(/..$/, String(number));
+      this.incidents = [
+        { ...from, id: own, number, title: taken[0]?.message ?? from.title, findings: taken, causes: [], actions: [] },
+        ...this.incidents,
+      ];
+      this.change(own, this.#entry("state", `Split off from INC-${from.number}`, null));
+      this.change(id, (i) => ({ findings: i.findings.filter((f) => !findings.includes(f.fingerprint)) }));
+      return own;
+    });
+  notAnIncident = (id: string, reason: string | null) =>
+    this.#answer("notAnIncident", () =>
+      this.change(id, (i) => ({
+        ...this.#entry("state", `Not an incident${reason ? `: ${reason}` : ""}`, "resolved")(i),
+        state: "resolved",
+        resolved_at: new Date(this.now()).toISOString(),
+      })),
+    );
+  deleteIncident = (id: string) =>
+    this.#answer("deleteIncident", () => {
+      const gone = this.#find(id);
+      this.incidents = this.incidents.filter((i) => i.id !== gone.id);
+      this.emit({ type: "incidents" });
+    });
+  setTicket = (id: string, ticket: string | null) =>
+    this.#answer("setTicket", () => this.change(id, () => ({ ticket })));
+  notesHistory = (id: string): Promise<NotesDto[]> =>
+    this.#answer("notesHistory", () => this.versions.get(this.#find(id).id)?.toReversed() ?? []);
   silence = (id: string, minutes: number, reason: string) =>
     this.#answer("silence", () => {
       const i = this.#find(id);
@@ -271,10 +322,14 @@ export class Fake implements Backend {
           matches: `${i.subject.name} in ${i.cluster} / ${i.subject.namespace}`,
         },
       ];
+      this.silenced.set(i.id, until);
+      this.change(i.id, () => ({}));
     });
   silences = () => this.#answer("silences", () => this.mutes);
   unsilence = (id: string) =>
-    this.#answer("unsilence", () => void (this.mutes = this.mutes.filter((s) => s.id !== id)));
+    this.#answer("unsilence", () => {
+      this.mutes = this.mutes.filter((s) => s.id !== id);
+    });
   postmortem = (id: string): Promise<PostmortemDto> =>
     this.#answer("postmortem", () => {
       const mine = this.edited.get(id);

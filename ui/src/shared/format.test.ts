@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { age, clock, count, ended, moment, number, seconds, span, spokenAge, zone } from "./format";
+import { age, clock, count, ended, moment, number, seconds, span, spokenAge, until, zone } from "./format";
 
 const now = Date.parse("2026-11-12T02:09:12Z");
 
@@ -47,4 +47,10 @@ describe("numbers", () => {
     expect(count(1, "pod")).toBe("1 pod");
     expect(count(2411, "object")).toBe("2\u202f411 objects");
   });
+});
+
+it("names the day a mute ends when it is not today", () => {
+  const now = Date.parse("2026-11-12T02:00:00Z");
+  expect(until("2026-11-12T08:00:00Z", now)).toBe("09:00");
+  expect(until("2026-11-14T08:00:00Z", now)).toBe("Sat 14 Nov, 09:00");
 });

@@ -82,6 +82,13 @@ export function ended(at: string | number, now: number): string {
   return day(at, now);
 }
 
+/** When something will end: `09:00` today, `Sat 14 Nov, 09:00` on any other day. */
+export function until(at: string | number, now: number): string {
+  if (sameDay(at, now)) return clockShort(at);
+  const weekday = new Date(ms(at)).toLocaleDateString("en-GB", { weekday: "short" });
+  return `${weekday} ${day(at, now)}, ${clockShort(at)}`;
+}
+
 /** `2 411`: thousands apart by a narrow space that does not break. */
 export function number(n: number): string {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, "\u202f");

@@ -16,10 +16,6 @@ export class Appearance {
     this.#backend = backend;
   }
 
-  get singleKeys(): boolean {
-    return this.value.single_keys;
-  }
-
   /** Takes over what the record says. A window that cannot ask keeps what it shows. */
   async read(): Promise<void> {
     const turn = this.#turn;

@@ -148,6 +148,7 @@ const finding = (
   message: string,
   ids: string[],
 ): FindingDto => ({
+  fingerprint: `${rule_id}/${of.kind}/${of.name}`.toLowerCase(),
   rule_id,
   object: of,
   severity: "critical",
@@ -349,6 +350,7 @@ export const incident: IncidentDto = {
   evidence,
   timeline,
   notifications: 1,
+  ticket: null,
   revision: 210,
 };
 

@@ -146,6 +146,7 @@ export function summary(i: IncidentDto): IncidentSummary {
     cause: i.causes[0]?.statement ?? null,
     verdict: i.verdict,
     revision: i.revision,
+    silenced_until: null,
   };
 }
 
