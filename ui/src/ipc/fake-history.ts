@@ -125,12 +125,28 @@ export function past(many = 40): HistoryRow[] {
 
 /** A row of what the inbox holds anyway. */
 export function rowOf(i: IncidentDto): HistoryRow {
+  const since = (at: string | null) =>
+    at === null || i.started_at === null ? null : (Date.parse(at) - Date.parse(i.started_at)) / 1000;
+  const acknowledged = i.acknowledged_at ? (Date.parse(i.acknowledged_at) - Date.parse(i.detected_at)) / 1000 : null;
+  const [mitigated, resolved] = [since(i.mitigated_at ?? i.resolved_at), since(i.resolved_at)];
+  const basis = (value: number | null) => (value === null ? "pending" : "known");
   return {
     incident: summary(i),
-    mitigated_at: i.mitigated_at,
-    times: i.times,
+    mitigated_at: i.mitigated_at ?? i.resolved_at,
+    times: {
+      ...i.times,
+      to_acknowledge_s: acknowledged,
+      to_mitigate_s: mitigated,
+      to_resolve_s: resolved,
+      basis: {
+        ...i.times.basis,
+        to_acknowledge: basis(acknowledged),
+        to_mitigate: basis(mitigated),
+        to_resolve: basis(resolved),
+      },
+    },
     reopened: 0,
-    ticket: null,
+    ticket: i.ticket,
   };
 }
 

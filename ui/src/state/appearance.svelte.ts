@@ -3,7 +3,7 @@ import type { AppearanceSettings } from "../ipc/types";
 import { shown } from "../shared/zone.svelte";
 
 /** Per cent, one step of Ctrl + and Ctrl −. */
-const STEPS = [80, 90, 100, 110, 125, 150, 175, 200] as const;
+export const SIZES = [80, 90, 100, 110, 125, 150, 175, 200] as const;
 
 /** How the window looks and which keys count. What is changed shows at once and is taken back when it cannot be kept. */
 export class Appearance {
@@ -43,7 +43,7 @@ export class Appearance {
   /** One step larger or smaller; `0` is 100 %. */
   async zoom(step: 1 | -1 | 0): Promise<void> {
     const now = this.value.zoom;
-    const to = step === 0 ? 100 : step > 0 ? STEPS.find((s) => s > now) : STEPS.findLast((s) => s < now);
+    const to = step === 0 ? 100 : step > 0 ? SIZES.find((s) => s > now) : SIZES.findLast((s) => s < now);
     if (to !== undefined && to !== now) await this.set({ zoom: to });
   }
 

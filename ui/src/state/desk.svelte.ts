@@ -9,6 +9,7 @@ import { HistoryStore } from "./history.svelte";
 import { InboxStore } from "./inbox.svelte";
 import { Pages } from "./pages.svelte";
 import { Router } from "./router.svelte";
+import { SettingsStore } from "./settings.svelte";
 import { Voice } from "./voice.svelte";
 
 const KEY = Symbol("desk");
@@ -23,6 +24,7 @@ export class Desk {
   readonly pages: Pages;
   readonly appearance: Appearance;
   readonly history: HistoryStore;
+  readonly settings: SettingsStore;
   readonly voice = new Voice();
   readonly commands = new Commands();
   /** The row that gets the focus back when the list is shown again. */
@@ -44,6 +46,7 @@ export class Desk {
     this.pages = new Pages(backend);
     this.appearance = new Appearance(backend);
     this.history = new HistoryStore(backend);
+    this.settings = new SettingsStore(backend);
     this.inbox.onlisted = (incidents) => this.pages.readOlder(incidents);
     this.inbox.onopened = (i) => this.voice.say(`New ${i.severity} incident: ${i.title}, ${i.cluster}.`);
   }
