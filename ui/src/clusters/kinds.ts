@@ -1,5 +1,6 @@
 // The kinds of a cluster as rows: how each is read, and how much of the time shown was recorded.
 import type { ClusterDto, UnreadableKind } from "../ipc/types";
+import { count } from "../shared/format";
 import { merge, type Span } from "../shared/spans";
 import { goingOn, kindName, reason } from "./words";
 
@@ -114,17 +115,23 @@ function scope(namespaces: (string | null)[], lost: UnreadableKind | null): stri
   return named.length <= 2 ? named.join(", ") : `${named.length} namespaces`;
 }
 
-/** `14 kinds, whole cluster`, `11 kinds, 3 namespaces`; what cannot be read is not counted. */
+/** How many kinds are read, and how far. */
+function counted(c: ClusterDto): { read: number; lost: number; scope: string } {
+  const unreadable = new Set(c.unreadable.map((u) => u.kind));
+  const spans = c.coverage.filter((s) => !unreadable.has(s.kind));
+  const namespaces = new Set(spans.flatMap((s) => (s.namespace === null ? [] : [s.namespace]))).size;
+  const scope = namespaces === 0 ? "whole cluster" : count(namespaces, "namespace");
+  return { read: new Set(spans.map((s) => s.kind)).size, lost: unreadable.size, scope };
+}
+
+/** `14 kinds, whole cluster`, `11 kinds, 3 namespaces`; what cannot be read is not counted. Empty while nothing is. */
 export function reach(c: ClusterDto): string {
-  const lost = new Set(c.unreadable.map((u) => u.kind));
-  const read = c.coverage.filter((s) => !lost.has(s.kind));
-  const count = new Set(read.map((s) => s.kind)).size;
-  if (count === 0) return "";
-  const where = [...new Set(read.map((s) => s.namespace))];
-  const namespaces = where.filter((n) => n !== null);
-  const scope =
-    namespaces.length === 0
-      ? "whole cluster"
-      : `${namespaces.length} ${namespaces.length === 1 ? "namespace" : "namespaces"}`;
-  return `${count} ${count === 1 ? "kind" : "kinds"}, ${scope}`;
+  const { read, scope } = counted(c);
+  return read === 0 ? "" : `${count(read, "kind")}, ${scope}`;
+}
+
+/** `You may read 14 of 16 kinds, whole cluster`; empty while nothing was read. */
+export function mayRead(c: ClusterDto): string {
+  const { read, lost, scope } = counted(c);
+  return read === 0 ? "" : `You may read ${read} of ${count(read + lost, "kind")}, ${scope}`;
 }

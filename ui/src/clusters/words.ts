@@ -225,3 +225,20 @@ export const lastHeard = (c: ClusterDto, now: number) => (c.last_heard ? moment(
 
 /** A path with `~` for the person's home, as the shell writes it. */
 export const home = (path: string) => path.replace(/^\/(?:home|Users)\/[^/]+(?=\/|$)/, "~");
+
+/** What a person marks a context as, so that nobody takes it for another one. */
+export const MARKS: { value: string | null; name: string }[] = [
+  { value: null, name: "not marked" },
+  { value: "production", name: "marked production" },
+  { value: "read_only", name: "marked read-only" },
+];
+
+/** `production`, `read-only` */
+export const markName = (mark: string) => mark.replaceAll("_", "-");
+
+/** The quiet line of a context in the list: how much of it is read, or since when nothing is. */
+export function extent(c: ClusterDto, reach: string, now: number): string {
+  if (!c.watched) return c.server;
+  if (notLive(c) && c.last_heard) return `not recorded since ${short(c.last_heard, now)}`;
+  return reach || c.server;
+}

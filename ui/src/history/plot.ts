@@ -34,7 +34,7 @@ export function calendar(span: Span, most: number): AxisMark[] {
     return ticks(span.from, span.to, most, offset(span.from)).map((at) => mark(at, day(at, span.to)));
   }
   const months = (span.to - span.from) / (30 * DAY);
-  const step = MONTHS.find((s) => months / s <= most) ?? 12;
+  const step = MONTHS.find((s) => Math.floor(months / s) <= most) ?? 12;
   const first = new Date(span.from + offset(span.from));
   const out: AxisMark[] = [];
   for (let m = first.getUTCMonth(); ; m++) {
@@ -150,7 +150,7 @@ export function recurrenceRows(fault: RecurrenceDto, span: Span): RecurrenceRow[
     const unseen = parts.unseen.reduce((sum, s) => sum + s.to - s.from, 0) / 1000;
     const how = occurrence.recovered_by ? `${occurrence.recovered_by}, ` : "";
     const short = held
-      ? `${occurrence.back_at ? "well for" : "well since"} ${well((held.to - held.from) / 1000)}`
+      ? `well for ${well((held.to - held.from) / 1000)}${occurrence.back_at ? "" : " so far"}`
       : "not well yet";
     return {
       occurrence,
