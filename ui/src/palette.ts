@@ -126,6 +126,7 @@ function known(d: Desk, incident: Parameters<typeof objects>[0] | null): Offer[]
     counts.set(key, { of: before?.of ?? i, count: (before?.count ?? 0) + 1 });
   }
   for (const [key, { of, count }] of counts) {
+    if (offers.has(key)) continue;
     offers.set(key, {
       id: `subject-${key}`,
       name: `${of.subject_kind} ${of.subject_name}`,
