@@ -164,3 +164,19 @@ export function evidenceGroups(incident: IncidentDto): EvidenceGroup[] {
     { name: "Around it", items: incident.evidence.filter((e) => !is([...gone, "diff"])(e)).map(of) },
   ].filter((g) => g.items.length > 0);
 }
+
+/** What of the incident rests on an item, as words. */
+export function citedBy(incident: IncidentDto, id: string): string[] {
+  const has = (ids: readonly string[]) => ids.includes(id);
+  const of = (n: number, one: string) => (n === 0 ? [] : [n === 1 ? one : `${n} ${one}s`]);
+  const [first, ...others] = incident.causes;
+  return [
+    ...(first && has(first.evidence) ? ["cause"] : []),
+    ...of(others.filter((c) => has(c.evidence)).length, "other cause"),
+    ...of(incident.findings.filter((f) => has(f.evidence)).length, "finding"),
+    ...of(incident.ruled_out.filter((r) => has(r.evidence)).length, "ruled-out cause"),
+    ...of(incident.timeline.filter((e) => has(e.evidence)).length, "timeline entry").map((w) =>
+      w.replace("entrys", "entries"),
+    ),
+  ];
+}

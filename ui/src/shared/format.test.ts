@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { age, clock, count, ended, moment, number, seconds, span, spokenAge, until, zone } from "./format";
+import { age, ago, clock, count, ended, moment, number, seconds, span, spokenAge, until, whole, zone } from "./format";
 
 const now = Date.parse("2026-11-12T02:09:12Z");
 
@@ -53,4 +53,11 @@ it("names the day a mute ends when it is not today", () => {
   const now = Date.parse("2026-11-12T02:00:00Z");
   expect(until("2026-11-12T08:00:00Z", now)).toBe("09:00");
   expect(until("2026-11-14T08:00:00Z", now)).toBe("Sat 14 Nov, 09:00");
+});
+
+it("tells a moment whole, with its zone, and how long ago it was", () => {
+  expect(whole("2026-11-12T02:00:00Z")).toMatch(/2026.*(CET|GMT\+1|MEZ)/);
+  const now = Date.parse("2026-11-12T02:13:30Z");
+  expect(ago("2026-11-12T02:00:00Z", now)).toBe("13 m ago");
+  expect(ago("2026-11-12T04:13:30Z", now)).toBe("in 2 h");
 });

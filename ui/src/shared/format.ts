@@ -42,6 +42,17 @@ export function moment(at: string | number, now: number): string {
   return sameDay(at, now) ? clock(at) : `${day(at, now)}, ${clock(at)}`;
 }
 
+/** The whole moment in the person's own way of writing it, with the zone. */
+export function whole(at: string | number): string {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" }).format(new Date(ms(at)));
+}
+
+/** `13 m ago`, `in 2 h` */
+export function ago(at: string | number, now: number): string {
+  const s = seconds(at, now);
+  return s >= 0 ? `${age(s)} ago` : `in ${age(-s)}`;
+}
+
 /** `CET` */
 export function zone(at: number): string {
   if (shown.utc) return "UTC";
