@@ -44,7 +44,8 @@ export function moment(at: string | number, now: number): string {
 
 /** The whole moment in the person's own way of writing it, with the zone. */
 export function whole(at: string | number): string {
-  return new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" }).format(new Date(ms(at)));
+  const style: Intl.DateTimeFormatOptions = { dateStyle: "full", timeStyle: "long" };
+  return new Intl.DateTimeFormat(undefined, shown.utc ? { ...style, timeZone: "UTC" } : style).format(new Date(ms(at)));
 }
 
 /** `13 m ago`, `in 2 h` */
@@ -96,8 +97,7 @@ export function ended(at: string | number, now: number): string {
 /** When something will end: `09:00` today, `Sat 14 Nov, 09:00` on any other day. */
 export function until(at: string | number, now: number): string {
   if (sameDay(at, now)) return clockShort(at);
-  const weekday = new Date(ms(at)).toLocaleDateString("en-GB", { weekday: "short" });
-  return `${weekday} ${day(at, now)}, ${clockShort(at)}`;
+  return `${named(wall(at), { weekday: "short" })} ${day(at, now)}, ${clockShort(at)}`;
 }
 
 /** `2 411`: thousands apart by a narrow space that does not break. */
