@@ -1,12 +1,21 @@
 import type {
   AppEvent,
   AppInfo,
+  AppearanceSettings,
   ClustersPage,
+  Diagnostics,
   EvidenceDto,
+  HistoryInsights,
+  HistoryPage,
+  HistoryQuery,
+  IgnoreRequest,
   Inbox,
   IncidentPage,
   NotesDto,
+  NotificationSettings,
   PostmortemDto,
+  RetentionSettings,
+  SettingsPage,
   SilenceDto,
 } from "./types";
 
@@ -22,19 +31,19 @@ export interface Backend {
   reopen(id: string): Promise<void>;
   addEntry(id: string, text: string): Promise<void>;
   saveNotes(id: string, text: string): Promise<NotesDto>;
+  /** Earlier versions, newest first. */
+  notesHistory(id: string): Promise<NotesDto[]>;
 
-  /** The others become part of `into`, which takes over what was recorded for them. */
+  /** What the others recorded goes on in `into`. */
   mergeIncidents(into: string, others: string[]): Promise<void>;
-  /** Takes findings, by fingerprint, out into an incident of their own; its id. */
+  /** Findings, by fingerprint, become an incident of their own; the answer is its id. */
   splitIncident(id: string, findings: string[]): Promise<string>;
-  /** Closes it and remembers rule and object as a known issue, so that it does not open again. */
+  /** Closes it, and remembers its rules and its workload: they open nothing any more until that is taken back. */
   notAnIncident(id: string, reason: string | null): Promise<void>;
-  /** Takes it and everything recorded for it away for good. */
+  /** For ever, with everything recorded and written under it. */
   deleteIncident(id: string): Promise<void>;
   /** `null` takes the link away. */
   setTicket(id: string, url: string | null): Promise<void>;
-  /** Every kept version of the notes, the newest first. */
-  notesHistory(id: string): Promise<NotesDto[]>;
 
   silence(id: string, minutes: number, reason: string): Promise<void>;
   silences(): Promise<SilenceDto[]>;
@@ -55,6 +64,33 @@ export interface Backend {
   setPaused(paused: boolean): Promise<void>;
   /** Reads the kubeconfig files and the login shell's environment again. */
   reloadEnvironment(): Promise<void>;
+
+  /** `production`, `read_only` or none. */
+  setClusterMark(name: string, mark: string | null): Promise<void>;
+
+  history(query: HistoryQuery): Promise<HistoryPage>;
+  historyInsights(query: HistoryQuery): Promise<HistoryInsights>;
+
+  settings(): Promise<SettingsPage>;
+  setNotifications(notifications: NotificationSettings): Promise<void>;
+  setRule(id: string, on: boolean, holdS: number | null): Promise<void>;
+  ignore(request: IgnoreRequest): Promise<void>;
+  unignore(id: string): Promise<void>;
+  setRetention(retention: RetentionSettings): Promise<void>;
+  setAppearance(appearance: AppearanceSettings): Promise<void>;
+  /** Shows one; fails with the reason where none can be shown. */
+  testNotification(): Promise<void>;
+  /** Writes a copy of the history and says where. */
+  backUp(): Promise<string>;
+  /** Shows the folder of the history in the system's file browser. */
+  openDataFolder(): Promise<void>;
+
+  /** The app starts, in the tray, when the person logs in. */
+  autostart(): Promise<boolean>;
+  setAutostart(on: boolean): Promise<void>;
+
+  /** What `doctor` says. May take as long as the slowest cluster. */
+  diagnostics(): Promise<Diagnostics>;
 
   /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
   setUnsaved(unsaved: boolean): Promise<void>;

@@ -1,6 +1,8 @@
 // A made-up program for development and tests. It plays the story of the design: the night of 12 November 2026.
 // Nothing of this is in what is shipped (`connect` in api.ts imports it in development only).
 import { BackendError, type Backend } from "./backend";
+import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-history";
+import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
 import { INC_45 } from "./story/ids";
@@ -9,14 +11,20 @@ import { at } from "./story/time";
 import type {
   AppEvent,
   AppInfo,
+  AppearanceSettings,
   ClusterDto,
   ClustersPage,
   EvidenceDto,
+  HistoryQuery,
+  HistoryRow,
   IncidentDto,
+  IgnoreRequest,
   Inbox,
   IncidentPage,
   NotesDto,
+  NotificationSettings,
   PostmortemDto,
+  RetentionSettings,
   SilenceDto,
 } from "./types";
 
@@ -40,13 +48,21 @@ export class Fake implements Backend {
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
+  readonly prefs = new FakeSettings();
+  /** What lies behind the inbox. */
+  past: HistoryRow[];
+  /** How long the history takes to answer, in milliseconds. */
+  slow = 0;
   #receivers = new Set<(event: AppEvent) => void>();
   #loaded = Date.now();
   #starts: number;
   /** The page as it was before watching was paused. */
   #running: ClustersPage;
 
-  constructor(readonly scene: Scene = "night") {
+  constructor(
+    readonly scene: Scene = "night",
+    many = 40,
+  ) {
     this.#starts = Date.parse(scene === "morning" ? at("09:20:00") : at("03:09:12"));
     const open = scene === "night" || scene === "blind" || scene === "broken";
     this.incidents =
@@ -54,6 +70,7 @@ export class Fake implements Backend {
         ? []
         : [open ? { ...incident } : resolved(), ...others.map((i) => ({ ...i }))];
     if (scene === "calm") this.incidents = this.incidents.filter((i) => i.state === "resolved");
+    this.past = this.incidents.length > 0 ? past(many) : [];
     const all = clusters(this.#starts);
     this.page = { clusters: this.#clusters(all), problems: [], files: ["/home/mara/.kube/config"], paused: false };
     if (scene === "no-kubeconfig") {
@@ -149,7 +166,9 @@ export class Fake implements Backend {
   }
 
   #find(id: string): IncidentDto {
-    const found = this.incidents.find((i) => i.id === id || String(i.number) === id);
+    const is = (i: { id: string; number: number }) => i.id === id || String(i.number) === id;
+    const before = this.past.find((row) => is(row.incident));
+    const found = this.incidents.find(is) ?? (before && incidentOf(before));
     if (!found) throw new BackendError("This incident is not in the record.", "no_incident");
     return found;
   }
@@ -359,6 +378,40 @@ export class Fake implements Backend {
       this.emit({ type: "clusters" });
     });
   reloadEnvironment = () => this.#answer("reloadEnvironment", () => this.emit({ type: "clusters" }));
+  setClusterMark = (name: string, mark: string | null) =>
+    this.#answer("setClusterMark", () => this.#cluster(name, { mark }));
+
+  #history = () => [...this.incidents.map(rowOf), ...this.past];
+  async #slowly(): Promise<void> {
+    if (this.slow > 0) await new Promise((done) => setTimeout(done, this.slow));
+  }
+  history = async (query: HistoryQuery) => {
+    await this.#slowly();
+    return this.#answer("history", () => historyPage(this.#history(), query, this.now()));
+  };
+  historyInsights = async (query: HistoryQuery) => {
+    await this.#slowly();
+    return this.#answer("historyInsights", () => historyInsights(this.#history(), query, this.now()));
+  };
+
+  settings = () => this.#answer("settings", () => this.prefs.page);
+  setNotifications = (to: NotificationSettings) => this.#answer("setNotifications", () => this.prefs.notifications(to));
+  setRule = (id: string, on: boolean, holdS: number | null) =>
+    this.#answer("setRule", () => this.prefs.rule(id, on, holdS));
+  ignore = (request: IgnoreRequest) => this.#answer("ignore", () => this.prefs.ignore(request, this.now()));
+  unignore = (id: string) => this.#answer("unignore", () => this.prefs.unignore(id));
+  setRetention = (to: RetentionSettings) => this.#answer("setRetention", () => this.prefs.retention(to));
+  setAppearance = (to: AppearanceSettings) => this.#answer("setAppearance", () => this.prefs.appearance(to));
+  testNotification = () => this.#answer("testNotification", () => undefined);
+  backUp = () => this.#answer("backUp", () => this.prefs.backUp());
+  openDataFolder = () => this.#answer("openDataFolder", () => undefined);
+  autostart = () => this.#answer("autostart", () => this.prefs.starts);
+  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.prefs.starts = on));
+  diagnostics = async () => {
+    await this.#slowly();
+    return this.#answer("diagnostics", () => diagnostics);
+  };
+
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
@@ -375,7 +428,10 @@ export class Fake implements Backend {
   };
 }
 
-/** `?scene=morning` and the like. */
+/** `?scene=morning`, `?past=10000` and `?slow=3000` and the like. */
 export function fakeFromAddress(search: string): Fake {
-  return new Fake((new URLSearchParams(search).get("scene") as Scene | null) ?? "night");
+  const asked = new URLSearchParams(search);
+  const fake = new Fake((asked.get("scene") as Scene | null) ?? "night", Number(asked.get("past") ?? 40));
+  fake.slow = Number(asked.get("slow") ?? 0);
+  return fake;
 }
