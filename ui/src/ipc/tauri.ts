@@ -37,6 +37,8 @@ export const tauri: Backend = {
   setPaused: (paused) => call("set_paused", { paused }),
   reloadEnvironment: () => call("reload_environment"),
   setUnsaved: (unsaved) => call("set_unsaved", { unsaved }),
+  autostart: () => call("autostart"),
+  setAutostart: (on) => call("set_autostart", { on }),
   appInfo: () => call("app_info"),
   listen: (receive) => listen<AppEvent>(APP_EVENT, (event) => receive(event.payload)),
   now: () => Date.now(),
