@@ -219,6 +219,7 @@ impl Shell {
             self.tell(AppEvent::OpenIncident { id });
         }
         for text in std::mem::take(&mut *lock(&self.unsaid)) {
+            tracing::info!("told in the window: {text}");
             self.tell(AppEvent::Notice { text });
         }
     }
