@@ -54,6 +54,13 @@ pub fn run(args: Args, folder: PathBuf) -> tauri::Result<()> {
         }
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => window::show(app, None),
+        // There a link does not come as an argument.
+        #[cfg(target_os = "macos")]
+        RunEvent::Opened { urls } => {
+            for url in urls {
+                show(&Shell::of(app), Asked::link(url.as_str()));
+            }
+        }
         _ => {}
     });
     Ok(())

@@ -43,21 +43,23 @@ impl Args {
     /// What is to be shown, if anything was named.
     pub fn asked(&self) -> Option<Asked> {
         match &self.link {
-            Some(link) => Some(read(link)),
+            Some(link) => Some(Asked::link(link)),
             None => self.open.clone().map(Asked::Incident),
         }
     }
 }
 
-/// Reads a link. Any page may offer one, so that it can do no more than show an incident.
-fn read(link: &str) -> Asked {
-    let (scheme, rest) = link.split_once("://").unwrap_or_default();
-    let incident = rest.strip_prefix("incident/").map(|id| id.trim_end_matches('/'));
-    match incident {
-        Some(id) if scheme.eq_ignore_ascii_case("afterwatch") && is_name(id) => Asked::Incident(id.to_owned()),
-        _ => {
-            let shown: String = link.chars().filter(|c| !c.is_control()).take(80).collect();
-            Asked::Nowhere(format!("The link {shown} leads nowhere. Links look like afterwatch://incident/47."))
+impl Asked {
+    /// Reads a link. Any page may offer one, so that it can do no more than show an incident.
+    pub fn link(link: &str) -> Asked {
+        let (scheme, rest) = link.split_once("://").unwrap_or_default();
+        let incident = rest.strip_prefix("incident/").map(|id| id.trim_end_matches('/'));
+        match incident {
+            Some(id) if scheme.eq_ignore_ascii_case("afterwatch") && is_name(id) => Asked::Incident(id.to_owned()),
+            _ => {
+                let shown: String = link.chars().filter(|c| !c.is_control()).take(80).collect();
+                Asked::Nowhere(format!("The link {shown} leads nowhere. Links look like afterwatch://incident/47."))
+            }
         }
     }
 }
