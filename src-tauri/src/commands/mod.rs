@@ -28,8 +28,10 @@ type Held<'a> = State<'a, Arc<Shell>>;
 pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         app::app_info,
+        app::autostart,
         app::copy_text,
         app::reload_environment,
+        app::set_autostart,
         app::set_unsaved,
         clusters::clusters,
         clusters::watch_cluster,

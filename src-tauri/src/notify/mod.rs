@@ -7,6 +7,7 @@
 mod check;
 #[cfg(target_os = "linux")]
 mod freedesktop;
+mod gather;
 #[cfg(any(not(target_os = "linux"), test))]
 #[cfg_attr(target_os = "linux", allow(dead_code))]
 mod plugin;
@@ -65,7 +66,8 @@ impl Pressed {
 /// This system's notifications.
 pub fn native(app: &AppHandle) -> Arc<dyn Notifier> {
     #[cfg(target_os = "linux")]
-    return Arc::new(freedesktop::Freedesktop::new(Pressed(app.clone())));
+    let screen = freedesktop::Freedesktop::new(Pressed(app.clone()));
     #[cfg(not(target_os = "linux"))]
-    return Arc::new(plugin::Plugin::new(app.clone()));
+    let screen = plugin::Plugin::new(app.clone());
+    Arc::new(gather::Gathered::new(screen))
 }

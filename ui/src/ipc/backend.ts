@@ -95,6 +95,10 @@ export interface Backend {
   /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
   setUnsaved(unsaved: boolean): Promise<void>;
 
+  /** Whether the program starts at login, hidden in the tray. */
+  autostart(): Promise<boolean>;
+  setAutostart(on: boolean): Promise<void>;
+
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */
   listen(receive: (event: AppEvent) => void): Promise<() => void>;

@@ -59,6 +59,8 @@ export const tauri: Backend = {
   setAutostart: (on) => call("set_autostart", { on }),
   diagnostics: () => call("diagnostics"),
   setUnsaved: (unsaved) => call("set_unsaved", { unsaved }),
+  autostart: () => call("autostart"),
+  setAutostart: (on) => call("set_autostart", { on }),
   appInfo: () => call("app_info"),
   listen: (receive) => listen<AppEvent>(APP_EVENT, (event) => receive(event.payload)),
   now: () => Date.now(),
