@@ -12,6 +12,7 @@ mod autostart;
 mod commands;
 mod contexts;
 mod desk;
+mod drill;
 mod face;
 mod journal;
 mod notify;

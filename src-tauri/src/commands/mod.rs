@@ -5,6 +5,7 @@ mod app;
 mod clusters;
 mod diagnostics;
 mod history;
+mod drill;
 mod incidents;
 mod notes;
 mod postmortem;
@@ -41,6 +42,9 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         diagnostics::diagnostics,
         history::history,
         history::history_insights,
+        drill::drills,
+        drill::start_drill,
+        drill::leave_drill,
         incidents::inbox,
         incidents::incident_page,
         incidents::evidence_item,
