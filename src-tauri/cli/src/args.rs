@@ -145,6 +145,18 @@ pub struct Watch {
     #[arg(long)]
     pub notify: bool,
 
+    /// Write everything that is read to this file, redacted, to be played again by replay. One context only
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// What the recording is called
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub title: Option<String>,
+
+    /// What happens in the recording, in one paragraph
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub summary: Option<String>,
+
     /// Add the figures of this run to the document
     #[arg(long)]
     pub metrics: bool,

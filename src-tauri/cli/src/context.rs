@@ -9,7 +9,7 @@ use afterwatch_cluster::{ClusterOptions, ConnectProblem, Kubeconfigs, Limits};
 use afterwatch_contract::document::IncidentDto;
 use afterwatch_core::{
     incident::Incident,
-    port::{Cluster, Notifier, StoreError, store::IncidentKey},
+    port::{Clock, Cluster, Notifier, StoreError, store::IncidentKey},
 };
 use afterwatch_engine::{Engine, NotifyMode, Options, Ports, SystemClock};
 use afterwatch_store::SqliteStore;
@@ -43,6 +43,8 @@ pub enum Database {
 pub struct Desk {
     pub engine: Engine,
     pub store: Arc<SqliteStore>,
+    /// What the engine goes by.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The contexts a command is about, all of them defined.
@@ -162,7 +164,8 @@ impl Context {
     /// Opens the database with an engine over it that only counts notifications.
     pub async fn desk(&self, want: Database) -> Outcome<Desk> {
         let store = self.store(want).await?;
-        Ok(self.desk_over(store, Arc::new(Nobody), NotifyMode::Count, SignedDuration::from_mins(10)))
+        let stability = SignedDuration::from_mins(10);
+        Ok(self.desk_over(store, Arc::new(Nobody), NotifyMode::Count, stability, Arc::new(SystemClock)))
     }
 
     /// An engine over an open database.
@@ -172,11 +175,12 @@ impl Context {
         notifier: Arc<dyn Notifier>,
         notify: NotifyMode,
         stability: SignedDuration,
+        clock: Arc<dyn Clock>,
     ) -> Desk {
-        let ports = Ports { store: store.clone(), notifier, clock: Arc::new(SystemClock) };
+        let ports = Ports { store: store.clone(), notifier, clock: clock.clone() };
         let recorder = format!("kubectl afterwatch watch (pid {})", std::process::id());
         let options = Options { stability, notify, zone: self.out.look.zone.clone(), recorder, alone: false };
-        Desk { engine: Engine::new(ports, options), store }
+        Desk { engine: Engine::new(ports, options), store, clock }
     }
 
     /// True when the incident is in the namespaces that were named.

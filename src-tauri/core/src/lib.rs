@@ -20,6 +20,7 @@ pub mod notification;
 pub mod object;
 pub mod observation;
 pub mod port;
+pub mod recording;
 pub mod redact;
 pub mod remediation;
 pub mod severity;
