@@ -17,7 +17,7 @@ def log(level, message, **fields):
 
 def heap():
     with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) >> 10 for line in status if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) >> 10 for line in status if line.startswith("RssAnon"))
 
 
 class Answer(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,7 @@
 # Release 3.8.0 of invoices reads a key that its Secret does not have; the old pods go on serving, and nobody mends it.
+TITLE="A release reads a Secret key that does not exist"
+SUMMARY="Release 3.8.0 of invoices wants the mail password from a key that its Secret does not have. The new pod cannot start; the old ones go on serving, so customers notice nothing, and the roll-out stands still. Nobody has mended it yet."
+BEGINS=65
 LASTS=330
 NEEDS_NODE=yes
 IMAGES="registry.example.com/billing/invoices:3.7.2 registry.example.com/billing/invoices:3.8.0"

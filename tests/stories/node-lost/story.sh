@@ -1,4 +1,7 @@
 # Node node-3 dies with ten workloads on it; their pods are moved after a minute, and later the node comes back.
+TITLE="A node dies with ten workloads on it"
+SUMMARY="Node node-3 stops reporting. Pods of ten workloads run on it. A minute later the cluster starts them elsewhere; the cart's cache, which belongs to that zone, has to wait until the node comes back."
+BEGINS=55
 LASTS=450
 NEEDS_NODE=no
 IMAGES=
@@ -21,6 +24,7 @@ play() {
   at 15 roll_out shop catalog 5.2.1
   at 30 warn identity sso Unhealthy "Readiness probe failed: Get \"http://10.0.0.61:8080/healthz/ready\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
   at 55 die
-  at 215 roll_out logistics tracking 2.1.1
+  at 130 kubectl -n shop scale deployment/recommendations --replicas=3
+  at 215 roll_out shop catalog 5.2.2
   at 300 come_back
 }
