@@ -208,6 +208,8 @@ mod tests {
             reopened: 0,
             earlier: Vec::new(),
             merged_into: None,
+            ticket: None,
+            split_off: Vec::new(),
             revision: 0,
         }
     }

@@ -13,7 +13,7 @@ use afterwatch_core::{
 };
 use afterwatch_engine::{Engine, NotifyMode, Options, Ports, SystemClock};
 use afterwatch_store::SqliteStore;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     args::Common,
@@ -83,6 +83,13 @@ impl Context {
     pub fn new(common: Common) -> Context {
         let out = Out::new(&common);
         Context { common, out }
+    }
+
+    /// The same at another moment: what is printed says how long ago things were.
+    pub fn at(&self, now: Timestamp) -> Context {
+        let mut out = self.out.clone();
+        out.look.now = now;
+        Context { common: self.common.clone(), out }
     }
 
     pub fn progress(&self) -> Progress {

@@ -1,12 +1,11 @@
 //! The document that `scan`, `watch`, `inspect`, `incidents`, `incident` and `replay` print.
 
 use afterwatch_core as core;
-use core::{
-    coverage::Gap,
-    metrics::{Span, times},
-};
+use core::{coverage::Gap, metrics::times};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+use crate::times::TimesDto;
 
 /// `afterwatch.incident/v1`.
 pub const SCHEMA: &str = "afterwatch.incident/v1";
@@ -85,6 +84,8 @@ pub struct IncidentDto {
     pub recovered_by: Option<String>,
     /// The incident this one turned out to be a part of.
     pub merged_into: Option<String>,
+    /// A link to the ticket a person keeps of it elsewhere.
+    pub ticket: Option<String>,
     pub times: TimesDto,
     pub verdict: String,
     pub causes: Vec<CauseDto>,
@@ -99,32 +100,6 @@ pub struct IncidentDto {
     /// Grows with every write of this incident.
     #[ts(type = "number")]
     pub revision: u64,
-}
-
-/// The four times in seconds; null while pending or unknown (`*_basis` says which).
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct TimesDto {
-    pub to_detect_s: Option<f64>,
-    pub to_acknowledge_s: Option<f64>,
-    pub to_mitigate_s: Option<f64>,
-    pub to_resolve_s: Option<f64>,
-    /// Per time: `known`, `pending`, `unknown`, or `range`.
-    pub basis: TimesBasis,
-    /// Where a time is a range: least and most seconds.
-    pub to_detect_range_s: Option<(f64, f64)>,
-    pub to_mitigate_range_s: Option<(f64, f64)>,
-    pub to_resolve_range_s: Option<(f64, f64)>,
-}
-
-/// How well each time is known.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct TimesBasis {
-    pub to_detect: String,
-    pub to_acknowledge: String,
-    pub to_mitigate: String,
-    pub to_resolve: String,
 }
 
 /// A possible cause.
@@ -166,6 +141,8 @@ pub struct RuledOutDto {
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct FindingDto {
+    /// What names it within its incident, for splitting it off.
+    pub fingerprint: String,
     pub rule_id: String,
     pub object: ObjectRefDto,
     pub severity: String,
@@ -393,27 +370,9 @@ impl From<&core::remediation::Action> for ActionDto {
     }
 }
 
-fn basis(span: Span) -> String {
-    match span {
-        Span::Pending => "pending",
-        Span::Unknown => "unknown",
-        Span::Seconds(_) => "known",
-        Span::Range(..) => "range",
-    }
-    .to_owned()
-}
-
-fn range(span: Span) -> Option<(f64, f64)> {
-    match span {
-        Span::Range(a, b) => Some((a, b)),
-        _ => None,
-    }
-}
-
 impl IncidentDto {
     /// The incident as the promise has it; `gaps` are those of its cluster's coverage.
     pub fn new(i: &core::incident::Incident, gaps: &[Gap]) -> IncidentDto {
-        let t = times(i, gaps);
         IncidentDto {
             id: i.id.to_string(),
             number: i.number,
@@ -432,21 +391,8 @@ impl IncidentDto {
             resolved_at: i.resolved_at.map(|t| t.to_string()),
             recovered_by: i.recovered_by.clone(),
             merged_into: i.merged_into.map(|id| id.to_string()),
-            times: TimesDto {
-                to_detect_s: t.to_detect.seconds(),
-                to_acknowledge_s: t.to_acknowledge.seconds(),
-                to_mitigate_s: t.to_mitigate.seconds(),
-                to_resolve_s: t.to_resolve.seconds(),
-                basis: TimesBasis {
-                    to_detect: basis(t.to_detect),
-                    to_acknowledge: basis(t.to_acknowledge),
-                    to_mitigate: basis(t.to_mitigate),
-                    to_resolve: basis(t.to_resolve),
-                },
-                to_detect_range_s: range(t.to_detect),
-                to_mitigate_range_s: range(t.to_mitigate),
-                to_resolve_range_s: range(t.to_resolve),
-            },
+            ticket: i.ticket.clone(),
+            times: (&times(&i.instants(), gaps)).into(),
             verdict: word(&i.verdict),
             causes: i
                 .causes
@@ -478,6 +424,7 @@ impl IncidentDto {
                 .findings
                 .iter()
                 .map(|f| FindingDto {
+                    fingerprint: f.fingerprint.clone(),
                     rule_id: f.rule_id.clone(),
                     object: (&f.object).into(),
                     severity: word(&f.severity),

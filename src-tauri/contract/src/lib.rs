@@ -3,5 +3,9 @@
 //! Field names are a promise (add, never rename). The TypeScript types in `ui/src/ipc/contract/` are generated from
 //! here by `make gen` and checked for staleness by `make lint`. This crate knows core and nothing else.
 
+pub mod diagnostics;
 pub mod document;
+pub mod history;
+pub mod settings;
+pub mod times;
 pub mod window;

@@ -58,12 +58,14 @@ pub struct IncidentSummary {
     /// The first cause's statement, where there is one.
     pub cause: Option<String>,
     pub verdict: String,
+    /// Its notifications are muted until then.
+    pub silenced_until: Option<String>,
     #[ts(type = "number")]
     pub revision: u64,
 }
 
-impl From<&afterwatch_core::incident::Incident> for IncidentSummary {
-    fn from(i: &afterwatch_core::incident::Incident) -> IncidentSummary {
+impl From<&afterwatch_core::incident::Head> for IncidentSummary {
+    fn from(i: &afterwatch_core::incident::Head) -> IncidentSummary {
         use crate::document::word;
         IncidentSummary {
             id: i.id.to_string(),
@@ -79,8 +81,9 @@ impl From<&afterwatch_core::incident::Incident> for IncidentSummary {
             detected_at: i.detected_at.to_string(),
             resolved_at: i.resolved_at.map(|t| t.to_string()),
             merged_into: i.merged_into.map(|id| id.to_string()),
-            cause: i.top_cause().map(|c| c.statement.clone()),
+            cause: i.causes.first().map(|c| c.statement.clone()),
             verdict: word(&i.verdict),
+            silenced_until: None,
             revision: i.revision,
         }
     }
@@ -175,6 +178,8 @@ pub struct ClusterDto {
     pub unreadable: Vec<UnreadableKind>,
     /// Spans of at least the last 24 hours, earlier runs included, and the last one before them.
     pub coverage: Vec<CoverageSpan>,
+    /// What the user marked it as: `production` or `read_only`.
+    pub mark: Option<String>,
     /// `insecure-skip-tls-verify` is set.
     pub insecure: bool,
     /// Who else records it into the same database.

@@ -91,6 +91,9 @@ pub struct FindingRecord {
     pub fingerprint: String,
     pub rule_id: String,
     pub object: ObjectRef,
+    /// The workload hit; absent in what earlier versions wrote.
+    #[serde(default)]
+    pub subject: Option<ObjectRef>,
     pub severity: Severity,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
@@ -99,6 +102,14 @@ pub struct FindingRecord {
     pub evidence: Vec<String>,
     /// False once the problem was gone.
     pub active: bool,
+}
+
+/// What stays in an incident of its own: the findings of a rule on a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub rule_id: String,
+    /// `Kind/namespace/name` of the workload hit.
+    pub subject: String,
 }
 
 /// An earlier time the same fault hurt, before it was resolved and came back under the same number.
@@ -161,6 +172,12 @@ pub struct Incident {
     /// The incident this one turned out to be a part of; it is resolved here and goes on there.
     #[serde(default)]
     pub merged_into: Option<IncidentId>,
+    /// A link to the ticket a person keeps of it elsewhere.
+    #[serde(default)]
+    pub ticket: Option<String>,
+    /// What a person split off into this incident: it stays apart from the one it came from.
+    #[serde(default)]
+    pub split_off: Vec<Part>,
     /// The store's revision this copy was read or written at; 0 when it never was. Writing over a newer one is refused.
     pub revision: u64,
 }
@@ -181,6 +198,18 @@ impl Incident {
         self.state == State::Resolved && self.merged_into.is_none() && self.findings.iter().any(|f| f.active)
     }
 
+    /// The moments its times are counted from.
+    pub fn instants(&self) -> Instants {
+        Instants {
+            started_at: self.started_at,
+            started_at_range: self.started_at_range,
+            detected_at: self.detected_at,
+            acknowledged_at: self.acknowledged_at,
+            mitigated_at: self.mitigated_at,
+            resolved_at: self.resolved_at,
+        }
+    }
+
     /// The first cause.
     pub fn top_cause(&self) -> Option<&Cause> {
         self.causes.first()
@@ -198,5 +227,93 @@ impl Incident {
     /// The entry of the timeline that carries this label.
     pub fn labelled(&self, label: &str) -> Option<&TimelineEntry> {
         self.timeline.iter().rev().find(|e| e.label.as_deref() == Some(label))
+    }
+}
+
+/// The moments that carry an incident's times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instants {
+    pub started_at: Option<Timestamp>,
+    pub started_at_range: Option<(Timestamp, Timestamp)>,
+    pub detected_at: Timestamp,
+    pub acknowledged_at: Option<Timestamp>,
+    pub mitigated_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// An incident without what is recorded under it (findings, changes, evidence, timeline): for lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    pub id: IncidentId,
+    pub number: u64,
+    pub fingerprint: String,
+    pub title: String,
+    pub state: State,
+    pub severity: Severity,
+    pub cluster: String,
+    pub cluster_uid: String,
+    pub subject: ObjectRef,
+    pub started_at: Option<Timestamp>,
+    pub started_at_range: Option<(Timestamp, Timestamp)>,
+    pub detected_at: Timestamp,
+    pub acknowledged_at: Option<Timestamp>,
+    pub mitigated_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+    pub recovered_by: Option<String>,
+    pub verdict: Confidence,
+    pub causes: Vec<Cause>,
+    pub notifications: u32,
+    pub reopened: u32,
+    #[serde(default)]
+    pub earlier: Vec<Occurrence>,
+    #[serde(default)]
+    pub merged_into: Option<IncidentId>,
+    #[serde(default)]
+    pub ticket: Option<String>,
+    pub revision: u64,
+}
+
+impl Head {
+    /// The moments its times are counted from.
+    pub fn instants(&self) -> Instants {
+        Instants {
+            started_at: self.started_at,
+            started_at_range: self.started_at_range,
+            detected_at: self.detected_at,
+            acknowledged_at: self.acknowledged_at,
+            mitigated_at: self.mitigated_at,
+            resolved_at: self.resolved_at,
+        }
+    }
+}
+
+impl From<&Incident> for Head {
+    fn from(i: &Incident) -> Head {
+        Head {
+            id: i.id,
+            number: i.number,
+            fingerprint: i.fingerprint.clone(),
+            title: i.title.clone(),
+            state: i.state,
+            severity: i.severity,
+            cluster: i.cluster.clone(),
+            cluster_uid: i.cluster_uid.clone(),
+            subject: i.subject.clone(),
+            started_at: i.started_at,
+            started_at_range: i.started_at_range,
+            detected_at: i.detected_at,
+            acknowledged_at: i.acknowledged_at,
+            mitigated_at: i.mitigated_at,
+            resolved_at: i.resolved_at,
+            recovered_by: i.recovered_by.clone(),
+            verdict: i.verdict,
+            causes: i.causes.clone(),
+            notifications: i.notifications,
+            reopened: i.reopened,
+            earlier: i.earlier.clone(),
+            merged_into: i.merged_into,
+            ticket: i.ticket.clone(),
+            revision: i.revision,
+        }
     }
 }

@@ -279,6 +279,8 @@ impl Ledger {
             reopened: 0,
             earlier: Vec::new(),
             merged_into: None,
+            ticket: None,
+            split_off: Vec::new(),
             revision: 0,
         };
         // The instant the impact began is that of the first finding; its evidence is added by the merge.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     coverage::{Gap, in_gap},
-    incident::Incident,
+    incident::Instants,
 };
 
 /// A time between two instants.
@@ -45,7 +45,7 @@ pub struct Times {
 }
 
 /// Computes the times over the gaps of coverage.
-pub fn times(incident: &Incident, gaps: &[Gap]) -> Times {
+pub fn times(incident: &Instants, gaps: &[Gap]) -> Times {
     // A start that lies in a gap is the earliest sign that was left of it: it began then or before, at the earliest
     // when the gap began.
     let gap_around = |at: Timestamp| gaps.iter().find(|g| g.from < at && at < g.to);

@@ -13,8 +13,10 @@ mod player;
 mod record;
 mod select;
 mod server;
+mod story;
 mod world;
 
 pub use clock::DrillClock;
 pub use player::{Pace, Player};
 pub use record::Recorder;
+pub use story::{Story, stories};

@@ -57,7 +57,9 @@ impl Player {
     /// When there is no port on loopback, or the kubeconfig cannot be written.
     pub async fn start(recording: &Recording, pace: Pace) -> io::Result<Player> {
         let opens = opens_at(recording, pace.skip_calm);
-        let length = recording.ends_at().duration_since(opens).max(SignedDuration::ZERO);
+        // Kubernetes writes whole seconds, and what is moved by whole seconds stays one.
+        let ends = Timestamp::from_second(recording.ends_at().as_second() + 1).unwrap_or(recording.ends_at());
+        let length = ends.duration_since(opens).max(SignedDuration::ZERO);
         let clock = Arc::new(DrillClock::new(length, pace.speed.max(0.1), Timestamp::now()));
         let moved = clock.starts().duration_since(opens);
         let mut world = World::new(moved, &recording.lines);

@@ -25,7 +25,7 @@ use afterwatch_core::{
     ledger::{Ledger, Policy, Step},
     object,
     observation::{Connection, Fact, LogRead, LogWant, Observation},
-    port::{BoxFuture, Cluster, ObservationSink, cluster::ClusterMetrics, store::Saved},
+    port::{BoxFuture, Clock, Cluster, ObservationSink, cluster::ClusterMetrics, store::Saved},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -44,6 +44,7 @@ const COALESCE: Duration = Duration::from_millis(60);
 /// When the first lists take longer than this, what is there is looked at.
 const SYNC_PATIENCE: Duration = Duration::from_secs(12);
 const HEARTBEAT: Duration = Duration::from_secs(10);
+const LEAST_HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a cluster must be out of sight before that is told.
 const BLIND: SignedDuration = SignedDuration::from_mins(5);
 /// After so long without sight, what is broken then is told as at the start.
@@ -172,8 +173,17 @@ impl Recorder {
         }
     }
 
+    fn clock(&self) -> &dyn Clock {
+        &*self.engine.0.ports.clock
+    }
+
     fn now(&self) -> Timestamp {
-        self.engine.0.ports.clock.now()
+        self.clock().now()
+    }
+
+    /// How long until the next heartbeat. A clock that runs fast wants them more often, within reason.
+    fn heartbeat_in(&self) -> Duration {
+        self.clock().real(HEARTBEAT).clamp(LEAST_HEARTBEAT, HEARTBEAT)
     }
 
     fn name(&self) -> String {
@@ -254,7 +264,7 @@ impl Recorder {
             let all = object::Kind::ALL.iter().all(|k| self.index.has_reading(*k));
             let late = self.started.elapsed() > SYNC_PATIENCE && !self.index.is_empty();
             if !all && !late {
-                self.next_due = Some(self.now() + SignedDuration::from_millis(500));
+                self.next_due = Some(self.clock().after(Duration::from_millis(500)));
                 return;
             }
             self.synced = true;
@@ -335,7 +345,7 @@ impl Recorder {
             let Ok(permit) = self.readers.clone().try_acquire_owned() else {
                 // All readers are busy: asked again at the next look.
                 self.asked.remove(&want);
-                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
+                self.next_due = Some(self.clock().after(Duration::from_millis(300)));
                 return;
             };
             self.reading.insert(want.clone());

@@ -11,6 +11,7 @@ use std::{
 
 use afterwatch_core::{
     incident::{Incident, IncidentId},
+    observation::Connection,
     port::{Clock, Cluster, Notifier, Store, StoreError, store::IncidentKey},
     silence::Silence,
 };
@@ -19,7 +20,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use crate::{
-    event::{ClusterView, EngineEvent, IncidentStep},
+    event::{ClusterState, ClusterView, EngineEvent, IncidentStep},
     recorder::{self, Control, Figures},
     writer,
 };
@@ -164,6 +165,16 @@ impl Engine {
             let _ = running.control.send(Control::Stop);
             let _ = tokio::time::timeout(Duration::from_secs(2), running.task).await;
         }
+    }
+
+    /// Ends once everything that may be read of a cluster was read for the first time, or it is not watched any more.
+    pub async fn connected(&self, name: &str) {
+        let Some(mut view) = lock(&self.0.running).get(name).map(|r| r.view.clone()) else { return };
+        let there = |v: &Arc<ClusterView>| {
+            matches!(v.state, ClusterState::Connection(Connection::Connected { .. }) | ClusterState::Following)
+        };
+        // An error means that the recorder is gone.
+        let _ = view.wait_for(there).await;
     }
 
     /// Drops a cluster's connections and starts again now (retry, after a login, after sleep).

@@ -1,12 +1,21 @@
 import type {
   AppEvent,
   AppInfo,
+  AppearanceSettings,
   ClustersPage,
+  Diagnostics,
   EvidenceDto,
+  HistoryInsights,
+  HistoryPage,
+  HistoryQuery,
+  IgnoreRequest,
   Inbox,
   IncidentPage,
   NotesDto,
+  NotificationSettings,
   PostmortemDto,
+  RetentionSettings,
+  SettingsPage,
   SilenceDto,
 } from "./types";
 
@@ -22,6 +31,19 @@ export interface Backend {
   reopen(id: string): Promise<void>;
   addEntry(id: string, text: string): Promise<void>;
   saveNotes(id: string, text: string): Promise<NotesDto>;
+  /** Earlier versions, newest first. */
+  notesHistory(id: string): Promise<NotesDto[]>;
+
+  /** What the others recorded goes on in `into`. */
+  mergeIncidents(into: string, others: string[]): Promise<void>;
+  /** Findings, by fingerprint, become an incident of their own; the answer is its id. */
+  splitIncident(id: string, findings: string[]): Promise<string>;
+  /** Closes it, and remembers its rules and its workload: they open nothing any more until that is taken back. */
+  notAnIncident(id: string, reason: string | null): Promise<void>;
+  /** For ever, with everything recorded and written under it. */
+  deleteIncident(id: string): Promise<void>;
+  /** `null` takes the link away. */
+  setTicket(id: string, url: string | null): Promise<void>;
 
   silence(id: string, minutes: number, reason: string): Promise<void>;
   silences(): Promise<SilenceDto[]>;
@@ -42,6 +64,29 @@ export interface Backend {
   setPaused(paused: boolean): Promise<void>;
   /** Reads the kubeconfig files and the login shell's environment again. */
   reloadEnvironment(): Promise<void>;
+
+  /** `production`, `read_only` or none. */
+  setClusterMark(name: string, mark: string | null): Promise<void>;
+
+  history(query: HistoryQuery): Promise<HistoryPage>;
+  historyInsights(query: HistoryQuery): Promise<HistoryInsights>;
+
+  settings(): Promise<SettingsPage>;
+  setNotifications(notifications: NotificationSettings): Promise<void>;
+  setRule(id: string, on: boolean, holdS: number | null): Promise<void>;
+  ignore(request: IgnoreRequest): Promise<void>;
+  unignore(id: string): Promise<void>;
+  setRetention(retention: RetentionSettings): Promise<void>;
+  setAppearance(appearance: AppearanceSettings): Promise<void>;
+  /** Shows one; fails with the reason where none can be shown. */
+  testNotification(): Promise<void>;
+  /** Writes a copy of the history and says where. */
+  backUp(): Promise<string>;
+  /** Shows the folder of the history in the system's file browser. */
+  openDataFolder(): Promise<void>;
+
+  /** What `doctor` says. May take as long as the slowest cluster. */
+  diagnostics(): Promise<Diagnostics>;
 
   /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
   setUnsaved(unsaved: boolean): Promise<void>;

@@ -197,6 +197,7 @@ pub async fn follow(
         Ok(Err(failure)) => return Err(failure),
         Err(_) => talk.remembered("The database does not answer."),
     };
+    let context = &context.at(desk.clock.now());
     let around = result(context, desk, &seen, &views, metrics);
     show(context, &seen, &views, around.document(dtos), true)?;
     Ok(code)

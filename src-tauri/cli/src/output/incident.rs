@@ -158,7 +158,7 @@ fn facts(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
     let basis = if i.started_at_basis.is_empty() { String::new() } else { format!(", {}", i.started_at_basis) };
     rows.push(("Since", format!("{start}{basis}")));
     rows.push(("Where", format!("{}, {}", place(i), i.subject)));
-    let t = times(i, gaps);
+    let t = times(&i.instants(), gaps);
     let after = |span: Span, from: &str| match span {
         Span::Seconds(s) => format!(", {} after it {from}", words::span(SignedDuration::from_secs_f64(s))),
         Span::Range(a, b) => format!(

@@ -202,6 +202,7 @@ fn findings(incident: &mut Incident, fault: &Fault, now: Timestamp) {
                     fingerprint: print,
                     rule_id: finding.rule_id.clone(),
                     object: finding.object.clone(),
+                    subject: Some(finding.subject.clone()),
                     severity: finding.severity,
                     first_seen: finding.started_at,
                     last_seen: now,

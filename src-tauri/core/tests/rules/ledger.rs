@@ -298,11 +298,11 @@ fn incidents_that_turn_out_to_be_one_fault_go_on_as_one() {
 fn a_start_in_a_gap_makes_a_range_and_an_end_in_a_gap_is_unknown() {
     let incident = mitigated().only().clone();
     let gap = |from, to| [Gap { from: t(from), to: t(to), cause: EndedBy::Sleep }];
-    assert_eq!(times(&incident, &[]).to_detect, Span::Seconds(2.0));
-    assert_eq!(times(&incident, &gap(-30, -1)).to_detect, Span::Range(2.0, 30.0));
-    assert_eq!(times(&incident, &gap(-30, -1)).to_mitigate, Span::Range(62.0, 90.0));
-    assert_eq!(times(&incident, &gap(30, 70)).to_mitigate, Span::Unknown);
-    assert_eq!(times(&incident, &gap(30, 70)).to_resolve, Span::Pending);
+    assert_eq!(times(&incident.instants(), &[]).to_detect, Span::Seconds(2.0));
+    assert_eq!(times(&incident.instants(), &gap(-30, -1)).to_detect, Span::Range(2.0, 30.0));
+    assert_eq!(times(&incident.instants(), &gap(-30, -1)).to_mitigate, Span::Range(62.0, 90.0));
+    assert_eq!(times(&incident.instants(), &gap(30, 70)).to_mitigate, Span::Unknown);
+    assert_eq!(times(&incident.instants(), &gap(30, 70)).to_resolve, Span::Pending);
 }
 
 #[test]

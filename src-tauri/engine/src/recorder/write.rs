@@ -8,7 +8,6 @@ use afterwatch_core::{
     incident::{Incident, IncidentId},
     port::store::Saved,
 };
-use jiff::SignedDuration;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,7 +41,7 @@ impl Recorder {
                 self.dirty_incidents.extend(std::mem::take(&mut self.in_flight_ids));
                 self.new_changes.extend(job.changes.into_iter().map(|(_, c)| c));
                 self.coverage.give_back(job.coverage);
-                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
+                self.next_due = Some(self.clock().after(Duration::from_millis(300)));
             }
         }
     }

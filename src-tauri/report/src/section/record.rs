@@ -16,7 +16,7 @@ use crate::{
 
 /// The four times over the gaps of the record.
 pub(super) fn times(input: &ReportInput<'_>) -> Times {
-    metrics::times(input.incident, input.gaps)
+    metrics::times(&input.incident.instants(), input.gaps)
 }
 
 /// Why a time that ends there is not known.

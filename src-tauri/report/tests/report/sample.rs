@@ -237,6 +237,7 @@ pub fn incident() -> Incident {
             fingerprint: "oom".into(),
             rule_id: "container-oom-killed".into(),
             object: pod,
+            subject: None,
             severity: Severity::Critical,
             first_seen: at("02:56:12"),
             last_seen: at("03:12:00"),
@@ -268,6 +269,8 @@ pub fn incident() -> Incident {
         reopened: 0,
         earlier: Vec::new(),
         merged_into: None,
+        ticket: None,
+        split_off: Vec::new(),
         revision: 3,
     }
 }

@@ -144,6 +144,7 @@ pub fn incident() -> Incident {
             fingerprint: "oom|Pod/shop/checkout|app".into(),
             rule_id: "oom-killed".into(),
             object: object("Pod", Some("shop"), "checkout-5f8b97c6d-k2x7p"),
+            subject: None,
             severity: Severity::High,
             first_seen: at(1),
             last_seen: at(90),
@@ -179,6 +180,8 @@ pub fn incident() -> Incident {
         reopened: 2,
         earlier: Vec::new(),
         merged_into: None,
+        ticket: None,
+        split_off: Vec::new(),
         revision: 0,
     }
 }

@@ -49,6 +49,10 @@ last_heard: string | null, unreadable: Array<UnreadableKind>,
  */
 coverage: Array<CoverageSpan>, 
 /**
+ * What the user marked it as: `production` or `read_only`.
+ */
+mark: string | null, 
+/**
  * `insecure-skip-tls-verify` is set.
  */
 insecure: boolean, 

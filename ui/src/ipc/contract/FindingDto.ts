@@ -4,4 +4,8 @@ import type { ObjectRefDto } from "./ObjectRefDto";
 /**
  * One problem on one object.
  */
-export type FindingDto = { rule_id: string, object: ObjectRefDto, severity: string, first_seen: string, last_seen: string, count: number, message: string, evidence: Array<string>, active: boolean, };
+export type FindingDto = { 
+/**
+ * What names it within its incident, for splitting it off.
+ */
+fingerprint: string, rule_id: string, object: ObjectRefDto, severity: string, first_seen: string, last_seen: string, count: number, message: string, evidence: Array<string>, active: boolean, };

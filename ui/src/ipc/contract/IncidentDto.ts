@@ -16,7 +16,11 @@ export type IncidentDto = { id: string, number: number, title: string, opened_by
 /**
  * The incident this one turned out to be a part of.
  */
-merged_into: string | null, times: TimesDto, verdict: string, causes: Array<CauseDto>, needs: Array<string>, ruled_out: Array<RuledOutDto>, findings: Array<FindingDto>, changes: Array<ChangeDto>, actions: Array<ActionDto>, evidence: Array<EvidenceDto>, timeline: Array<TimelineDto>, notifications: number, 
+merged_into: string | null, 
+/**
+ * A link to the ticket a person keeps of it elsewhere.
+ */
+ticket: string | null, times: TimesDto, verdict: string, causes: Array<CauseDto>, needs: Array<string>, ruled_out: Array<RuledOutDto>, findings: Array<FindingDto>, changes: Array<ChangeDto>, actions: Array<ActionDto>, evidence: Array<EvidenceDto>, timeline: Array<TimelineDto>, notifications: number, 
 /**
  * Grows with every write of this incident.
  */

@@ -11,4 +11,8 @@ merged_into: string | null,
 /**
  * The first cause's statement, where there is one.
  */
-cause: string | null, verdict: string, revision: number, };
+cause: string | null, verdict: string, 
+/**
+ * Its notifications are muted until then.
+ */
+silenced_until: string | null, revision: number, };
