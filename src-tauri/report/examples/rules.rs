@@ -21,6 +21,7 @@ What holds for all of them:
   *critical*, *high* and *medium* are notified at once and *low* is only listed.
 - A kind that may not be read, or has not been read yet, is never taken for empty: the rules that need it stay silent.
 - Objects that are being deleted, and everything in a namespace that is being deleted, are silent.
+- **Limits** say when a rule is silent or takes back what it said, and what it does not claim.
 - Steps are text with a kubectl line to check and run. Afterwatch changes nothing in a cluster.
 ";
 
@@ -48,9 +49,9 @@ fn section(rule: &Rule) -> String {
     let reads: Vec<&str> = rule.reads.iter().map(|k| k.as_str()).collect();
     let steps: Vec<String> = rule.advises.iter().map(|k| step(*k)).collect();
     let advises = if steps.is_empty() { "nothing of its own".to_owned() } else { steps.join(", ") };
-    let silent: String = rule.silent.iter().map(|s| format!("\n- {s}")).collect();
+    let limits: String = rule.limits.iter().map(|s| format!("\n- {s}")).collect();
     format!(
-        "## {}\n\n{}\n\n| | |\n|---|---|\n| Hold time | {} |\n| Severity | {} |\n| Reads | {} |\n| Advises | {advises} |\n| Source | {} |\n\nSilent:\n{silent}",
+        "## {}\n\n{}\n\n| | |\n|---|---|\n| Hold time | {} |\n| Severity | {} |\n| Reads | {} |\n| Advises | {advises} |\n| Source | {} |\n\nLimits:\n{limits}",
         rule.id,
         rule.means,
         holds.join("<br>"),

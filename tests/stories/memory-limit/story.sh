@@ -2,7 +2,7 @@
 TITLE="Checkout runs out of memory after a release"
 SUMMARY="Helm upgrades checkout in the shop. Beside a new image the release carries a memory limit of 128Mi instead of 512Mi. All three pods come up, fill their price cache, and are killed one after another. Three minutes later somebody puts the limit back."
 BEGINS=62
-LASTS=390
+LASTS=370
 NEEDS_NODE=yes
 IMAGES="registry.example.com/shop/checkout:2.14.0 registry.example.com/shop/checkout:2.14.1"
 

@@ -26,7 +26,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::ConfigMap, Kind::Secret],
         holds: &[Hold::Exactly(CONFIG, "")],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "References marked `optional`.",
             "A Secret's keys are never read: that one is missing is known from the kubelet's own words alone.",
         ],
@@ -44,7 +44,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::KubeEvent],
         holds: &[Hold::Exactly(MOUNT, "")],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "Failed mounts after which an image was pulled or a container started.",
             "When the last failed mount is more than eight minutes old.",
             "A pod whose sandbox is made: its volumes are mounted then.",
@@ -63,7 +63,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::KubeEvent],
         holds: &[Hold::Exactly(SANDBOX, "")],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "Failures after which an image was pulled or a container started.",
             "When the last failure is more than eight minutes old.",
             "While a volume of the pod is not mounted: that is `volume-not-mounted`.",
@@ -77,7 +77,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod],
         holds: &[Hold::Exactly(EVICTED, "")],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "Evictions that are more than an hour old.",
             "Two minutes after the eviction, when the workload has a ready pod and none that is not.",
         ],

@@ -31,7 +31,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(0, "from the second on; the first log of the container is waited for"),
         ],
         severities: CRASHING,
-        silent: &[
+        limits: &[
             "Once a container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
             "A container that crashed once and runs again.",
             "A container that ends with exit code 0, unless its pod restarts it always and it has ended so three times.",
@@ -47,7 +47,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod],
         holds: &[Hold::Exactly(0, "")],
         severities: CRASHING,
-        silent: &[
+        limits: &[
             "Once the container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
@@ -61,7 +61,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod],
         holds: &[Hold::Exactly(FIRST, "for the first time"), Hold::Exactly(0, "from the second on")],
         severities: CRASHING,
-        silent: &[
+        limits: &[
             "Exit codes 126, 127 and 128 of a container that wrote a log: then its program did start, and the crash is `container-crash-loop`.",
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],
@@ -77,7 +77,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(0, "from the second on; the first log of the container is waited for"),
         ],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "An init container that is still running, or ended with exit code 0.",
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],

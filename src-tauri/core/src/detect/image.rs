@@ -21,7 +21,7 @@ pub const RULES: &[Rule] = &[Rule {
     reads: &[Kind::Pod],
     holds: &[Hold::Exactly(HOLD, "")],
     severities: BY_WORKLOAD,
-    silent: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
+    limits: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
     advises: &[ActionKind::SetImage, ActionKind::RolloutUndo],
 }];
 

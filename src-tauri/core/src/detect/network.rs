@@ -31,7 +31,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(selector::HOLD, "when the selector finds no pod, and that is news"),
         ],
         severities: &[(Severity::High, "always")],
-        silent: &[
+        limits: &[
             "A Service without selector, of type ExternalName, or (for pods that are not ready) with `publishNotReadyAddresses`.",
             "When the selector fits the template of a workload: one scaled to zero, or whose pods are on their way.",
             "A selector that finds no pod opens an incident only where it is news: it looks misspelt, its pods were seen to go, or people wrote it within the last hour.",
@@ -45,7 +45,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Service, Kind::Pod],
         holds: &[Hold::Exactly(PORT, "")],
         severities: &[(Severity::High, "always")],
-        silent: &[
+        limits: &[
             "A port number that no container declares, unless every container declares its ports and the Service's other ports fit none of them or its ports were changed.",
             "A Service whose selector finds no pod: that is `service-without-endpoints`.",
         ],
@@ -58,7 +58,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Ingress, Kind::Service, Kind::IngressClass],
         holds: &[Hold::Exactly(INGRESS, "")],
         severities: &[(Severity::High, "always")],
-        silent: &[
+        limits: &[
             "The backend `use-annotation` of load balancer controllers.",
             "Services, classes or Secrets that may not be listed: what is not known is not missing.",
         ],

@@ -26,7 +26,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(JOINING, "for a node that has just joined and carries no scheduled pod"),
         ],
         severities: &[(Severity::Critical, "always")],
-        silent: &["A node that is being deleted."],
+        limits: &["A node that is being deleted."],
         advises: &[ActionKind::ManualCheck, ActionKind::Drain],
     },
     Rule {
@@ -36,7 +36,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Node, Kind::Pod],
         holds: &[Hold::Exactly(HOLD, ""), Hold::Exactly(JOINING, "for a node that has just joined")],
         severities: &[(Severity::High, "always; the node's own finding is critical")],
-        silent: &[
+        limits: &[
             "Pods of a DaemonSet, which belong to their node, and pods that are finished.",
             "One finding for each workload, however many of its pods are on the node.",
         ],
@@ -49,7 +49,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Node],
         holds: &[Hold::Exactly(HOLD, "")],
         severities: &[(Severity::High, "always")],
-        silent: &["As soon as the node's condition is False again."],
+        limits: &["As soon as the node's condition is False again."],
         advises: &[ActionKind::ManualCheck],
     },
 ];

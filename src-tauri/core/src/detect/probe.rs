@@ -32,7 +32,7 @@ pub const RULES: &[Rule] = &[
             ),
         ],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "Before the container's start-up probe has passed.",
             "For a minute after the container crashed: that is `container-crash-loop`.",
             "One look (`scan`) tells it of a new pod only where the kubelet has said that the probe fails.",
@@ -46,7 +46,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::KubeEvent],
         holds: &[Hold::Exactly(0, "")],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "Failed probes after which the kubelet restarted nothing.",
             "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
@@ -60,7 +60,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::KubeEvent],
         holds: &[Hold::Exactly(0, "")],
         severities: BY_WORKLOAD,
-        silent: &[
+        limits: &[
             "Failed probes after which the kubelet restarted nothing.",
             "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
@@ -74,7 +74,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod],
         holds: &[Hold::Exactly(GATE_PATIENCE, "")],
         severities: BY_WORKLOAD,
-        silent: &["Pods with a container that is not ready: that has a rule of its own."],
+        limits: &["Pods with a container that is not ready: that has a rule of its own."],
         advises: &[ActionKind::Patch],
     },
 ];

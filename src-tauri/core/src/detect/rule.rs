@@ -19,8 +19,8 @@ pub struct Rule {
     pub holds: &'static [Hold],
     /// How bad its findings can be, and when they are: half a sentence each.
     pub severities: &'static [(Severity, &'static str)],
-    /// When it says nothing, or takes back what it said: a sentence each.
-    pub silent: &'static [&'static str],
+    /// When it says nothing or takes back what it said, and what it does not claim: a sentence each.
+    pub limits: &'static [&'static str],
     /// The kinds of steps it may advise.
     pub advises: &'static [ActionKind],
 }

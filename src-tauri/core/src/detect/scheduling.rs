@@ -35,7 +35,7 @@ pub const RULES: &[Rule] = &[Rule {
         (Severity::Critical, "it belongs to a workload that serves, of which no pod is ready"),
         (Severity::Medium, "others of the workload are ready, or it serves nothing"),
     ],
-    silent: &[
+    limits: &[
         "A pod whose scheduling is gated (`schedulingGates`): it waits on purpose.",
         "Taints of nodes that are not meant for the pod explain nothing and are not blamed.",
     ],

@@ -24,7 +24,7 @@ pub const RULES: &[Rule] = &[Rule {
         Hold::Exactly(UNPROVEN, "otherwise: a provisioner may take its time"),
     ],
     severities: &[(Severity::Medium, "always")],
-    silent: &[
+    limits: &[
         "A claim whose class waits for its first consumer, while no pod that uses it has been scheduled and nothing failed.",
     ],
     advises: &[ActionKind::CreateClaim, ActionKind::SetStorageClass],

@@ -29,7 +29,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Deployment],
         holds: &[Hold::Exactly(0, "after the Deployment's own progress deadline (600 s unless it says otherwise)")],
         severities: &[(Severity::Critical, "no replica is available"), (Severity::Medium, "some still serve")],
-        silent: &["A Deployment that is paused.", "A roll-out that makes progress, however slow."],
+        limits: &["A Deployment that is paused.", "A roll-out that makes progress, however slow."],
         advises: &[ActionKind::RolloutUndo],
     },
     Rule {
@@ -42,7 +42,7 @@ pub const RULES: &[Rule] = &[
             (Severity::Critical, "no pod of the workload is ready"),
             (Severity::Medium, "some still serve, or it is a Job"),
         ],
-        silent: &[
+        limits: &[
             "When the controller has all the pods it wants.",
             "When the last refusal is more than 20 minutes old and no condition says that it lasts.",
         ],
@@ -62,7 +62,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Job],
         holds: &[Hold::Exactly(JOB, "")],
         severities: &[(Severity::Medium, "always")],
-        silent: &[
+        limits: &[
             "A Job that failed more than six hours ago.",
             "When a later run of the same CronJob has succeeded.",
             "Pods that fail while the Job still tries again.",

@@ -60,8 +60,8 @@ fn rules_have_unique_ids_in_kebab_case_and_say_what_they_mean_and_where_it_is_wr
         assert!(rule.means.ends_with('.') && rule.means.len() > 20, "{} says too little", rule.id);
         assert!(!rule.source.is_empty() && !rule.reads.is_empty(), "{} names no source", rule.id);
         assert!(!rule.holds.is_empty() && !rule.severities.is_empty(), "{} says neither when nor how bad", rule.id);
-        assert!(!rule.silent.is_empty(), "{} does not say when it is silent", rule.id);
-        for sentence in rule.silent {
+        assert!(!rule.limits.is_empty(), "{} does not say when it is silent", rule.id);
+        for sentence in rule.limits {
             assert!(sentence.ends_with('.'), "{}: {sentence}", rule.id);
         }
     }
