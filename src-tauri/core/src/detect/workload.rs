@@ -145,8 +145,8 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
         Confidence::Possible,
         me.clone(),
         format!(
-            "The new pods of {} did not become ready within the progress deadline of {deadline} s ({} of {wanted} ready).",
-            me.name, d.status.ready_replicas
+            "The new pods of {} did not become ready within the progress deadline of {deadline} s: {} of {wanted} replicas are updated, and {} are ready, old ones included.",
+            me.name, d.status.updated_replicas, d.status.ready_replicas
         ),
     );
     c.evidence = vec![item.key.clone()];
