@@ -17,7 +17,9 @@ DRILL_REPORT ?= drill-post-mortem.md
 # Cargo's profile of what `make package` packs.
 PROFILE ?= dist
 
-.PHONY: help run run-window run-terminal dev test lint gen test-desktop test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
+RULES := docs/rules.md
+
+.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -51,7 +53,7 @@ test: deps-test node_modules ## everything that needs neither a window nor a clu
 	npm run check
 	npm test
 
-lint: deps-app node_modules ## formatting, clippy, the import rule, the window's lints, stale generated types
+lint: deps-app node_modules ## formatting, clippy, the import rule, the window's lints, stale generated files
 	cargo fmt --all --check
 	node .ci/check-imports.mjs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -60,10 +62,14 @@ lint: deps-app node_modules ## formatting, clippy, the import rule, the window's
 	npm run lint
 	npm run check
 	.ci/check-generated $(CONTRACT)
+	.ci/check-docs $(RULES)
 
 gen: deps-test ## write the window's TypeScript types from the crate afterwatch-contract
 	rm -rf $(CONTRACT)
 	TS_RS_EXPORT_DIR=$(CURDIR)/$(CONTRACT) cargo test --locked -p afterwatch-contract export_bindings
+
+docs: deps-test ## write the rule reference from the rules
+	cargo run --quiet --locked -p afterwatch-report --example rules > $(RULES)
 
 test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver under Xvfb
 	npm run build
