@@ -74,8 +74,16 @@ impl Engine {
         });
     }
 
+    /// Shows the morning note where one is due; the app does so by itself.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub async fn morning_note(&self) -> Result<(), StoreError> {
+        self.morning(self.0.ports.clock.now()).await
+    }
+
     /// The morning note, where one is due: of what waited since before the last morning.
-    pub(crate) async fn morning(&self, now: Timestamp) -> Result<(), StoreError> {
+    async fn morning(&self, now: Timestamp) -> Result<(), StoreError> {
         let Inner { options, ports, .. } = &*self.0;
         let Some(morning) = self.known_settings().notifications.last_morning(now, &options.zone) else { return Ok(()) };
         let due = blocking(&ports.store, move |store| {

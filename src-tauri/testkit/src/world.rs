@@ -1,5 +1,7 @@
 //! One cluster as the product sees it, with a clock that moves only when told.
 
+use std::sync::Arc;
+
 use afterwatch_core::{
     Timestamp,
     change::Change,
@@ -10,6 +12,7 @@ use afterwatch_core::{
     ledger::{Ledger, Policy, Step},
     object::{Kind, Object},
     observation::{Fact, LogRead, LogWant, Observation},
+    settings::Settings,
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -24,6 +27,8 @@ pub struct World {
     pub ledger: Ledger,
     pub now: Timestamp,
     pub policy: Policy,
+    /// What the user set of the rules.
+    pub settings: Settings,
     versions: u64,
     minted: u128,
 }
@@ -42,6 +47,7 @@ impl World {
             ledger: Ledger::new("kind-dev", "cluster-1", Vec::new()),
             now: t(0),
             policy: Policy { stability: SignedDuration::from_mins(10) },
+            settings: Settings::default(),
             versions: 1000,
             minted: 0,
         }
@@ -160,12 +166,16 @@ impl World {
 
     /// What is wrong now; the ledger stays as it is.
     pub fn diagnose(&self) -> Diagnosis {
-        correlate::diagnose(&self.index, self.now, Options::default())
+        correlate::diagnose(&self.index, self.now, self.options(false))
     }
 
     /// The same with hold times waived, as one look does.
     pub fn glance(&self) -> Diagnosis {
-        correlate::diagnose(&self.index, self.now, Options { waive_holds: true, ..Options::default() })
+        correlate::diagnose(&self.index, self.now, self.options(true))
+    }
+
+    fn options(&self, waive_holds: bool) -> Options {
+        Options { waive_holds, rules: Arc::new(self.settings.filter(&self.ledger.cluster)) }
     }
 
     /// What is wrong now goes into the ledger; returns what happened to incidents.

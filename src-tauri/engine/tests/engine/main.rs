@@ -6,4 +6,5 @@ mod flaky;
 mod notices;
 mod others;
 mod recording;
+mod setting;
 mod trouble;

@@ -7,6 +7,7 @@ mod full_disk;
 mod incident;
 mod killed;
 mod opening;
+mod past;
 mod record;
 mod sample;
 mod search;
