@@ -7,6 +7,7 @@ import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
 import { INC_45 } from "./story/ids";
 import { draft, html } from "./story/postmortem";
+import { played, stories } from "./story/drill";
 import { at } from "./story/time";
 import type {
   AppEvent,
@@ -45,6 +46,7 @@ export class Fake implements Backend {
   refuse = new Map<keyof Backend, BackendError>();
   /** What the window said of text that is in it alone. */
   unsaved = false;
+  startsAtLogin = false;
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
@@ -53,6 +55,8 @@ export class Fake implements Backend {
   past: HistoryRow[];
   /** How long the history takes to answer, in milliseconds. */
   slow = 0;
+  /** The recorded incident that is open. */
+  drill: AppInfo["drill"] = null;
   #receivers = new Set<(event: AppEvent) => void>();
   #loaded = Date.now();
   #starts: number;
@@ -413,6 +417,8 @@ export class Fake implements Backend {
   };
 
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
+  autostart = () => this.#answer("autostart", () => this.startsAtLogin);
+  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.startsAtLogin = on));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
       version: "0.1.0",
@@ -421,7 +427,16 @@ export class Fake implements Backend {
       can_tray: true,
       trouble: this.trouble,
       problem: this.problem,
+      drill: this.drill,
     }));
+  drills = () => this.#answer("drills", () => stories);
+  startDrill = (name: string | null, speed: number) =>
+    this.#answer("startDrill", () => {
+      this.drill = played(name, speed, this.now());
+      this.emit({ type: "drill", drill: this.drill });
+      return true;
+    });
+  leaveDrill = () => this.#answer("leaveDrill", () => void (this.drill = null));
   listen = (receive: (event: AppEvent) => void) => {
     this.#receivers.add(receive);
     return Promise.resolve(() => void this.#receivers.delete(receive));
