@@ -175,5 +175,9 @@ describe("recurrence", () => {
   it("has no bar for one that is not well yet", () => {
     expect(third).toMatchObject({ seen: [], unseen: [], end: 90, words: "not well yet" });
   });
+  it("says of one that came back before it was well that it was not well in between", () => {
+    const restless = time(4, "2026-11-02T00:00:00Z", "2026-11-04T00:00:00Z", "2026-11-03T00:00:00Z");
+    expect(recurrenceRows({ ...fault, occurrences: [restless] }, span)[0]?.words).toBe("not well in between");
+  });
   it("hatches every gap over all rows", () => expect(hatches(fault, span)).toEqual([{ from: 30, to: 40 }]));
 });

@@ -2,7 +2,7 @@
 import type { MetricPlot, OccurrenceDto, RecurrenceDto } from "../ipc/types";
 import { day, offset } from "../shared/format";
 import { cut, ticks, type Span } from "../shared/spans";
-import { rough, well } from "./words";
+import { recovery, rough, well } from "./words";
 
 const DAY = 86_400_000;
 
@@ -181,17 +181,19 @@ export function recurrenceRows(fault: RecurrenceDto, span: Span): RecurrenceRow[
     const parts = held ? cut(held, occurrence.gaps.map(toSpan)) : { seen: [], unseen: [] };
     const place = (s: Span) => ({ from: x(s.from, span), to: x(s.to, span) });
     const unseen = parts.unseen.reduce((sum, s) => sum + s.to - s.from, 0) / 1000;
-    const how = occurrence.recovered_by ? `${occurrence.recovered_by}, ` : "";
+    const how = recovery(occurrence.recovered_by);
     const short = held
       ? `well for ${well((held.to - held.from) / 1000)}${occurrence.back_at ? "" : " so far"}`
-      : "not well yet";
+      : occurrence.back_at
+        ? "not well in between"
+        : "not well yet";
     return {
       occurrence,
       started,
       seen: parts.seen.map(place),
       unseen: parts.unseen.map(place),
       end: held ? x(held.to, span) : started,
-      words: `${how}${short}${unseen > 0 ? `, of which ${well(unseen)} not recorded` : ""}`,
+      words: `${how ? `${how}, ` : ""}${short}${unseen > 0 ? `, of which ${well(unseen)} not recorded` : ""}`,
       short,
     };
   });

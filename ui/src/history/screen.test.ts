@@ -133,6 +133,21 @@ describe("the history", () => {
     ]);
   });
 
+  it("draws an incident that came back under its number as often as it came", async () => {
+    await open("night", "#/history", (fake) => {
+      const real = fake.historyInsights;
+      fake.historyInsights = async (query) => {
+        const told = await real(query);
+        const [fault] = told.recurring;
+        const twice = fault?.occurrences.map((o) => ({ ...o, id: "the-same", number: 46 })) ?? [];
+        return { ...told, recurring: fault ? [{ ...fault, occurrences: twice }] : [] };
+      };
+    });
+    const drawn = [...document.querySelectorAll("svg[role=group] a")].map((a) => a.textContent?.trim());
+    expect(drawn).toHaveLength(6);
+    expect(drawn.every((name) => name?.startsWith("INC-46"))).toBe(true);
+  });
+
   it("shows the four times with their definitions, their medians and what is unknown", async () => {
     const w = await open();
     const plots = [...document.querySelectorAll(".times svg[role=img]")];
