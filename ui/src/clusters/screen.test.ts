@@ -106,7 +106,7 @@ describe("the first run", () => {
     await settle();
     expect(w.backend.page.clusters.filter((c) => c.watched).map((c) => c.name)).toEqual(["prod-eu"]);
     expect(w.backend.prefs.page.notifications).toMatchObject({ critical: "window", high: "window", medium: "morning" });
-    expect(w.backend.prefs.starts).toBe(true);
+    expect(w.backend.startsAtLogin).toBe(true);
     w.button("Go to the incidents").click();
     await settle();
     expect(location.hash).toMatch(/^#\/incidents/);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MetricPlot, OccurrenceDto, RecurrenceDto } from "../ipc/types";
-import { before, calendar, draw, hatches, logAxis, recurrenceRows, window, x, y } from "./plot";
+import { before, calendar, draw, hatches, joined, logAxis, recurrenceRows, window, x, y } from "./plot";
 
 const DAY = 86_400_000;
 const at = (date: string) => Date.parse(date);
@@ -104,7 +104,33 @@ describe("a metric", () => {
     expect(drawn.medians).toHaveLength(1);
     expect(drawn.medians[0]).toMatchObject({ from: 50, to: 100 });
   });
+  it("has no median over a time of which nothing was recorded", () => {
+    const quarter = { from: "2026-07-01T00:00:00Z", to: "2026-11-10T00:00:00Z", seconds: 60, of: 3 };
+    const span = { from: now - 30 * DAY, to: now };
+    const late = draw({ ...plot, medians: [quarter] }, span, "2026-10-20T14:00:00Z", 0, 100);
+    expect(late.medians[0]?.from).toBeCloseTo(25, 6);
+  });
   it("is hatched up to where the record begins", () => expect(drawn.hatched).toBeCloseTo(25, 6));
+});
+
+describe("very many marks", () => {
+  it("are drawn as lines where they touch, and no more than there are cells", () => {
+    const dot = (x: number, y: number) => ({ x, low: y, high: y });
+    expect(joined([dot(0, 4), dot(0.6, 5), dot(0.1, 3), dot(50, 4), dot(100, 31)])).toEqual([
+      { from: 0, to: 1, y: 4.5 },
+      { from: 50, to: 50.5, y: 4.5 },
+      { from: 99.5, to: 100, y: 31.5 },
+    ]);
+    const thousands = Array.from({ length: 20_000 }, (_, i) => dot((i * 7) % 100, 6 + ((i * 13) % 60)));
+    expect(joined(thousands).length).toBeLessThanOrEqual(200 * 21);
+  });
+  it("fill every cell between the ends of a range", () => {
+    expect(joined([{ x: 10, low: 8, high: 1 }])).toEqual([
+      { from: 10, to: 10.5, y: 1.5 },
+      { from: 10, to: 10.5, y: 4.5 },
+      { from: 10, to: 10.5, y: 7.5 },
+    ]);
+  });
 });
 
 describe("recurrence", () => {
@@ -148,6 +174,10 @@ describe("recurrence", () => {
   });
   it("has no bar for one that is not well yet", () => {
     expect(third).toMatchObject({ seen: [], unseen: [], end: 90, words: "not well yet" });
+  });
+  it("says of one that came back before it was well that it was not well in between", () => {
+    const restless = time(4, "2026-11-02T00:00:00Z", "2026-11-04T00:00:00Z", "2026-11-03T00:00:00Z");
+    expect(recurrenceRows({ ...fault, occurrences: [restless] }, span)[0]?.words).toBe("not well in between");
   });
   it("hatches every gap over all rows", () => expect(hatches(fault, span)).toEqual([{ from: 30, to: 40 }]));
 });

@@ -2,7 +2,7 @@
 import type { MetricPlot, OccurrenceDto, RecurrenceDto } from "../ipc/types";
 import { day, offset } from "../shared/format";
 import { cut, ticks, type Span } from "../shared/spans";
-import { rough, well } from "./words";
+import { recovery, rough, well } from "./words";
 
 const DAY = 86_400_000;
 
@@ -100,6 +100,7 @@ export function draw(plot: MetricPlot, span: Span, recordedSince: string | null,
   ];
   const scale = logAxis(values);
   const height = (seconds: number) => y(seconds, scale, top, bottom);
+  const hatched = before(recordedSince, span);
   return {
     lines: scale.lines.map((line) => ({ y: height(line), label: rough(line) })),
     dots: inside.flatMap((dot) =>
@@ -111,13 +112,45 @@ export function draw(plot: MetricPlot, span: Span, recordedSince: string | null,
         : [{ x: x(Date.parse(dot.at), span), low: height(dot.range_s[0]), high: height(dot.range_s[1]) }],
     ),
     medians: medians.map((m) => ({
-      from: x(Date.parse(m.from), span),
+      // A line never runs solid through a hatch.
+      from: Math.max(hatched, x(Date.parse(m.from), span)),
       to: x(Date.parse(m.to), span),
       y: height(m.seconds),
     })),
-    hatched: before(recordedSince, span),
+    hatched,
     axis: calendar(span, 4),
   };
+}
+
+/** From so many on, what would lie on top of each other is drawn as one. */
+export const MANY = 300;
+/** How finely that is drawn: columns over the plot, and pixels of height. */
+const COLUMNS = 200;
+const CELL = 3;
+
+/** The lines of a picture of many marks: cells that hold one, joined where they touch in a row. x in per cent. */
+export function joined(
+  marks: readonly { x: number; low: number; high: number }[],
+): { from: number; to: number; y: number }[] {
+  const rows = new Map<number, Set<number>>();
+  for (const mark of marks) {
+    const column = Math.min(COLUMNS - 1, Math.floor((mark.x / 100) * COLUMNS));
+    for (let row = Math.floor(mark.high / CELL); row <= Math.floor(mark.low / CELL); row++) {
+      const cells = rows.get(row);
+      if (cells) cells.add(column);
+      else rows.set(row, new Set([column]));
+    }
+  }
+  const width = 100 / COLUMNS;
+  return [...rows].flatMap(([row, cells]) => {
+    const lines: { from: number; to: number; y: number }[] = [];
+    for (const column of [...cells].sort((a, b) => a - b)) {
+      const last = lines.at(-1);
+      if (last && Math.abs(last.to - column * width) < width / 2) last.to = (column + 1) * width;
+      else lines.push({ from: column * width, to: (column + 1) * width, y: (row + 0.5) * CELL });
+    }
+    return lines;
+  });
 }
 
 /** How much of the plot lies before anything was recorded, in per cent. */
@@ -148,17 +181,19 @@ export function recurrenceRows(fault: RecurrenceDto, span: Span): RecurrenceRow[
     const parts = held ? cut(held, occurrence.gaps.map(toSpan)) : { seen: [], unseen: [] };
     const place = (s: Span) => ({ from: x(s.from, span), to: x(s.to, span) });
     const unseen = parts.unseen.reduce((sum, s) => sum + s.to - s.from, 0) / 1000;
-    const how = occurrence.recovered_by ? `${occurrence.recovered_by}, ` : "";
+    const how = recovery(occurrence.recovered_by);
     const short = held
       ? `well for ${well((held.to - held.from) / 1000)}${occurrence.back_at ? "" : " so far"}`
-      : "not well yet";
+      : occurrence.back_at
+        ? "not well in between"
+        : "not well yet";
     return {
       occurrence,
       started,
       seen: parts.seen.map(place),
       unseen: parts.unseen.map(place),
       end: held ? x(held.to, span) : started,
-      words: `${how}${short}${unseen > 0 ? `, of which ${well(unseen)} not recorded` : ""}`,
+      words: `${how ? `${how}, ` : ""}${short}${unseen > 0 ? `, of which ${well(unseen)} not recorded` : ""}`,
       short,
     };
   });

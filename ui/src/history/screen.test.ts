@@ -133,6 +133,21 @@ describe("the history", () => {
     ]);
   });
 
+  it("draws an incident that came back under its number as often as it came", async () => {
+    await open("night", "#/history", (fake) => {
+      const real = fake.historyInsights;
+      fake.historyInsights = async (query) => {
+        const told = await real(query);
+        const [fault] = told.recurring;
+        const twice = fault?.occurrences.map((o) => ({ ...o, id: "the-same", number: 46 })) ?? [];
+        return { ...told, recurring: fault ? [{ ...fault, occurrences: twice }] : [] };
+      };
+    });
+    const drawn = [...document.querySelectorAll("svg[role=group] a")].map((a) => a.textContent?.trim());
+    expect(drawn).toHaveLength(6);
+    expect(drawn.every((name) => name?.startsWith("INC-46"))).toBe(true);
+  });
+
   it("shows the four times with their definitions, their medians and what is unknown", async () => {
     const w = await open();
     const plots = [...document.querySelectorAll(".times svg[role=img]")];
@@ -154,7 +169,8 @@ describe("the history", () => {
       const known = plot.dots.filter((dot) => dot.seconds !== null).length;
       const drawn = plots[i]?.querySelector("path.dots")?.getAttribute("d") ?? "";
       expect(drawn.match(/M/g)).toHaveLength(known);
-      expect(plots[i]?.querySelectorAll("line.range")).toHaveLength(plot.dots.length - known);
+      const ranges = plots[i]?.querySelector("path.range")?.getAttribute("d") ?? "";
+      expect(ranges.match(/V/g) ?? []).toHaveLength(plot.dots.length - known);
       expect(plots[i]?.querySelectorAll("line.median")).toHaveLength(plot.medians.length);
       expect(w.text()).toContain(plot.definition);
     }
@@ -178,6 +194,20 @@ describe("the history", () => {
     expect(document.querySelector("[role=alert]")?.textContent).toContain("The search index is damaged");
     w.backend.refuse.clear();
     w.button("Try again").click();
+    await settle();
+    expect(rows().length).toBeGreaterThan(10);
+  });
+
+  it("that was not waited for can be asked for again", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date"] });
+    const w = await open("night", "#/history", (fake) => void (fake.slow = 60_000));
+    await vi.advanceTimersByTimeAsync(6000);
+    await settle();
+    w.button("Cancel").click();
+    await settle();
+    expect(w.text()).toContain("The history was not read.");
+    w.backend.slow = 0;
+    w.button("Search again").click();
     await settle();
     expect(rows().length).toBeGreaterThan(10);
   });

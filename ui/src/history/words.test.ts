@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HistoryPage, MetricPlot } from "../ipc/types";
-import { counted, nothing, rough, trend, well } from "./words";
+import { counted, nothing, recovery, rough, trend, well } from "./words";
 
 const plot = (more: Partial<MetricPlot> = {}): MetricPlot => ({
   metric: "resolve",
@@ -51,6 +51,16 @@ describe("a plot in words", () => {
     expect(trend(plot({ medians: [of(2040), of(9), of(1740)], median_s: 1800 }))).toBe("34 m → 29 m");
     expect(trend(plot({ medians: [of(2040)], median_s: 1800 }))).toBe("30 m");
   });
+});
+
+it("says what put it right, where something did", () => {
+  expect([null, "itself", "C3", "A1", "rolled back"].map(recovery)).toEqual([
+    "",
+    "",
+    "after change C3",
+    "after step A1",
+    "rolled back",
+  ]);
 });
 
 it("says what was searched when nothing was found", () => {

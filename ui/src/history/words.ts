@@ -16,6 +16,14 @@ export function well(seconds: number): string {
   return seconds < 48 * 3600 && seconds >= 86_400 ? `${Math.floor(seconds / 3600)} h` : rough(seconds);
 }
 
+/** What put it right: a change or an action by its id, or words; nothing where it went by itself or is not known. */
+export function recovery(by: string | null): string {
+  if (by === null || by === "itself") return "";
+  if (/^C\d+$/.test(by)) return `after change ${by}`;
+  if (/^A\d+$/.test(by)) return `after step ${by}`;
+  return by;
+}
+
 export const METRICS: Record<string, string> = {
   detect: "Time to detect",
   acknowledge: "Time to acknowledge",

@@ -86,10 +86,6 @@ export interface Backend {
   /** Shows the folder of the history in the system's file browser. */
   openDataFolder(): Promise<void>;
 
-  /** The app starts, in the tray, when the person logs in. */
-  autostart(): Promise<boolean>;
-  setAutostart(on: boolean): Promise<void>;
-
   /** What `doctor` says. May take as long as the slowest cluster. */
   diagnostics(): Promise<Diagnostics>;
 

@@ -63,7 +63,6 @@ export class FakeSettings {
       { at: at("14:20:12", 9), title: "Node worker-3 is not ready", kind: "opened", incident: "42" },
     ],
   };
-  starts = false;
   backUps = 0;
 
   notifications(to: NotificationSettings): void {

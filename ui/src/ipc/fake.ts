@@ -408,8 +408,6 @@ export class Fake implements Backend {
   testNotification = () => this.#answer("testNotification", () => undefined);
   backUp = () => this.#answer("backUp", () => this.prefs.backUp());
   openDataFolder = () => this.#answer("openDataFolder", () => undefined);
-  autostart = () => this.#answer("autostart", () => this.prefs.starts);
-  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.prefs.starts = on));
   diagnostics = async () => {
     await this.#slowly();
     return this.#answer("diagnostics", () => diagnostics);

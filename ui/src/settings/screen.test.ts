@@ -159,7 +159,7 @@ describe("watching and recording", () => {
     await press("Watch acme-pre");
     await press("start in the tray");
     expect(w.backend.page.clusters.find((c) => c.name === "acme-pre")?.watched).toBe(true);
-    expect(w.backend.prefs.starts).toBe(true);
+    expect(w.backend.startsAtLogin).toBe(true);
     w.backend.refuse.set("setAutostart", new BackendError("~/.config/autostart cannot be written."));
     await press("start in the tray");
     expect(box("start in the tray").checked).toBe(true);
