@@ -10,15 +10,37 @@ MAKEFLAGS += --no-print-directory
 # folder under the user's cache, so that a later run from another clone starts warm.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 CONTRACT := ui/src/ipc/contract
+# What `make run` plays where there is no display, and where it writes the post-mortem.
+STORY ?= memory-limit
+DRILL_REPORT ?= drill-post-mortem.md
 
-.PHONY: help run dev test lint gen test-desktop test-cluster check bench clean-lab deps-test deps-app deps-desktop deps-cluster
+# Cargo's profile of what `make package` packs.
+PROFILE ?= dist
+
+RULES := docs/rules.md
+
+.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-run: deps-app node_modules ## build Afterwatch and open it
+run: ## build Afterwatch and open it; without a display, play a recorded incident in the terminal
+	@if [ "$$(uname -s)" != Linux ] || [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then $(MAKE) run-window; \
+	else $(MAKE) run-terminal; fi
+
+run-window: deps-app node_modules
 	npm run build
 	cargo run --release --locked -p afterwatch
+
+# The history of the drill lies in a folder that goes when the post-mortem is written.
+run-terminal: deps-test
+	@echo "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set): only the command line is built."
+	cargo build --release --locked -p kubectl-afterwatch
+	@afterwatch=$$CARGO_TARGET_DIR/release/kubectl-afterwatch; kept=$$(mktemp -d); trap 'rm -rf "$$kept"' EXIT; \
+	"$$afterwatch" replay $(STORY) --db "$$kept/drill.db"; \
+	echo; "$$afterwatch" report 1 --db "$$kept/drill.db" --out $(DRILL_REPORT); \
+	echo "The window needs a display: run \`make run\` in a graphical session, or over \`ssh -X\`."; \
+	echo "On a cluster of your own: $$afterwatch scan"
 
 dev: deps-app node_modules ## the same with live reload of the window
 	npx --yes @tauri-apps/cli@2.12.5 dev
@@ -26,12 +48,12 @@ dev: deps-app node_modules ## the same with live reload of the window
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
 	cargo test --locked
 	cargo build --locked -p kubectl-afterwatch
-	cargo test --locked -p afterwatch-tests --test scenarios --test badinput
+	cargo test --locked -p afterwatch-tests --test scenarios --test badinput --test drill
 	cargo test --locked -p afterwatch-tests --test cluster -- --check
 	npm run check
 	npm test
 
-lint: deps-app node_modules ## formatting, clippy, the import rule, the window's lints, stale generated types
+lint: deps-app node_modules ## formatting, clippy, the import rule, the window's lints, stale generated files
 	cargo fmt --all --check
 	node .ci/check-imports.mjs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -40,10 +62,14 @@ lint: deps-app node_modules ## formatting, clippy, the import rule, the window's
 	npm run lint
 	npm run check
 	.ci/check-generated $(CONTRACT)
+	.ci/check-docs $(RULES)
 
 gen: deps-test ## write the window's TypeScript types from the crate afterwatch-contract
 	rm -rf $(CONTRACT)
 	TS_RS_EXPORT_DIR=$(CURDIR)/$(CONTRACT) cargo test --locked -p afterwatch-contract export_bindings
+
+docs: deps-test ## write the rule reference from the rules
+	cargo run --quiet --locked -p afterwatch-report --example rules > $(RULES)
 
 test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver under Xvfb
 	npm run build
@@ -54,7 +80,18 @@ test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver 
 test-cluster: deps-cluster ## real faults on a real Kubernetes (root: containers run; without: KWOK nodes only)
 	tests/cluster/run
 
-check: lint test test-cluster test-desktop ## all of it, as CI does
+package: deps-app node_modules ## the deb and the rpm, optimised (PROFILE=release: sooner, and larger)
+	npm run build
+	packaging/build $(PROFILE)
+
+# What is tested is quick to build; PROFILE=dist tests what is shipped.
+test-package: PROFILE = dev
+test-package: deps-package node_modules ## packages of a plain build: contents; as root also installed, started, upgraded
+	npm run build
+	packaging/build $(PROFILE)
+	packaging/test
+
+check: lint test test-cluster test-desktop test-package ## all of it, as CI does
 
 bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a machine that does nothing else
 	npm run build
@@ -69,7 +106,7 @@ clean-lab: ## forget the cluster that was built for the tests
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/afterwatch/lab"
 
 # A static pattern: make looks for no rule by pattern where the target is phony.
-deps-test deps-app deps-desktop deps-cluster: deps-%:
+deps-test deps-app deps-desktop deps-package deps-cluster: deps-%:
 	@.ci/install-deps $*
 
 node_modules: package.json package-lock.json

@@ -8,9 +8,11 @@
 
 mod app;
 mod args;
+mod autostart;
 mod commands;
 mod contexts;
 mod desk;
+mod drill;
 mod face;
 mod journal;
 mod notify;

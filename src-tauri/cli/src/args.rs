@@ -116,6 +116,8 @@ pub enum Command {
     Advise(One),
     /// The post-mortem of an incident
     Report(Report),
+    /// Play a recording as a cluster of its own and watch it: no cluster is needed. Keeps nothing unless --db is given
+    Replay(Replay),
     /// Check everything Afterwatch needs, and say what to do about what is missing
     Doctor,
 }
@@ -145,9 +147,52 @@ pub struct Watch {
     #[arg(long)]
     pub notify: bool,
 
+    /// Write everything that is read to this file, redacted, to be played again by replay. One context only
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// What the recording is called
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub title: Option<String>,
+
+    /// What happens in the recording, in one paragraph
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub summary: Option<String>,
+
     /// Add the figures of this run to the document
     #[arg(long)]
     pub metrics: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// A file that watch --record wrote, or the name of a story that comes with the program
+    #[arg(value_name = "FILE|NAME", required_unless_present = "list")]
+    pub recording: Option<String>,
+
+    /// Seconds of the story that pass in a real one
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = speed)]
+    pub speed: f64,
+
+    /// List the stories that come with the program
+    #[arg(long, conflicts_with = "recording")]
+    pub list: bool,
+
+    /// Send desktop notifications; without it they are only counted
+    #[arg(long)]
+    pub notify: bool,
+
+    /// Add the figures of this run to the document
+    #[arg(long)]
+    pub metrics: bool,
+}
+
+/// Faster than this the story is over before anything can be read of it; slower than a tenth nobody waits for it.
+fn speed(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('x').parse::<f64>() {
+        Ok(speed) if (0.1..=600.0).contains(&speed) => Ok(speed),
+        _ => Err("write a number from 0.1 to 600, for example 60".to_owned()),
+    }
 }
 
 #[derive(Args, Debug)]

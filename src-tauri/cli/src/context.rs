@@ -9,11 +9,11 @@ use afterwatch_cluster::{ClusterOptions, ConnectProblem, Kubeconfigs, Limits};
 use afterwatch_contract::document::IncidentDto;
 use afterwatch_core::{
     incident::Incident,
-    port::{Cluster, Notifier, StoreError, store::IncidentKey},
+    port::{Clock, Cluster, Notifier, StoreError, store::IncidentKey},
 };
 use afterwatch_engine::{Engine, NotifyMode, Options, Ports, SystemClock};
 use afterwatch_store::SqliteStore;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     args::Common,
@@ -43,6 +43,8 @@ pub enum Database {
 pub struct Desk {
     pub engine: Engine,
     pub store: Arc<SqliteStore>,
+    /// What the engine goes by.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The contexts a command is about, all of them defined.
@@ -81,6 +83,13 @@ impl Context {
     pub fn new(common: Common) -> Context {
         let out = Out::new(&common);
         Context { common, out }
+    }
+
+    /// The same at another moment: what is printed says how long ago things were.
+    pub fn at(&self, now: Timestamp) -> Context {
+        let mut out = self.out.clone();
+        out.look.now = now;
+        Context { common: self.common.clone(), out }
     }
 
     pub fn progress(&self) -> Progress {
@@ -162,7 +171,8 @@ impl Context {
     /// Opens the database with an engine over it that only counts notifications.
     pub async fn desk(&self, want: Database) -> Outcome<Desk> {
         let store = self.store(want).await?;
-        Ok(self.desk_over(store, Arc::new(Nobody), NotifyMode::Count, SignedDuration::from_mins(10)))
+        let stability = SignedDuration::from_mins(10);
+        Ok(self.desk_over(store, Arc::new(Nobody), NotifyMode::Count, stability, Arc::new(SystemClock)))
     }
 
     /// An engine over an open database.
@@ -172,11 +182,12 @@ impl Context {
         notifier: Arc<dyn Notifier>,
         notify: NotifyMode,
         stability: SignedDuration,
+        clock: Arc<dyn Clock>,
     ) -> Desk {
-        let ports = Ports { store: store.clone(), notifier, clock: Arc::new(SystemClock) };
+        let ports = Ports { store: store.clone(), notifier, clock: clock.clone() };
         let recorder = format!("kubectl afterwatch watch (pid {})", std::process::id());
         let options = Options { stability, notify, zone: self.out.look.zone.clone(), recorder, alone: false };
-        Desk { engine: Engine::new(ports, options), store }
+        Desk { engine: Engine::new(ports, options), store, clock }
     }
 
     /// True when the incident is in the namespaces that were named.

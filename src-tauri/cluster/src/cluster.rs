@@ -4,8 +4,9 @@ use std::{path::PathBuf, sync::Arc, sync::atomic::Ordering::Relaxed, time::Durat
 
 use afterwatch_core::{
     observation::{LogRead, LogWant},
-    port::{BoxFuture, Cluster, ObservationSink, WatchHandle, cluster::ClusterMetrics},
+    port::{BoxFuture, Clock, Cluster, ObservationSink, WatchHandle, cluster::ClusterMetrics},
 };
+use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{connect::Connector, emit::Emitter, kubeconfig::Entry, logs, scan, watch};
@@ -52,6 +53,15 @@ impl Default for Limits {
     }
 }
 
+/// The clock of this machine.
+struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
 /// One context of the kubeconfig. Cheap to make; nothing is contacted before it is used.
 pub struct KubeCluster {
     pub(crate) inner: Arc<Inner>,
@@ -60,14 +70,30 @@ pub struct KubeCluster {
 pub(crate) struct Inner {
     pub connector: Connector,
     pub options: ClusterOptions,
+    /// What observations are stamped by, and how long the pause between two lists is.
+    pub clock: Arc<dyn Clock>,
     /// Logs being read at once.
     pub log_turns: Semaphore,
 }
 
 impl KubeCluster {
     pub(crate) fn new(entry: Entry, options: ClusterOptions) -> KubeCluster {
-        let inner = Inner { connector: Connector::new(entry), options, log_turns: Semaphore::new(logs::AT_ONCE) };
+        let inner = Inner {
+            connector: Connector::new(entry),
+            options,
+            clock: Arc::new(WallClock),
+            log_turns: Semaphore::new(logs::AT_ONCE),
+        };
         KubeCluster { inner: Arc::new(inner) }
+    }
+
+    /// Goes by another clock than this machine's: that of a drill. Must be called before the cluster is used.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> KubeCluster {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.clock = clock;
+        }
+        self
     }
 
     /// Takes other limits. Must be called before the cluster is used.
@@ -87,7 +113,11 @@ impl Cluster for KubeCluster {
 
     fn watch(&self, sink: Box<dyn ObservationSink>) -> Box<dyn WatchHandle> {
         let again = Arc::new(Notify::new());
-        let task = tokio::spawn(watch::supervise(self.inner.clone(), Arc::new(Emitter::new(sink)), again.clone()));
+        let task = tokio::spawn(watch::supervise(
+            self.inner.clone(),
+            Arc::new(Emitter::new(sink, self.inner.clock.clone())),
+            again.clone(),
+        ));
         Box::new(Running { inner: self.inner.clone(), again, task })
     }
 

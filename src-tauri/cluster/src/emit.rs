@@ -12,7 +12,7 @@ use afterwatch_core::{
     coverage::{EndedBy, UnreadableReason},
     object::{Kind, Object, kind::Mode},
     observation::{Connection, Fact, Observation},
-    port::ObservationSink,
+    port::{Clock, ObservationSink},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
@@ -51,6 +51,7 @@ pub(crate) struct Closed;
 
 pub(crate) struct Emitter {
     sink: Box<dyn ObservationSink>,
+    clock: Arc<dyn Clock>,
     covers: Mutex<HashMap<Scope, Cover>>,
     /// What was listed at least once.
     seen: Mutex<HashSet<Scope>>,
@@ -62,9 +63,10 @@ pub(crate) struct Emitter {
 type Sent = Result<(), Closed>;
 
 impl Emitter {
-    pub fn new(sink: Box<dyn ObservationSink>) -> Emitter {
+    pub fn new(sink: Box<dyn ObservationSink>, clock: Arc<dyn Clock>) -> Emitter {
         Emitter {
             sink,
+            clock,
             covers: Mutex::default(),
             seen: Mutex::default(),
             last: Mutex::default(),
@@ -90,7 +92,7 @@ impl Emitter {
 
     /// One fact, received now.
     pub async fn send(&self, fact: Fact) -> Sent {
-        self.send_at(Timestamp::now(), fact).await
+        self.send_at(self.clock.now(), fact).await
     }
 
     async fn send_at(&self, at: Timestamp, fact: Fact) -> Sent {
@@ -119,7 +121,7 @@ impl Emitter {
 
     /// A complete list: from here on the scope is covered.
     pub async fn listed(&self, scope: &Scope, how: Mode, objects: Vec<Object>) -> Sent {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         self.send_at(now, Fact::Listed { kind: scope.kind, namespace: scope.namespace(), how, objects }).await?;
         self.covers().insert(scope.clone(), Cover::Open { proof: now, told: now });
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.clone());
@@ -133,7 +135,7 @@ impl Emitter {
 
     /// The stream brought something. `say`: tell so even if it was told a moment ago.
     pub async fn proof(&self, scope: &Scope, say: bool) -> Sent {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let tell = match self.covers().get_mut(scope) {
             Some(Cover::Open { proof, told }) => {
                 *proof = now;
@@ -171,7 +173,7 @@ impl Emitter {
 
     /// The scope is not being watched. What broke off ends at its last proof of life; what the server refused ends now.
     pub async fn lost(&self, scope: &Scope, ended_by: EndedBy, reason: UnreadableReason, message: String) -> Sent {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let before = self.covers().insert(scope.clone(), Cover::Lost { ended_by, reason, message: message.clone() });
         let at = match before {
             // What is forbidden may become more or less; other words differ each time and mean the same.

@@ -22,7 +22,7 @@ use crate::{
 
 /// Lists every kind, tells what cannot be read, and ends.
 pub(crate) async fn scan(inner: Arc<Inner>, sink: Box<dyn ObservationSink>) {
-    let out = Arc::new(Emitter::new(sink));
+    let out = Arc::new(Emitter::new(sink, inner.clock.clone()));
     // A closed sink means that nobody wants the rest.
     let _ = look(&inner, &out).await;
 }

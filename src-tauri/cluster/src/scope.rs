@@ -79,7 +79,7 @@ pub(crate) async fn follow(session: &Session, scope: &Scope, mode: Mode, pending
         };
         pending.take();
         if mode == Mode::Poll {
-            tokio::time::sleep(jittered(session.limits().poll)).await;
+            tokio::time::sleep(jittered(session.clock().real(session.limits().poll))).await;
             continue;
         }
         match watch(session, scope, version, &mut errors).await {

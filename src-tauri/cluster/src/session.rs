@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use afterwatch_core::object::{Kind, kind::Mode};
+use afterwatch_core::{
+    object::{Kind, kind::Mode},
+    port::Clock,
+};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::{
@@ -87,6 +90,10 @@ impl Session {
 
     pub fn limits(&self) -> Limits {
         self.inner.connector.limits
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -25,7 +25,7 @@ use afterwatch_core::{
     ledger::{Ledger, Policy, Step},
     object,
     observation::{Connection, Fact, LogRead, LogWant, Observation},
-    port::{BoxFuture, Cluster, ObservationSink, cluster::ClusterMetrics, store::Saved},
+    port::{BoxFuture, Clock, Cluster, ObservationSink, cluster::ClusterMetrics, store::Saved},
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -44,6 +44,7 @@ const COALESCE: Duration = Duration::from_millis(60);
 /// When the first lists take longer than this, what is there is looked at.
 const SYNC_PATIENCE: Duration = Duration::from_secs(12);
 const HEARTBEAT: Duration = Duration::from_secs(10);
+const LEAST_HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a cluster must be out of sight before that is told.
 const BLIND: SignedDuration = SignedDuration::from_mins(5);
 /// After so long without sight, what is broken then is told as at the start.
@@ -64,6 +65,10 @@ pub(crate) enum Control {
     Pause(bool),
     /// A newer version of an incident, written by a person or another process.
     Adopt(Box<Incident>),
+    /// The settings changed: the rules look again.
+    Look,
+    /// A person deleted the incident; answered when it will not be written again.
+    Forget(IncidentId, oneshot::Sender<()>),
 }
 
 /// Watch until stopped, or look once.
@@ -172,8 +177,17 @@ impl Recorder {
         }
     }
 
+    fn clock(&self) -> &dyn Clock {
+        &*self.engine.0.ports.clock
+    }
+
     fn now(&self) -> Timestamp {
-        self.engine.0.ports.clock.now()
+        self.clock().now()
+    }
+
+    /// How long until the next heartbeat. A clock that runs fast wants them more often, within reason.
+    fn heartbeat_in(&self) -> Duration {
+        self.clock().real(HEARTBEAT).clamp(LEAST_HEARTBEAT, HEARTBEAT)
     }
 
     fn name(&self) -> String {
@@ -254,7 +268,7 @@ impl Recorder {
             let all = object::Kind::ALL.iter().all(|k| self.index.has_reading(*k));
             let late = self.started.elapsed() > SYNC_PATIENCE && !self.index.is_empty();
             if !all && !late {
-                self.next_due = Some(self.now() + SignedDuration::from_millis(500));
+                self.next_due = Some(self.clock().after(Duration::from_millis(500)));
                 return;
             }
             self.synced = true;
@@ -266,8 +280,7 @@ impl Recorder {
         };
         let now = self.now();
         self.unlooked = false;
-        let diagnosis =
-            correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
+        let diagnosis = correlate::diagnose(&self.index, now, self.options(self.kind == Kind::Scan));
         let policy = Policy { stability: self.engine.0.options.stability };
         let steps = ledger.step(now, &diagnosis, &self.index, policy, &mut || IncidentId(Uuid::now_v7()));
         for (id, step) in steps {
@@ -296,6 +309,12 @@ impl Recorder {
         self.figures.objects = self.index.len() as u64;
         self.figures.observations = self.index.observations();
         self.engine.set_figures(self.cluster.name(), self.figures.clone());
+    }
+
+    /// How the rules look here: as the user set them.
+    fn options(&self, waive_holds: bool) -> correlate::Options {
+        let rules = Arc::new(self.engine.known_settings().filter(self.cluster.name()));
+        correlate::Options { waive_holds, rules }
     }
 
     /// Pods were watched and are not any more: what is known of them grows old, and says nothing about now.
@@ -335,7 +354,7 @@ impl Recorder {
             let Ok(permit) = self.readers.clone().try_acquire_owned() else {
                 // All readers are busy: asked again at the next look.
                 self.asked.remove(&want);
-                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
+                self.next_due = Some(self.clock().after(Duration::from_millis(300)));
                 return;
             };
             self.reading.insert(want.clone());

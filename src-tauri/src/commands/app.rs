@@ -6,7 +6,7 @@ use afterwatch_contract::window::AppInfo;
 use arboard::Clipboard;
 
 use super::{Answer, Held, check_size, error};
-use crate::tray;
+use crate::{autostart, tray};
 
 /// What the window asks first. A history that could not be opened is tried again.
 #[tauri::command]
@@ -15,10 +15,11 @@ pub async fn app_info(shell: Held<'_>) -> Answer<AppInfo> {
     let info = AppInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: shell.database.display().to_string(),
-        first_run: opened.as_ref().is_ok_and(|desk| desk.contexts.first_run()),
+        first_run: shell.drill_desk().is_none() && opened.as_ref().is_ok_and(|desk| desk.contexts.first_run()),
         can_tray: tray::is_visible(),
         trouble: shell.trouble(),
         problem: opened.err().map(error),
+        drill: shell.drill_now(),
     };
     shell.page_hears();
     Ok(info)
@@ -30,6 +31,18 @@ pub async fn app_info(shell: Held<'_>) -> Answer<AppInfo> {
 pub async fn set_unsaved(shell: Held<'_>, unsaved: bool) -> Answer<()> {
     shell.closing.set_unsaved(unsaved);
     Ok(())
+}
+
+/// Whether Afterwatch starts at login.
+#[tauri::command]
+pub async fn autostart(shell: Held<'_>) -> Answer<bool> {
+    autostart::is_on(&shell.app).map_err(error)
+}
+
+/// Starts Afterwatch at login, hidden in the tray, or no longer does.
+#[tauri::command]
+pub async fn set_autostart(shell: Held<'_>, on: bool) -> Answer<()> {
+    autostart::set(&shell.app, on).map_err(error)
 }
 
 /// Puts a text on the clipboard.

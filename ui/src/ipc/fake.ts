@@ -8,6 +8,7 @@ import { clusters, others, summary } from "./story/others";
 import { INC_45 } from "./story/ids";
 import { manyEntries, manyIncidents, manyLines } from "./story/many";
 import { draft, html } from "./story/postmortem";
+import { played, stories } from "./story/drill";
 import { at } from "./story/time";
 import type {
   AppEvent,
@@ -54,6 +55,8 @@ export class Fake implements Backend {
   past: HistoryRow[];
   /** How long the history takes to answer, in milliseconds. */
   slow = 0;
+  /** The recorded incident that is open. */
+  drill: AppInfo["drill"] = null;
   #receivers = new Set<(event: AppEvent) => void>();
   #loaded = Date.now();
   #starts: number;
@@ -437,7 +440,16 @@ export class Fake implements Backend {
       can_tray: true,
       trouble: this.trouble,
       problem: this.problem,
+      drill: this.drill,
     }));
+  drills = () => this.#answer("drills", () => stories);
+  startDrill = (name: string | null, speed: number) =>
+    this.#answer("startDrill", () => {
+      this.drill = played(name, speed, this.now());
+      this.emit({ type: "drill", drill: this.drill });
+      return true;
+    });
+  leaveDrill = () => this.#answer("leaveDrill", () => void (this.drill = null));
   listen = (receive: (event: AppEvent) => void) => {
     this.#receivers.add(receive);
     return Promise.resolve(() => void this.#receivers.delete(receive));

@@ -1,6 +1,6 @@
 // How the settings are spoken of.
 import type { NotificationSettings } from "../ipc/types";
-import { clockShort, day, offset, span } from "../shared/format";
+import { offset, span, until } from "../shared/format";
 
 export const SECTION_NAMES = {
   notifications: "Notifications",
@@ -35,13 +35,6 @@ export const SENT: Record<string, string> = {
 /** Something waits for the morning, so that its hour matters. */
 export function hasMorning(n: NotificationSettings): boolean {
   return n.quiet_hours !== null || [n.critical, n.high, n.medium, n.low].includes("morning");
-}
-
-/** `Mon 16 Nov, 09:00` */
-export function until(at: string | number, now: number): string {
-  const t = typeof at === "number" ? at : Date.parse(at);
-  const weekday = new Date(t + offset(t)).toLocaleDateString("en-GB", { weekday: "short", timeZone: "UTC" });
-  return `${weekday} ${day(t, now)}, ${clockShort(t)}`;
 }
 
 const HOUR = 3_600_000;

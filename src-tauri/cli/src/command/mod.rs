@@ -4,6 +4,7 @@ mod advise;
 mod doctor;
 mod history;
 mod people;
+mod replay;
 mod report;
 mod scan;
 mod silence;
@@ -30,6 +31,7 @@ pub async fn run(context: &Context, command: Command) -> Outcome<u8> {
         Command::Silences(args) => silence::list(context, args.end.as_deref()).await,
         Command::Advise(args) => advise::run(context, &args.id).await,
         Command::Report(args) => report::run(context, &args).await,
+        Command::Replay(args) => replay::run(context, &args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }

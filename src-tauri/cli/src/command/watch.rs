@@ -2,17 +2,20 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use afterwatch_contract::document::IncidentDto;
 use afterwatch_core::{
     incident::{Incident, IncidentId},
     observation::Connection,
-    port::{Notifier, store::IncidentQuery},
+    port::{Clock, Cluster, Notifier, store::IncidentQuery},
+    recording::Header,
 };
-use afterwatch_engine::{ClusterState, ClusterView, EngineEvent, IncidentStep, NotifyMode};
+use afterwatch_drill::Recorder;
+use afterwatch_engine::{ClusterState, ClusterView, EngineEvent, IncidentStep, NotifyMode, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -20,10 +23,10 @@ use tokio::sync::broadcast::error::RecvError;
 use super::scan::{no_signals, reading, result, show};
 use crate::{
     args::{Format, Watch},
-    context::{Context, Database, Desk},
+    context::{Chosen, Context, Database, Desk},
     failure::{Failure, Outcome, exit, sentence},
     notifier::{Desktop, Nobody},
-    output::{Progress, inert, line, list},
+    output::{Progress, inert, line, list, say},
     signal,
 };
 
@@ -33,36 +36,106 @@ const SHUTDOWN: Duration = Duration::from_millis(1200);
 const READING: Duration = Duration::from_millis(500);
 
 pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let chosen = context.choose()?;
     let stop = signal::stop().map_err(no_signals)?;
-    tokio::pin!(stop);
+    let tape = args.record.as_deref().map(|path| Tape::begin(path, &chosen, args)).transpose()?;
     let store = context.store(Database::Made).await?;
     let (notifier, notify): (Arc<dyn Notifier>, _) = match args.notify {
         true => (Arc::new(Desktop::default()), NotifyMode::Send),
         false => (Arc::new(Nobody), NotifyMode::Count),
     };
     let stability = SignedDuration::from_mins(if args.time.is_some() { 1 } else { 10 });
-    let desk = context.desk_over(store, notifier, notify, stability);
-    let clusters = chosen.clusters(context, desk.salt().await?)?;
+    let desk = context.desk_over(store, notifier, notify, stability, Arc::new(SystemClock));
+    let mut clusters = chosen.clusters(context, desk.salt().await?)?;
+    if let Some(tape) = &tape {
+        clusters = clusters.into_iter().map(|cluster| tape.recorder.tap(cluster)).collect();
+    }
+    let until = args.time.map(|t| started + t.unsigned_abs());
+    let ending = async move {
+        let up = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop => exit::INTERRUPTED,
+            () = up => exit::DONE,
+        }
+    };
+    let code = follow(context, &desk, clusters, ending, args.metrics).await?;
+    if let Some(tape) = tape {
+        tape.end(context.common.quiet)?;
+    }
+    Ok(code)
+}
+
+/// A recording that is being made.
+struct Tape {
+    recorder: Recorder,
+    path: PathBuf,
+}
+
+impl Tape {
+    fn begin(path: &Path, chosen: &Chosen, args: &Watch) -> Outcome<Tape> {
+        let [context] = chosen.names.as_slice() else {
+            return Err(Failure::new(
+                "Nothing is recorded",
+                "a recording is of one cluster, and several contexts were named",
+                "Name one of them with --context",
+            ));
+        };
+        let clock = Arc::new(SystemClock);
+        let header = Header {
+            title: args.title.clone().unwrap_or_default(),
+            summary: args.summary.clone().unwrap_or_default(),
+            ..Header::new(context, clock.now())
+        };
+        let recorder = Recorder::create(path, &header, clock).map_err(|error| {
+            let what = format!("The recording cannot be written to {}", path.display());
+            Failure::new(what, error.to_string(), "Name another file with --record")
+        })?;
+        Ok(Tape { recorder, path: path.to_owned() })
+    }
+
+    fn end(self, quiet: bool) -> Outcome {
+        let path = self.path.display();
+        match self.recorder.finish() {
+            Ok(0) if quiet => {}
+            Ok(0) => say(&format!("Recorded to {path}. Play it with: kubectl afterwatch replay {path}")),
+            Ok(lost) => say(&format!(
+                "afterwatch: The recording {path} is not complete: the disk was too slow, and {lost} observations are not in it."
+            )),
+            Err(error) => {
+                let what = format!("The recording {path} ends early");
+                return Err(Failure::new(what, error.to_string(), "What is in it can be played all the same"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Watches until the ending comes, whose code it ends with, telling what happens; then prints every incident that was
+/// open meanwhile.
+pub async fn follow(
+    context: &Context,
+    desk: &Desk,
+    clusters: Vec<Arc<dyn Cluster>>,
+    ending: impl Future<Output = u8>,
+    metrics: bool,
+) -> Outcome<u8> {
     let mut talk = Talk {
         context,
-        desk: &desk,
+        desk,
         progress: context.progress(),
         clusters: HashMap::new(),
         told: HashMap::new(),
         known: BTreeMap::new(),
-        since: Timestamp::now(),
+        since: desk.clock.now(),
     };
     let mut events = desk.engine.subscribe();
-    let until = args.time.map(|t| tokio::time::Instant::from_std(started + t.unsigned_abs()));
-    let up = async move {
-        match until {
-            Some(until) => tokio::time::sleep_until(until).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(up);
+    tokio::pin!(ending);
     let begin = async {
         for cluster in clusters {
             desk.engine.watch(cluster).await?;
@@ -72,10 +145,9 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
     tokio::pin!(begin);
 
     let mut begun = false;
-    let ending = loop {
+    let ended = loop {
         tokio::select! {
-            () = &mut stop => break Ok(exit::INTERRUPTED),
-            () = &mut up => break Ok(exit::DONE),
+            code = &mut ending => break Ok(code),
             started = &mut begin, if !begun => match started {
                 Ok(()) => begun = true,
                 Err(failure) => break Err(failure),
@@ -101,11 +173,11 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
     while let Ok(event) = events.try_recv() {
         match event {
             EngineEvent::Cluster(view) => _ = views.insert(view.name.clone(), view),
-            event if ending.is_ok() => talk.tell(event)?,
+            event if ended.is_ok() => talk.tell(event)?,
             _ => {}
         }
     }
-    let code = match ending {
+    let code = match ended {
         Ok(code) => code,
         // Nobody reads the lines any more: that is an end like Ctrl C.
         Err(Failure::NobodyReads) => return Ok(exit::INTERRUPTED),
@@ -125,7 +197,8 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
         Ok(Err(failure)) => return Err(failure),
         Err(_) => talk.remembered("The database does not answer."),
     };
-    let around = result(context, &desk, &seen, &views, args.metrics);
+    let context = &context.at(desk.clock.now());
+    let around = result(context, desk, &seen, &views, metrics);
     show(context, &seen, &views, around.document(dtos), true)?;
     Ok(code)
 }
@@ -165,6 +238,8 @@ impl Talk<'_> {
                     self.known.insert(incident.id, incident);
                 }
             }
+            // What is gone from the list was told when it came.
+            EngineEvent::Listed => {}
             EngineEvent::Cluster(view) => self.cluster(&view),
             EngineEvent::Trouble(Some(words)) => self.progress.trouble(&sentence(&words)),
             EngineEvent::Trouble(None) => self.progress.told("Recording goes on."),
@@ -216,7 +291,7 @@ impl Talk<'_> {
         if step == IncidentStep::Updated && !first {
             return Ok(());
         }
-        let clock = self.context.out.look.clock(Timestamp::now());
+        let clock = self.context.out.look.clock(self.desk.clock.now());
         let (label, severity) = (incident.label(), incident.severity.word());
         let told = format!("{clock}  {:<12} {label:<7} {severity:<8}  {}", word(step), inert::line(&incident.title));
         self.progress.told(&told);

@@ -15,7 +15,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{COALESCE, Control, HEARTBEAT, Kind, LOG_READERS, Recorder, Sink};
+use super::{COALESCE, Control, Kind, LOG_READERS, Recorder, Sink};
 use crate::{
     event::{ClusterView, EngineEvent},
     session::{Engine, lock},
@@ -66,15 +66,11 @@ async fn run(
     let (told, mut outcomes) = mpsc::unbounded_channel();
     let mut r = Recorder::new(engine, cluster, kind, view, holder, told);
     let mut look_at: Option<Instant> = None;
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
-    heartbeat.tick().await;
+    let mut heartbeat = Instant::now() + r.heartbeat_in();
     let mut followed = tokio::time::interval(Duration::from_secs(5));
     let mut rest = Instant::now();
     loop {
-        let due = r.next_due.map(|at| {
-            let wait = at.duration_since(r.now());
-            Instant::now() + Duration::try_from(wait).unwrap_or(Duration::ZERO)
-        });
+        let due = r.next_due.map(|at| Instant::now() + r.clock().until(at));
         let wake = match (look_at, due) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -101,6 +97,11 @@ async fn run(
                         r.resume();
                         handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
                     }
+                }
+                Some(Control::Look) => _ = look_at.get_or_insert_with(|| Instant::now() + COALESCE),
+                Some(Control::Forget(id, done)) => {
+                    r.drop_incident(id).await;
+                    let _ = done.send(());
                 }
                 Some(Control::Adopt(incident)) => {
                     if r.adopt(*incident) { look_at.get_or_insert_with(|| Instant::now() + COALESCE); }
@@ -137,10 +138,11 @@ async fn run(
                 // Under churn the rules take at most a fifth of a core.
                 rest = Instant::now() + (started.elapsed() * 4).min(Duration::from_secs(2));
             },
-            _ = heartbeat.tick() => {
+            () = tokio::time::sleep_until(heartbeat) => {
                 if let Some(h) = &handle { r.figures.adapter = h.metrics(); }
                 r.heartbeat().await;
                 r.hand_over(true);
+                heartbeat = Instant::now() + r.heartbeat_in();
             },
             _ = followed.tick(), if r.followed.is_some() && kind == Kind::Watch => {
                 if r.try_lease().await {
@@ -153,7 +155,7 @@ async fn run(
                 }
                 r.synced = true;
                 // Logs first: what they say decides what belongs together.
-                let first = correlate::diagnose(&r.index, r.now(), correlate::Options { waive_holds: true });
+                let first = correlate::diagnose(&r.index, r.now(), r.options(true));
                 r.read_logs(first, &sender);
                 // The logs that were asked for arrive as observations, within their time limit.
                 let patience = Instant::now() + Duration::from_secs(15);

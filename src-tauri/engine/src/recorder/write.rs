@@ -8,12 +8,14 @@ use afterwatch_core::{
     incident::{Incident, IncidentId},
     port::store::Saved,
 };
-use jiff::SignedDuration;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Recorder, notice};
 use crate::{event::IncidentStep, writer::Job};
+
+/// A write that is under way is waited for this long.
+const FLIGHT: Duration = Duration::from_millis(1200);
 
 impl Recorder {
     /// Hands what changed to the writer, unless a write is under way.
@@ -42,7 +44,7 @@ impl Recorder {
                 self.dirty_incidents.extend(std::mem::take(&mut self.in_flight_ids));
                 self.new_changes.extend(job.changes.into_iter().map(|(_, c)| c));
                 self.coverage.give_back(job.coverage);
-                self.next_due = Some(self.now() + SignedDuration::from_millis(300));
+                self.next_due = Some(self.clock().after(Duration::from_millis(300)));
             }
         }
     }
@@ -80,6 +82,21 @@ impl Recorder {
         again
     }
 
+    /// Drops an incident, and waits for a write of it that is under way.
+    pub(super) async fn drop_incident(&mut self, id: IncidentId) {
+        if let Some(flight) = self.in_flight.take() {
+            match tokio::time::timeout(FLIGHT, flight).await {
+                Ok(saved) => _ = self.saved(saved.unwrap_or_default()),
+                Err(_) => tracing::warn!("a write is still under way while its incident is deleted"),
+            }
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.forget(id);
+        }
+        self.dirty_incidents.remove(&id);
+        self.notices.forget(id);
+    }
+
     /// What became of a notification is a line of its incidents' timelines.
     pub(super) fn note(&mut self, outcome: notice::Outcome) {
         let now = self.now();
@@ -96,7 +113,7 @@ impl Recorder {
         }
         for _ in 0..6 {
             if let Some(flight) = self.in_flight.take() {
-                let ended = tokio::time::timeout(Duration::from_millis(1200), flight).await;
+                let ended = tokio::time::timeout(FLIGHT, flight).await;
                 match ended {
                     Ok(Ok(saved)) => {
                         if self.saved(saved) {

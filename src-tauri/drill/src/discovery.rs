@@ -1,0 +1,97 @@
+//! What the API server says of itself.
+
+use std::collections::BTreeSet;
+
+use afterwatch_core::object::Kind;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+pub(crate) fn version(server: &str) -> Value {
+    let mut numbers = server.trim_start_matches('v').split('.');
+    let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or("30"));
+    json!({"major": major, "minor": minor, "gitVersion": server, "platform": "linux/amd64"})
+}
+
+pub(crate) fn versions() -> Value {
+    json!({"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+}
+
+pub(crate) fn groups() -> Value {
+    let names: BTreeSet<&str> = Kind::ALL.iter().map(|k| k.group()).filter(|g| !g.is_empty()).collect();
+    let groups: Vec<Value> = names.into_iter().filter_map(group).collect();
+    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+}
+
+/// A group with the one version of it that is served.
+pub(crate) fn group(name: &str) -> Option<Value> {
+    let kind = Kind::ALL.iter().find(|k| !name.is_empty() && k.group() == name)?;
+    let version = kind.api_version().split('/').next_back()?;
+    let version = json!({"groupVersion": kind.api_version(), "version": version});
+    Some(
+        json!({"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [version], "preferredVersion": version}),
+    )
+}
+
+/// The resources of a group and version.
+pub(crate) fn resources(api: &str, world: &World) -> Option<Value> {
+    let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|k| k.api_version() == api).collect();
+    if kinds.is_empty() {
+        return None;
+    }
+    let mut resources: Vec<Value> = Vec::new();
+    for kind in kinds.into_iter().filter(|k| world.serves(*k)) {
+        let singular = kind.as_str().to_lowercase();
+        resources.push(json!({
+            "name": kind.plural(), "singularName": singular, "namespaced": kind.namespaced(), "kind": kind.as_str(),
+            "verbs": ["get", "list", "watch"], "shortNames": short(kind), "categories": categories(kind),
+        }));
+        if kind == Kind::Pod {
+            resources.push(
+                json!({"name": "pods/log", "singularName": "", "namespaced": true, "kind": "Pod", "verbs": ["get"]}),
+            );
+        }
+    }
+    Some(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api, "resources": resources}))
+}
+
+fn short(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Namespace => &["ns"],
+        Kind::Node => &["no"],
+        Kind::Deployment => &["deploy"],
+        Kind::ReplicaSet => &["rs"],
+        Kind::StatefulSet => &["sts"],
+        Kind::DaemonSet => &["ds"],
+        Kind::CronJob => &["cj"],
+        Kind::Pod => &["po"],
+        Kind::KubeEvent => &["ev"],
+        Kind::Service => &["svc"],
+        Kind::Ingress => &["ing"],
+        Kind::ConfigMap => &["cm"],
+        Kind::PersistentVolumeClaim => &["pvc"],
+        Kind::PersistentVolume => &["pv"],
+        Kind::HorizontalPodAutoscaler => &["hpa"],
+        Kind::ResourceQuota => &["quota"],
+        Kind::ServiceAccount => &["sa"],
+        Kind::PodDisruptionBudget => &["pdb"],
+        Kind::NetworkPolicy => &["netpol"],
+        Kind::StorageClass => &["sc"],
+        _ => &[],
+    }
+}
+
+fn categories(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Pod
+        | Kind::Service
+        | Kind::Deployment
+        | Kind::ReplicaSet
+        | Kind::StatefulSet
+        | Kind::DaemonSet
+        | Kind::Job
+        | Kind::CronJob
+        | Kind::HorizontalPodAutoscaler => &["all"],
+        _ => &[],
+    }
+}

@@ -1,0 +1,48 @@
+//! The stories that come with the program: recordings of a real cluster on which things were broken on purpose.
+
+use afterwatch_core::recording::{Header, Recording};
+use jiff::Timestamp;
+
+/// A story.
+#[derive(Clone, Copy, Debug)]
+pub struct Story {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// The recording, a file of JSON lines.
+    pub bytes: &'static [u8],
+}
+
+/// Every story: what lies in `stories/`, in the order of the names.
+pub fn stories() -> &'static [Story] {
+    STORIES
+}
+
+const STORIES: &[Story] = include!(concat!(env!("OUT_DIR"), "/stories.rs"));
+
+impl Story {
+    /// The recording. A test reads each, so that none can be broken.
+    pub fn read(&self) -> Recording {
+        Recording::read(self.bytes).unwrap_or_else(|_| Recording {
+            header: Header::new(self.name, Timestamp::UNIX_EPOCH),
+            lines: Vec::new(),
+            problems: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_story_is_whole_small_and_told() {
+        for story in stories() {
+            let recording = Recording::read(story.bytes).unwrap_or_else(|e| panic!("{}: {e}", story.name));
+            let header = &recording.header;
+            assert_eq!(recording.problems, [], "{}", story.name);
+            assert!(!header.title.is_empty() && !header.summary.is_empty(), "{} has no words", story.name);
+            assert!(story.bytes.len() < 2_000_000, "{} has {} bytes", story.name, story.bytes.len());
+            assert!(recording.duration().as_secs() >= 60, "{}", story.name);
+        }
+    }
+}
