@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { asLocal, ends, minutesUntil } from "./mute";
+import { asField, ends, fromField, minutesUntil } from "./mute";
 
 const at = (text: string) => new Date(text).getTime();
-const named = (now: string) => Object.fromEntries(ends(at(now)).map((e) => [e.id, asLocal(e.at)]));
+const named = (now: string) => Object.fromEntries(ends(at(now)).map((e) => [e.id, asField(e.at)]));
 
 it("a silence may end in the morning that is meant, and on the next Monday", () => {
   // A Thursday, in the night and by day.
@@ -20,4 +20,10 @@ it("a silence may end in the morning that is meant, and on the next Monday", () 
 it("a silence lasts a minute at least", () => {
   expect(minutesUntil(at("2026-11-12T04:10"), at("2026-11-12T03:10"))).toBe(60);
   expect(minutesUntil(at("2026-11-12T03:00"), at("2026-11-12T03:10"))).toBe(1);
+});
+
+it("a field means the moment it was filled with", () => {
+  const then = at("2026-11-12T04:10");
+  expect(fromField(asField(then))).toBe(then);
+  expect(fromField("")).toBeNaN();
 });

@@ -1,5 +1,7 @@
 // How long a silence may last: the choices of its dialog, as instants.
 
+import { offset } from "../shared/format";
+
 export interface End {
   id: string;
   name: string;
@@ -36,9 +38,13 @@ export function minutesUntil(at: number, now: number): number {
   return Math.max(1, Math.round((at - now) / 60_000));
 }
 
-/** What a field for a local date and time holds for this moment. */
-export function asLocal(at: number): string {
-  const two = (n: number) => String(n).padStart(2, "0");
-  const d = new Date(at);
-  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}`;
+/** What a field for a date and time holds for this moment, in the zone the window shows. */
+export function asField(at: number): string {
+  return new Date(at + offset(at)).toISOString().slice(0, 16);
+}
+
+/** The moment such a field means; not a number while it is not filled in. */
+export function fromField(text: string): number {
+  const wall = Date.parse(`${text}Z`);
+  return wall - offset(wall);
 }

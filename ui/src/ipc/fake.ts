@@ -6,6 +6,7 @@ import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
 import { INC_45 } from "./story/ids";
+import { manyEntries, manyIncidents, manyLines } from "./story/many";
 import { draft, html } from "./story/postmortem";
 import { played, stories } from "./story/drill";
 import { at } from "./story/time";
@@ -29,7 +30,7 @@ import type {
   SilenceDto,
 } from "./types";
 
-export type Scene = "night" | "morning" | "calm" | "blind" | "syncing" | "first" | "no-kubeconfig" | "broken";
+export type Scene = "night" | "morning" | "calm" | "blind" | "syncing" | "first" | "no-kubeconfig" | "broken" | "many";
 
 export class Fake implements Backend {
   incidents: IncidentDto[];
@@ -67,12 +68,22 @@ export class Fake implements Backend {
     many = 40,
   ) {
     this.#starts = Date.parse(scene === "morning" ? at("09:20:00") : at("03:09:12"));
-    const open = scene === "night" || scene === "blind" || scene === "broken";
+    const open = ["night", "blind", "broken", "many"].includes(scene);
     this.incidents =
       scene === "first" || scene === "no-kubeconfig" || scene === "syncing"
         ? []
         : [open ? { ...incident } : resolved(), ...others.map((i) => ({ ...i }))];
     if (scene === "calm") this.incidents = this.incidents.filter((i) => i.state === "resolved");
+    if (scene === "many") {
+      const [first] = this.incidents;
+      const [, quiet] = this.incidents;
+      const like = first?.timeline[5];
+      if (first && quiet && like) {
+        const entries = manyEntries(like, Date.parse(at("02:57:00")), this.#starts);
+        first.timeline = [...first.timeline, ...entries];
+        this.incidents = [first, ...manyIncidents(quiet, this.#starts)];
+      }
+    }
     this.past = this.incidents.length > 0 ? past(many) : [];
     const all = clusters(this.#starts);
     this.page = { clusters: this.#clusters(all), problems: [], files: ["/home/mara/.kube/config"], paused: false };
@@ -224,7 +235,12 @@ export class Fake implements Backend {
       this.#find(id);
       const found = evidence.find((e) => e.id === item);
       if (!found) throw new BackendError(`${item} is not in the record.`);
-      return { ...found, excerpt: excerpts[item] ?? `${found.object.kind} ${found.object.name}\n${found.summary}` };
+      return {
+        ...found,
+        excerpt:
+          (this.scene === "many" && item === "E6" ? manyLines() : excerpts[item]) ??
+          `${found.object.kind} ${found.object.name}\n${found.summary}`,
+      };
     });
   acknowledge = (id: string) =>
     this.#answer("acknowledge", () =>

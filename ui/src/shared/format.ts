@@ -12,8 +12,12 @@ export function offset(at: string | number): number {
 
 /** A date whose UTC fields read as the zone that is shown does. */
 const wall = (at: string | number) => new Date(ms(at) + offset(at));
-const named = (d: Date, part: Intl.DateTimeFormatOptions) =>
-  d.toLocaleDateString("en-GB", { ...part, timeZone: "UTC" });
+// Made once: making one takes longer than drawing a row.
+const MONTH = new Intl.DateTimeFormat("en-GB", { month: "short", timeZone: "UTC" });
+const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", timeZone: "UTC" });
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const WHOLE_UTC = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long", timeZone: "UTC" });
 
 /** `03:14:51` */
 export function clock(at: string | number): string {
@@ -29,7 +33,7 @@ export function clockShort(at: string | number): string {
 /** `12 Nov`, with the year when it is not this one. */
 export function day(at: string | number, now: number): string {
   const d = wall(at);
-  const text = `${d.getUTCDate()} ${named(d, { month: "short" })}`;
+  const text = `${d.getUTCDate()} ${MONTH.format(d)}`;
   return d.getUTCFullYear() === wall(now).getUTCFullYear() ? text : `${text} ${d.getUTCFullYear()}`;
 }
 
@@ -44,8 +48,7 @@ export function moment(at: string | number, now: number): string {
 
 /** The whole moment in the person's own way of writing it, with the zone. */
 export function whole(at: string | number): string {
-  const style: Intl.DateTimeFormatOptions = { dateStyle: "full", timeStyle: "long" };
-  return new Intl.DateTimeFormat(undefined, shown.utc ? { ...style, timeZone: "UTC" } : style).format(new Date(ms(at)));
+  return (shown.utc ? WHOLE_UTC : WHOLE).format(new Date(ms(at)));
 }
 
 /** `13 m ago`, `in 2 h` */
@@ -57,7 +60,7 @@ export function ago(at: string | number, now: number): string {
 /** `CET` */
 export function zone(at: number): string {
   if (shown.utc) return "UTC";
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date(at));
+  const parts = ZONE.formatToParts(new Date(at));
   return parts.find((part) => part.type === "timeZoneName")?.value ?? "";
 }
 
@@ -90,14 +93,14 @@ export function spokenAge(seconds: number): string {
 /** When something ended: the clock today, the weekday within the week, the day before that. */
 export function ended(at: string | number, now: number): string {
   if (sameDay(at, now)) return clockShort(at);
-  if (now - ms(at) < 6 * 86_400_000) return named(wall(at), { weekday: "short" });
+  if (now - ms(at) < 6 * 86_400_000) return WEEKDAY.format(wall(at));
   return day(at, now);
 }
 
 /** When something will end: `09:00` today, `Sat 14 Nov, 09:00` on any other day. */
 export function until(at: string | number, now: number): string {
   if (sameDay(at, now)) return clockShort(at);
-  return `${named(wall(at), { weekday: "short" })} ${day(at, now)}, ${clockShort(at)}`;
+  return `${WEEKDAY.format(wall(at))} ${day(at, now)}, ${clockShort(at)}`;
 }
 
 /** `2 411`: thousands apart by a narrow space that does not break. */
