@@ -15,6 +15,8 @@ mod desk;
 mod face;
 mod journal;
 mod notify;
+#[cfg(target_os = "linux")]
+mod raise;
 mod relay;
 mod shell;
 mod tray;
