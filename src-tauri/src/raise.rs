@@ -23,7 +23,7 @@ pub fn allow(window: &WebviewWindow, token: &str) -> tauri::Result<()> {
         // SAFETY: the display is alive and, as its backend says, one of Wayland; the text is copied.
         #[allow(unsafe_code)]
         unsafe {
-            gdkwayland_sys::gdk_wayland_display_set_startup_notification_id(display.as_ptr().cast(), token.as_ptr());
+            gdk_wayland_sys::gdk_wayland_display_set_startup_notification_id(display.as_ptr().cast(), token.as_ptr());
         }
     }
     Ok(())
