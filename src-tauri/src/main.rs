@@ -16,6 +16,8 @@ mod drill;
 mod face;
 mod journal;
 mod notify;
+#[cfg(target_os = "linux")]
+mod raise;
 mod relay;
 mod shell;
 mod tray;

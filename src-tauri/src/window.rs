@@ -122,7 +122,7 @@ pub fn show_here(app: &AppHandle, token: Option<String>) {
     let shown = window.and_then(|window| {
         #[cfg(target_os = "linux")]
         if let Some(token) = token {
-            gtk::prelude::GtkWindowExt::set_startup_id(&window.gtk_window()?, &token);
+            crate::raise::allow(&window, &token)?;
         }
         #[cfg(not(target_os = "linux"))]
         drop(token);
