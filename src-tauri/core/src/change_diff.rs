@@ -201,16 +201,27 @@ fn strip(v: &Value) -> Value {
     }
 }
 
-/// One line for a set of field changes: `limits.memory 512Mi → 64Mi; env LOG_LEVEL info → verbos`.
-pub fn summarise(fields: &[FieldChange]) -> String {
-    let mut parts: Vec<String> = fields.iter().map(describe).collect();
+/// One line for a set of field changes: `limits.memory 512Mi → 64Mi; env LOG_LEVEL info → verbos`. What `first` names
+/// comes first, and labels last: every release changes the version in them.
+pub fn summarise(fields: &[FieldChange], first: Option<&str>) -> String {
+    let mut fields: Vec<&FieldChange> = fields.iter().collect();
+    fields.sort_by_key(|f| if first == Some(f.path.as_str()) { 0 } else { 1 + weight(&f.path) });
+    let mut parts: Vec<String> = fields.iter().map(|f| describe(f)).collect();
     parts.dedup();
+    // A label that is given to the object and to its pods alike is told once.
+    let told = parts.clone();
+    parts.retain(|p| p.strip_prefix("labels.").is_none_or(|l| !told.contains(&format!("pod label {l}"))));
     let more = parts.len().saturating_sub(4);
     parts.truncate(4);
     if more > 0 {
-        parts.push(format!("and {more} more fields"));
+        parts.push(format!("and {more} more {}", if more == 1 { "field" } else { "fields" }));
     }
     parts.join("; ")
+}
+
+/// How late a field is told: what pods run with, then their labels and annotations, then those of the object itself.
+fn weight(path: &str) -> u8 {
+    if path.starts_with("labels.") { 2 } else { u8::from(path.contains("template.metadata.")) }
 }
 
 fn describe(field: &FieldChange) -> String {
@@ -242,6 +253,9 @@ fn short(path: &str) -> String {
         .or_else(|| path.strip_prefix("spec.template."))
         .or_else(|| path.strip_prefix("spec."))
         .unwrap_or(path);
+    if let Some(label) = tail.strip_prefix("metadata.labels.") {
+        return format!("pod label {label}");
+    }
     let Some(rest) = tail.strip_prefix("containers[").or_else(|| tail.strip_prefix("initContainers[")) else {
         return tail.to_owned();
     };

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{Owner, cause, edit, event_evidence, evidence, finding, hold, pod_ref},
+    rule::BY_WORKLOAD,
     source,
 };
 use crate::{
@@ -23,26 +24,72 @@ pub const RULES: &[Rule] = &[
         means: "A container cannot be made from its configuration: a missing ConfigMap, Secret or key, or a refused security setting.",
         source: "kubelet: CreateContainerConfigError, CreateContainerError",
         reads: &[Kind::Pod, Kind::ConfigMap, Kind::Secret],
+        holds: &[Hold::Exactly(CONFIG, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "References marked `optional`.",
+            "A Secret's keys are never read: that one is missing is known from the kubelet's own words alone.",
+        ],
+        advises: &[
+            ActionKind::Patch,
+            ActionKind::CreateConfigmap,
+            ActionKind::CreateSecret,
+            ActionKind::SetConfigmapKey,
+        ],
     },
     Rule {
         id: "volume-not-mounted",
         means: "A volume of the pod cannot be mounted.",
         source: "kubelet events FailedMount and FailedAttachVolume",
         reads: &[Kind::Pod, Kind::KubeEvent],
+        holds: &[Hold::Exactly(MOUNT, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "Failed mounts after which an image was pulled or a container started.",
+            "When the last failed mount is more than eight minutes old.",
+            "A pod whose sandbox is made: its volumes are mounted then.",
+        ],
+        advises: &[
+            ActionKind::Patch,
+            ActionKind::CreateConfigmap,
+            ActionKind::CreateSecret,
+            ActionKind::SetConfigmapKey,
+        ],
     },
     Rule {
         id: "sandbox-failing",
         means: "The pod's sandbox (network, runtime class) cannot be made.",
         source: "kubelet event FailedCreatePodSandBox",
         reads: &[Kind::Pod, Kind::KubeEvent],
+        holds: &[Hold::Exactly(SANDBOX, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "Failures after which an image was pulled or a container started.",
+            "When the last failure is more than eight minutes old.",
+            "While a volume of the pod is not mounted: that is `volume-not-mounted`.",
+        ],
+        advises: &[],
     },
     Rule {
         id: "pod-evicted",
         means: "The kubelet evicted the pod, for a node's or the pod's own lack of a resource.",
         source: "kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction",
         reads: &[Kind::Pod],
+        holds: &[Hold::Exactly(EVICTED, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "Evictions that are more than an hour old.",
+            "Two minutes after the eviction, when the workload has a ready pod and none that is not.",
+        ],
+        advises: &[ActionKind::SetResources],
     },
 ];
+
+/// Hold times in seconds.
+const CONFIG: i64 = 3;
+const MOUNT: i64 = 5;
+const SANDBOX: i64 = 45;
+const EVICTED: i64 = 5;
 
 /// The kubelet tries again every two minutes at the latest, and tells of it every five once it has told often.
 const STILL: SignedDuration = SignedDuration::from_mins(8);
@@ -91,7 +138,7 @@ fn config(cx: &mut Context<'_>, pod: &Pod) {
             started,
         );
         f.part.clone_from(&spec.name);
-        f.hold = hold(3);
+        f.hold = hold(CONFIG);
         f.started_basis = "first refusal by the kubelet".into();
         let item = evidence(
             EvidenceKind::ContainerStatus,
@@ -210,7 +257,7 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
         f.headline = "waits for a volume".into();
         f.started_basis = "first failed mount".into();
         f.count = last.times();
-        f.hold = hold(5);
+        f.hold = hold(MOUNT);
         f.message = format!("{} cannot mount a volume: {}", me.name, words::clip(last.message(), 240));
         let keys: Vec<String> = mount
             .iter()
@@ -271,7 +318,7 @@ fn mounts(cx: &mut Context<'_>, pod: &Pod) {
         f.headline = "cannot start its sandbox".into();
         f.started_basis = "first failed sandbox".into();
         f.count = last.times();
-        f.hold = hold(45);
+        f.hold = hold(SANDBOX);
         f.message = format!("{}: {}", me.name, words::clip(last.message(), 240));
         let item = event_evidence(last, cx.now);
         let node = pod.spec.node_name.clone().unwrap_or_default();
@@ -320,7 +367,7 @@ pub fn evicted(cx: &mut Context<'_>, pod: &Pod) {
     f.headline = "lost a pod to eviction".into();
     f.started_basis = "eviction by the kubelet".into();
     f.message = format!("{} was evicted: {}", me.name, words::clip(&message, 240));
-    f.hold = hold(5);
+    f.hold = hold(EVICTED);
     let item = evidence(
         EvidenceKind::PodStatus,
         format!("evicted|{}", me.uid.as_deref().unwrap_or(&me.name)),

@@ -5,14 +5,16 @@ mod why;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{Owner, evidence, finding, hold, pod_ref},
+    rule::BY_WORKLOAD,
 };
 use crate::{
     evidence::EvidenceKind,
     logs::{self},
     object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
+    remediation::ActionKind,
     severity::Severity,
     words,
 };
@@ -24,27 +26,73 @@ pub const RULES: &[Rule] = &[
         means: "A container ends with an error again and again.",
         source: "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle: container restarts; since 1.35 the state stays `terminated` during the back-off",
         reads: &[Kind::Pod],
+        holds: &[
+            Hold::Exactly(FIRST, "for the first crash, which may be a start-up race"),
+            Hold::Exactly(0, "from the second on; the first log of the container is waited for"),
+        ],
+        severities: CRASHING,
+        limits: &[
+            "Once a container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
+            "A container that crashed once and runs again.",
+            "A container that ends with exit code 0, unless its pod restarts it always and it has ended so three times.",
+            "A pod of a Job that failed once: `job-failed` judges the Job.",
+            "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
+        ],
+        advises: &[ActionKind::ManualCheck, ActionKind::Patch, ActionKind::SetEnv],
     },
     Rule {
         id: "container-oom-killed",
         means: "A container was killed for exceeding its memory limit.",
         source: "kubernetes.io/docs/tasks/configure-pod-container/assign-memory-resource; on cgroup v1 the exit code may be 1",
         reads: &[Kind::Pod],
+        holds: &[Hold::Exactly(0, "")],
+        severities: CRASHING,
+        limits: &[
+            "Once the container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
+            "A pod of a Job that failed once: `job-failed` judges the Job.",
+            "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
+        ],
+        advises: &[ActionKind::SetResources],
     },
     Rule {
         id: "container-cannot-start",
         means: "The container's command could not be started.",
         source: "kubelet: StartError, RunContainerError, CreateContainerError; exit codes 126, 127 and 128 of what wrote no log",
         reads: &[Kind::Pod],
+        holds: &[Hold::Exactly(FIRST, "for the first time"), Hold::Exactly(0, "from the second on")],
+        severities: CRASHING,
+        limits: &[
+            "Exit codes 126, 127 and 128 of a container that wrote a log: then its program did start, and the crash is `container-crash-loop`.",
+            "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
+        ],
+        advises: &[ActionKind::Patch],
     },
     Rule {
         id: "init-container-failing",
         means: "An init container ends with an error, so the pod's containers never start.",
         source: "kubernetes.io/docs/concepts/workloads/pods/init-containers",
         reads: &[Kind::Pod],
+        holds: &[
+            Hold::Exactly(FIRST, "for the first failure"),
+            Hold::Exactly(0, "from the second on; the first log of the container is waited for"),
+        ],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "An init container that is still running, or ended with exit code 0.",
+            "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
+        ],
+        advises: &[ActionKind::ManualCheck, ActionKind::Patch, ActionKind::SetEnv],
     },
 ];
 
+/// Seconds a first crash is held back: it may be a start-up race that mends itself.
+const FIRST: i64 = 8;
+/// How bad a crash is: a container that keeps failing is never less than high, however many serve beside it.
+const CRASHING: &[(Severity, &str)] = &[
+    (Severity::Critical, "no pod of the workload is ready and steady"),
+    (Severity::High, "others serve"),
+    (Severity::Medium, "the pod is of a Job"),
+];
 /// A container that has run this long since its last death counts as well again, unless its runs usually last longer.
 const STEADY: SignedDuration = SignedDuration::from_secs(45);
 const STEADY_MAX: SignedDuration = SignedDuration::from_mins(10);
@@ -234,7 +282,7 @@ fn report(
         why::exits(cx, &mut f, pod, spec, &owner, init, &exit, times, quoted, log.as_ref(), &status_item.key);
     }
     // The first crash of a container may be a start-up race that mends itself; the second is not.
-    f.hold = if status.restart_count == 0 && !oom && !death.running { hold(8) } else { hold(0) };
+    f.hold = if status.restart_count == 0 && !oom && !death.running { hold(FIRST) } else { hold(0) };
     f.awaits_log = pending && !oom;
     cx.report(f);
 }

@@ -1,8 +1,9 @@
 //! Images that cannot be pulled, told apart by the runtime's own words.
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{action, cause, event_evidence, evidence, finding, hold, ns_flag, pod_ref, undo},
+    rule::BY_WORKLOAD,
 };
 use crate::{
     evidence::EvidenceKind,
@@ -18,7 +19,14 @@ pub const RULES: &[Rule] = &[Rule {
     means: "The image of a container cannot be pulled.",
     source: "kubelet: ErrImagePull, ImagePullBackOff, InvalidImageName, ErrImageNeverPull; the text is containerd's",
     reads: &[Kind::Pod],
+    holds: &[Hold::Exactly(HOLD, "")],
+    severities: BY_WORKLOAD,
+    limits: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
+    advises: &[ActionKind::SetImage, ActionKind::RolloutUndo],
 }];
+
+/// Seconds.
+const HOLD: i64 = 3;
 
 const REASONS: &[&str] = &[
     "ErrImagePull",
@@ -71,7 +79,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         f.headline = "cannot pull its image".into();
         f.started_basis = "first failed pull".into();
         f.message = format!("Container {} of {} cannot pull image {}: {words_of}", spec.name, me.name, spec.image);
-        f.hold = hold(3);
+        f.hold = hold(HOLD);
         let item = evidence(
             EvidenceKind::ContainerStatus,
             format!("image|{}|{}|{}|{why}", me.uid.as_deref().unwrap_or(&me.name), spec.name, spec.image),

@@ -12,28 +12,17 @@ pub mod network;
 pub mod node;
 mod placement;
 pub mod probe;
+pub mod rule;
 pub mod scheduling;
 pub mod source;
 pub mod storage;
 pub mod workload;
 
 pub use context::Context;
+pub use rule::{Hold, Rule};
 
-use crate::{finding::Finding, index::Index, object::Kind, observation::LogWant};
+use crate::{finding::Finding, index::Index, observation::LogWant};
 use jiff::Timestamp;
-
-/// A rule, for the reference and for switching one off.
-#[derive(Clone, Copy, Debug)]
-pub struct Rule {
-    /// Stable, kebab case.
-    pub id: &'static str,
-    /// What it means, one sentence.
-    pub means: &'static str,
-    /// Where the behaviour is described.
-    pub source: &'static str,
-    /// Kinds without which the rule cannot speak.
-    pub reads: &'static [Kind],
-}
 
 /// Every rule there is.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

@@ -5,7 +5,7 @@ mod selector;
 use jiff::Timestamp;
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{action, cause, edit, finding, hold, ns_flag, object_evidence},
     crash::endpoints_ready,
 };
@@ -26,20 +26,49 @@ pub const RULES: &[Rule] = &[
         means: "A Service has a selector and no ready endpoint.",
         source: "kubernetes.io/docs/tasks/debug/debug-application/debug-service",
         reads: &[Kind::Service, Kind::EndpointSlice, Kind::Pod],
+        holds: &[
+            Hold::JoinsOnly("when the selector finds pods and none is ready: the pods have findings of their own"),
+            Hold::Exactly(selector::HOLD, "when the selector finds no pod, and that is news"),
+        ],
+        severities: &[(Severity::High, "always")],
+        limits: &[
+            "A Service without selector, of type ExternalName, or (for pods that are not ready) with `publishNotReadyAddresses`.",
+            "When the selector fits the template of a workload: one scaled to zero, or whose pods are on their way.",
+            "A selector that finds no pod opens an incident only where it is news: it looks misspelt, its pods were seen to go, or people wrote it within the last hour.",
+        ],
+        advises: &[ActionKind::SetServiceSelector],
     },
     Rule {
         id: "service-port-wrong",
         means: "A Service sends traffic to a port its pods do not offer.",
         source: "kubernetes.io/docs/concepts/services-networking/service#field-spec-ports",
         reads: &[Kind::Service, Kind::Pod],
+        holds: &[Hold::Exactly(PORT, "")],
+        severities: &[(Severity::High, "always")],
+        limits: &[
+            "A port number that no container declares, unless every container declares its ports and the Service's other ports fit none of them or its ports were changed.",
+            "A Service whose selector finds no pod: that is `service-without-endpoints`.",
+        ],
+        advises: &[ActionKind::SetServicePort],
     },
     Rule {
         id: "ingress-backend-wrong",
         means: "An Ingress names a Service, a port, a class or a certificate that does not exist.",
         source: "kubernetes.io/docs/concepts/services-networking/ingress",
         reads: &[Kind::Ingress, Kind::Service, Kind::IngressClass],
+        holds: &[Hold::Exactly(INGRESS, "")],
+        severities: &[(Severity::High, "always")],
+        limits: &[
+            "The backend `use-annotation` of load balancer controllers.",
+            "Services, classes or Secrets that may not be listed: what is not known is not missing.",
+        ],
+        advises: &[ActionKind::SetIngressBackend, ActionKind::Patch, ActionKind::CreateSecret],
     },
 ];
+
+/// Hold times in seconds.
+const PORT: i64 = 10;
+const INGRESS: i64 = 15;
 
 /// Looks at every Service and Ingress.
 pub fn all(cx: &mut Context<'_>) {
@@ -194,7 +223,7 @@ fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) 
         f.part = port.name.clone().unwrap_or_else(|| port.port.to_string());
         f.headline = format!("sends traffic to port {target}, which its pods do not offer");
         f.started_basis = "Service created or changed".into();
-        f.hold = hold(10);
+        f.hold = hold(PORT);
         let offers = if offered.is_empty() {
             "declare no port".to_owned()
         } else {
@@ -349,7 +378,7 @@ fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         f.started_basis = "Ingress created or changed".into();
         f.message.clone_from(&p.text);
         // Its Service or Secret may be on its way.
-        f.hold = hold(15);
+        f.hold = hold(INGRESS);
         let item = object_evidence(
             EvidenceKind::Object,
             me.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{action, cause, event_evidence, finding, hold, object_evidence},
 };
 use crate::{
@@ -21,20 +21,43 @@ pub const RULES: &[Rule] = &[
         means: "A node does not report that it is ready.",
         source: "kubernetes.io/docs/concepts/architecture/nodes: condition Ready False or Unknown",
         reads: &[Kind::Node],
+        holds: &[
+            Hold::Exactly(HOLD, ""),
+            Hold::Exactly(JOINING, "for a node that has just joined and carries no scheduled pod"),
+        ],
+        severities: &[(Severity::Critical, "always")],
+        limits: &["A node that is being deleted."],
+        advises: &[ActionKind::ManualCheck, ActionKind::Drain],
     },
     Rule {
         id: "pod-on-lost-node",
         means: "A pod runs on a node that is not ready: what it says of itself is old.",
         source: "kubernetes.io/docs/concepts/architecture/nodes",
         reads: &[Kind::Node, Kind::Pod],
+        holds: &[Hold::Exactly(HOLD, ""), Hold::Exactly(JOINING, "for a node that has just joined")],
+        severities: &[(Severity::High, "always; the node's own finding is critical")],
+        limits: &[
+            "Pods of a DaemonSet, which belong to their node, and pods that are finished.",
+            "One finding for each workload, however many of its pods are on the node.",
+        ],
+        advises: &[],
     },
     Rule {
         id: "node-pressure",
         means: "A node lacks memory, disk or process ids and evicts pods.",
         source: "kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction",
         reads: &[Kind::Node],
+        holds: &[Hold::Exactly(HOLD, "")],
+        severities: &[(Severity::High, "always")],
+        limits: &["As soon as the node's condition is False again."],
+        advises: &[ActionKind::ManualCheck],
     },
 ];
+
+/// Seconds.
+const HOLD: i64 = 10;
+/// Seconds that the network of a new node may take.
+const JOINING: i64 = 180;
 
 /// Looks at every node.
 pub fn all(cx: &mut Context<'_>) {
@@ -67,7 +90,7 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     let said = condition.message.clone().unwrap_or_default();
     let reason = condition.reason.clone().unwrap_or_default();
     f.message = format!("Node {} is not ready ({reason}): {}", me.name, words::clip(&said, 200));
-    f.hold = if young { hold(180) } else { hold(10) };
+    f.hold = if young { hold(JOINING) } else { hold(HOLD) };
     let lines: Vec<(&str, String)> = node
         .status
         .conditions
@@ -162,7 +185,7 @@ fn pressure(cx: &mut Context<'_>, node: &Node) {
         f.started_basis = format!("{} condition changed", condition.kind);
         f.message =
             format!("Node {} reports {}: {}", me.name, condition.kind, condition.message.as_deref().unwrap_or(""));
-        f.hold = hold(10);
+        f.hold = hold(HOLD);
         let item = object_evidence(
             EvidenceKind::Node,
             me.clone(),

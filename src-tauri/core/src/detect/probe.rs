@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{Owner, cause, edit, event_evidence, evidence, finding, hold, pod_ref},
+    rule::BY_WORKLOAD,
 };
 use crate::{
     evidence::EvidenceKind,
@@ -23,28 +24,66 @@ pub const RULES: &[Rule] = &[
         means: "A running container does not pass its readiness probe within the probe's own budget.",
         source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
         reads: &[Kind::Pod, Kind::KubeEvent],
+        holds: &[
+            Hold::Exactly(LOST, "for a pod that was ready before"),
+            Hold::AtMost(
+                BUDGET_MAX,
+                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s)",
+            ),
+        ],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "Before the container's start-up probe has passed.",
+            "For a minute after the container crashed: that is `container-crash-loop`.",
+            "One look (`scan`) tells it of a new pod only where the kubelet has said that the probe fails.",
+        ],
+        advises: &[ActionKind::SetProbe],
     },
     Rule {
         id: "liveness-failing",
         means: "The kubelet restarts a container because its liveness probe fails.",
         source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
         reads: &[Kind::Pod, Kind::KubeEvent],
+        holds: &[Hold::Exactly(0, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "Failed probes after which the kubelet restarted nothing.",
+            "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
+            "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
+        ],
+        advises: &[ActionKind::SetProbe],
     },
     Rule {
         id: "startup-failing",
         means: "The kubelet restarts a container because its start-up probe fails.",
         source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
         reads: &[Kind::Pod, Kind::KubeEvent],
+        holds: &[Hold::Exactly(0, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "Failed probes after which the kubelet restarted nothing.",
+            "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
+            "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
+        ],
+        advises: &[ActionKind::SetProbe],
     },
     Rule {
         id: "readiness-gate-unmet",
         means: "Every container is ready, but a readiness gate of the pod is not set.",
         source: "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle#pod-readiness-gate",
         reads: &[Kind::Pod],
+        holds: &[Hold::Exactly(GATE_PATIENCE, "")],
+        severities: BY_WORKLOAD,
+        limits: &["Pods with a container that is not ready: that has a rule of its own."],
+        advises: &[ActionKind::Patch],
     },
 ];
 
-/// How long whoever sets a readiness gate may take.
+/// Seconds that a pod which was ready may be unready.
+const LOST: i64 = 5;
+/// Seconds: no probe's budget is waited for longer.
+const BUDGET_MAX: i64 = 600;
+/// Seconds that whoever sets a readiness gate may take.
 const GATE_PATIENCE: i64 = 45;
 
 /// Kills by a probe are news for this long after the last one.
@@ -227,11 +266,11 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let startup = spec.startup_probe.as_ref().map_or(0, Probe::budget_seconds);
     let was_ready = unready_since.duration_since(since) > SignedDuration::from_secs(5);
     let budget = if was_ready {
-        5
+        LOST
     } else {
         probe.budget_seconds().max(10) + if status.started == Some(true) { 0 } else { startup }
     };
-    f.hold = hold(budget.min(600));
+    f.hold = hold(budget.min(BUDGET_MAX));
     // One look waives the budget only where the kubelet has said that the probe fails.
     if cx.options.waive_holds && unhealthy.is_empty() && !was_ready && !f.is_due(cx.now) {
         return;
@@ -243,7 +282,10 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let mut c = verdict(&mut f, &owner, spec, probe, "readiness probe", "readinessProbe", &said, f_count(&unhealthy));
     c.evidence = keys;
     f.causes.push(c);
-    want_current(cx, pod, spec, status);
+    // Within its budget a container is only starting: it has written next to nothing, and is nobody's business yet.
+    if cx.options.waive_holds || f.is_due(cx.now) {
+        want_current(cx, pod, spec, status);
+    }
     cx.report(f);
 }
 

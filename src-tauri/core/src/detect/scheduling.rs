@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use regex::Regex;
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, pod_ref},
     placement,
 };
@@ -27,7 +27,36 @@ pub const RULES: &[Rule] = &[Rule {
     means: "No node takes the pod.",
     source: "kube-scheduler: condition PodScheduled=False, reason Unschedulable; messages of the scheduler's plugins",
     reads: &[Kind::Pod, Kind::Node],
+    holds: &[
+        Hold::Exactly(HOLD, ""),
+        Hold::Exactly(SCALING, "when a cluster autoscaler said within the last ten minutes that it makes room"),
+    ],
+    severities: &[
+        (Severity::Critical, "it belongs to a workload that serves, of which no pod is ready"),
+        (Severity::Medium, "others of the workload are ready, or it serves nothing"),
+    ],
+    limits: &[
+        "A pod whose scheduling is gated (`schedulingGates`): it waits on purpose.",
+        "Taints of nodes that are not meant for the pod explain nothing and are not blamed.",
+    ],
+    advises: &[
+        ActionKind::SetResources,
+        ActionKind::Scale,
+        ActionKind::SetAffinity,
+        ActionKind::SetNodeSelector,
+        ActionKind::SetTolerations,
+        ActionKind::RemoveTaint,
+        ActionKind::Uncordon,
+        ActionKind::CreateClaim,
+        ActionKind::SetStorageClass,
+        ActionKind::Patch,
+    ],
 }];
+
+/// Seconds.
+const HOLD: i64 = 5;
+/// Seconds that an autoscaler may take.
+const SCALING: i64 = 600;
 
 /// Looks at a pod that waits for a node.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
@@ -51,7 +80,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     f.headline = "cannot be scheduled".into();
     f.started_basis = "first refusal by the scheduler".into();
     f.message = format!("No node takes {}: {}", me.name, words::clip(&message, 300));
-    f.hold = hold(5);
+    f.hold = hold(HOLD);
     let item = evidence(
         EvidenceKind::PodStatus,
         format!("unschedulable|{}|{message}", me.uid.as_deref().unwrap_or(&me.name)),
@@ -76,7 +105,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             && e.last_seen().is_some_and(|t| cx.now.duration_since(t) < SignedDuration::from_mins(10))
     });
     if scaling {
-        f.hold = hold(600);
+        f.hold = hold(SCALING);
     }
     cx.report(f);
 }

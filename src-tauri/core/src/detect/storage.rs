@@ -1,7 +1,7 @@
 //! Claims that are not bound.
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{action, cause, edit, event_evidence, finding, hold, ns_flag, object_evidence},
 };
 use crate::{
@@ -19,7 +19,20 @@ pub const RULES: &[Rule] = &[Rule {
     means: "A PersistentVolumeClaim gets no volume.",
     source: "kubernetes.io/docs/concepts/storage/persistent-volumes; events ProvisioningFailed, FailedBinding",
     reads: &[Kind::PersistentVolumeClaim, Kind::StorageClass],
+    holds: &[
+        Hold::Exactly(PROVEN, "when it is proven that nothing can serve the claim"),
+        Hold::Exactly(UNPROVEN, "otherwise: a provisioner may take its time"),
+    ],
+    severities: &[(Severity::Medium, "always")],
+    limits: &[
+        "A claim whose class waits for its first consumer, while no pod that uses it has been scheduled and nothing failed.",
+    ],
+    advises: &[ActionKind::CreateClaim, ActionKind::SetStorageClass],
 }];
+
+/// Hold times in seconds.
+const PROVEN: i64 = 10;
+const UNPROVEN: i64 = 45;
 
 /// Looks at every claim.
 pub fn all(cx: &mut Context<'_>) {
@@ -73,7 +86,7 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     f.message = format!("PersistentVolumeClaim {} is {}", me.name, claim.status.phase.as_deref().unwrap_or("Pending"));
     // A dynamic provisioner may take its time; a claim nothing can serve is said soon.
     let (mut c, steps) = why_pending(cx, claim);
-    f.hold = if c.confidence == Confidence::Established { hold(10) } else { hold(45) };
+    f.hold = if c.confidence == Confidence::Established { hold(PROVEN) } else { hold(UNPROVEN) };
     let size = claim.spec.resources.requests.get("storage").map(ToString::to_string).unwrap_or_default();
     let item = object_evidence(
         EvidenceKind::Object,

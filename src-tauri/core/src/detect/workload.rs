@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use regex::Regex;
 
 use super::{
-    Context, Rule,
+    Context, Hold, Rule,
     context::{action, cause, edit, event_evidence, finding, hold, ns_flag, object_evidence, undo},
 };
 use crate::{
@@ -27,21 +27,54 @@ pub const RULES: &[Rule] = &[
         means: "A roll-out made no progress within its deadline.",
         source: "kubernetes.io/docs/concepts/workloads/controllers/deployment#progress-deadline-seconds",
         reads: &[Kind::Deployment],
+        holds: &[Hold::Exactly(0, "after the Deployment's own progress deadline (600 s unless it says otherwise)")],
+        severities: &[(Severity::Critical, "no replica is available"), (Severity::Medium, "some still serve")],
+        limits: &["A Deployment that is paused.", "A roll-out that makes progress, however slow."],
+        advises: &[ActionKind::RolloutUndo],
     },
     Rule {
         id: "pods-not-created",
         means: "A controller cannot make its pods: quota, limits, admission or a missing service account.",
         source: "controller-manager event FailedCreate; ReplicaSet condition ReplicaFailure",
         reads: &[Kind::ReplicaSet, Kind::KubeEvent],
+        holds: &[Hold::Exactly(HOLD, "")],
+        severities: &[
+            (Severity::Critical, "no pod of the workload is ready"),
+            (Severity::Medium, "some still serve, or it is a Job"),
+        ],
+        limits: &[
+            "When the controller has all the pods it wants.",
+            "When the last refusal is more than 20 minutes old and no condition says that it lasts.",
+        ],
+        advises: &[
+            ActionKind::RaiseQuota,
+            ActionKind::SetResources,
+            ActionKind::ManualCheck,
+            ActionKind::Patch,
+            ActionKind::FixWebhook,
+            ActionKind::SetLimitRange,
+        ],
     },
     Rule {
         id: "job-failed",
         means: "A Job gave up: its back-off limit or its deadline is reached.",
         source: "kubernetes.io/docs/concepts/workloads/controllers/job#pod-backoff-failure-policy",
         reads: &[Kind::Job],
+        holds: &[Hold::Exactly(JOB, "")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &[
+            "A Job that failed more than six hours ago.",
+            "When a later run of the same CronJob has succeeded.",
+            "Pods that fail while the Job still tries again.",
+        ],
+        advises: &[ActionKind::RerunJob, ActionKind::Patch],
     },
 ];
 
+/// Seconds that a controller's pods may be refused.
+const HOLD: i64 = 5;
+/// Seconds for a failed Job.
+const JOB: i64 = 1;
 /// A failed Job is news for this long; a CronJob's next success ends it sooner.
 const JOB_MEMORY: SignedDuration = SignedDuration::from_hours(6);
 /// A refusal to create pods is current while its last event is not older than this.
@@ -112,8 +145,8 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
         Confidence::Possible,
         me.clone(),
         format!(
-            "The new pods of {} did not become ready within the progress deadline of {deadline} s ({} of {wanted} ready).",
-            me.name, d.status.ready_replicas
+            "The new pods of {} did not become ready within the progress deadline of {deadline} s: {} of {wanted} replicas are updated, and {} are ready, old ones included.",
+            me.name, d.status.updated_replicas, d.status.ready_replicas
         ),
     );
     c.evidence = vec![item.key.clone()];
@@ -170,7 +203,7 @@ fn not_created(cx: &mut Context<'_>, o: &Object) {
     f.headline = "cannot create its pods".into();
     f.started_basis = "first refused pod".into();
     f.count = failing.iter().map(|e| e.times()).sum();
-    f.hold = hold(5);
+    f.hold = hold(HOLD);
     f.message = format!("{} cannot create pods: {}", me, words::clip(&message, 260));
     let item = event_evidence(last, cx.now);
     let (mut c, steps) = refusal(cx, &owner.subject, &owner, &message);

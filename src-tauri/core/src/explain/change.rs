@@ -129,8 +129,13 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
 fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     let lead = fault.started_at.duration_since(change.at);
     let subject = fault.subject.clone();
-    let undo_step = undo(&subject, &format!("it goes back to the revision before: {}", change.summary));
     let Some(cause) = fault.causes.first_mut() else { return };
+    // The field that is to be changed back leads, however much a release changes beside it.
+    let summary = match change.fields.is_empty() {
+        true => change.summary.clone(),
+        false => summarise(&change.fields, cause.field.as_deref()),
+    };
+    let undo_step = undo(&subject, &format!("it goes back to the revision before: {summary}"));
     cause.evidence.push(key.to_owned());
     if own {
         cause.signs.pro += 1;
@@ -147,7 +152,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     let who = change.who.as_deref();
     match change.verb {
         ChangeVerb::Modified if !told => {
-            let what = crate::words::clip(&change.summary, 180);
+            let what = crate::words::clip(&summary, 180);
             let by = who.unwrap_or("somebody");
             let when = if lead > JUST { format!("{} min before", lead.as_mins()) } else { "Just before".to_owned() };
             cause.statement.push_str(&format!(" {when}, {by} changed {}: {what} ({at}).", change.object));
@@ -242,7 +247,7 @@ fn reconstructed(index: &Index, fault: &Fault) -> Vec<Change> {
             at,
             who,
             verb: ChangeVerb::Modified,
-            summary: summarise(&fields),
+            summary: summarise(&fields, None),
             fields,
             observed: Observed::Reconstructed,
         });

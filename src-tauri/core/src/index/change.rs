@@ -33,7 +33,7 @@ pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Chang
         at: when.filter(|t| *t <= at).unwrap_or(at),
         who,
         verb: ChangeVerb::Modified,
-        summary: summarise(&fields),
+        summary: summarise(&fields, None),
         fields,
         observed: Observed::Live,
     })

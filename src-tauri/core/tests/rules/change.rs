@@ -2,7 +2,7 @@
 
 use super::support::*;
 use afterwatch_core::{
-    change::ChangeVerb,
+    change::{ChangeVerb, FieldChange, summarise},
     coverage::UnreadableReason,
     evidence::Observed,
     incident::Incident,
@@ -289,6 +289,27 @@ fn a_change_that_only_lies_in_the_same_namespace_makes_nothing_surer() {
     // A label of the workload itself is none of its pods'.
     let incident = crashed_after(&app, app.top(json!({})), app.top(label), 20);
     assert_eq!((suspects(&incident).len(), incident.verdict), (0, Possible));
+}
+
+#[test]
+fn a_release_is_told_by_what_its_pods_run_with_and_the_field_to_blame_first() {
+    let field = |path: &str, from: &str, to: &str| FieldChange {
+        path: path.to_owned(),
+        from: Some(from.to_owned()),
+        to: Some(to.to_owned()),
+    };
+    let limit = "spec.template.spec.containers[app].resources.limits.memory";
+    let fields = [
+        field("labels.app.kubernetes.io/version", "1.0", "1.1"),
+        field("labels.helm.sh/chart", "web-3", "web-4"),
+        field("spec.template.metadata.labels.app.kubernetes.io/version", "1.0", "1.1"),
+        field("spec.template.spec.containers[app].image", "web:1.0", "web:1.1"),
+        field(limit, "512Mi", "128Mi"),
+    ];
+    let (image, memory) = ("image (container app) web:1.0 → web:1.1", "limits.memory (container app) 512Mi → 128Mi");
+    let labels = "pod label app.kubernetes.io/version 1.0 → 1.1; labels.helm.sh/chart web-3 → web-4";
+    assert_eq!(summarise(&fields, None), format!("{image}; {memory}; {labels}"));
+    assert_eq!(summarise(&fields, Some(limit)), format!("{memory}; {image}; {labels}"));
 }
 
 #[test]

@@ -59,5 +59,10 @@ fn rules_have_unique_ids_in_kebab_case_and_say_what_they_mean_and_where_it_is_wr
         assert!(rule.id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", rule.id);
         assert!(rule.means.ends_with('.') && rule.means.len() > 20, "{} says too little", rule.id);
         assert!(!rule.source.is_empty() && !rule.reads.is_empty(), "{} names no source", rule.id);
+        assert!(!rule.holds.is_empty() && !rule.severities.is_empty(), "{} says neither when nor how bad", rule.id);
+        assert!(!rule.limits.is_empty(), "{} does not say when it is silent", rule.id);
+        for sentence in rule.limits {
+            assert!(sentence.ends_with('.'), "{}: {sentence}", rule.id);
+        }
     }
 }

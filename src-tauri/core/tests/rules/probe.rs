@@ -46,6 +46,14 @@ fn a_pod_that_does_not_become_ready_is_found() {
 }
 
 #[test]
+fn the_log_of_a_container_that_is_only_starting_is_not_read() {
+    let mut world = unready(&app(), -5, "Readiness probe failed: HTTP probe failed with statuscode: 503");
+    assert!(world.diagnose().wants.is_empty(), "within the budget");
+    world.set_time(30);
+    assert_eq!(world.diagnose().wants.len(), 1, "after it");
+}
+
+#[test]
 fn what_the_kubelet_says_decides_the_cause() {
     let cases = [
         ("Readiness probe failed: HTTP probe failed with statuscode: 404", "probe-path-wrong"),

@@ -4,7 +4,8 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use afterwatch_core::{
     correlate::{Diagnosis, Fault},
-    finding::CauseDraft,
+    detect,
+    finding::{CauseDraft, Finding},
     object::{Object, ObjectRef},
     severity::{Confidence, Severity},
 };
@@ -137,6 +138,19 @@ pub fn sound(world: &World, fault: &Fault) {
         assert!(!finding.headline.is_empty() && !finding.message.is_empty(), "{} says nothing", finding.rule_id);
         assert!(!finding.evidence.is_empty(), "nothing proves: {}", finding.message);
         assert!(!finding.started_basis.is_empty(), "{} does not say how it knows the start", finding.rule_id);
+        kept(finding);
+    }
+}
+
+/// The finding is as its rule says in the reference: its hold time, its severity, the steps it advises.
+#[track_caller]
+fn kept(finding: &Finding) {
+    let rule = detect::rules().find(|r| r.id == finding.rule_id).expect("the rule is listed");
+    assert!(rule.holds_for(finding.hold), "{} does not say that it holds for {}", rule.id, finding.hold);
+    let severity = finding.severity;
+    assert!(rule.severities.iter().any(|(s, _)| *s == severity), "{} does not say it can be {severity:?}", rule.id);
+    for step in &finding.actions {
+        assert!(rule.advises.contains(&step.kind), "{} does not say it advises {:?}", rule.id, step.kind);
     }
 }
 

@@ -98,6 +98,11 @@ async fn run(
                         handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
                     }
                 }
+                Some(Control::Look) => _ = look_at.get_or_insert_with(|| Instant::now() + COALESCE),
+                Some(Control::Forget(id, done)) => {
+                    r.drop_incident(id).await;
+                    let _ = done.send(());
+                }
                 Some(Control::Adopt(incident)) => {
                     if r.adopt(*incident) { look_at.get_or_insert_with(|| Instant::now() + r.coalesce()); }
                 }
@@ -150,7 +155,7 @@ async fn run(
                 }
                 r.synced = true;
                 // Logs first: what they say decides what belongs together.
-                let first = correlate::diagnose(&r.index, r.now(), correlate::Options { waive_holds: true });
+                let first = correlate::diagnose(&r.index, r.now(), r.options(true));
                 r.read_logs(first, &sender);
                 // The logs that were asked for arrive as observations, within their time limit.
                 let patience = Instant::now() + Duration::from_secs(15);

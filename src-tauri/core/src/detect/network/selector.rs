@@ -17,6 +17,8 @@ use crate::{
     severity::{Confidence, Severity},
 };
 
+/// Seconds: manifests are applied one after another.
+pub(super) const HOLD: i64 = 20;
 /// A Service made this long before it was watched is still new.
 const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -44,7 +46,7 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     f.started_basis = "Service created or changed".into();
     // Manifests are applied one after another: the workload may be on its way. Where nothing shows that the Service
     // ever led somewhere, or was meant to, it may well be empty on purpose.
-    f.hold = if news(cx, s, me, near.as_ref()) { hold(20) } else { Finding::JOINS_ONLY };
+    f.hold = if news(cx, s, me, near.as_ref()) { hold(HOLD) } else { Finding::JOINS_ONLY };
     let selector = selector_text(s);
     f.message =
         format!("Service {} selects {selector}, and no pod in {ns} has these labels: it has no endpoints", me.name);

@@ -7,7 +7,7 @@ use super::super::{
     context::{action, cause, edit, finding, hold, ns_flag, object_evidence, pod_ref},
     crash,
 };
-use super::JOB_MEMORY;
+use super::{JOB, JOB_MEMORY};
 use crate::{
     evidence::EvidenceKind,
     logs,
@@ -40,7 +40,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
     f.headline = "failed".into();
     f.started_basis = "Job condition Failed".into();
     f.message = format!("Job {} failed ({reason}): {}", me.name, condition.message.as_deref().unwrap_or(""));
-    f.hold = hold(1);
+    f.hold = hold(JOB);
     let mut item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
