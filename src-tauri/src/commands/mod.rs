@@ -4,8 +4,8 @@
 mod app;
 mod clusters;
 mod diagnostics;
-mod history;
 mod drill;
+mod history;
 mod incidents;
 mod notes;
 mod postmortem;
