@@ -11,15 +11,32 @@ MAKEFLAGS += --no-print-directory
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 CONTRACT := ui/src/ipc/contract
 RULES := docs/rules.md
+# What `make run` plays where there is no display, and where it writes the post-mortem.
+STORY ?= memory-limit
+DRILL_REPORT ?= drill-post-mortem.md
 
-.PHONY: help run dev test lint gen docs test-desktop test-cluster check bench clean-lab deps-test deps-app deps-desktop deps-cluster
+.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop test-cluster check bench clean-lab deps-test deps-app deps-desktop deps-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-run: deps-app node_modules ## build Afterwatch and open it
+run: ## build Afterwatch and open it; without a display, play a recorded incident in the terminal
+	@if [ "$$(uname -s)" != Linux ] || [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then $(MAKE) run-window; \
+	else $(MAKE) run-terminal; fi
+
+run-window: deps-app node_modules
 	npm run build
 	cargo run --release --locked -p afterwatch
+
+# The history of the drill lies in a folder that goes when the post-mortem is written.
+run-terminal: deps-test
+	@echo "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set): only the command line is built."
+	cargo build --release --locked -p kubectl-afterwatch
+	@afterwatch=$$CARGO_TARGET_DIR/release/kubectl-afterwatch; kept=$$(mktemp -d); trap 'rm -rf "$$kept"' EXIT; \
+	"$$afterwatch" replay $(STORY) --db "$$kept/drill.db"; \
+	echo; "$$afterwatch" report 1 --db "$$kept/drill.db" --out $(DRILL_REPORT); \
+	echo "The window needs a display: run \`make run\` in a graphical session, or over \`ssh -X\`."; \
+	echo "On a cluster of your own: $$afterwatch scan"
 
 dev: deps-app node_modules ## the same with live reload of the window
 	npx --yes @tauri-apps/cli@2.12.5 dev
@@ -27,7 +44,7 @@ dev: deps-app node_modules ## the same with live reload of the window
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
 	cargo test --locked
 	cargo build --locked -p kubectl-afterwatch
-	cargo test --locked -p afterwatch-tests --test scenarios --test badinput
+	cargo test --locked -p afterwatch-tests --test scenarios --test badinput --test drill
 	cargo test --locked -p afterwatch-tests --test cluster -- --check
 	npm run check
 	npm test

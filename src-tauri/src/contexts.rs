@@ -2,14 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use afterwatch_cluster::{ClusterOptions, ContextInfo, FileWatch, Kubeconfigs, environment};
 use afterwatch_contract::window::{ClusterDto, ClustersPage};
-use afterwatch_core::{Timestamp, coverage::Coverage, observation::Connection, port::StoreError};
+use afterwatch_core::{
+    Timestamp,
+    coverage::Coverage,
+    observation::Connection,
+    port::{Clock, StoreError},
+};
 use afterwatch_engine::{ClusterState, ClusterView, Engine};
 
 mod past;
@@ -21,10 +26,20 @@ const WATCHED: &str = "watched_contexts";
 /// A person waits for it here, so the login shell gets longer than at the start.
 const SHELL_LIMIT: Duration = Duration::from_secs(10);
 
+/// Where contexts come from, and how what they lead to is read.
+pub struct Source {
+    /// Salts the digests of ConfigMap values.
+    pub salt: [u8; 16],
+    /// What observations are stamped by.
+    pub clock: Arc<dyn Clock>,
+    /// This file alone; else those that kubectl reads.
+    pub kubeconfig: Option<PathBuf>,
+}
+
 /// Which contexts there are and which are watched.
 pub struct Contexts {
     engine: Engine,
-    salt: [u8; 16],
+    source: Source,
     known: Mutex<Known>,
     /// Starting and stopping is done by one at a time: a click and a changed file must not start a cluster twice.
     turn: tokio::sync::Mutex<()>,
@@ -55,7 +70,7 @@ impl Contexts {
     ///
     /// # Errors
     /// When the history cannot be read.
-    pub async fn new(engine: Engine, salt: [u8; 16]) -> Result<Arc<Contexts>, StoreError> {
+    pub async fn new(engine: Engine, source: Source) -> Result<Arc<Contexts>, StoreError> {
         let chosen = engine.setting(WATCHED).await?.and_then(|value| serde_json::from_value(value).ok());
         let known = Known {
             configs: Kubeconfigs::default(),
@@ -67,7 +82,7 @@ impl Contexts {
         };
         Ok(Arc::new(Contexts {
             engine,
-            salt,
+            source,
             known: Mutex::new(known),
             turn: tokio::sync::Mutex::new(()),
             read_once: tokio::sync::watch::Sender::new(false),
@@ -249,7 +264,7 @@ impl Contexts {
     }
 
     async fn read_again(self: &Arc<Contexts>) {
-        let configs = load().await;
+        let configs = load(self.source.kubeconfig.clone()).await;
         let files_moved = {
             let mut known = self.known();
             let moved = known.configs.files != configs.files;
@@ -318,13 +333,14 @@ impl Contexts {
 
     async fn start_one(&self, context: ContextInfo) {
         let name = context.name.clone();
-        let options = ClusterOptions { salt: self.salt, ..ClusterOptions::default() };
+        let options = ClusterOptions { salt: self.source.salt, ..ClusterOptions::default() };
         let (cluster, reading) = {
             let known = self.known();
             (known.configs.cluster(&name, &options), known.reading)
         };
         let refused = match cluster {
             Ok(cluster) => {
+                let cluster = cluster.with_clock(Arc::clone(&self.source.clock));
                 self.engine.watch(Arc::new(cluster)).await.err().map(|error| (error.to_string(), String::new()))
             }
             Err(problem) => Some((problem.message, problem.hint)),
@@ -350,8 +366,8 @@ impl Known {
 }
 
 /// Reading files may wait for a slow network folder.
-async fn load() -> Kubeconfigs {
-    tokio::task::spawn_blocking(|| afterwatch_cluster::load(None::<&Path>)).await.unwrap_or_default()
+async fn load(only: Option<PathBuf>) -> Kubeconfigs {
+    tokio::task::spawn_blocking(move || afterwatch_cluster::load(only.as_deref())).await.unwrap_or_default()
 }
 
 /// Whether a cluster may keep running: `kubectl config use-context` changes the file, but nothing for us.

@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use afterwatch_core::port::{Notifier, StoreError};
+use afterwatch_core::port::{Clock, Notifier, StoreError};
 use afterwatch_engine::{Engine, NotifyMode, Options, Ports, SystemClock};
 use afterwatch_store::SqliteStore;
 use jiff::{SignedDuration, tz::TimeZone};
 
-use crate::contexts::Contexts;
+use crate::contexts::{Contexts, Source};
 
 /// The running product behind the window.
 pub struct Desk {
@@ -21,6 +21,28 @@ impl Desk {
     /// # Errors
     /// When the history cannot be opened; trying again later is fine.
     pub async fn open(database: PathBuf, notifier: Arc<dyn Notifier>) -> Result<Arc<Desk>, StoreError> {
+        Desk::of(database, notifier, Arc::new(SystemClock), None).await
+    }
+
+    /// The same over the only cluster of this kubeconfig, going by this clock.
+    ///
+    /// # Errors
+    /// When the history cannot be opened.
+    pub async fn of_drill(
+        database: PathBuf,
+        notifier: Arc<dyn Notifier>,
+        clock: Arc<dyn Clock>,
+        kubeconfig: PathBuf,
+    ) -> Result<Arc<Desk>, StoreError> {
+        Desk::of(database, notifier, clock, Some(kubeconfig)).await
+    }
+
+    async fn of(
+        database: PathBuf,
+        notifier: Arc<dyn Notifier>,
+        clock: Arc<dyn Clock>,
+        kubeconfig: Option<PathBuf>,
+    ) -> Result<Arc<Desk>, StoreError> {
         let path = database.display().to_string();
         let opening = tokio::task::spawn_blocking(move || {
             let store = SqliteStore::open(&database)?;
@@ -32,7 +54,7 @@ impl Desk {
             // A panic while opening must not take the window down with it.
             Err(error) => return Err(StoreError::Other { path, message: error.to_string() }),
         };
-        let ports = Ports { store: Arc::new(store), notifier, clock: Arc::new(SystemClock) };
+        let ports = Ports { store: Arc::new(store), notifier, clock: Arc::clone(&clock) };
         let options = Options {
             stability: SignedDuration::from_mins(10),
             notify: NotifyMode::Send,
@@ -41,7 +63,7 @@ impl Desk {
             recorder: "the app".to_owned(),
         };
         let engine = Engine::new(ports, options);
-        let contexts = Contexts::new(engine.clone(), salt).await?;
+        let contexts = Contexts::new(engine.clone(), Source { salt, clock, kubeconfig }).await?;
         Ok(Arc::new(Desk { engine, contexts }))
     }
 }

@@ -11,6 +11,7 @@ mod args;
 mod commands;
 mod contexts;
 mod desk;
+mod drill;
 mod face;
 mod journal;
 mod notify;

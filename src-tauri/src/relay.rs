@@ -33,8 +33,8 @@ pub fn start(shell: Arc<Shell>, desk: Arc<Desk>) {
                 Ok(event) => pass_on(&shell, &desk, event).await,
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "the window fell behind and lists again");
-                    shell.tell(AppEvent::Incidents);
-                    shell.tell(AppEvent::Clusters);
+                    shell.tell_of(&desk, AppEvent::Incidents);
+                    shell.tell_of(&desk, AppEvent::Clusters);
                 }
                 Err(RecvError::Closed) => return,
             }
@@ -43,26 +43,50 @@ pub fn start(shell: Arc<Shell>, desk: Arc<Desk>) {
     });
 }
 
+/// Passes on what happens in a drill, until it is closed.
+pub fn follow_drill(shell: &Arc<Shell>, desk: &Arc<Desk>) -> [tokio::task::JoinHandle<()>; 2] {
+    let mut events = desk.engine.subscribe();
+    let (told, listening) = (Arc::clone(shell), Arc::clone(desk));
+    let passing = tokio::spawn(async move {
+        loop {
+            match events.recv().await {
+                Ok(event) => pass_on(&told, &listening, event).await,
+                Err(RecvError::Lagged(_)) => {
+                    told.tell_of(&listening, AppEvent::Incidents);
+                    told.tell_of(&listening, AppEvent::Clusters);
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+    let changed = Arc::new(tokio::sync::Notify::new());
+    [passing, tokio::spawn(keep_contexts(Arc::clone(shell), Arc::clone(desk), changed))]
+}
+
 /// Pauses or resumes, and says so in the window and the tray.
 pub async fn set_paused(shell: &Arc<Shell>, desk: &Arc<Desk>, paused: bool) {
     desk.engine.set_paused(paused).await;
-    shell.tell(AppEvent::Clusters);
+    shell.tell_of(desk, AppEvent::Clusters);
     draw_tray(shell, desk).await;
 }
 
 async fn pass_on(shell: &Arc<Shell>, desk: &Arc<Desk>, event: EngineEvent) {
     match event {
         EngineEvent::Incident { revision, previous, incident, .. } => {
-            shell.tell(AppEvent::Incident { revision, previous, incident: Box::new(incident.as_ref().into()) });
+            shell
+                .tell_of(desk, AppEvent::Incident { revision, previous, incident: Box::new(incident.as_ref().into()) });
         }
         EngineEvent::Cluster(view) => {
-            shell.tell(AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view).await) });
+            shell.tell_of(desk, AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view).await) });
             let contexts = Arc::clone(&desk.contexts);
             tokio::spawn(async move { contexts.notice(&view).await });
         }
         EngineEvent::Trouble(text) => {
-            shell.set_trouble(text.clone());
-            shell.tell(AppEvent::Trouble { text });
+            // Of a drill nothing is kept, so that nothing can be wrong with keeping it.
+            if shell.is_record(desk) {
+                shell.set_trouble(text.clone());
+                shell.tell(AppEvent::Trouble { text });
+            }
         }
     }
 }
@@ -71,7 +95,7 @@ async fn pass_on(shell: &Arc<Shell>, desk: &Arc<Desk>, event: EngineEvent) {
 async fn keep_contexts(shell: Arc<Shell>, desk: Arc<Desk>, changed: Arc<tokio::sync::Notify>) {
     loop {
         desk.contexts.changed().await;
-        shell.tell(AppEvent::Clusters);
+        shell.tell_of(&desk, AppEvent::Clusters);
         changed.notify_one();
     }
 }
@@ -80,7 +104,7 @@ async fn keep_followed(shell: Arc<Shell>, desk: Arc<Desk>) {
     loop {
         tokio::time::sleep(FOLLOW).await;
         for view in desk.engine.clusters().iter().filter(|view| view.state == ClusterState::Following) {
-            shell.tell(AppEvent::Cluster { cluster: Box::new(desk.contexts.row(view).await) });
+            shell.tell_of(&desk, AppEvent::Cluster { cluster: Box::new(desk.contexts.row(view).await) });
         }
     }
 }
@@ -95,6 +119,10 @@ async fn keep_tray(shell: Arc<Shell>, desk: Arc<Desk>, changed: Arc<tokio::sync:
 
 /// Draws the tray as things stand now.
 pub async fn draw_tray(shell: &Arc<Shell>, desk: &Arc<Desk>) {
+    // The tray is about what is real.
+    if !shell.is_record(desk) {
+        return;
+    }
     let open = IncidentQuery { open: true, ..IncidentQuery::default() };
     match desk.engine.incidents(open).await {
         Ok(open) => {

@@ -18,7 +18,7 @@ use afterwatch_core::{
 use jiff::SignedDuration;
 use tauri::{AppHandle, Emitter, Manager};
 
-use crate::{commands::error, desk::Desk, face::Outlook, notify::Click, relay, tray, window};
+use crate::{commands::error, desk::Desk, drill::Drill, face::Outlook, notify::Click, relay, tray, window};
 
 /// How often a history that cannot be opened is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -41,6 +41,8 @@ pub struct Shell {
     pub database: PathBuf,
     pub notifier: Arc<dyn Notifier>,
     desk: Mutex<Opening>,
+    /// The drill that is open.
+    pub(crate) drill: Mutex<Option<Drill>>,
     /// One attempt to open the history at a time; when the last one failed.
     turn: tokio::sync::Mutex<Option<Instant>>,
     /// The incident to show, and what to say, as soon as a page is there.
@@ -69,6 +71,7 @@ impl Shell {
             database,
             notifier,
             desk: Mutex::new(Opening::Pending),
+            drill: Mutex::default(),
             turn: tokio::sync::Mutex::new(None),
             wanted: Mutex::new(None),
             unsaid: Mutex::default(),
@@ -84,15 +87,18 @@ impl Shell {
         Arc::clone(&app.state::<Arc<Shell>>())
     }
 
-    /// The desk. A history that could not be opened is tried again: whoever asks may have mended it.
+    /// The desk the window works on: that of the drill while one is open. A history that could not be opened is tried again: whoever asks may have mended it.
     ///
     /// # Errors
     /// When the history cannot be opened.
     pub async fn desk(self: &Arc<Shell>) -> Result<Arc<Desk>, WindowError> {
-        self.open().await.map_err(error)
+        match self.drill_desk() {
+            Some(desk) => Ok(desk),
+            None => self.open().await.map_err(error),
+        }
     }
 
-    /// The desk, when it is there now.
+    /// The desk of the record, when it is there now.
     pub fn desk_now(&self) -> Option<Arc<Desk>> {
         match &*self.opening() {
             Opening::Open(desk) => Some(Arc::clone(desk)),
@@ -158,12 +164,12 @@ impl Shell {
 
     /// Shows an incident, named as people name it, in the window.
     pub async fn show_incident(self: &Arc<Shell>, name: &str) {
-        let found = match self.desk().await {
+        let found = match self.open().await {
             Ok(desk) => desk.engine.incident(IncidentKey::parse(name)).await.map_err(error),
-            Err(problem) => Err(problem),
+            Err(problem) => Err(error(problem)),
         };
         match found {
-            Ok(incident) => self.show_page(Some(incident.id.to_string()), None),
+            Ok(incident) => self.go_to(Some(incident.id.to_string()), None).await,
             Err(problem) => {
                 self.show_page(None, None);
                 self.say(problem.message);
@@ -231,7 +237,7 @@ impl Shell {
     pub async fn pressed(self: Arc<Shell>, click: Click, incident: Option<IncidentId>, token: Option<String>) {
         let outcome = match (click, incident) {
             (Click::Open, incident) => {
-                self.show_page(incident.map(|id| id.to_string()), token);
+                self.go_to(incident.map(|id| id.to_string()), token).await;
                 return;
             }
             (_, None) => return,
@@ -241,19 +247,19 @@ impl Shell {
         if let Err(problem) = outcome {
             // The note is gone from the screen by now: the window is where it can be said.
             tracing::warn!(problem = problem.message, "a notification's button failed");
-            self.show_page(incident.map(|id| id.to_string()), token);
+            self.go_to(incident.map(|id| id.to_string()), token).await;
             self.say(problem.message);
         }
     }
 
     async fn acknowledge(self: &Arc<Shell>, id: IncidentId) -> Result<(), WindowError> {
-        let desk = self.desk().await?;
+        let desk = self.desk_of(id).await?;
         desk.engine.acknowledge(IncidentKey::Id(id), &person()).await.map_err(error)?;
         Ok(())
     }
 
     async fn silence_an_hour(self: &Arc<Shell>, id: IncidentId) -> Result<(), WindowError> {
-        let desk = self.desk().await?;
+        let desk = self.desk_of(id).await?;
         let incident = desk.engine.incident(IncidentKey::Id(id)).await.map_err(error)?;
         let matcher = SilenceMatcher {
             cluster: Some(incident.cluster.clone()),
@@ -297,6 +303,7 @@ impl Shell {
                 return window::ask_unsaved(&this.app);
             }
             tracing::info!("quitting");
+            this.close_drill().await;
             if let Some(desk) = this.desk_now() {
                 let began = Instant::now();
                 if tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await.is_err() {
@@ -309,7 +316,7 @@ impl Shell {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -124,7 +124,8 @@ fn chosen(app: &AppHandle, event: MenuEvent) {
         QUIT => shell.quit(),
         other => {
             if let Some(id) = other.strip_prefix(INCIDENT) {
-                shell.show_page(Some(id.to_owned()), None);
+                let id = id.to_owned();
+                tauri::async_runtime::spawn(async move { shell.go_to(Some(id), None).await });
             }
         }
     }
@@ -132,7 +133,7 @@ fn chosen(app: &AppHandle, event: MenuEvent) {
 
 fn pause(shell: std::sync::Arc<Shell>, paused: bool) {
     tauri::async_runtime::spawn(async move {
-        if let Ok(desk) = shell.desk().await {
+        if let Ok(desk) = shell.open().await {
             crate::relay::set_paused(&shell, &desk, paused).await;
         }
     });

@@ -1,5 +1,7 @@
 //! What the product says of a recording that is played.
 
+use afterwatch_core::evidence::EvidenceKind;
+
 use crate::stage::{recording, to_detect, watch};
 
 /// The first cause of the only incident, as entity and field.
@@ -20,7 +22,7 @@ async fn out_of_memory_after_a_release_is_one_incident_with_its_logs_and_its_cha
     caused(&watched, "Deployment/rec-photos/thumbnails", "memory");
     let incident = watched.only();
     assert!(incident.changes.iter().any(|c| c.suspect), "{:?}", incident.changes);
-    assert!(incident.evidence.iter().any(|e| format!("{:?}", e.kind) == "Log"), "the log went the whole way");
+    assert!(incident.evidence.iter().any(|e| e.draft.kind == EvidenceKind::Log), "the log went the whole way");
 }
 
 #[tokio::test(flavor = "multi_thread")]

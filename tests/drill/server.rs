@@ -9,8 +9,12 @@ use crate::stage::recording;
 
 /// The status line of an answer to a request of our own.
 fn ask(port: u16, head: &str) -> String {
+    get(port, "/api/v1/pods", head)
+}
+
+fn get(port: u16, path: &str, head: &str) -> String {
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.write_all(format!("GET /api/v1/pods HTTP/1.1\r\nConnection: close\r\n{head}\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{head}\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     answer.lines().next().unwrap_or_default().to_owned()
@@ -26,6 +30,8 @@ async fn only_who_knows_the_token_may_ask_and_no_web_page() {
     let port: u16 = server.rsplit(':').next().unwrap().parse().unwrap();
     let (bearer, here) = (format!("Authorization: Bearer {token}\r\n"), format!("Host: 127.0.0.1:{port}\r\n"));
     assert!(ask(port, &format!("{here}{bearer}")).contains("200"));
+    assert!(get(port, &format!("/{token}/api/v1/pods"), &here).contains("200"), "as kubectl asks");
+    assert!(get(port, &format!("/{}/api/v1/pods", &token[1..]), &here).contains("401"));
     for (head, who) in [
         (here.clone(), "without a token"),
         (format!("{here}Authorization: Bearer {}\r\n", "0".repeat(token.len())), "with another token"),

@@ -72,14 +72,15 @@ pub async fn watch(recording: &Recording, speed: f64, to: Option<&Path>) -> Watc
     player.ended().await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let objects = engine.clusters()[0].objects;
-    engine.shutdown().await;
-    if let Some(recorder) = recorder {
-        assert_eq!(recorder.finish().unwrap(), 0, "nothing may be left out of the recording");
-    }
+    // Before it ends: what is not watched from then on would be a gap.
     let incidents = engine.seen().await.unwrap();
     let mut gaps = Vec::new();
     for incident in &incidents {
         gaps.push(engine.gaps(incident).await.unwrap());
+    }
+    engine.shutdown().await;
+    if let Some(recorder) = recorder {
+        assert_eq!(recorder.finish().unwrap(), 0, "nothing may be left out of the recording");
     }
     Watched { incidents, gaps, notified: engine.notifications_sent(), objects }
 }

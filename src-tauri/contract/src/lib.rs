@@ -5,6 +5,7 @@
 
 pub mod diagnostics;
 pub mod document;
+pub mod drill;
 pub mod history;
 pub mod settings;
 pub mod times;

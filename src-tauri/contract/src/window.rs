@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::document::{CoverageSpan, IncidentDto, UnreadableKind};
+use crate::{
+    document::{CoverageSpan, IncidentDto, UnreadableKind},
+    drill::DrillDto,
+};
 
 /// The name under which [`AppEvent`]s are emitted to the window.
 pub const APP_EVENT: &str = "afterwatch://event";
@@ -32,6 +35,8 @@ pub enum AppEvent {
     OpenIncident { id: String },
     /// What was asked for outside the window (a notification's button, the command line) was refused.
     Notice { text: String },
+    /// The drill that is open began, or went on: its times.
+    Drill { drill: DrillDto },
     /// A notice for the foot of the window, for example that recording stopped because the disk is full.
     Trouble { text: Option<String> },
 }
@@ -244,4 +249,6 @@ pub struct AppInfo {
     /// Why the history cannot be opened, and what to do. Every other command fails while it is there; asking again
     /// tries again.
     pub problem: Option<WindowError>,
+    /// A drill is open: everything else is of it.
+    pub drill: Option<DrillDto>,
 }

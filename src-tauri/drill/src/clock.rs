@@ -60,13 +60,9 @@ impl DrillClock {
         self.begun().get_or_insert_with(|| Timestamp::now().max(earliest));
     }
 
-    /// How fast the clock runs now, in its seconds per real one.
-    pub fn pace(&self) -> f64 {
-        let real = Timestamp::now();
-        match *self.begun() {
-            Some(begun) if real >= begun && real < self.over(begun) => self.speed,
-            _ => 1.0,
-        }
+    /// When the story began, or will in a moment, by the real clock.
+    pub fn begun_at(&self) -> Option<Timestamp> {
+        *self.begun()
     }
 
     fn begun(&self) -> MutexGuard<'_, Option<Timestamp>> {

@@ -42,6 +42,7 @@ pub struct Pace {
 /// A recording that is being played. Dropping it ends the server and removes its kubeconfig.
 pub struct Player {
     context: String,
+    address: String,
     clock: Arc<DrillClock>,
     kubeconfig: NamedTempFile,
     begun: Arc<Notify>,
@@ -75,12 +76,13 @@ impl Player {
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let context = recording.header.context.clone();
         let kubeconfig = kubeconfig(&context, &format!("http://{address}"), &token)?;
+        let shown = format!("http://{address}/{token}");
         let version = watch::Sender::new(world.now());
         let stage = Arc::new(Stage { world: world.into(), clock: clock.clone(), version, token, address });
         let (begun, (over, ended)) = (Arc::new(Notify::new()), watch::channel(false));
         let tasks =
             [tokio::spawn(serve(listener, stage.clone())), tokio::spawn(play(stage, after, begun.clone(), over))];
-        Ok(Player { context, clock, kubeconfig, begun, ended, tasks })
+        Ok(Player { context, address: shown, clock, kubeconfig, begun, ended, tasks })
     }
 
     /// The story begins now: those who watch it have connected. Does nothing the second time.
@@ -103,6 +105,11 @@ impl Player {
     /// What leads to the server; only this user can read it.
     pub fn kubeconfig(&self) -> &Path {
         self.kubeconfig.path()
+    }
+
+    /// What to give kubectl as its `--server`. It holds the token: whoever has it may read the story.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The time of the story.

@@ -54,13 +54,18 @@ impl Stage {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True for those who know the token and came by the address itself, not by a web page that leads here.
-    fn admits(&self, request: &Request<Incoming>) -> bool {
+    /// The path that is asked for, for those who know the token and came by the address itself, not by a web page that
+    /// leads here. kubectl sends no token where there is no TLS: for it the token may stand first in the path.
+    fn admits(&self, request: &Request<Incoming>) -> Option<String> {
         let text = |name| request.headers().get(name).and_then(|v: &http::HeaderValue| v.to_str().ok()).unwrap_or("");
         let token = text(header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or("").trim();
         let (port, host) = (self.address.port(), text(header::HOST));
+        let path = request.uri().path();
+        let begins = path.get(1..).and_then(|rest| rest.split_once('/')).filter(|(first, _)| same(first, &self.token));
+        let known = begins.is_some() || same(token, &self.token);
+        let path = begins.map_or_else(|| path.to_owned(), |(_, rest)| format!("/{rest}"));
         let here = host == format!("127.0.0.1:{port}") || host == format!("localhost:{port}");
-        same(token, &self.token) && here && !request.headers().contains_key(header::ORIGIN)
+        (known && here && !request.headers().contains_key(header::ORIGIN)).then_some(path)
     }
 }
 
@@ -97,9 +102,9 @@ pub(crate) async fn serve(listener: TcpListener, stage: Arc<Stage>) {
 type Reply = Response<BoxBody<Bytes, Infallible>>;
 
 async fn handle(stage: Arc<Stage>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    if !stage.admits(&request) {
+    let Some(path) = stage.admits(&request) else {
         return Ok(reply(refused(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")));
-    }
+    };
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
         return Ok(reply(refused(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "the request is too large")));
@@ -107,7 +112,7 @@ async fn handle(stage: Arc<Stage>, request: Request<Incoming>) -> Result<Reply, 
     let accept = head.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let ask = Ask {
         method: head.method,
-        path: decoded(head.uri.path(), false),
+        path: decoded(&path, false),
         query: query(head.uri.query().unwrap_or_default()),
         accept,
         body: body.to_bytes().to_vec(),

@@ -15,10 +15,11 @@ pub async fn app_info(shell: Held<'_>) -> Answer<AppInfo> {
     let info = AppInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         database: shell.database.display().to_string(),
-        first_run: opened.as_ref().is_ok_and(|desk| desk.contexts.first_run()),
+        first_run: shell.drill_desk().is_none() && opened.as_ref().is_ok_and(|desk| desk.contexts.first_run()),
         can_tray: tray::is_visible(),
         trouble: shell.trouble(),
         problem: opened.err().map(error),
+        drill: shell.drill_now(),
     };
     shell.page_hears();
     Ok(info)

@@ -3,6 +3,7 @@
 
 mod app;
 mod clusters;
+mod drill;
 mod incidents;
 mod notes;
 mod postmortem;
@@ -32,6 +33,9 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         clusters::watch_cluster,
         clusters::retry_cluster,
         clusters::set_paused,
+        drill::drills,
+        drill::start_drill,
+        drill::leave_drill,
         incidents::inbox,
         incidents::incident_page,
         incidents::evidence_item,

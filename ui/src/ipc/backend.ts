@@ -17,6 +17,7 @@ import type {
   RetentionSettings,
   SettingsPage,
   SilenceDto,
+  StoryDto,
 } from "./types";
 
 /** Everything the window may ask of the program. Each method is one Tauri command of the same name in snake case. */
@@ -90,6 +91,13 @@ export interface Backend {
 
   /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
   setUnsaved(unsaved: boolean): Promise<void>;
+
+  /** The recorded incidents that come with the program. */
+  drills(): Promise<StoryDto[]>;
+  /** Plays one, or a file the system's dialog asks for (`null`); the page is loaded anew. False: nothing was chosen. */
+  startDrill(name: string | null, speed: number): Promise<boolean>;
+  /** Back to the record; the page is loaded anew. */
+  leaveDrill(): Promise<void>;
 
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */

@@ -4,6 +4,7 @@ import { BackendError, type Backend } from "./backend";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
 import { draft, html } from "./story/postmortem";
+import { played, stories } from "./story/drill";
 import { at } from "./story/time";
 import type {
   AppEvent,
@@ -36,6 +37,8 @@ export class Fake implements Backend {
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
+  /** The recorded incident that is open. */
+  drill: AppInfo["drill"] = null;
   #receivers = new Set<(event: AppEvent) => void>();
   #loaded = Date.now();
   #starts: number;
@@ -313,7 +316,16 @@ export class Fake implements Backend {
       can_tray: true,
       trouble: this.trouble,
       problem: this.problem,
+      drill: this.drill,
     }));
+  drills = () => this.#answer("drills", () => stories);
+  startDrill = (name: string | null, speed: number) =>
+    this.#answer("startDrill", () => {
+      this.drill = played(name, speed, this.now());
+      this.emit({ type: "drill", drill: this.drill });
+      return true;
+    });
+  leaveDrill = () => this.#answer("leaveDrill", () => void (this.drill = null));
   listen = (receive: (event: AppEvent) => void) => {
     this.#receivers.add(receive);
     return Promise.resolve(() => void this.#receivers.delete(receive));

@@ -7,6 +7,8 @@ export type { ChangeDto } from "./contract/ChangeDto";
 export type { ClusterDto } from "./contract/ClusterDto";
 export type { ClustersPage } from "./contract/ClustersPage";
 export type { CoverageSpan } from "./contract/CoverageSpan";
+export type { DrillDto } from "./contract/DrillDto";
+export type { StoryDto } from "./contract/StoryDto";
 export type { EvidenceDto } from "./contract/EvidenceDto";
 export type { FindingDto } from "./contract/FindingDto";
 export type { GapDto } from "./contract/GapDto";

@@ -3,6 +3,7 @@ import { asError, type Backend } from "../ipc/api";
 import type { AppEvent, AppInfo } from "../ipc/types";
 import { Clock } from "./clock.svelte";
 import { Commands } from "./commands";
+import { storyTime } from "./drill";
 import { ClustersStore } from "./clusters.svelte";
 import { InboxStore } from "./inbox.svelte";
 import { Pages } from "./pages.svelte";
@@ -34,7 +35,7 @@ export class Desk {
 
   constructor(backend: Backend) {
     this.backend = backend;
-    this.clock = new Clock(() => backend.now());
+    this.clock = new Clock(() => storyTime(backend.now(), this.info?.drill));
     this.inbox = new InboxStore(backend);
     this.clusters = new ClustersStore(backend);
     this.pages = new Pages(backend);
@@ -100,6 +101,9 @@ export class Desk {
       case "open_incident":
         this.picked = null;
         this.router.go({ screen: "incident", id: event.id, tab: "overview", item: null });
+        return;
+      case "drill":
+        if (this.info) this.info = { ...this.info, drill: event.drill };
         return;
       case "trouble":
         this.trouble = event.text;

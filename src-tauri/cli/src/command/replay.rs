@@ -41,6 +41,9 @@ pub async fn run(context: &Context, args: &Replay) -> Outcome<u8> {
     let player = Player::start(&recording, Pace { speed: args.speed, skip_calm: false }).await.map_err(|error| {
         Failure::new("The recording cannot be played", error.to_string(), "Check that programs may listen on 127.0.0.1")
     })?;
+    if context.common.verbose > 0 {
+        say(&format!("Look into it with: kubectl --server={} get pods -A", player.address()));
+    }
     let (notifier, notify): (Arc<dyn Notifier>, _) = match args.notify {
         true => (Arc::new(Desktop::default()), NotifyMode::Send),
         false => (Arc::new(Nobody), NotifyMode::Count),
