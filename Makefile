@@ -10,12 +10,16 @@ MAKEFLAGS += --no-print-directory
 # folder under the user's cache, so that a later run from another clone starts warm.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 CONTRACT := ui/src/ipc/contract
-RULES := docs/rules.md
 # What `make run` plays where there is no display, and where it writes the post-mortem.
 STORY ?= memory-limit
 DRILL_REPORT ?= drill-post-mortem.md
 
-.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop test-cluster check bench clean-lab deps-test deps-app deps-desktop deps-cluster
+# Cargo's profile of what `make package` packs.
+PROFILE ?= dist
+
+RULES := docs/rules.md
+
+.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -76,7 +80,18 @@ test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver 
 test-cluster: deps-cluster ## real faults on a real Kubernetes (root: containers run; without: KWOK nodes only)
 	tests/cluster/run
 
-check: lint test test-cluster test-desktop ## all of it, as CI does
+package: deps-app node_modules ## the deb and the rpm, optimised (PROFILE=release: sooner, and larger)
+	npm run build
+	packaging/build $(PROFILE)
+
+# What is tested is quick to build; PROFILE=dist tests what is shipped.
+test-package: PROFILE = dev
+test-package: deps-package node_modules ## packages of a plain build: contents; as root also installed, started, upgraded
+	npm run build
+	packaging/build $(PROFILE)
+	packaging/test
+
+check: lint test test-cluster test-desktop test-package ## all of it, as CI does
 
 bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a machine that does nothing else
 	npm run build
@@ -91,7 +106,7 @@ clean-lab: ## forget the cluster that was built for the tests
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/afterwatch/lab"
 
 # A static pattern: make looks for no rule by pattern where the target is phony.
-deps-test deps-app deps-desktop deps-cluster: deps-%:
+deps-test deps-app deps-desktop deps-package deps-cluster: deps-%:
 	@.ci/install-deps $*
 
 node_modules: package.json package-lock.json

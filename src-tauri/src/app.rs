@@ -4,7 +4,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tauri::{AppHandle, Manager, RunEvent};
 
-use crate::{args::Args, commands, notify, shell::Shell, tray, window};
+use crate::{
+    args::{Args, Asked},
+    commands, notify,
+    shell::Shell,
+    tray, window,
+};
 
 /// A panel that starts with the session may take this long until it shows tray icons.
 const TRAY_COMES: Duration = Duration::from_secs(10);
@@ -18,11 +23,18 @@ pub fn run(args: Args, folder: PathBuf) -> tauri::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     tauri::async_runtime::set(runtime.handle().clone());
 
-    let app = tauri::Builder::default()
+    let builder = tauri::Builder::default()
         // First, so that a second start ends here before it has touched anything.
         .plugin(tauri_plugin_single_instance::init(|app, argv, _| second_start(app, &argv)))
         .plugin(tauri_plugin_notification::init())
         .plugin(tauri_plugin_dialog::init())
+        .plugin(window::remembered());
+    #[cfg(not(target_os = "linux"))]
+    let builder = builder.plugin(tauri_plugin_autostart::Builder::new().arg("--hidden").build());
+    // Elsewhere the window says so itself (`window::create`).
+    #[cfg(target_os = "macos")]
+    let builder = builder.on_web_content_process_terminate(|page| window::page_crashed(page.app_handle()));
+    let app = builder
         .invoke_handler(commands::handler())
         .setup(move |app| {
             start(app.handle(), &args, folder);
@@ -42,6 +54,13 @@ pub fn run(args: Args, folder: PathBuf) -> tauri::Result<()> {
         }
         #[cfg(target_os = "macos")]
         RunEvent::Reopen { .. } => window::show(app, None),
+        // There a link does not come as an argument.
+        #[cfg(target_os = "macos")]
+        RunEvent::Opened { urls } => {
+            for url in urls {
+                show(&Shell::of(app), Asked::link(url.as_str()));
+            }
+        }
         _ => {}
     });
     Ok(())
@@ -67,9 +86,8 @@ fn start(app: &AppHandle, args: &Args, folder: PathBuf) {
             }
         });
     }
-    if let Some(incident) = args.open.clone() {
-        let shell = Arc::clone(&shell);
-        tauri::async_runtime::spawn(async move { shell.show_incident(&incident).await });
+    if let Some(asked) = args.asked() {
+        show(&shell, asked);
     }
     tauri::async_runtime::spawn(quit_on_signal(shell));
 }
@@ -78,12 +96,24 @@ fn second_start(app: &AppHandle, argv: &[String]) {
     let args = Args::handed_over(argv);
     // The name on the bus is taken a moment before the rest is there.
     let Some(shell) = app.try_state::<Arc<Shell>>().map(|shell| Arc::clone(&shell)) else { return };
-    match args.open {
-        Some(incident) => {
-            tauri::async_runtime::spawn(async move { shell.show_incident(&incident).await });
-        }
+    match args.asked() {
+        Some(asked) => show(&shell, asked),
         None if args.hidden => {}
         None => shell.show_page(None, None),
+    }
+}
+
+/// Shows what a start asked for.
+fn show(shell: &Arc<Shell>, asked: Asked) {
+    match asked {
+        Asked::Incident(name) => {
+            let shell = Arc::clone(shell);
+            tauri::async_runtime::spawn(async move { shell.show_incident(&name).await });
+        }
+        Asked::Nowhere(words) => {
+            shell.show_page(None, None);
+            shell.say(words);
+        }
     }
 }
 

@@ -23,6 +23,9 @@ mod row;
 /// The setting that holds the names of the chosen contexts. Absent until somebody chose.
 const WATCHED: &str = "watched_contexts";
 
+/// The setting that holds what contexts are marked as.
+const MARKS: &str = "cluster_marks";
+
 /// A person waits for it here, so the login shell gets longer than at the start.
 const SHELL_LIMIT: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,8 @@ struct Known {
     reading: u64,
     /// What the user chose; `None` before the first choice.
     chosen: Option<BTreeSet<String>>,
+    /// What the user marked contexts as.
+    marks: BTreeMap<String, String>,
     /// What runs: the context as it was, and the reading it came from.
     running: BTreeMap<String, (ContextInfo, u64)>,
     /// Contexts that could not be started, with what is wrong and what to do.
@@ -72,10 +77,13 @@ impl Contexts {
     /// When the history cannot be read.
     pub async fn new(engine: Engine, source: Source) -> Result<Arc<Contexts>, StoreError> {
         let chosen = engine.setting(WATCHED).await?.and_then(|value| serde_json::from_value(value).ok());
+        let marks = engine.setting(MARKS).await?.and_then(|value| serde_json::from_value(value).ok());
+        let marks = marks.unwrap_or_default();
         let known = Known {
             configs: Kubeconfigs::default(),
             reading: 0,
             chosen,
+            marks,
             running: BTreeMap::new(),
             refused: BTreeMap::new(),
             _watch: None,
@@ -98,9 +106,12 @@ impl Contexts {
 
     /// Starts what the user chose, and follows the files from now on. A slow login shell delays this, and nothing else.
     pub async fn start(self: &Arc<Contexts>) {
-        let asked = tokio::task::spawn_blocking(environment::prepare).await;
-        if let Ok(Err(why)) = asked {
-            tracing::warn!(why, "the login shell's environment is not known");
+        // Only the user's own files depend on it.
+        if self.source.kubeconfig.is_none() {
+            let asked = tokio::task::spawn_blocking(environment::prepare).await;
+            if let Ok(Err(why)) = asked {
+                tracing::warn!(why, "the login shell's environment is not known");
+            }
         }
         self.read_again().await;
         self.read_once.send_replace(true);
@@ -159,6 +170,28 @@ impl Contexts {
         self.engine.set_setting(WATCHED, serde_json::json!(chosen)).await?;
         self.known().chosen = Some(chosen);
         self.settle_in_turn(None).await;
+        Ok(())
+    }
+
+    /// The contexts of the files, and the names of those that were chosen.
+    pub fn configs(&self) -> (Kubeconfigs, Vec<String>) {
+        let known = self.known();
+        (known.configs.clone(), known.chosen.iter().flatten().cloned().collect())
+    }
+
+    /// Marks a context, or takes its mark away. The mark is remembered.
+    ///
+    /// # Errors
+    /// When it could not be written; the marks are as before then.
+    pub async fn set_mark(&self, name: &str, mark: Option<String>) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut marks = self.known().marks.clone();
+        match mark {
+            Some(mark) => _ = marks.insert(name.to_owned(), mark),
+            None => _ = marks.remove(name),
+        }
+        self.engine.set_setting(MARKS, serde_json::json!(marks)).await?;
+        self.known().marks = marks;
         Ok(())
     }
 

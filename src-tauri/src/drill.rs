@@ -181,7 +181,7 @@ pub async fn read(name: Option<&str>, file: Option<PathBuf>) -> Result<Recording
     let bytes = match (name, file) {
         (Some(name), _) => {
             let story = afterwatch_drill::stories().iter().find(|s| s.name == name);
-            story.ok_or_else(|| error(format!("There is no story {name}.")))?.bytes.to_vec()
+            story.ok_or_else(|| error(format!("There is no story {name}.")))?.bytes()
         }
         (None, Some(file)) => tokio::fs::read(&file)
             .await

@@ -11,7 +11,7 @@ use afterwatch_core::{
 use afterwatch_engine::{ClusterState, ClusterView};
 
 /// At most this many incidents are in the menu.
-pub const LISTED: usize = 8;
+pub const LISTED: usize = 5;
 
 /// The form of the icon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -316,6 +316,6 @@ mod tests {
     fn a_long_list_is_cut_and_says_so() {
         let open: Vec<Incident> = (1..=11).map(|n| incident(n, State::Open, Severity::High)).collect();
         let outlook = outlook(&open, &[], false);
-        assert_eq!((outlook.incidents.len(), outlook.more), (LISTED, 3));
+        assert_eq!((outlook.incidents.len(), outlook.more), (LISTED, 6));
     }
 }

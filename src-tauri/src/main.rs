@@ -8,6 +8,7 @@
 
 mod app;
 mod args;
+mod autostart;
 mod commands;
 mod contexts;
 mod desk;

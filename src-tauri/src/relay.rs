@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use afterwatch_contract::window::AppEvent;
-use afterwatch_core::port::store::IncidentQuery;
+use afterwatch_contract::window::{AppEvent, IncidentSummary};
+use afterwatch_core::{incident::Head, port::store::IncidentQuery};
 use afterwatch_engine::{ClusterState, EngineEvent};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -73,9 +73,11 @@ pub async fn set_paused(shell: &Arc<Shell>, desk: &Arc<Desk>, paused: bool) {
 async fn pass_on(shell: &Arc<Shell>, desk: &Arc<Desk>, event: EngineEvent) {
     match event {
         EngineEvent::Incident { revision, previous, incident, .. } => {
-            shell
-                .tell_of(desk, AppEvent::Incident { revision, previous, incident: Box::new(incident.as_ref().into()) });
+            let summary = IncidentSummary::from(&Head::from(incident.as_ref()));
+            let incident = Box::new(summary.silenced(desk.engine.silenced_until(&incident)));
+            shell.tell_of(desk, AppEvent::Incident { revision, previous, incident });
         }
+        EngineEvent::Listed => shell.tell_of(desk, AppEvent::Incidents),
         EngineEvent::Cluster(view) => {
             shell.tell_of(desk, AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view).await) });
             let contexts = Arc::clone(&desk.contexts);

@@ -201,8 +201,8 @@ impl Shell {
         self.closing.set_unsaved(false);
     }
 
-    /// Says in the window that something was refused.
-    fn say(&self, text: String) {
+    /// Says in the window what happened outside of it, as soon as a page is there.
+    pub fn say(&self, text: String) {
         lock(&self.unsaid).push(text);
         if self.page_hears.load(Ordering::SeqCst) {
             self.send_wanted();
@@ -225,6 +225,7 @@ impl Shell {
             self.tell(AppEvent::OpenIncident { id });
         }
         for text in std::mem::take(&mut *lock(&self.unsaid)) {
+            tracing::info!("told in the window: {text}");
             self.tell(AppEvent::Notice { text });
         }
     }

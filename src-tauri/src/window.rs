@@ -1,13 +1,20 @@
 //! The one window: it can be closed and made again while the app keeps watching in the tray.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::Duration,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent, webview::PageLoadEvent};
+use tauri::{
+    AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent, Wry, plugin::TauriPlugin,
+    webview::PageLoadEvent,
+};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
 use tauri_plugin_notification::NotificationExt;
+use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 
 use crate::{shell::Shell, tray};
 
@@ -17,6 +24,12 @@ pub const LABEL: &str = "main";
 /// A hidden window's page is kept this long, so that it can send what was typed last and comes back at once when it
 /// is wanted again. After that it is destroyed: it holds more memory than all the rest of the app.
 const KEEP_HIDDEN: Duration = Duration::from_secs(20);
+
+/// A page that crashes again within this time after it was loaded anew would go on crashing.
+const CRASHES_AGAIN: Duration = Duration::from_secs(60);
+
+/// What is remembered of the window. Not whether it was visible: that is decided at every start.
+const REMEMBERED: StateFlags = StateFlags::SIZE.union(StateFlags::POSITION).union(StateFlags::MAXIMIZED);
 
 /// Remembers that it was said that closing the window keeps watching.
 const SAID: &str = "said_closing_keeps_watching";
@@ -63,6 +76,11 @@ impl Closing {
     pub fn set_unsaved(&self, unsaved: bool) {
         self.unsaved.store(unsaved, Ordering::SeqCst);
     }
+}
+
+/// Puts the window back where it was, at the size it had, whenever it is made.
+pub fn remembered() -> TauriPlugin<Wry> {
+    tauri_plugin_window_state::Builder::new().with_state_flags(REMEMBERED).build()
 }
 
 /// Makes the window minimised, unless there is one already.
@@ -151,6 +169,17 @@ fn create(app: &AppHandle) -> tauri::Result<WebviewWindow> {
             }
         })
         .build()?;
+    #[cfg(target_os = "linux")]
+    {
+        let app = app.clone();
+        window.with_webview(move |page| {
+            use webkit2gtk::WebViewExt;
+            page.inner().connect_web_process_terminated(move |_, why| {
+                tracing::error!(?why, "the window's page is gone");
+                page_crashed(&app);
+            });
+        })?;
+    }
     let closing = window.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::CloseRequested { api, .. } => {
@@ -164,6 +193,47 @@ fn create(app: &AppHandle) -> tauri::Result<WebviewWindow> {
         _ => {}
     });
     Ok(window)
+}
+
+/// The process that draws the page ended. The page is loaded anew once, and says so; one that crashes again at once
+/// would go on for ever, so then a person decides. The recording does not happen in that process, and goes on.
+pub fn page_crashed(app: &AppHandle) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let shell = Shell::of(app);
+    shell.page_gone();
+    let Some(window) = app.get_webview_window(LABEL) else { return };
+    if !window.is_visible().unwrap_or(true) {
+        // Nobody looks at it, and the next one who does gets a new one.
+        if let Err(error) = window.destroy() {
+            tracing::warn!(%error, "the hidden window stays in memory");
+        }
+        return;
+    }
+    let before = LAST.lock().unwrap_or_else(PoisonError::into_inner).replace(Instant::now());
+    if before.is_some_and(|at| at.elapsed() < CRASHES_AGAIN) {
+        return ask_crashed(&window);
+    }
+    reload(app);
+    shell.say("The window crashed and was loaded again. Recording went on. What was typed last may be missing.".into());
+}
+
+fn ask_crashed(window: &WebviewWindow) {
+    let app = window.app_handle().clone();
+    window
+        .dialog()
+        .message(
+            "The window crashed twice within a minute. Recording goes on. The log beside the database says more; in a \
+             terminal, kubectl-afterwatch incidents shows the same record.",
+        )
+        .title("The window crashed again")
+        .kind(MessageDialogKind::Error)
+        .parent(window)
+        .buttons(MessageDialogButtons::OkCancelCustom("Load it again".into(), "Leave it".into()))
+        .show(move |again| {
+            if again {
+                reload(&app);
+            }
+        });
 }
 
 fn is_ours(scheme: &str, host: Option<&str>) -> bool {
@@ -181,6 +251,10 @@ fn close(window: &WebviewWindow) {
         return ask(window);
     }
     let app = window.app_handle().clone();
+    // The plugin itself writes it down only when the app quits in order.
+    if let Err(error) = app.save_window_state(REMEMBERED) {
+        tracing::warn!(%error, "the window's place is not remembered");
+    }
     let close = Shell::of(&app).closing.begin();
     hide(&app);
     tauri::async_runtime::spawn(async move {

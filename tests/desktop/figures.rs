@@ -54,7 +54,7 @@ async fn figures_of_the_window() {
         story::stray(&stub, &name);
         let shown = notifications.wait("the notification", |s| s.title.contains(&name)).await;
         took.push(shown.at.duration_since(accepted).as_millis());
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(3200)).await;
     }
     took.sort_unstable();
     println!(

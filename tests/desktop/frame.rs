@@ -121,7 +121,7 @@ async fn without_a_display_it_says_what_to_use_instead() {
 }
 
 /// Starts the app once more and waits for its end.
-async fn start(desktop: &Desktop, args: &[&str]) -> std::process::ExitStatus {
+pub async fn start(desktop: &Desktop, args: &[&str]) -> std::process::ExitStatus {
     let mut second = Command::new(app());
     second.args(args).env_clear().envs(desktop.environment()).stdin(Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(std::time::Duration::from_secs(20), second.status()).await;

@@ -6,9 +6,12 @@
 
 #![cfg(target_os = "linux")]
 
+mod citizen;
 mod figures;
 mod frame;
+mod package;
 mod pages;
+mod recovery;
 mod support;
 mod trouble;
 mod whole_loop;

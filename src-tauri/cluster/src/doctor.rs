@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use afterwatch_core::object::Kind;
+use afterwatch_core::{
+    check::{Check, Level},
+    object::Kind,
+};
 use futures::StreamExt;
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
@@ -16,33 +19,8 @@ use crate::{
     watch,
 };
 
-/// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    Ok,
-    /// It works, but not all of it.
-    Warn,
-    Fail,
-}
-
-/// One line of `doctor`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    pub name: String,
-    pub level: Level,
-    pub message: String,
-    /// What to do, empty when there is nothing to do.
-    pub hint: String,
-}
-
-impl Check {
-    fn new(name: impl Into<String>, level: Level, message: impl Into<String>, hint: impl Into<String>) -> Check {
-        Check { name: name.into(), level, message: message.into(), hint: hint.into() }
-    }
-
-    fn failed(name: String, problem: ConnectProblem) -> Check {
-        Check::new(name, Level::Fail, problem.message, problem.hint)
-    }
+fn failed(name: String, problem: ConnectProblem) -> Check {
+    Check::new(name, Level::Fail, problem.message, problem.hint)
 }
 
 impl Kubeconfigs {
@@ -52,7 +30,7 @@ impl Kubeconfigs {
         for context in contexts {
             match self.cluster(context, options) {
                 Ok(cluster) => cluster.with_limits(limits).doctor(&mut out).await,
-                Err(problem) => out.push(Check::failed(format!("context {context}"), problem)),
+                Err(problem) => out.push(failed(format!("context {context}"), problem)),
             }
         }
         out
@@ -117,7 +95,7 @@ impl KubeCluster {
         let began = std::time::Instant::now();
         let (link, identity) = match watch::connect(inner).await {
             Ok(connected) => connected,
-            Err(problem) => return out.push(Check::failed(name("API server"), problem)),
+            Err(problem) => return out.push(failed(name("API server"), problem)),
         };
         let words = format!(
             "{} answers in {} ms, {}",

@@ -36,7 +36,6 @@ mod watch_files;
 mod wire;
 
 pub use cluster::{ClusterOptions, KubeCluster, Limits};
-pub use doctor::{Check, Level};
 pub use kubeconfig::{ContextInfo, FileProblem, Kubeconfigs, load};
 pub use problem::{ConnectProblem, Trouble};
 pub use watch_files::{FileWatch, watch_files};

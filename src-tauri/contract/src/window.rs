@@ -94,6 +94,13 @@ impl From<&afterwatch_core::incident::Head> for IncidentSummary {
     }
 }
 
+impl IncidentSummary {
+    /// The same, with until when its notifications are muted.
+    pub fn silenced(self, until: Option<afterwatch_core::Timestamp>) -> IncidentSummary {
+        IncidentSummary { silenced_until: until.map(|at| at.to_string()), ..self }
+    }
+}
+
 /// The inbox: every open incident and the newest resolved ones.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[ts(export)]

@@ -4,6 +4,7 @@
 //! same number. Evidence, changes and actions are numbered here, once, and never renumbered.
 
 mod merge;
+mod part;
 mod person;
 mod well;
 
@@ -19,7 +20,8 @@ use crate::{
     timeline::{EntryKind, TimelineEntry},
 };
 
-pub use person::{acknowledge, note, resolve};
+pub use part::{SplitError, merge_into, parts, split};
+pub use person::{acknowledge, not_an_incident, note, resolve, set_ticket};
 
 /// The same fault within this time reopens the incident.
 const REOPEN: SignedDuration = SignedDuration::from_hours(1);
@@ -68,6 +70,11 @@ impl Ledger {
         self.incidents.iter_mut().find(|i| i.id == id)
     }
 
+    /// Lets go of one that a person deleted. Trouble that is still there opens a new one.
+    pub fn forget(&mut self, id: IncidentId) {
+        self.incidents.retain(|i| i.id != id);
+    }
+
     /// Takes over another writer's version of an incident.
     pub fn adopt(&mut self, incident: Incident) {
         match self.get_mut(incident.id) {
@@ -88,8 +95,12 @@ impl Ledger {
     ) -> Vec<(IncidentId, Step)> {
         let mut steps = Vec::new();
         let mut hit: Vec<IncidentId> = Vec::new();
-        for fault in &diagnosis.faults {
-            let Some(i) = self.find(now, fault) else {
+        for (fault, owner) in &part::divided(&diagnosis.faults, &self.incidents) {
+            let found = match owner {
+                Some(id) => self.incidents.iter().position(|i| i.id == *id),
+                None => self.find(now, fault),
+            };
+            let Some(i) = found else {
                 let mut incident = self.open(now, fault, mint());
                 merge::fault(&mut incident, fault, now);
                 hit.push(incident.id);
@@ -229,6 +240,10 @@ impl Ledger {
         for (at, incident) in
             self.incidents.iter().enumerate().filter(|(_, i)| usable(i, now) || i.closed_while_broken())
         {
+            // What a person split off takes in its own part and nothing else.
+            if !incident.split_off.is_empty() {
+                continue;
+            }
             let s = score(incident);
             let open = incident.state != State::Resolved;
             let better = match best {
@@ -409,42 +424,6 @@ fn recur(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     incident.detected_at = now;
     let text = format!("{}: {}", fault.title, fault.started_basis);
     push(incident, started, EntryKind::Symptom, Some("started"), text, Vec::new(), fault.observed(started));
-}
-
-/// Ends an incident whose trouble is part of another's fault. What people wrote on it goes along.
-pub fn merge_into(incident: &mut Incident, other: &mut Incident, now: Timestamp) {
-    incident.state = State::Resolved;
-    incident.resolved_at = Some(now);
-    incident.merged_into = Some(other.id);
-    incident.quiet_since = None;
-    for f in &mut incident.findings {
-        f.active = false;
-    }
-    let text = format!("Part of the same fault as {}; it goes on there", named(other));
-    push(incident, now, EntryKind::State, Some("merged"), text, Vec::new(), Observed::Live);
-    let text = format!("{} turned out to be part of this fault", named(incident));
-    push(other, now, EntryKind::State, None, text, Vec::new(), Observed::Live);
-    for entry in incident.timeline.iter().filter(|e| e.kind == EntryKind::Note) {
-        push(other, entry.at, EntryKind::Note, None, entry.text.clone(), Vec::new(), entry.observed);
-        if let Some(copy) = other.timeline.last_mut() {
-            copy.who.clone_from(&entry.who);
-        }
-    }
-    merge::absorb(other, incident);
-    if let (None, Some(at)) = (other.acknowledged_at, incident.acknowledged_at) {
-        other.acknowledged_at = Some(at.max(other.detected_at));
-        if other.state == State::Open {
-            other.state = State::Acknowledged;
-        }
-    }
-}
-
-/// `INC-7 (title)`, without the number where it has none yet.
-fn named(incident: &Incident) -> String {
-    match incident.number {
-        0 => format!("“{}”", incident.title),
-        _ => format!("{} (“{}”)", incident.label(), incident.title),
-    }
 }
 
 /// Opens a resolved incident again under the same number.

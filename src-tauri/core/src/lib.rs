@@ -5,12 +5,14 @@
 //! comes in through the traits in [`port`].
 
 pub mod change;
+pub mod check;
 pub mod correlate;
 pub mod coverage;
 pub mod detect;
 pub mod evidence;
 pub mod explain;
 pub mod finding;
+pub mod history;
 pub mod incident;
 pub mod index;
 pub mod ledger;
@@ -23,6 +25,7 @@ pub mod port;
 pub mod recording;
 pub mod redact;
 pub mod remediation;
+pub mod settings;
 pub mod severity;
 pub mod silence;
 pub mod timeline;

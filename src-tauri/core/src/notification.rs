@@ -6,14 +6,8 @@ use crate::{
     incident::Incident,
     port::notifier::{Notice, NoticeKind},
     severity::{Confidence, Severity},
-    silence::Silence,
     words::clip,
 };
-
-/// The default policy: Critical, High and Medium at once, Low not; nothing that is silenced.
-pub fn wants_notice(incident: &Incident, silences: &[Silence], now: Timestamp) -> bool {
-    incident.severity > Severity::Low && !silences.iter().any(|s| s.active(now) && s.matcher.matches(incident))
-}
 
 /// The notification that opens an incident.
 pub fn opened(incident: &Incident, zone: &TimeZone) -> Notice {
@@ -69,6 +63,41 @@ pub fn lost_sight(cluster: &str, reason: &str, at: Timestamp, zone: &TimeZone) -
         body: clip(&format!("{reason} at {}. Nothing is recorded until it answers again.", clock(at, zone)), 110),
         severity: Severity::Medium,
     }
+}
+
+/// What waited for the morning, in one: those that are over first counted, then those that are open.
+pub fn morning(held: &[&Incident], since: Timestamp, zone: &TimeZone) -> Option<Notice> {
+    let worst = held.iter().max_by_key(|i| (i.state.is_open(), i.severity))?;
+    let count = |open: bool, word: &str| {
+        let all: Vec<&&Incident> = held.iter().filter(|i| i.state.is_open() == open).collect();
+        let severest = all.iter().map(|i| i.severity).max()?;
+        Some(match all.len() {
+            1 => format!("1 {} {word}", severest.word()),
+            n => format!("{n} {word}, the worst {}", severest.word()),
+        })
+    };
+    let parts: Vec<String> = [count(true, "open"), count(false, "resolved")].into_iter().flatten().collect();
+    let mut lines: Vec<&&Incident> = held.iter().collect();
+    lines.sort_by_key(|i| std::cmp::Reverse((i.state.is_open(), i.severity)));
+    let body = lines.iter().take(3).map(|i| i.title.as_str()).collect::<Vec<_>>().join("\n");
+    let title = format!("Since {}: {}", clock(since, zone), parts.join(", "));
+    Some(Notice { body: clip(&body, 220), ..notice(NoticeKind::Morning, worst, title, String::new()) })
+}
+
+/// The same notification with the names of objects and namespaces left out.
+pub fn hidden(notice: Notice, incident: &Incident, zone: &TimeZone) -> Notice {
+    let at = incident.started_at.unwrap_or(incident.detected_at);
+    let (title, body) = match notice.kind {
+        NoticeKind::Recovered => {
+            (format!("An incident in {} is over", incident.cluster), format!("It began at {}.", clock(at, zone)))
+        }
+        NoticeKind::Summary | NoticeKind::Morning => return Notice { body: String::new(), ..notice },
+        _ => (
+            format!("{} incident in {}", incident.severity.word(), incident.cluster),
+            format!("Since {}.", clock(at, zone)),
+        ),
+    };
+    Notice { title: clip(&title, 45), body, ..notice }
 }
 
 fn notice(kind: NoticeKind, incident: &Incident, title: String, body: String) -> Notice {

@@ -26,6 +26,14 @@ pub struct SilenceMatcher {
 }
 
 impl SilenceMatcher {
+    /// False when an incident of this head cannot be meant, whatever its findings.
+    pub fn may_match(&self, head: &crate::incident::Head) -> bool {
+        let is = |want: &Option<String>, have: &str| want.as_deref().is_none_or(|w| w == have);
+        is(&self.cluster, &head.cluster)
+            && is(&self.namespace, head.subject.namespace.as_deref().unwrap_or(""))
+            && is(&self.subject, &head.subject.key())
+    }
+
     /// True when the incident's notifications are muted by this.
     pub fn matches(&self, incident: &crate::incident::Incident) -> bool {
         let is = |want: &Option<String>, have: &str| want.as_deref().is_none_or(|w| w == have);

@@ -14,6 +14,8 @@ use jiff::Timestamp;
 pub enum EngineEvent {
     /// An incident was written at `revision`; the engine's last told revision before it was `previous`.
     Incident { revision: u64, previous: u64, step: IncidentStep, incident: Arc<Incident> },
+    /// Incidents are gone from the list: list again.
+    Listed,
     /// A cluster's connection, coverage or readability changed.
     Cluster(Arc<ClusterView>),
     /// Something is wrong with the recording itself; `None` when it is well again.

@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use afterwatch_core::{
     coverage::{Coverage, Gap, gaps},
-    incident::{Incident, State},
+    incident::{Incident, IncidentId, State},
     ledger,
     port::{
-        StoreError,
+        Store, StoreError,
         store::{Draft, IncidentKey, IncidentQuery, Notes, Saved},
     },
     redact,
+    settings::IgnoredThing,
     silence::{Silence, SilenceMatcher},
 };
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    event::IncidentStep,
+    event::{EngineEvent, IncidentStep},
     session::{Engine, blocking},
 };
 
@@ -33,7 +34,7 @@ pub struct MarkdownSource {
 }
 
 /// The kind whose coverage decides whether an incident was watched.
-const WATCHED: &str = "pods";
+pub(crate) const WATCHED: &str = "pods";
 
 impl Engine {
     /// Incidents by query, newest first.
@@ -144,6 +145,120 @@ impl Engine {
         self.edit(key, move |i, now| ledger::note(i, now, &who, &text)).await
     }
 
+    /// Ties an incident to a ticket kept elsewhere, or unties it.
+    ///
+    /// # Errors
+    /// When there is none, or it could not be written.
+    pub async fn set_ticket(&self, key: IncidentKey, who: &str, url: Option<&str>) -> Result<Incident, StoreError> {
+        let (who, url) = (who.to_owned(), url.map(|url| redact::text(url).into_owned()));
+        self.edit(key, move |i, now| ledger::set_ticket(i, now, &who, url.as_deref())).await
+    }
+
+    /// Closes it as no incident, and ignores its rules on its workloads from now on.
+    ///
+    /// # Errors
+    /// When there is none, or it could not be written.
+    pub async fn not_an_incident(
+        &self,
+        key: IncidentKey,
+        who: &str,
+        reason: Option<&str>,
+    ) -> Result<Incident, StoreError> {
+        let (who, reason) = (who.to_owned(), reason.map(|r| redact::text(r).into_owned()));
+        let said = reason.clone();
+        let incident = self.edit(key, move |i, now| ledger::not_an_incident(i, now, &who, reason.as_deref())).await?;
+        let (number, title) = (incident.number, incident.title.clone());
+        let thing = IgnoredThing::NotAnIncident { number, title, parts: ledger::parts(&incident) };
+        self.ignore(Some(incident.cluster.clone()), thing, said).await?;
+        Ok(incident)
+    }
+
+    /// Deletes an incident with everything recorded and written under it.
+    ///
+    /// # Errors
+    /// When there is none, or it could not be written.
+    pub async fn delete(&self, key: IncidentKey) -> Result<(), StoreError> {
+        let id = self.incident(key).await?.id;
+        self.forget(id).await;
+        blocking(&self.0.ports.store, move |s| s.delete(id)).await?;
+        let _ = self.0.events.send(EngineEvent::Listed);
+        Ok(())
+    }
+
+    /// Puts incidents together: what the others hold goes on in `into`.
+    ///
+    /// # Errors
+    /// When one is not there, lies in another cluster, or it could not be written.
+    pub async fn merge(&self, into: IncidentKey, others: Vec<IncidentKey>) -> Result<(), StoreError> {
+        for other in others {
+            let into = into.clone();
+            self.edit_both(move |store, now| {
+                let (mut one, mut target) = (store.incident(&other)?, store.incident(&into)?);
+                if one.id == target.id || one.merged_into.is_some() {
+                    return Ok(Vec::new());
+                }
+                if one.cluster_uid != target.cluster_uid || target.merged_into.is_some() {
+                    let message = format!(
+                        "{} and {} cannot be merged: they lie in different clusters, or one is part of another already.",
+                        one.label(),
+                        target.label()
+                    );
+                    return Err(StoreError::Other { path: store.path(), message });
+                }
+                ledger::merge_into(&mut one, &mut target, now);
+                Ok(vec![one, target])
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Splits findings, by fingerprint, off into an incident of their own.
+    ///
+    /// # Errors
+    /// When they cannot be split off, or it could not be written.
+    pub async fn split(&self, key: IncidentKey, who: &str, findings: Vec<String>) -> Result<IncidentId, StoreError> {
+        let (who, id) = (who.to_owned(), IncidentId(Uuid::now_v7()));
+        self.edit_both(move |store, now| {
+            let mut incident = store.incident(&key)?;
+            let part = ledger::split(&mut incident, &findings, id, now, &who);
+            let part = part.map_err(|error| StoreError::Other { path: store.path(), message: error.to_string() })?;
+            Ok(vec![incident, part])
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// Changes several incidents in one; repeated when somebody else wrote one of them in between.
+    async fn edit_both(
+        &self,
+        change: impl Fn(&dyn Store, Timestamp) -> Result<Vec<Incident>, StoreError> + Send + Sync + 'static,
+    ) -> Result<(), StoreError> {
+        let now = self.0.ports.clock.now();
+        let changed = blocking(&self.0.ports.store, move |store| {
+            for _ in 0..8 {
+                let mut all = change(store, now)?;
+                let saved = match store.save_together(&all) {
+                    Err(StoreError::Conflict) => continue,
+                    saved => saved?,
+                };
+                for (incident, saved) in all.iter_mut().zip(saved) {
+                    if let Saved::Written { number, revision } = saved {
+                        (incident.number, incident.revision) = (number, revision);
+                    }
+                }
+                return Ok(all);
+            }
+            Err(StoreError::Conflict)
+        })
+        .await?;
+        for incident in changed {
+            self.adopt(&incident);
+            self.tell(IncidentStep::Edited, Arc::new(incident));
+        }
+        Ok(())
+    }
+
     /// Reads, changes and writes an incident; repeated when somebody else wrote it in between.
     async fn edit(
         &self,
@@ -184,6 +299,14 @@ impl Engine {
         blocking(&self.0.ports.store, move |s| s.notes(s.incident(&key)?.id)).await
     }
 
+    /// Earlier versions of the notes, newest first.
+    ///
+    /// # Errors
+    /// When there is no such incident, or the database cannot be read.
+    pub async fn notes_history(&self, key: IncidentKey) -> Result<Vec<Notes>, StoreError> {
+        blocking(&self.0.ports.store, move |s| s.notes_history(s.incident(&key)?.id)).await
+    }
+
     /// Saves the notes document, redacted; what it replaces is kept.
     ///
     /// # Errors
@@ -209,6 +332,14 @@ impl Engine {
     pub async fn silences(&self) -> Result<Vec<Silence>, StoreError> {
         let now = self.0.ports.clock.now();
         blocking(&self.0.ports.store, move |s| s.silences(now)).await
+    }
+
+    /// Until when the notifications of an incident are muted, by the silences as last read.
+    pub fn silenced_until(&self, incident: &Incident) -> Option<Timestamp> {
+        let now = self.0.ports.clock.now();
+        let silences = self.known_silences();
+        let holding = silences.iter().filter(|s| s.active(now) && s.matcher.matches(incident));
+        holding.map(|s| s.until).max()
     }
 
     /// Mutes the notifications of what the matcher names, for a while.
@@ -253,6 +384,19 @@ impl Engine {
         blocking(&self.0.ports.store, move |s| s.setting(key)).await
     }
 
+    /// Size of the history on disk, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.0.ports.store.size_bytes()
+    }
+
+    /// Writes a verified copy of the history, and returns its path.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn back_up(&self) -> Result<String, StoreError> {
+        blocking(&self.0.ports.store, |s| s.back_up()).await
+    }
+
     /// Writes a setting.
     ///
     /// # Errors
@@ -266,6 +410,11 @@ impl Engine {
 fn window(incident: &Incident, now: Timestamp) -> (Timestamp, Timestamp) {
     let first =
         incident.earlier.first().map_or((incident.started_at, incident.detected_at), |o| (o.started_at, o.detected_at));
+    instants_window(first, incident.resolved_at.unwrap_or(now))
+}
+
+/// From an hour before the start, or where that is not known the detection, to an end.
+pub(crate) fn instants_window(first: (Option<Timestamp>, Timestamp), end: Timestamp) -> (Timestamp, Timestamp) {
     let start = first.0.unwrap_or(first.1).min(first.1);
-    (start.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(start), incident.resolved_at.unwrap_or(now))
+    (start.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(start), end)
 }

@@ -7,11 +7,16 @@
 mod clock;
 mod event;
 mod history;
+mod house;
+mod past;
 mod recorder;
 mod session;
+mod setting;
 mod writer;
 
 pub use clock::SystemClock;
 pub use event::{ClusterState, ClusterView, EngineEvent, IncidentStep};
 pub use history::MarkdownSource;
+pub use past::{Insights, Past};
 pub use session::{Engine, NotifyMode, Options, Ports, RunFigures};
+pub use setting::SentNote;

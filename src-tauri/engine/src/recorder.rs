@@ -41,6 +41,7 @@ use crate::{
 
 /// After the first change the rules wait this long for its company.
 const COALESCE: Duration = Duration::from_millis(60);
+const LEAST_COALESCE: Duration = Duration::from_millis(3);
 /// When the first lists take longer than this, what is there is looked at.
 const SYNC_PATIENCE: Duration = Duration::from_secs(12);
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -65,6 +66,10 @@ pub(crate) enum Control {
     Pause(bool),
     /// A newer version of an incident, written by a person or another process.
     Adopt(Box<Incident>),
+    /// The settings changed: the rules look again.
+    Look,
+    /// A person deleted the incident; answered when it will not be written again.
+    Forget(IncidentId, oneshot::Sender<()>),
 }
 
 /// Watch until stopped, or look once.
@@ -181,6 +186,12 @@ impl Recorder {
         self.clock().now()
     }
 
+    /// How long the rules wait for company. Where time runs fast the wait is as much of it, or what breaks and mends
+    /// within seconds would be seen late.
+    fn coalesce(&self) -> Duration {
+        self.clock().real(COALESCE).clamp(LEAST_COALESCE, COALESCE)
+    }
+
     /// How long until the next heartbeat. A clock that runs fast wants them more often, within reason.
     fn heartbeat_in(&self) -> Duration {
         self.clock().real(HEARTBEAT).clamp(LEAST_HEARTBEAT, HEARTBEAT)
@@ -276,8 +287,7 @@ impl Recorder {
         };
         let now = self.now();
         self.unlooked = false;
-        let diagnosis =
-            correlate::diagnose(&self.index, now, correlate::Options { waive_holds: self.kind == Kind::Scan });
+        let diagnosis = correlate::diagnose(&self.index, now, self.options(self.kind == Kind::Scan));
         let policy = Policy { stability: self.engine.0.options.stability };
         let steps = ledger.step(now, &diagnosis, &self.index, policy, &mut || IncidentId(Uuid::now_v7()));
         for (id, step) in steps {
@@ -306,6 +316,12 @@ impl Recorder {
         self.figures.objects = self.index.len() as u64;
         self.figures.observations = self.index.observations();
         self.engine.set_figures(self.cluster.name(), self.figures.clone());
+    }
+
+    /// How the rules look here: as the user set them.
+    fn options(&self, waive_holds: bool) -> correlate::Options {
+        let rules = Arc::new(self.engine.known_settings().filter(self.cluster.name()));
+        correlate::Options { waive_holds, rules }
     }
 
     /// Pods were watched and are not any more: what is known of them grows old, and says nothing about now.

@@ -13,10 +13,11 @@ use afterwatch_core::{
     incident::{Incident, IncidentId},
     observation::Connection,
     port::{Clock, Cluster, Notifier, Store, StoreError, store::IncidentKey},
+    settings::Settings,
     silence::Silence,
 };
 use jiff::{SignedDuration, tz::TimeZone};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -89,6 +90,7 @@ pub(crate) struct Inner {
     paused: AtomicBool,
     figures: Mutex<BTreeMap<String, Figures>>,
     silences: Mutex<Vec<Silence>>,
+    settings: Mutex<Arc<Settings>>,
 }
 
 struct Running {
@@ -133,8 +135,10 @@ impl Engine {
             paused: AtomicBool::new(false),
             figures: Mutex::default(),
             silences: Mutex::default(),
+            settings: Mutex::default(),
         }));
         engine.poll_others();
+        engine.keep_house();
         engine
     }
 
@@ -148,6 +152,7 @@ impl Engine {
         let revision = self.revision().await?;
         self.0.told.fetch_max(revision, Ordering::SeqCst);
         self.refresh_silences().await;
+        self.refresh_settings().await;
         let (control, inbox) = mpsc::unbounded_channel();
         let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
         let task = tokio::spawn(recorder::guarded(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Watch));
@@ -306,8 +311,41 @@ impl Engine {
     pub(crate) async fn refresh_silences(&self) {
         let now = self.0.ports.clock.now();
         if let Ok(silences) = blocking(&self.0.ports.store, move |s| s.silences(now)).await {
-            *lock(&self.0.silences) = silences;
+            let before = std::mem::replace(&mut *lock(&self.0.silences), silences.clone());
+            if before != silences {
+                let _ = self.0.events.send(EngineEvent::Listed);
+            }
         }
+    }
+
+    /// The settings as last read.
+    pub(crate) fn known_settings(&self) -> Arc<Settings> {
+        lock(&self.0.settings).clone()
+    }
+
+    /// Takes settings over, and lets every recorder look with them.
+    pub(crate) fn adopt_settings(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        if std::mem::replace(&mut *lock(&self.0.settings), settings.clone()) != settings {
+            for running in lock(&self.0.running).values() {
+                let _ = running.control.send(Control::Look);
+            }
+        }
+    }
+
+    /// Lets every recorder drop an incident; done when none of them will write it again.
+    pub(crate) async fn forget(&self, id: IncidentId) {
+        let asked: Vec<_> = lock(&self.0.running)
+            .values()
+            .filter_map(|running| {
+                let (done, answer) = oneshot::channel();
+                running.control.send(Control::Forget(id, done)).ok().map(|()| answer)
+            })
+            .collect();
+        for answer in asked {
+            let _ = answer.await;
+        }
+        lock(&self.0.seen).retain(|seen| *seen != id);
     }
 
     /// Hands a newer version of an incident to the recorder that holds it.
@@ -334,6 +372,7 @@ impl Engine {
                 }
                 known = version;
                 engine.refresh_silences().await;
+                engine.refresh_settings().await;
                 let since = from;
                 let Ok(changed) = blocking(&store, move |s| s.changed_since(since)).await else { continue };
                 for (id, revision) in changed {

@@ -6,7 +6,7 @@ use afterwatch_contract::window::AppInfo;
 use arboard::Clipboard;
 
 use super::{Answer, Held, check_size, error};
-use crate::tray;
+use crate::{autostart, tray};
 
 /// What the window asks first. A history that could not be opened is tried again.
 #[tauri::command]
@@ -31,6 +31,18 @@ pub async fn app_info(shell: Held<'_>) -> Answer<AppInfo> {
 pub async fn set_unsaved(shell: Held<'_>, unsaved: bool) -> Answer<()> {
     shell.closing.set_unsaved(unsaved);
     Ok(())
+}
+
+/// Whether Afterwatch starts at login.
+#[tauri::command]
+pub async fn autostart(shell: Held<'_>) -> Answer<bool> {
+    autostart::is_on(&shell.app).map_err(error)
+}
+
+/// Starts Afterwatch at login, hidden in the tray, or no longer does.
+#[tauri::command]
+pub async fn set_autostart(shell: Held<'_>, on: bool) -> Answer<()> {
+    autostart::set(&shell.app, on).map_err(error)
 }
 
 /// Puts a text on the clipboard.

@@ -30,6 +30,17 @@ pub async fn retry_cluster(shell: Held<'_>, name: String) -> Answer<()> {
     Ok(())
 }
 
+/// Marks a context as production or as one that is only read, or takes the mark away.
+#[tauri::command]
+pub async fn set_cluster_mark(shell: Held<'_>, name: String, mark: Option<String>) -> Answer<()> {
+    if mark.as_deref().is_some_and(|mark| !["production", "read_only"].contains(&mark)) {
+        return Err(error("A cluster is marked as production or as read-only."));
+    }
+    shell.desk().await?.contexts.set_mark(&name, mark).await.map_err(error)?;
+    shell.tell(AppEvent::Clusters);
+    Ok(())
+}
+
 /// Pauses or resumes all recording.
 #[tauri::command]
 pub async fn set_paused(shell: Held<'_>, paused: bool) -> Answer<()> {

@@ -3,10 +3,13 @@
 
 mod app;
 mod clusters;
+mod diagnostics;
+mod history;
 mod drill;
 mod incidents;
 mod notes;
 mod postmortem;
+mod settings;
 
 use std::sync::Arc;
 
@@ -26,13 +29,19 @@ type Held<'a> = State<'a, Arc<Shell>>;
 pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
     tauri::generate_handler![
         app::app_info,
+        app::autostart,
         app::copy_text,
         app::reload_environment,
+        app::set_autostart,
         app::set_unsaved,
         clusters::clusters,
         clusters::watch_cluster,
         clusters::retry_cluster,
         clusters::set_paused,
+        clusters::set_cluster_mark,
+        diagnostics::diagnostics,
+        history::history,
+        history::history_insights,
         drill::drills,
         drill::start_drill,
         drill::leave_drill,
@@ -45,12 +54,28 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         incidents::silence,
         incidents::silences,
         incidents::unsilence,
+        incidents::merge_incidents,
+        incidents::split_incident,
+        incidents::not_an_incident,
+        incidents::delete_incident,
+        incidents::set_ticket,
         notes::add_entry,
         notes::save_notes,
+        notes::notes_history,
         postmortem::postmortem,
         postmortem::save_postmortem,
         postmortem::render_markdown,
         postmortem::save_markdown_file,
+        settings::settings,
+        settings::set_notifications,
+        settings::set_rule,
+        settings::ignore,
+        settings::unignore,
+        settings::set_retention,
+        settings::set_appearance,
+        settings::test_notification,
+        settings::back_up,
+        settings::open_data_folder,
     ]
 }
 

@@ -6,6 +6,13 @@ use afterwatch_core::port::store::IncidentKey;
 use super::{Answer, Held, check_size, error, incidents::notes_dto};
 use crate::shell::person;
 
+/// Earlier versions of the notes, newest first.
+#[tauri::command]
+pub async fn notes_history(shell: Held<'_>, id: String) -> Answer<Vec<NotesDto>> {
+    let versions = shell.desk().await?.engine.notes_history(IncidentKey::parse(&id)).await.map_err(error)?;
+    Ok(versions.iter().map(notes_dto).collect())
+}
+
 /// Adds a dated entry to the timeline.
 #[tauri::command]
 pub async fn add_entry(shell: Held<'_>, id: String, text: String) -> Answer<()> {

@@ -77,6 +77,7 @@ pub fn dto(
         last_heard: heard.map(|at| at.to_string()),
         unreadable: view.map(|v| v.unreadable.iter().map(Into::into).collect()).unwrap_or_default(),
         coverage: coverage.iter().map(Into::into).collect(),
+        mark: known.marks.get(&context.name).cloned(),
         insecure: context.insecure,
         followed: view.and_then(|v| v.followed.clone()),
     }

@@ -1,20 +1,20 @@
 //! org.freedesktop.Notifications over one connection: services tie what was pressed to the connection that asked.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use afterwatch_core::{
     incident::IncidentId,
-    port::{BoxFuture, Notice, NoticeError, Notifier},
+    port::{BoxFuture, Notice, NoticeError, notifier::NoticeKind},
     severity::Severity,
 };
 use tauri::async_runtime::JoinHandle;
 use zbus::{Connection, export::ordered_stream::OrderedStreamExt, zvariant::Value};
 
-use super::{Click, Pressed, buttons};
+use super::{Click, Pressed, buttons, gather::Screen};
 
 /// A service that is started by the bus for the first notification needs a moment; one that never answers must not
 /// keep the next from being shown.
@@ -80,19 +80,35 @@ struct Shown {
     by_incident: HashMap<IncidentId, u32>,
     by_id: HashMap<u32, Option<IncidentId>>,
     tokens: HashMap<u32, String>,
+    /// Notes that stand for several incidents: news of one of them does not take their place.
+    many: HashSet<u32>,
 }
 
 impl Shown {
-    fn add(&mut self, id: u32, incident: Option<IncidentId>) {
+    fn add(&mut self, id: u32, incident: Option<IncidentId>, many: bool) {
+        if many {
+            self.many.insert(id);
+        }
         self.by_id.insert(id, incident);
         if let Some(incident) = incident {
             self.by_incident.insert(incident, id);
         }
     }
 
+    /// The notes whose place news of this incident takes, and a note that stands for all of `replaces`.
+    fn earlier(&self, incident: Option<IncidentId>, replaces: &[IncidentId]) -> Vec<u32> {
+        let note = |incident: &IncidentId| self.by_incident.get(incident).copied();
+        let own = incident.as_ref().and_then(note).filter(|note| !self.many.contains(note));
+        let mut notes: Vec<u32> = own.into_iter().chain(replaces.iter().filter_map(note)).collect();
+        notes.sort_unstable();
+        notes.dedup();
+        notes
+    }
+
     /// Forgets a notification; `None` when it is none of ours.
     fn remove(&mut self, id: u32) -> Option<Option<IncidentId>> {
         self.tokens.remove(&id);
+        self.many.remove(&id);
         let incident = self.by_id.remove(&id)?;
         self.by_incident.retain(|_, shown| *shown != id);
         Some(incident)
@@ -104,26 +120,27 @@ impl Freedesktop {
         Freedesktop { pressed, service: tokio::sync::Mutex::new(None), shown: Arc::default() }
     }
 
-    async fn show_now(&self, notice: &Notice) -> zbus::Result<()> {
+    async fn show_now(&self, notice: &Notice, replaces: &[IncidentId]) -> zbus::Result<()> {
         let mut service = self.service.lock().await;
         let first = service.is_none();
-        let outcome = self.send(&mut service, notice).await;
+        let outcome = self.send(&mut service, notice, replaces).await;
         // The connection may have died since, with the session's bus or after sleep: once more on a new one.
         match outcome {
             Err(error) if !first && is_broken(&error) => {
                 *service = None;
-                self.send(&mut service, notice).await
+                self.send(&mut service, notice, replaces).await
             }
             other => other,
         }
     }
 
-    async fn send(&self, service: &mut Option<Service>, notice: &Notice) -> zbus::Result<()> {
+    async fn send(&self, service: &mut Option<Service>, notice: &Notice, replaces: &[IncidentId]) -> zbus::Result<()> {
         let service = match service {
             Some(service) => service,
             None => service.insert(self.connect().await?),
         };
-        let replaces = notice.incident.and_then(|i| lock(&self.shown).by_incident.get(&i).copied()).unwrap_or(0);
+        let mut earlier = lock(&self.shown).earlier(notice.incident, replaces);
+        let replaces = if earlier.is_empty() { 0 } else { earlier.remove(0) };
         let mut actions = vec!["default", "Open"];
         actions.extend(buttons(notice).iter().flat_map(|(name, words)| [*name, *words]));
         let hints = HashMap::from([
@@ -136,9 +153,14 @@ impl Freedesktop {
             .proxy
             .notify("Afterwatch", replaces, "afterwatch", &notice.title, &body, &actions, &hints, -1)
             .await?;
-        let mut shown = lock(&self.shown);
-        shown.remove(replaces);
-        shown.add(id, notice.incident);
+        {
+            let mut shown = lock(&self.shown);
+            shown.remove(replaces);
+            shown.add(id, notice.incident, notice.kind == NoticeKind::Summary);
+        }
+        for note in earlier {
+            service.proxy.close_notification(note).await?;
+        }
         Ok(())
     }
 
@@ -185,10 +207,10 @@ impl Freedesktop {
     }
 }
 
-impl Notifier for Freedesktop {
-    fn show(&self, notice: Notice) -> BoxFuture<'_, Result<(), NoticeError>> {
+impl Screen for Freedesktop {
+    fn put(&self, notice: Notice, replaces: Vec<IncidentId>) -> BoxFuture<'_, Result<(), NoticeError>> {
         Box::pin(async move {
-            let problem = match tokio::time::timeout(PATIENCE, self.show_now(&notice)).await {
+            let problem = match tokio::time::timeout(PATIENCE, self.show_now(&notice, &replaces)).await {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => explain(&error),
                 Err(_) => format!("The desktop's notification service did not answer within {} s.", PATIENCE.as_secs()),
@@ -255,13 +277,28 @@ mod tests {
     fn a_replaced_notification_belongs_to_its_incident_alone() {
         let incident = IncidentId(Uuid::from_u128(1));
         let mut shown = Shown::default();
-        shown.add(7, Some(incident));
+        shown.add(7, Some(incident), false);
         shown.remove(7);
-        shown.add(8, Some(incident));
+        shown.add(8, Some(incident), false);
         assert_eq!(shown.by_incident.get(&incident), Some(&8));
         assert_eq!(shown.remove(8), Some(Some(incident)));
         assert!(shown.by_incident.is_empty());
         assert_eq!(shown.remove(99), None, "another program's notification");
+    }
+
+    #[test]
+    fn a_note_for_many_takes_the_place_of_theirs_and_news_of_one_takes_not_its_place() {
+        let [a, b] = [1, 2].map(|n| IncidentId(Uuid::from_u128(n)));
+        let mut shown = Shown::default();
+        shown.add(1, Some(a), false);
+        shown.add(2, Some(b), false);
+        assert_eq!(shown.earlier(Some(a), &[]), [1]);
+        assert_eq!(shown.earlier(Some(a), &[a, b]), [1, 2]);
+        shown.remove(1);
+        shown.remove(2);
+        shown.add(3, Some(a), true);
+        assert_eq!(shown.earlier(Some(a), &[]), [0; 0]);
+        assert_eq!(shown.earlier(Some(b), &[a, b]), [3]);
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! a shown notification, has no urgency, and says nothing when no notification service answers; an incident whose
 //! notification nobody could see has to say so on its timeline.
 
+mod check;
 #[cfg(target_os = "linux")]
 mod freedesktop;
+mod gather;
 #[cfg(any(not(target_os = "linux"), test))]
 #[cfg_attr(target_os = "linux", allow(dead_code))]
 mod plugin;
@@ -16,6 +18,7 @@ use afterwatch_core::{
     incident::IncidentId,
     port::{Notice, Notifier, notifier::NoticeKind},
 };
+pub use check::check;
 use tauri::AppHandle;
 
 use crate::shell::Shell;
@@ -63,7 +66,8 @@ impl Pressed {
 /// This system's notifications.
 pub fn native(app: &AppHandle) -> Arc<dyn Notifier> {
     #[cfg(target_os = "linux")]
-    return Arc::new(freedesktop::Freedesktop::new(Pressed(app.clone())));
+    let screen = freedesktop::Freedesktop::new(Pressed(app.clone()));
     #[cfg(not(target_os = "linux"))]
-    return Arc::new(plugin::Plugin::new(app.clone()));
+    let screen = plugin::Plugin::new(app.clone());
+    Arc::new(gather::Gathered::new(screen))
 }

@@ -2,13 +2,13 @@
 
 use afterwatch_core::{
     incident::IncidentId,
-    port::{BoxFuture, Notice, NoticeError, Notifier},
+    port::{BoxFuture, Notice, NoticeError},
 };
 use tauri::AppHandle;
 use tauri_plugin_notification::{Action, ActionType, NotificationExt};
 use uuid::Uuid;
 
-use super::{BUTTONS, Click, Pressed, buttons};
+use super::{BUTTONS, Click, Pressed, buttons, gather::Screen};
 
 /// The type under which the buttons are registered.
 const WITH_BUTTONS: &str = "incident";
@@ -44,8 +44,9 @@ impl Plugin {
     }
 }
 
-impl Notifier for Plugin {
-    fn show(&self, notice: Notice) -> BoxFuture<'_, Result<(), NoticeError>> {
+impl Screen for Plugin {
+    /// These systems cannot take a shown notification's place, so the earlier ones stay.
+    fn put(&self, notice: Notice, _replaces: Vec<IncidentId>) -> BoxFuture<'_, Result<(), NoticeError>> {
         let mut builder = self.app.notification().builder().title(&notice.title).body(&notice.body);
         if !buttons(&notice).is_empty() {
             builder = builder.action_type_id(WITH_BUTTONS);

@@ -11,6 +11,7 @@
 mod backup;
 mod ballast;
 mod connection;
+pub mod disk;
 mod error;
 mod migration;
 mod place;

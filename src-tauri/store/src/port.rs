@@ -1,12 +1,14 @@
 //! The port of core over the tables.
 
+use std::path::Path;
+
 use afterwatch_core::{
     change::Change,
     coverage::Coverage,
-    incident::{Incident, IncidentId},
+    incident::{Head, Incident, IncidentId},
     port::{
         Store, StoreError,
-        store::{Draft, IncidentKey, IncidentQuery, Lease, Notes, Saved},
+        store::{Draft, Extent, IncidentKey, IncidentQuery, Lease, Notes, Pruned, Pruning, Saved},
     },
     silence::Silence,
 };
@@ -42,12 +44,53 @@ impl Store for SqliteStore {
         })
     }
 
+    fn save_together(&self, incidents: &[Incident]) -> Result<Vec<Saved>, StoreError> {
+        self.write_durably(|tx| {
+            let saved: Vec<Saved> =
+                incidents.iter().map(|incident| table::incident::save(tx, incident)).collect::<Result<_, _>>()?;
+            match saved.iter().any(|s| matches!(s, Saved::Conflict(_))) {
+                true => Err(StoreError::Conflict.into()),
+                false => Ok(saved),
+            }
+        })
+    }
+
     fn incident(&self, key: &IncidentKey) -> Result<Incident, StoreError> {
         self.read(|connection| table::incident::find(connection, key))
     }
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError> {
         self.read(|connection| table::incident::list(connection, query))
+    }
+
+    fn heads(&self, query: &IncidentQuery) -> Result<Vec<Head>, StoreError> {
+        self.read(|connection| table::incident::heads(connection, query))
+    }
+
+    fn count(&self, query: &IncidentQuery) -> Result<u32, StoreError> {
+        self.read(|connection| table::incident::count(connection, query))
+    }
+
+    fn extent(&self) -> Result<Extent, StoreError> {
+        self.read(table::incident::extent)
+    }
+
+    fn delete(&self, id: IncidentId) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::incident::delete(tx, id))
+    }
+
+    fn prune(&self, older: &Pruning) -> Result<Pruned, StoreError> {
+        self.write(|tx| {
+            Ok(Pruned {
+                excerpts: older.evidence_before.map_or(Ok(0), |at| table::evidence::prune(tx, at))?,
+                changes: older.changes_before.map_or(Ok(0), |at| table::change::prune(tx, at))?,
+            })
+        })
+    }
+
+    fn back_up(&self) -> Result<String, StoreError> {
+        let folder = Path::new(&self.place().path).parent().unwrap_or(Path::new("")).join("backups");
+        self.backup(&folder).map(|path| path.display().to_string())
     }
 
     fn changed_since(&self, revision: u64) -> Result<Vec<(IncidentId, u64)>, StoreError> {

@@ -165,7 +165,7 @@ impl World {
 
     /// The same with hold times waived, as one look does.
     pub fn glance(&self) -> Diagnosis {
-        correlate::diagnose(&self.index, self.now, Options { waive_holds: true })
+        correlate::diagnose(&self.index, self.now, Options { waive_holds: true, ..Options::default() })
     }
 
     /// What is wrong now goes into the ledger; returns what happened to incidents.

@@ -34,7 +34,8 @@ pub struct Desktop {
     pub bus: String,
     pub notifications: Option<Notifications>,
     pub tray: Option<TrayHost>,
-    _children: Vec<Child>,
+    xvfb: Child,
+    _bus: Child,
 }
 
 impl Drop for Desktop {
@@ -53,10 +54,7 @@ impl Desktop {
         let home = std::env::temp_dir().join(format!("afterwatch-desktop-{}-{number}", std::process::id()));
         std::fs::create_dir_all(home.join("run")).expect("a home folder");
 
-        // -displayfd lets the server choose a free number and say it; a 1 on stdout is the descriptor.
-        let mut xvfb = tied("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]);
-        let (xvfb, number) = start(xvfb, &home.join("xvfb.log")).await;
+        let (xvfb, display) = screen(&home).await;
 
         // The bus knows no installed services, or it would start the machine's own notification daemon.
         let config = home.join("bus.conf");
@@ -74,7 +72,13 @@ impl Desktop {
             true => Some(TrayHost::start(&address).await),
             false => None,
         };
-        Desktop { display: format!(":{number}"), bus: address, notifications, tray, home, _children: vec![xvfb, bus] }
+        Desktop { display, bus: address, notifications, tray, home, xvfb, _bus: bus }
+    }
+
+    /// Takes the screen away from everything on it, and brings another.
+    pub async fn restart_display(&mut self) {
+        self.xvfb.kill().await.expect("the X server ends");
+        (self.xvfb, self.display) = screen(&self.home).await;
     }
 
     /// The environment of a program on this desktop, and nothing else.
@@ -105,6 +109,16 @@ impl Desktop {
         .collect()
     }
 
+    /// What the command line prints, on this desktop's history.
+    pub async fn cli(&self, args: &[&str]) -> String {
+        let program = std::env::var_os("AFTERWATCH_CLI")
+            .expect("AFTERWATCH_CLI names kubectl-afterwatch: run `make test-desktop`");
+        let output = Command::new(program).args(args).env_clear().envs(self.environment()).output().await;
+        let output = output.expect("kubectl-afterwatch starts");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Where the app keeps its database and log.
     pub fn data(&self) -> PathBuf {
         self.home.join("data").join("afterwatch")
@@ -130,6 +144,15 @@ pub fn tied(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program.as_ref()).kill_on_drop(true).stdin(Stdio::null());
     command
+}
+
+/// An X server and the name of its display.
+async fn screen(home: &Path) -> (Child, String) {
+    // -displayfd lets the server choose a free number and say it; a 1 on stdout is the descriptor.
+    let mut xvfb = tied("Xvfb");
+    xvfb.args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"]);
+    let (xvfb, number) = start(xvfb, &home.join("xvfb.log")).await;
+    (xvfb, format!(":{number}"))
 }
 
 /// Starts a program that prints one line when it is ready.

@@ -2,6 +2,7 @@
 
 pub mod desktop;
 pub mod notifications;
+pub mod rpm;
 pub mod story;
 pub mod stub;
 pub mod tray;

@@ -24,6 +24,8 @@ pub struct Shown {
     /// Name and words, one after the other.
     pub actions: Vec<String>,
     pub urgency: Option<u8>,
+    /// The desktop entry it says it comes from.
+    pub entry: Option<String>,
     /// When it was asked for.
     pub at: std::time::Instant,
 }
@@ -63,6 +65,13 @@ impl Notifications {
         let emitter = SignalEmitter::new(&self.connection, PATH).expect("the service's path");
         Service::action_invoked(&emitter, id, action).await.expect("the session bus");
     }
+
+    /// The same with the desktop's permission to come to the front, which comes just before.
+    pub async fn press_with_token(&self, id: u32, action: &str, token: &str) {
+        let emitter = SignalEmitter::new(&self.connection, PATH).expect("the service's path");
+        Service::activation_token(&emitter, id, token).await.expect("the session bus");
+        self.press(id, action).await;
+    }
 }
 
 struct Service {
@@ -87,9 +96,10 @@ impl Service {
             Value::U8(urgency) => Some(*urgency),
             _ => None,
         });
+        let entry = hints.get("desktop-entry").and_then(|value| String::try_from(value.try_clone().ok()?).ok());
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let id = if replaces > 0 { replaces } else { shown.iter().map(|s| s.id).max().unwrap_or(0) + 1 };
-        shown.push(Shown { id, title, body, actions, urgency, at: std::time::Instant::now() });
+        shown.push(Shown { id, title, body, actions, urgency, entry, at: std::time::Instant::now() });
         id
     }
 
@@ -102,6 +112,9 @@ impl Service {
     fn get_server_information(&self) -> (String, String, String, String) {
         ("a test".into(), "afterwatch".into(), "1".into(), "1.2".into())
     }
+
+    #[zbus(signal)]
+    async fn activation_token(emitter: &SignalEmitter<'_>, id: u32, token: &str) -> zbus::Result<()>;
 
     #[zbus(signal)]
     async fn action_invoked(emitter: &SignalEmitter<'_>, id: u32, action_key: &str) -> zbus::Result<()>;

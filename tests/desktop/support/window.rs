@@ -157,6 +157,22 @@ impl Window {
         .await;
     }
 
+    /// Calls one of the app's commands, its arguments written in JavaScript.
+    pub async fn invoke(&self, command: &str, arguments: &str) -> Value {
+        let call = format!(
+            "const done = arguments[0]; window.__TAURI_INTERNALS__.invoke({command:?}, {arguments}).then(done, (e) => done({{refused: e}}))"
+        );
+        let answer = self.client.execute_async(&call, vec![]).await.expect("the page answers");
+        assert!(answer.get("refused").is_none(), "{command}: {answer}");
+        answer
+    }
+
+    /// The page's width and height, in its own pixels.
+    pub async fn size(&self) -> (u64, u64) {
+        let size = self.client.execute("return [innerWidth, innerHeight]", vec![]).await.expect("the page answers");
+        serde_json::from_value(size).expect("two numbers")
+    }
+
     /// Sends keys to whatever has the focus.
     pub async fn keys(&self, keys: &str) {
         self.client.active_element().await.expect("a focused element").send_keys(keys).await.expect("keys");
@@ -210,6 +226,16 @@ impl Window {
 pub async fn signal(pid: u32, name: &str) {
     let killed = tokio::process::Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().await;
     assert!(killed.is_ok_and(|status| status.success()), "kill -{name} {pid}");
+}
+
+/// The process that draws the app's page.
+pub fn page_process(app: u32) -> Option<u32> {
+    let mut pids = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+    pids.find(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        stat.contains("(WebKitWebProces") && lives(*pid) && parent == Some(app)
+    })
 }
 
 /// Whether the process is there and no zombie.

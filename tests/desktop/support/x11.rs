@@ -42,7 +42,16 @@ impl Screen {
     }
 
     fn title(&self, window: Window) -> Option<String> {
-        let property = self.connection.get_property(false, window, AtomEnum::WM_NAME, AtomEnum::ANY, 0, 256);
+        self.property(window, AtomEnum::WM_NAME.into())
+    }
+
+    /// A property of the window that is text.
+    pub fn text(&self, window: Window, name: &str) -> Option<String> {
+        self.property(window, self.atom(name))
+    }
+
+    fn property(&self, window: Window, name: u32) -> Option<String> {
+        let property = self.connection.get_property(false, window, name, AtomEnum::ANY, 0, 256);
         let value = property.ok()?.reply().ok()?.value;
         (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
     }

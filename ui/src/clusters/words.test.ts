@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Fake } from "../ipc/fake";
 import type { ClusterDto } from "../ipc/types";
-import { gaps, heard, kindName, kinds, standing, watchedSince } from "./words";
+import { kinds, reach } from "./kinds";
+import { gaps, heard, kindName, standing, watchedSince } from "./words";
 
 const now = Date.parse("2026-11-12T02:09:12Z");
 const DAY = 86_400_000;
@@ -78,8 +79,37 @@ describe("kinds", () => {
     ]);
   });
 
-  it("that cannot be read are listed with the reason, never left out", () => {
-    const nodes = kinds(of("staging-eu"), now - DAY, now).find((k) => k.kind === "nodes");
-    expect(nodes).toMatchObject({ how: "not permitted", share: 0 });
+  it("that cannot be read are listed last, with the reason, never left out", () => {
+    const last = kinds(of("staging-eu"), now - DAY, now).at(-1);
+    expect(last).toMatchObject({ kinds: ["nodes"], how: "not permitted", share: 0, heard: null });
+  });
+
+  it("of a family share a row only while they are read alike", () => {
+    const names = (c: ClusterDto) => kinds(c, now - DAY, now).map((row) => row.name);
+    expect(names(of("prod-eu")).slice(0, 3)).toEqual(["Pods", "Deployments, ReplicaSets", "StatefulSets, DaemonSets"]);
+    const c = of("prod-eu");
+    const cut = c.coverage.filter((s) => s.kind !== "replicasets" || Date.parse(s.from) > now - 3 * 3_600_000);
+    expect(names({ ...c, coverage: cut }).slice(1, 3)).toEqual(["Deployments", "ReplicaSets"]);
+  });
+
+  it("have the share of the time shown in which they were recorded", () => {
+    const span = (from: number, to: number) => ({
+      cluster: "prod-eu",
+      kind: "pods",
+      namespace: null,
+      from: new Date(now - from * 3_600_000).toISOString(),
+      to: new Date(now - to * 3_600_000).toISOString(),
+      how: "watch",
+      ended_by: "quit",
+    });
+    const c = { ...of("prod-eu"), unreadable: [], coverage: [span(30, 20), span(12, 6)] };
+    // 4 of the first span lie within the day, and 6 of the second: 10 of 24 hours.
+    expect(kinds(c, now - DAY, now)).toMatchObject([{ share: 42, heard: now - 6 * 3_600_000 }]);
+  });
+
+  it("are counted with how far they are read", () => {
+    expect(reach(of("prod-eu"))).toBe("14 kinds, whole cluster");
+    expect(reach(of("staging-eu"))).toBe("12 kinds, 1 namespace");
+    expect(reach(of("acme-pre"))).toBe("");
   });
 });

@@ -118,23 +118,12 @@ export function watchedSince(clusters: readonly ClusterDto[]): string | null {
   return starts.length > 0 ? new Date(Math.max(...starts)).toISOString() : null;
 }
 
-export interface KindRow {
-  kind: string;
-  name: string;
-  scope: string;
-  how: string;
-  spans: Span[];
-  /** Of the time shown, in whole per cent. */
-  share: number;
-  unreadable: UnreadableKind | null;
-}
-
 const NAMES: Record<string, string> = {
   pods: "Pods",
   events: "KubeEvents",
   endpointslices: "EndpointSlices",
   configmaps: "ConfigMaps",
-  secrets: "Secrets (labels and versions only)",
+  secrets: "Secrets",
 };
 const CAPITALS =
   "replica set|stateful set|daemon set|cron job|persistent volume claim|persistent volume|storage classe|ingress classe|network policie|horizontal pod autoscaler|pod disruption budget|resource quota|limit range|service account|validating webhook configuration|mutating webhook configuration".split(
@@ -148,34 +137,6 @@ export function kindName(kind: string): string {
   const words = CAPITALS.find((c) => `${c.replaceAll(" ", "")}s` === kind);
   const spaced = words ? `${words}s` : kind;
   return spaced.replace(/(^| )([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
-}
-
-/** One row per kind: how it is read, how much of the time shown was recorded. */
-export function kinds(c: ClusterDto, from: number, now: number): KindRow[] {
-  const names = [...new Set([...c.coverage.map((s) => s.kind), ...c.unreadable.map((u) => u.kind)])];
-  const rows = names.map((kind): KindRow => {
-    const own = c.coverage.filter((s) => s.kind === kind);
-    const spans = merge(goingOn(c, kind, now));
-    const namespaces = [...new Set(own.map((s) => s.namespace))];
-    const lost = c.unreadable.find((u) => u.kind === kind) ?? null;
-    const seen = spans.reduce((sum, s) => sum + Math.max(0, Math.min(s.to, now) - Math.max(s.from, from)), 0);
-    return {
-      kind,
-      name: kindName(kind),
-      scope: scope(namespaces, lost),
-      how: lost ? reason(lost.reason) : own.some((s) => s.how === "watch") ? "list, watch" : "list only",
-      spans,
-      share: Math.round((seen / (now - from)) * 100),
-      unreadable: lost,
-    };
-  });
-  return rows.sort((a, b) => Number(a.unreadable !== null) - Number(b.unreadable !== null));
-}
-
-function scope(namespaces: (string | null)[], lost: UnreadableKind | null): string {
-  const named = (namespaces.length > 0 ? namespaces : [lost?.namespace ?? null]).filter((n) => n !== null);
-  if (named.length === 0) return "whole cluster";
-  return named.length <= 2 ? named.join(", ") : `${named.length} namespaces`;
 }
 
 export function reason(of: string): string {
@@ -261,3 +222,23 @@ export function objects(c: ClusterDto): string {
 }
 
 export const lastHeard = (c: ClusterDto, now: number) => (c.last_heard ? moment(c.last_heard, now) : "not heard yet");
+
+/** A path with `~` for the person's home, as the shell writes it. */
+export const home = (path: string) => path.replace(/^\/(?:home|Users)\/[^/]+(?=\/|$)/, "~");
+
+/** What a person marks a context as, so that nobody takes it for another one. */
+export const MARKS: { value: string | null; name: string }[] = [
+  { value: null, name: "not marked" },
+  { value: "production", name: "marked production" },
+  { value: "read_only", name: "marked read-only" },
+];
+
+/** `production`, `read-only` */
+export const markName = (mark: string) => mark.replaceAll("_", "-");
+
+/** The quiet line of a context in the list: how much of it is read, or since when nothing is. */
+export function extent(c: ClusterDto, reach: string, now: number): string {
+  if (!c.watched) return c.server;
+  if (notLive(c) && c.last_heard) return `not recorded since ${short(c.last_heard, now)}`;
+  return reach || c.server;
+}

@@ -1,5 +1,6 @@
 // The words and the order of incidents, as the design has them.
 import type { ActionDto, EvidenceDto, IncidentDto, IncidentSummary } from "../ipc/types";
+import { isSilenced } from "../state/filter";
 import { address } from "../state/route";
 
 export const SEVERITIES = ["critical", "high", "medium", "low"] as const;
@@ -34,34 +35,32 @@ export interface Group {
 }
 
 const WEEK = 7 * 86_400_000;
-const since = (i: IncidentSummary) => Date.parse(i.started_at ?? i.detected_at);
-const worst = (a: IncidentSummary, b: IncidentSummary) =>
-  SEVERITIES.indexOf(severity(a.severity)) - SEVERITIES.indexOf(severity(b.severity)) || since(b) - since(a);
 
-/** The list by state: what needs someone first, what is over last. */
+/** The list by state: what needs someone first, what is muted or over last. */
 export function group(incidents: readonly IncidentSummary[], now: number): Group[] {
-  const of = (state: string) => incidents.filter((i) => i.state === state).sort(worst);
-  const over = incidents
-    .filter((i) => i.state === "resolved")
-    .sort((a, b) => Date.parse(b.resolved_at ?? b.detected_at) - Date.parse(a.resolved_at ?? a.detected_at));
-  const recent = (i: IncidentSummary) => now - Date.parse(i.resolved_at ?? i.detected_at) < WEEK;
+  // Times are read once and not at every comparison: the list may hold ten thousand.
+  const read = incidents.map((of) => ({
+    of,
+    muted: isSilenced(of, now),
+    rank: SEVERITIES.indexOf(severity(of.severity)),
+    since: Date.parse(of.started_at ?? of.detected_at),
+    over: Date.parse(of.resolved_at ?? of.detected_at),
+  }));
+  type Read = (typeof read)[number];
+  const worst = (a: Read, b: Read) => a.rank - b.rank || b.since - a.since;
+  const of = (state: string) => read.filter((i) => i.of.state === state && !i.muted).sort(worst);
+  const over = read.filter((i) => i.of.state === "resolved").sort((a, b) => b.over - a.over);
+  const recent = (i: Read) => now - i.over < WEEK;
   return [
-    { id: "open", name: "Open", incidents: of("open") },
-    { id: "acknowledged", name: "Acknowledged", incidents: of("acknowledged") },
-    { id: "mitigated", name: "Mitigated, watching for recovery", incidents: of("mitigated") },
-    { id: "week", name: "Resolved this week", incidents: over.filter(recent) },
-    { id: "earlier", name: "Resolved earlier", incidents: over.filter((i) => !recent(i)) },
-  ].filter((g) => g.incidents.length > 0);
-}
-
-/** Whether a row answers to what was typed into the filter. */
-export function matches(i: IncidentSummary, filter: string): boolean {
-  const text =
-    `${label(i)} ${i.title} ${i.severity} ${i.state} ${place(i)} ${i.subject_kind} ${i.subject_name}`.toLowerCase();
-  return filter
-    .toLowerCase()
-    .split(/\s+/)
-    .every((part) => text.includes(part));
+    { id: "open", name: "Open", of: of("open") },
+    { id: "acknowledged", name: "Acknowledged", of: of("acknowledged") },
+    { id: "mitigated", name: "Mitigated, watching for recovery", of: of("mitigated") },
+    { id: "week", name: "Resolved this week", of: over.filter(recent) },
+    { id: "silenced", name: "Silenced", of: read.filter((i) => i.muted).sort(worst) },
+    { id: "earlier", name: "Resolved earlier", of: over.filter((i) => !recent(i)) },
+  ]
+    .filter((g) => g.of.length > 0)
+    .map((g) => ({ id: g.id, name: g.name, incidents: g.of.map((i) => i.of) }));
 }
 
 const ACTIONS: Record<string, string> = {
@@ -164,4 +163,20 @@ export function evidenceGroups(incident: IncidentDto): EvidenceGroup[] {
     { name: "Before the pods were gone", items: incident.evidence.filter(is(gone)).map(of) },
     { name: "Around it", items: incident.evidence.filter((e) => !is([...gone, "diff"])(e)).map(of) },
   ].filter((g) => g.items.length > 0);
+}
+
+/** What of the incident rests on an item, as words. */
+export function citedBy(incident: IncidentDto, id: string): string[] {
+  const has = (ids: readonly string[]) => ids.includes(id);
+  const of = (n: number, one: string) => (n === 0 ? [] : [n === 1 ? one : `${n} ${one}s`]);
+  const [first, ...others] = incident.causes;
+  return [
+    ...(first && has(first.evidence) ? ["cause"] : []),
+    ...of(others.filter((c) => has(c.evidence)).length, "other cause"),
+    ...of(incident.findings.filter((f) => has(f.evidence)).length, "finding"),
+    ...of(incident.ruled_out.filter((r) => has(r.evidence)).length, "ruled-out cause"),
+    ...of(incident.timeline.filter((e) => has(e.evidence)).length, "timeline entry").map((w) =>
+      w.replace("entrys", "entries"),
+    ),
+  ];
 }

@@ -86,12 +86,19 @@ export interface Backend {
   /** Shows the folder of the history in the system's file browser. */
   openDataFolder(): Promise<void>;
 
+  /** The app starts, in the tray, when the person logs in. */
+  autostart(): Promise<boolean>;
+  setAutostart(on: boolean): Promise<void>;
+
   /** What `doctor` says. May take as long as the slowest cluster. */
   diagnostics(): Promise<Diagnostics>;
 
   /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
   setUnsaved(unsaved: boolean): Promise<void>;
 
+  /** Whether the program starts at login, hidden in the tray. */
+  autostart(): Promise<boolean>;
+  setAutostart(on: boolean): Promise<void>;
   /** The recorded incidents that come with the program. */
   drills(): Promise<StoryDto[]>;
   /** Plays one, or a file the system's dialog asks for (`null`); the page is loaded anew. False: nothing was chosen. */

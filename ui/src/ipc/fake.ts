@@ -1,22 +1,31 @@
 // A made-up program for development and tests. It plays the story of the design: the night of 12 November 2026.
 // Nothing of this is in what is shipped (`connect` in api.ts imports it in development only).
 import { BackendError, type Backend } from "./backend";
+import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-history";
+import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
+import { INC_45 } from "./story/ids";
 import { draft, html } from "./story/postmortem";
 import { played, stories } from "./story/drill";
 import { at } from "./story/time";
 import type {
   AppEvent,
   AppInfo,
+  AppearanceSettings,
   ClusterDto,
   ClustersPage,
   EvidenceDto,
+  HistoryQuery,
+  HistoryRow,
   IncidentDto,
+  IgnoreRequest,
   Inbox,
   IncidentPage,
   NotesDto,
+  NotificationSettings,
   PostmortemDto,
+  RetentionSettings,
   SilenceDto,
 } from "./types";
 
@@ -27,16 +36,25 @@ export class Fake implements Backend {
   page: ClustersPage;
   revision = 260;
   notes = new Map<string, NotesDto>();
+  versions = new Map<string, NotesDto[]>();
   edited = new Map<string, { markdown: string; at: string }>();
   mutes: SilenceDto[] = [];
+  /** Until when incidents are muted, by id. */
+  silenced = new Map<string, string>();
   copied: string[] = [];
   /** Makes the named method refuse, for the states that show a failure. */
   refuse = new Map<keyof Backend, BackendError>();
   /** What the window said of text that is in it alone. */
   unsaved = false;
+  startsAtLogin = false;
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
+  readonly prefs = new FakeSettings();
+  /** What lies behind the inbox. */
+  past: HistoryRow[];
+  /** How long the history takes to answer, in milliseconds. */
+  slow = 0;
   /** The recorded incident that is open. */
   drill: AppInfo["drill"] = null;
   #receivers = new Set<(event: AppEvent) => void>();
@@ -45,7 +63,10 @@ export class Fake implements Backend {
   /** The page as it was before watching was paused. */
   #running: ClustersPage;
 
-  constructor(readonly scene: Scene = "night") {
+  constructor(
+    readonly scene: Scene = "night",
+    many = 40,
+  ) {
     this.#starts = Date.parse(scene === "morning" ? at("09:20:00") : at("03:09:12"));
     const open = scene === "night" || scene === "blind" || scene === "broken";
     this.incidents =
@@ -53,6 +74,7 @@ export class Fake implements Backend {
         ? []
         : [open ? { ...incident } : resolved(), ...others.map((i) => ({ ...i }))];
     if (scene === "calm") this.incidents = this.incidents.filter((i) => i.state === "resolved");
+    this.past = this.incidents.length > 0 ? past(many) : [];
     const all = clusters(this.#starts);
     this.page = { clusters: this.#clusters(all), problems: [], files: ["/home/mara/.kube/config"], paused: false };
     if (scene === "no-kubeconfig") {
@@ -71,6 +93,7 @@ export class Fake implements Backend {
       );
       this.refuse.set("inbox", refusal);
     }
+    if (scene === "night") this.silenced.set(INC_45, at("09:00:00", 14));
     this.mutes =
       scene === "night"
         ? [
@@ -139,11 +162,17 @@ export class Fake implements Backend {
   change(id: string, change: (incident: IncidentDto) => Partial<IncidentDto>): void {
     const previous = this.revision++;
     this.incidents = this.incidents.map((i) => (i.id === id ? { ...i, ...change(i), revision: this.revision } : i));
-    this.emit({ type: "incident", revision: this.revision, previous, incident: summary(this.#find(id)) });
+    this.emit({ type: "incident", revision: this.revision, previous, incident: this.#row(this.#find(id)) });
+  }
+
+  #row(i: IncidentDto) {
+    return { ...summary(i), silenced_until: this.silenced.get(i.id) ?? null };
   }
 
   #find(id: string): IncidentDto {
-    const found = this.incidents.find((i) => i.id === id || String(i.number) === id);
+    const is = (i: { id: string; number: number }) => i.id === id || String(i.number) === id;
+    const before = this.past.find((row) => is(row.incident));
+    const found = this.incidents.find(is) ?? (before && incidentOf(before));
     if (!found) throw new BackendError("This incident is not in the record.", "no_incident");
     return found;
   }
@@ -178,7 +207,7 @@ export class Fake implements Backend {
   }
 
   inbox = (): Promise<Inbox> =>
-    this.#answer("inbox", () => ({ revision: this.revision, incidents: this.incidents.map(summary) }));
+    this.#answer("inbox", () => ({ revision: this.revision, incidents: this.incidents.map((i) => this.#row(i)) }));
   incidentPage = (id: string): Promise<IncidentPage> =>
     this.#answer("incidentPage", () => {
       const found = this.#find(id);
@@ -240,8 +269,50 @@ export class Fake implements Backend {
         version: (before?.version ?? 0) + 1,
       };
       this.notes.set(id, notes);
+      this.versions.set(id, [...(this.versions.get(id) ?? []), notes]);
       return notes;
     });
+  mergeIncidents = (into: string, others: string[]) =>
+    this.#answer("mergeIncidents", () => {
+      const target = this.#find(into);
+      const at = new Date(this.now()).toISOString();
+      for (const id of others)
+        this.change(id, () => ({ state: "resolved", resolved_at: at, merged_into: target.id, recovered_by: null }));
+      const numbers = others.map((id) => `INC-${this.#find(id).number}`).join(", ");
+      this.change(target.id, this.#entry("state", `Merged: ${numbers}`, null));
+    });
+  splitIncident = (id: string, findings: string[]): Promise<string> =>
+    this.#answer("splitIncident", () => {
+      const from = this.#find(id);
+      const taken = from.findings.filter((f) => findings.includes(f.fingerprint));
+      const number = Math.max(...this.incidents.map((i) => i.number)) + 1;
+      const own = from.id.replace(/..$/, String(number));
+      this.incidents = [
+        { ...from, id: own, number, title: taken[0]?.message ?? from.title, findings: taken, causes: [], actions: [] },
+        ...this.incidents,
+      ];
+      this.change(own, this.#entry("state", `Split off from INC-${from.number}`, null));
+      this.change(id, (i) => ({ findings: i.findings.filter((f) => !findings.includes(f.fingerprint)) }));
+      return own;
+    });
+  notAnIncident = (id: string, reason: string | null) =>
+    this.#answer("notAnIncident", () =>
+      this.change(id, (i) => ({
+        ...this.#entry("state", `Not an incident${reason ? `: ${reason}` : ""}`, "resolved")(i),
+        state: "resolved",
+        resolved_at: new Date(this.now()).toISOString(),
+      })),
+    );
+  deleteIncident = (id: string) =>
+    this.#answer("deleteIncident", () => {
+      const gone = this.#find(id);
+      this.incidents = this.incidents.filter((i) => i.id !== gone.id);
+      this.emit({ type: "incidents" });
+    });
+  setTicket = (id: string, ticket: string | null) =>
+    this.#answer("setTicket", () => this.change(id, () => ({ ticket })));
+  notesHistory = (id: string): Promise<NotesDto[]> =>
+    this.#answer("notesHistory", () => this.versions.get(this.#find(id).id)?.toReversed() ?? []);
   silence = (id: string, minutes: number, reason: string) =>
     this.#answer("silence", () => {
       const i = this.#find(id);
@@ -255,10 +326,14 @@ export class Fake implements Backend {
           matches: `${i.subject.name} in ${i.cluster} / ${i.subject.namespace}`,
         },
       ];
+      this.silenced.set(i.id, until);
+      this.change(i.id, () => ({}));
     });
   silences = () => this.#answer("silences", () => this.mutes);
   unsilence = (id: string) =>
-    this.#answer("unsilence", () => void (this.mutes = this.mutes.filter((s) => s.id !== id)));
+    this.#answer("unsilence", () => {
+      this.mutes = this.mutes.filter((s) => s.id !== id);
+    });
   postmortem = (id: string): Promise<PostmortemDto> =>
     this.#answer("postmortem", () => {
       const mine = this.edited.get(id);
@@ -307,7 +382,43 @@ export class Fake implements Backend {
       this.emit({ type: "clusters" });
     });
   reloadEnvironment = () => this.#answer("reloadEnvironment", () => this.emit({ type: "clusters" }));
+  setClusterMark = (name: string, mark: string | null) =>
+    this.#answer("setClusterMark", () => this.#cluster(name, { mark }));
+
+  #history = () => [...this.incidents.map(rowOf), ...this.past];
+  async #slowly(): Promise<void> {
+    if (this.slow > 0) await new Promise((done) => setTimeout(done, this.slow));
+  }
+  history = async (query: HistoryQuery) => {
+    await this.#slowly();
+    return this.#answer("history", () => historyPage(this.#history(), query, this.now()));
+  };
+  historyInsights = async (query: HistoryQuery) => {
+    await this.#slowly();
+    return this.#answer("historyInsights", () => historyInsights(this.#history(), query, this.now()));
+  };
+
+  settings = () => this.#answer("settings", () => this.prefs.page);
+  setNotifications = (to: NotificationSettings) => this.#answer("setNotifications", () => this.prefs.notifications(to));
+  setRule = (id: string, on: boolean, holdS: number | null) =>
+    this.#answer("setRule", () => this.prefs.rule(id, on, holdS));
+  ignore = (request: IgnoreRequest) => this.#answer("ignore", () => this.prefs.ignore(request, this.now()));
+  unignore = (id: string) => this.#answer("unignore", () => this.prefs.unignore(id));
+  setRetention = (to: RetentionSettings) => this.#answer("setRetention", () => this.prefs.retention(to));
+  setAppearance = (to: AppearanceSettings) => this.#answer("setAppearance", () => this.prefs.appearance(to));
+  testNotification = () => this.#answer("testNotification", () => undefined);
+  backUp = () => this.#answer("backUp", () => this.prefs.backUp());
+  openDataFolder = () => this.#answer("openDataFolder", () => undefined);
+  autostart = () => this.#answer("autostart", () => this.prefs.starts);
+  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.prefs.starts = on));
+  diagnostics = async () => {
+    await this.#slowly();
+    return this.#answer("diagnostics", () => diagnostics);
+  };
+
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
+  autostart = () => this.#answer("autostart", () => this.startsAtLogin);
+  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.startsAtLogin = on));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
       version: "0.1.0",
@@ -332,7 +443,10 @@ export class Fake implements Backend {
   };
 }
 
-/** `?scene=morning` and the like. */
+/** `?scene=morning`, `?past=10000` and `?slow=3000` and the like. */
 export function fakeFromAddress(search: string): Fake {
-  return new Fake((new URLSearchParams(search).get("scene") as Scene | null) ?? "night");
+  const asked = new URLSearchParams(search);
+  const fake = new Fake((asked.get("scene") as Scene | null) ?? "night", Number(asked.get("past") ?? 40));
+  fake.slow = Number(asked.get("slow") ?? 0);
+  return fake;
 }

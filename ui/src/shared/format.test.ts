@@ -1,12 +1,40 @@
-import { describe, expect, it } from "vitest";
-import { age, clock, count, ended, moment, number, seconds, span, spokenAge, zone } from "./format";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  age,
+  ago,
+  clock,
+  count,
+  ended,
+  moment,
+  number,
+  offset,
+  seconds,
+  span,
+  spokenAge,
+  until,
+  whole,
+  zone,
+} from "./format";
+import { shown } from "./zone.svelte";
 
 const now = Date.parse("2026-11-12T02:09:12Z");
+
+afterEach(() => (shown.utc = false));
 
 describe("times", () => {
   it("are shown in the laptop's zone", () => {
     expect(clock("2026-11-12T02:14:51Z")).toBe("03:14:51");
     expect(zone(now)).toBe("CET");
+  });
+  it("are shown in UTC where that was chosen", () => {
+    shown.utc = true;
+    expect([clock("2026-11-12T02:14:51Z"), zone(now), offset(now)]).toEqual(["02:14:51", "UTC", 0]);
+    // 00:30 in Berlin is still the day before in UTC.
+    expect(moment("2026-11-11T23:30:00Z", now)).toBe("11 Nov, 23:30:00");
+    expect(whole("2026-11-11T23:30:00Z")).toMatch(/11.*23:30|23:30.*11|11:30/);
+    shown.utc = false;
+    expect(moment("2026-11-11T23:30:00Z", now)).toBe("00:30:00");
+    expect(offset(now)).toBe(3_600_000);
   });
   it("carry the day when it is not today, and the year when it is not this one", () => {
     expect(moment("2026-11-12T01:56:12Z", now)).toBe("02:56:12");
@@ -47,4 +75,17 @@ describe("numbers", () => {
     expect(count(1, "pod")).toBe("1 pod");
     expect(count(2411, "object")).toBe("2\u202f411 objects");
   });
+});
+
+it("names the day a mute ends when it is not today", () => {
+  const now = Date.parse("2026-11-12T02:00:00Z");
+  expect(until("2026-11-12T08:00:00Z", now)).toBe("09:00");
+  expect(until("2026-11-14T08:00:00Z", now)).toBe("Sat 14 Nov, 09:00");
+});
+
+it("tells a moment whole, with its zone, and how long ago it was", () => {
+  expect(whole("2026-11-12T02:00:00Z")).toMatch(/2026.*(CET|GMT\+1|MEZ)/);
+  const now = Date.parse("2026-11-12T02:13:30Z");
+  expect(ago("2026-11-12T02:00:00Z", now)).toBe("13 m ago");
+  expect(ago("2026-11-12T04:13:30Z", now)).toBe("in 2 h");
 });

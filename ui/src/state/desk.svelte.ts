@@ -1,13 +1,16 @@
 import { getContext, setContext } from "svelte";
 import { asError, type Backend } from "../ipc/api";
 import type { AppEvent, AppInfo } from "../ipc/types";
+import { Appearance } from "./appearance.svelte";
 import { Clock } from "./clock.svelte";
 import { Commands } from "./commands";
 import { storyTime } from "./drill";
 import { ClustersStore } from "./clusters.svelte";
+import { HistoryStore } from "./history.svelte";
 import { InboxStore } from "./inbox.svelte";
 import { Pages } from "./pages.svelte";
 import { Router } from "./router.svelte";
+import { SettingsStore } from "./settings.svelte";
 import { Voice } from "./voice.svelte";
 
 const KEY = Symbol("desk");
@@ -20,6 +23,9 @@ export class Desk {
   readonly inbox: InboxStore;
   readonly clusters: ClustersStore;
   readonly pages: Pages;
+  readonly appearance: Appearance;
+  readonly history: HistoryStore;
+  readonly settings: SettingsStore;
   readonly voice = new Voice();
   readonly commands = new Commands();
   /** The row that gets the focus back when the list is shown again. */
@@ -39,6 +45,9 @@ export class Desk {
     this.inbox = new InboxStore(backend);
     this.clusters = new ClustersStore(backend);
     this.pages = new Pages(backend);
+    this.appearance = new Appearance(backend);
+    this.history = new HistoryStore(backend);
+    this.settings = new SettingsStore(backend);
     this.inbox.onlisted = (incidents) => this.pages.readOlder(incidents);
     this.inbox.onopened = (i) => this.voice.say(`New ${i.severity} incident: ${i.title}, ${i.cluster}.`);
   }
@@ -62,7 +71,7 @@ export class Desk {
       },
       () => undefined,
     );
-    await Promise.all([info, this.inbox.list(), this.clusters.read()]);
+    await Promise.all([info, this.inbox.list(), this.clusters.read(), this.appearance.read()]);
   }
 
   stop(): void {
@@ -79,6 +88,7 @@ export class Desk {
       case "incident":
         this.inbox.receive(event);
         this.pages.changed(event.incident.id);
+        this.history.changed();
         return;
       case "cluster": {
         const before = this.clusters.byName(event.cluster.name)?.state;
@@ -91,6 +101,7 @@ export class Desk {
       }
       case "incidents":
         void this.inbox.list();
+        this.history.changed();
         return;
       case "clusters":
         void this.clusters.read();

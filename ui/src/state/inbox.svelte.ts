@@ -1,12 +1,17 @@
 import { asError, type Backend } from "../ipc/api";
 import type { AppEvent, Inbox, IncidentSummary, SilenceDto } from "../ipc/types";
+import { NONE, type Filter } from "./filter";
 import { Follower } from "./live";
 
 type IncidentEvent = Extract<AppEvent, { type: "incident" }>;
 
 /** The rows of the inbox, held true by revision. */
 export class InboxStore {
-  incidents = $state<IncidentSummary[]>([]);
+  incidents = $state.raw<IncidentSummary[]>([]);
+  /** What of it is shown. It outlives the screen, so that coming back finds the list as it was left. */
+  filter = $state.raw<Filter>(NONE);
+  /** Chosen for merging or exporting, by id. */
+  chosen = $state.raw<readonly string[]>([]);
   silences = $state<SilenceDto[]>([]);
   loaded = $state(false);
   error = $state<string | null>(null);
@@ -25,6 +30,8 @@ export class InboxStore {
       list: () => backend.inbox(),
       replace: (inbox) => {
         this.incidents = inbox.incidents;
+        const there = new Set(inbox.incidents.map((i) => i.id));
+        this.chosen = this.chosen.filter((id) => there.has(id));
         this.loaded = true;
         this.onlisted(inbox.incidents);
       },
@@ -39,6 +46,11 @@ export class InboxStore {
 
   byId(id: string): IncidentSummary | undefined {
     return this.incidents.find((i) => i.id === id);
+  }
+
+  /** Chooses it for merging or exporting, or no longer. */
+  choose(id: string): void {
+    this.chosen = this.chosen.includes(id) ? this.chosen.filter((c) => c !== id) : [...this.chosen, id];
   }
 
   receive(event: IncidentEvent): void {

@@ -10,14 +10,34 @@ export type Command =
   | "tab-3"
   | "tab-4"
   | "acknowledge"
+  | "resolve"
+  | "reopen"
+  | "merge"
+  | "split"
+  | "not-incident"
+  | "ticket"
+  | "delete"
+  | "silence"
   | "notes"
   | "entry"
   | "cite"
+  | "select"
   | "filter"
   | "keys"
+  | "palette"
   | "go-incidents"
+  | "go-history"
   | "go-clusters"
+  | "go-settings"
   | "next-gap"
+  | "lanes-in"
+  | "lanes-out"
+  | "lanes-whole"
+  | "page-back"
+  | "page-forward"
+  | "larger"
+  | "smaller"
+  | "real-size"
   | "next-region"
   | "previous-region";
 
@@ -29,14 +49,37 @@ const LETTERS: Record<string, Command> = {
   "3": "tab-3",
   "4": "tab-4",
   a: "acknowledge",
+  m: "silence",
   e: "notes",
   n: "entry",
   c: "cite",
+  x: "select",
   "/": "filter",
   "?": "keys",
+  "+": "lanes-in",
+  "=": "lanes-in",
+  "-": "lanes-out",
+  "\u2212": "lanes-out",
+  "0": "lanes-whole",
+};
+/** With Ctrl, or ⌘ on a Mac: these work in text fields too. */
+const WITH_CTRL: Record<string, Command> = {
+  k: "palette",
+  "+": "larger",
+  "=": "larger",
+  "-": "smaller",
+  "0": "real-size",
 };
 const NAMED: Record<string, Command> = { ArrowDown: "next", ArrowUp: "previous", Enter: "open", Escape: "back" };
-const AFTER_G: Record<string, Command> = { i: "go-incidents", c: "go-clusters", g: "next-gap" };
+const AFTER_G: Record<string, Command> = {
+  i: "go-incidents",
+  h: "go-history",
+  c: "go-clusters",
+  s: "go-settings",
+  g: "next-gap",
+};
+/** The signs that need a shift key on some keyboards. */
+const SHIFTED = "?/+=";
 /** How long G waits for the second letter. */
 const SEQUENCE = 1_200;
 
@@ -53,16 +96,25 @@ export interface Press {
 export class Keymap {
   #g = -Infinity;
 
+  /** Single letters, digits and signs may be switched off; what has a name or needs Ctrl stays. */
+  letters = true;
+
   /** `typing`: the focus is in a text field. `widget`: on something that uses this key itself. */
   read(press: Press, at: number, typing: boolean, widget: boolean): Command | null {
-    if (press.isComposing || press.ctrlKey || press.metaKey || press.altKey) return null;
+    if (press.isComposing) return null;
+    const letter = press.key.toLowerCase();
+    if (Boolean(press.ctrlKey) !== Boolean(press.metaKey) && !press.altKey) return WITH_CTRL[letter] ?? null;
+    if (press.altKey && !press.ctrlKey && !press.metaKey && !typing) {
+      return press.key === "ArrowLeft" ? "page-back" : press.key === "ArrowRight" ? "page-forward" : null;
+    }
+    if (press.ctrlKey || press.metaKey || press.altKey) return null;
     if (press.key === "F6") return press.shiftKey ? "previous-region" : "next-region";
     if (press.key === "Escape") return "back";
     if (typing) return null;
     const named = NAMED[press.key];
     if (named) return widget ? null : named;
+    if (!this.letters) return null;
 
-    const letter = press.key.toLowerCase();
     const waiting = at - this.#g < SEQUENCE;
     this.#g = -Infinity;
     if (waiting && letter in AFTER_G) return AFTER_G[letter] ?? null;
@@ -70,7 +122,7 @@ export class Keymap {
       this.#g = at;
       return null;
     }
-    if (press.shiftKey && press.key !== "?" && press.key !== "/") return null;
+    if (press.shiftKey && !SHIFTED.includes(press.key)) return null;
     return LETTERS[letter] ?? null;
   }
 }

@@ -7,7 +7,7 @@ import { Unsaved } from "./unsaved";
 /** One incident as it is open in the window: its page, its notes, its post-mortem, the evidence read so far. */
 export class PageStore {
   readonly id: string;
-  page = $state<IncidentPage | null>(null);
+  page = $state.raw<IncidentPage | null>(null);
   error = $state<{ message: string; code: string | null } | null>(null);
   notes = $state<Draft | null>(null);
   evidence = $state<Record<string, { item?: EvidenceDto; error?: string }>>({});

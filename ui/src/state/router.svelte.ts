@@ -20,6 +20,12 @@ export class Router {
     this.route = route;
   }
 
+  /** Goes to an address as a link would. */
+  visit(hash: string): void {
+    location.hash = hash;
+    this.#read();
+  }
+
   /** Changes the address without adding a step to go back to, for selections in a list. */
   replace(route: Route): void {
     history.replaceState(history.state, "", address(route));

@@ -1,9 +1,12 @@
 //! Everything Afterwatch needs, one line each, with what to do.
 
-use std::path::{Path, PathBuf};
-
-use afterwatch_cluster::{Check, Level, Limits};
-use afterwatch_core::{port::store::IncidentQuery, words};
+use afterwatch_cluster::Limits;
+use afterwatch_core::{
+    check::{Check, Level},
+    port::store::IncidentQuery,
+    words,
+};
+use afterwatch_store::disk;
 use serde::Serialize;
 
 use crate::{
@@ -13,11 +16,6 @@ use crate::{
     output::{Page, rows},
     signal,
 };
-
-/// Below this the recorder is short of space.
-const LITTLE: u64 = 1 << 30;
-/// Below this it stops.
-const NONE_LEFT: u64 = 200 << 20;
 
 pub async fn run(context: &Context) -> Outcome<u8> {
     let stop = signal::stop().map_err(super::scan::no_signals)?;
@@ -96,7 +94,7 @@ async fn database(context: &Context) -> Check {
         return check("database", Level::Ok, ":memory:, nothing is kept".to_owned());
     };
     if !path.exists() {
-        let folder = existing(&path);
+        let folder = disk::existing_folder(&path);
         let writable = tempfile::Builder::new().prefix(".afterwatch-").tempfile_in(&folder);
         return match writable {
             Ok(_) => check("database", Level::Ok, format!("none yet; it will be made at {}", path.display())),
@@ -108,9 +106,9 @@ async fn database(context: &Context) -> Check {
     }
     let read = async {
         let desk = context.desk(Database::Made).await?;
-        let count = desk.engine.incidents(IncidentQuery::default()).await?.len();
+        let count = desk.engine.heads(IncidentQuery::default()).await?.len();
         let size = afterwatch_core::port::Store::size_bytes(&*desk.store);
-        Ok::<_, Failure>(format!("{}, {}, {}", path.display(), words::count(count, "incident"), bytes(size)))
+        Ok::<_, Failure>(format!("{}, {}, {}", path.display(), words::count(count, "incident"), disk::bytes(size)))
     };
     match read.await {
         Ok(words) => check("database", Level::Ok, words),
@@ -119,49 +117,7 @@ async fn database(context: &Context) -> Check {
 }
 
 fn disk(context: &Context) -> Check {
-    let path = context.database(Database::Made).unwrap_or_else(std::env::temp_dir);
-    let folder = existing(&path);
-    match free(&folder) {
-        None => check("disk", Level::Ok, "free space is not known on this system".to_owned()),
-        Some(free) => {
-            let (level, hint) = match free {
-                0..NONE_LEFT => (Level::Fail, "Free some space: recording stops when the disk is full."),
-                NONE_LEFT..LITTLE => (Level::Warn, "Free some space: recording stops when the disk is full."),
-                LITTLE.. => (Level::Ok, ""),
-            };
-            Check {
-                hint: hint.to_owned(),
-                ..check("disk", level, format!("{} free in {}", bytes(free), folder.display()))
-            }
-        }
-    }
-}
-
-/// The nearest folder above that exists.
-fn existing(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let found = absolute.ancestors().skip(1).find(|p| p.is_dir());
-    found.unwrap_or(Path::new(".")).to_owned()
-}
-
-#[cfg(unix)]
-fn free(folder: &Path) -> Option<u64> {
-    let told = rustix::fs::statvfs(folder).ok()?;
-    told.f_bavail.checked_mul(told.f_frsize)
-}
-
-#[cfg(not(unix))]
-fn free(_: &Path) -> Option<u64> {
-    None
-}
-
-fn bytes(n: u64) -> String {
-    match n {
-        0..1024 => format!("{n} B"),
-        1024..0x10_0000 => format!("{} KiB", n >> 10),
-        0x10_0000..0x4000_0000 => format!("{} MiB", n >> 20),
-        _ => format!("{:.1} GiB", n as f64 / f64::from(1u32 << 30)),
-    }
+    disk::check(&context.database(Database::Made).unwrap_or_else(std::env::temp_dir))
 }
 
 #[derive(Serialize)]

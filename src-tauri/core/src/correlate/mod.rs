@@ -1,9 +1,14 @@
 //! From findings to faults: symptoms of one fault become one group with its causes ranked.
 
+mod filter;
 mod group;
+mod part;
 mod rank;
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,11 +25,15 @@ use crate::{
     severity::{Confidence, Severity},
 };
 
+pub use filter::RuleFilter;
+
 /// How the diagnosis is made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// One look (`scan`): hold times are waived.
     pub waive_holds: bool,
+    /// The user's say over the rules.
+    pub rules: Arc<RuleFilter>,
 }
 
 /// One fault: what an incident is made from.
@@ -84,13 +93,27 @@ const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// Looks at everything known: the same index and time always give the same diagnosis.
 pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
-    let Detection { findings, wants } = detect::detect(index, now, options);
+    let Detection { findings, wants } = detect::detect(index, now, options.clone());
+    // What is to open nothing still keeps open what it was part of: that a rule is silent heals nothing.
+    let mut ignored: Vec<String> = Vec::new();
+    let findings: Vec<Finding> = findings
+        .into_iter()
+        .filter_map(|mut finding| {
+            let admitted = options.rules.admit(index, &mut finding);
+            if !admitted {
+                ignored.push(finding.fingerprint());
+            }
+            admitted.then_some(finding)
+        })
+        .collect();
     let (due, held): (Vec<Finding>, Vec<Finding>) = findings
         .into_iter()
         .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
     // What waits for a log is looked at again when the log arrives, not by the clock.
     let next_due = held.iter().filter(|f| !f.awaits_log).filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
-    let waiting = held.iter().map(|f| (f.fingerprint(), f.hold == Finding::JOINS_ONLY)).collect();
+    let mut waiting: BTreeMap<String, bool> =
+        held.iter().map(|f| (f.fingerprint(), f.hold == Finding::JOINS_ONLY)).collect();
+    waiting.extend(ignored.into_iter().map(|fingerprint| (fingerprint, false)));
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Fault> =
         group::group(index, due, held).into_iter().map(|findings| build(index, now, findings)).collect();

@@ -15,6 +15,10 @@ pub enum NoticeKind {
     /// What was already broken when watching began, in one.
     Summary,
     LostSight,
+    /// What waited for the morning, in one.
+    Morning,
+    /// A person asked whether notifications arrive.
+    Test,
 }
 
 /// A notification to show. At most one per incident is on screen: a later one replaces the earlier.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::{
     change::Change,
     coverage::Coverage,
-    incident::{Incident, IncidentId},
+    incident::{Head, Incident, IncidentId},
+    severity::Severity,
     silence::Silence,
 };
 
@@ -81,6 +82,7 @@ pub struct IncidentQuery {
     pub clusters: Vec<String>,
     /// Identity of the cluster.
     pub cluster_uid: Option<String>,
+    pub severity: Option<Severity>,
     /// Namespaces the incident touches; empty for all.
     pub namespaces: Vec<String>,
     pub limit: Option<u32>,
@@ -122,6 +124,31 @@ pub struct Draft {
     pub version: u64,
 }
 
+/// What the history spans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// When recording began: the first watched moment, or the first incident.
+    pub since: Option<Timestamp>,
+    /// The clusters there are incidents of, by name.
+    pub clusters: Vec<String>,
+}
+
+/// What is let go of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruning {
+    /// Excerpts of the evidence of incidents resolved before this.
+    pub evidence_before: Option<Timestamp>,
+    /// Changes seen before this that no incident took in.
+    pub changes_before: Option<Timestamp>,
+}
+
+/// What was let go of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub excerpts: u64,
+    pub changes: u64,
+}
+
 /// The local history.
 pub trait Store: Send + Sync {
     /// Writes incidents, changes and coverage in one transaction. Numbers new incidents. One incident's conflict does
@@ -136,6 +163,12 @@ pub trait Store: Send + Sync {
         coverage: &[Coverage],
     ) -> Result<Vec<Saved>, StoreError>;
 
+    /// Writes incidents in one transaction: all of them, or, where somebody else wrote one since it was read, none.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`], or when nothing could be written.
+    fn save_together(&self, incidents: &[Incident]) -> Result<Vec<Saved>, StoreError>;
+
     /// One incident whole.
     ///
     /// # Errors
@@ -147,6 +180,42 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>, StoreError>;
+
+    /// The same incidents without what is recorded under them: for lists.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn heads(&self, query: &IncidentQuery) -> Result<Vec<Head>, StoreError>;
+
+    /// How many incidents fit, whatever the query's limit and offset.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn count(&self, query: &IncidentQuery) -> Result<u32, StoreError>;
+
+    /// What the history spans.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn extent(&self) -> Result<Extent, StoreError>;
+
+    /// Deletes an incident with everything recorded and written under it. Its number is not given again.
+    ///
+    /// # Errors
+    /// When there is none, or it could not be written.
+    fn delete(&self, id: IncidentId) -> Result<(), StoreError>;
+
+    /// Lets go of what is older than its time, and gives the room back; what people wrote stays.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    fn prune(&self, older: &Pruning) -> Result<Pruned, StoreError>;
+
+    /// Writes a verified copy of the database into the folder `backups` beside it, and returns the copy's path.
+    ///
+    /// # Errors
+    /// When there is nothing on disk to copy, or the copy cannot be written.
+    fn back_up(&self) -> Result<String, StoreError>;
 
     /// The ids of incidents written after this revision, with their revisions, oldest first.
     ///

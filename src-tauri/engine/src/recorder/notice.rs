@@ -10,7 +10,8 @@ use afterwatch_core::{
     incident::{Incident, IncidentId},
     ledger::{self, Ledger},
     notification,
-    port::notifier::Notice,
+    port::notifier::{Notice, NoticeKind},
+    settings::{Delivery, RecoveryNotice},
     severity::Severity,
     timeline::EntryKind,
 };
@@ -37,6 +38,8 @@ pub(super) struct Notices {
     planned: BTreeMap<IncidentId, bool>,
     /// An opening is announced once, even where the announcement failed.
     attempted: BTreeSet<IncidentId>,
+    /// What waits for the morning note.
+    held: BTreeSet<IncidentId>,
     /// The worst severity that was told of each incident: one that goes up and down is told once.
     worst: BTreeMap<IncidentId, Severity>,
     /// What was broken when watching began, until all of it is known.
@@ -50,6 +53,7 @@ impl Notices {
         Notices {
             planned: BTreeMap::new(),
             attempted: BTreeSet::new(),
+            held: BTreeSet::new(),
             worst: BTreeMap::new(),
             summary: Vec::new(),
             outcomes,
@@ -67,19 +71,28 @@ impl Notices {
         now: Timestamp,
     ) {
         let Some(ledger) = ledger else { return };
-        let silences = engine.known_silences();
         for id in changed.keys() {
             let Some(incident) = ledger.get_mut(*id) else { continue };
-            let wanted = incident.notifications == 0
-                && incident.state.is_open()
-                && !self.attempted.contains(id)
-                && notification::wants_notice(incident, &silences, now);
-            if !wanted {
+            if incident.notifications > 0 || !incident.state.is_open() || self.attempted.contains(id) {
                 continue;
             }
-            self.attempted.insert(*id);
-            incident.notifications = 1;
-            self.planned.insert(*id, at_start);
+            match delivery(engine, incident, now) {
+                Delivery::Now => {
+                    self.attempted.insert(*id);
+                    incident.notifications = 1;
+                    self.planned.insert(*id, at_start);
+                }
+                // It may still grow worse, and is looked at again then.
+                Delivery::Morning => {
+                    if self.held.insert(*id) {
+                        let at = engine.known_settings().notifications.morning_at.strftime("%H:%M");
+                        let text = format!("Held back for the morning note at {at}");
+                        ledger::push(incident, now, EntryKind::Notification, None, text, Vec::new(), Observed::Live);
+                        engine.hold(*id, now);
+                    }
+                }
+                Delivery::Window => {}
+            }
         }
     }
 
@@ -91,21 +104,22 @@ impl Notices {
                 (Some(true), _) => self.summary.push(incident.clone()),
                 (Some(false), _) => {
                     self.worst.insert(incident.id, incident.severity);
-                    self.open(engine, notification::opened(incident, zone), vec![incident.id], false);
+                    let notice = dress(engine, notification::opened(incident, zone), incident);
+                    self.open(engine, notice, vec![incident.id], false);
                 }
                 (None, IncidentStep::Worse) if incident.notifications > 0 && wanted(engine, incident) => {
                     let known = self.worst.insert(incident.id, incident.severity);
                     match known.filter(|k| *k >= incident.severity) {
                         Some(worse) => _ = self.worst.insert(incident.id, worse),
-                        None => self.update(engine, notification::worse(incident, zone)),
+                        None => self.update(engine, dress(engine, notification::worse(incident, zone), incident)),
                     }
                 }
                 (None, IncidentStep::Reopened) if wanted(engine, incident) => {
                     self.worst.insert(incident.id, incident.severity);
-                    self.update(engine, notification::back(incident, zone));
+                    self.update(engine, dress(engine, notification::back(incident, zone), incident));
                 }
-                (None, IncidentStep::Resolved) if incident.notifications > 0 && wanted(engine, incident) => {
-                    self.update(engine, notification::recovered(incident, zone));
+                (None, IncidentStep::Resolved) if tells_recovery(engine, incident) && wanted(engine, incident) => {
+                    self.update(engine, dress(engine, notification::recovered(incident, zone), incident));
                 }
                 _ => {}
             }
@@ -117,15 +131,27 @@ impl Notices {
         let all = std::mem::take(&mut self.summary);
         self.worst.extend(all.iter().map(|i| (i.id, i.severity)));
         let incidents: Vec<&Incident> = all.iter().map(|i| &**i).collect();
-        if let Some(notice) = notification::summary(&incidents, &engine.0.options.zone) {
+        if let Some(mut notice) = notification::summary(&incidents, &engine.0.options.zone) {
+            if let Some(incident) = incidents.iter().find(|i| Some(i.id) == notice.incident) {
+                notice = dress(engine, notice, incident);
+            }
             self.open(engine, notice, incidents.iter().map(|i| i.id).collect(), true);
         }
     }
 
     /// Tells that a cluster cannot be watched; it opens no incident and is not counted.
     pub(super) fn lost_sight(&self, engine: &Engine, cluster: &str, reason: &str, since: Timestamp) {
+        if !engine.known_settings().notifications.lost_sight {
+            return;
+        }
         let notice = notification::lost_sight(cluster, reason, since, &engine.0.options.zone);
         self.update(engine, notice);
+    }
+
+    /// A person deleted it.
+    pub(super) fn forget(&mut self, id: IncidentId) {
+        self.planned.remove(&id);
+        self.summary.retain(|incident| incident.id != id);
     }
 
     /// Shows what opens incidents; it is counted, and its outcome told.
@@ -135,7 +161,7 @@ impl Notices {
             NotifyMode::Send => {
                 let (engine, outcomes) = (engine.clone(), self.outcomes.clone());
                 tokio::spawn(async move {
-                    let shown = engine.0.ports.notifier.show(notice).await.map_err(|error| error.message);
+                    let shown = engine.show(notice).await.map_err(|error| error.message);
                     match &shown {
                         Ok(()) => engine.count_notice(),
                         Err(error) => tracing::warn!(error, "a notification could not be shown"),
@@ -151,7 +177,7 @@ impl Notices {
         if engine.0.options.notify == NotifyMode::Send {
             let engine = engine.clone();
             tokio::spawn(async move {
-                if let Err(error) = engine.0.ports.notifier.show(notice).await {
+                if let Err(error) = engine.show(notice).await {
                     tracing::warn!(%error, "a notification could not be shown");
                 }
             });
@@ -160,8 +186,30 @@ impl Notices {
 }
 
 fn wanted(engine: &Engine, incident: &Incident) -> bool {
-    let now = engine.0.ports.clock.now();
-    notification::wants_notice(incident, &engine.known_silences(), now)
+    delivery(engine, incident, engine.0.ports.clock.now()) == Delivery::Now
+}
+
+fn delivery(engine: &Engine, incident: &Incident, now: Timestamp) -> Delivery {
+    let settings = engine.known_settings();
+    settings.notifications.delivery(incident, &engine.known_silences(), now, &engine.0.options.zone)
+}
+
+/// Whether the user wants to hear that it is over.
+fn tells_recovery(engine: &Engine, incident: &Incident) -> bool {
+    incident.notifications > 0
+        && match engine.known_settings().notifications.recovered {
+            RecoveryNotice::Notified => true,
+            RecoveryNotice::Acknowledged => incident.acknowledged_at.is_some(),
+            RecoveryNotice::Never => false,
+        }
+}
+
+/// With or without names, as the user set it.
+fn dress(engine: &Engine, notice: Notice, incident: &Incident) -> Notice {
+    match engine.known_settings().notifications.hide_names && notice.kind != NoticeKind::LostSight {
+        true => notification::hidden(notice, incident, &engine.0.options.zone),
+        false => notice,
+    }
 }
 
 impl Outcome {

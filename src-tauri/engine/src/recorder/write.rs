@@ -14,6 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Recorder, notice};
 use crate::{event::IncidentStep, writer::Job};
 
+/// A write that is under way is waited for this long.
+const FLIGHT: Duration = Duration::from_millis(1200);
+
 impl Recorder {
     /// Hands what changed to the writer, unless a write is under way.
     pub(super) fn hand_over(&mut self, coverage_too: bool) {
@@ -79,6 +82,21 @@ impl Recorder {
         again
     }
 
+    /// Drops an incident, and waits for a write of it that is under way.
+    pub(super) async fn drop_incident(&mut self, id: IncidentId) {
+        if let Some(flight) = self.in_flight.take() {
+            match tokio::time::timeout(FLIGHT, flight).await {
+                Ok(saved) => _ = self.saved(saved.unwrap_or_default()),
+                Err(_) => tracing::warn!("a write is still under way while its incident is deleted"),
+            }
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.forget(id);
+        }
+        self.dirty_incidents.remove(&id);
+        self.notices.forget(id);
+    }
+
     /// What became of a notification is a line of its incidents' timelines.
     pub(super) fn note(&mut self, outcome: notice::Outcome) {
         let now = self.now();
@@ -95,7 +113,7 @@ impl Recorder {
         }
         for _ in 0..6 {
             if let Some(flight) = self.in_flight.take() {
-                let ended = tokio::time::timeout(Duration::from_millis(1200), flight).await;
+                let ended = tokio::time::timeout(FLIGHT, flight).await;
                 match ended {
                     Ok(Ok(saved)) => {
                         if self.saved(saved) {

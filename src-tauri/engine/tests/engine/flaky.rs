@@ -12,10 +12,10 @@ use afterwatch_core::{
     Timestamp,
     change::Change,
     coverage::Coverage,
-    incident::{Incident, IncidentId},
+    incident::{Head, Incident, IncidentId},
     port::{
         Store, StoreError,
-        store::{Draft, IncidentKey, IncidentQuery, Lease, Notes, Saved},
+        store::{Draft, Extent, IncidentKey, IncidentQuery, Lease, Notes, Pruned, Pruning, Saved},
     },
     silence::Silence,
 };
@@ -55,12 +55,40 @@ impl Store for FlakyStore {
         self.inner.save(incidents, changes, coverage)
     }
 
+    fn save_together(&self, incidents: &[Incident]) -> Result<Vec<Saved>> {
+        self.inner.save_together(incidents)
+    }
+
     fn incident(&self, key: &IncidentKey) -> Result<Incident> {
         self.inner.incident(key)
     }
 
     fn incidents(&self, query: &IncidentQuery) -> Result<Vec<Incident>> {
         self.inner.incidents(query)
+    }
+
+    fn heads(&self, query: &IncidentQuery) -> Result<Vec<Head>> {
+        self.inner.heads(query)
+    }
+
+    fn count(&self, query: &IncidentQuery) -> Result<u32> {
+        self.inner.count(query)
+    }
+
+    fn extent(&self) -> Result<Extent> {
+        self.inner.extent()
+    }
+
+    fn delete(&self, id: IncidentId) -> Result<()> {
+        self.inner.delete(id)
+    }
+
+    fn prune(&self, older: &Pruning) -> Result<Pruned> {
+        self.inner.prune(older)
+    }
+
+    fn back_up(&self) -> Result<String> {
+        self.inner.back_up()
     }
 
     fn changed_since(&self, revision: u64) -> Result<Vec<(IncidentId, u64)>> {

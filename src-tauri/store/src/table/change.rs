@@ -27,3 +27,8 @@ pub(crate) fn between(
     let sql = "SELECT body FROM changes WHERE cluster = ?1 AND at BETWEEN ?2 AND ?3 ORDER BY at DESC, key";
     bodies(connection, "a change", sql, (cluster, moment(from), moment(to)))
 }
+
+/// Lets go of what was seen before a time. Returns how many.
+pub(crate) fn prune(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, Fail> {
+    Ok(tx.execute("DELETE FROM changes WHERE at < ?1", [moment(before)])? as u64)
+}

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use afterwatch_core::{
-    incident::{Incident, IncidentId},
+    incident::{Head, Incident, IncidentId},
     object::ObjectRef,
     port::{
         StoreError,
-        store::{IncidentKey, IncidentQuery, Saved},
+        store::{Extent, IncidentKey, IncidentQuery, Saved},
     },
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, types::Value};
 use uuid::Uuid;
 
-use super::{evidence, finding, incident_change, moment, next, read_body, search, timeline, word};
+use super::{evidence, finding, incident_change, moment, next, read_body, read_moment, search, timeline, word};
 use crate::error::Fail;
 
 /// What is there of an incident before it is written.
@@ -81,7 +81,79 @@ pub(crate) fn find(connection: &Connection, key: &IncidentKey) -> Result<Inciden
 
 /// Incidents that fit, newest first.
 pub(crate) fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec<Incident>, Fail> {
-    let mut sql = String::from("SELECT i.row FROM incidents i WHERE TRUE");
+    let Some((sql, values)) = newest_first("SELECT i.row", query) else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    for row in rows(connection, &sql, values)? {
+        match load(connection, row) {
+            Ok(incident) => out.push(incident),
+            // One that a newer program wrote must not hide the others.
+            Err(Fail::Data(error)) => tracing::warn!(row, error, "an incident of the history cannot be read"),
+            Err(fail) => return Err(fail),
+        }
+    }
+    Ok(out)
+}
+
+/// The same, without what is recorded under them.
+pub(crate) fn heads(connection: &Connection, query: &IncidentQuery) -> Result<Vec<Head>, Fail> {
+    let Some((sql, values)) = newest_first("SELECT i.number, i.revision, i.body", query) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (number, revision): (u64, u64) = (row.get(0)?, row.get(1)?);
+        let body = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+        match read_body::<Head>(&format!("INC-{number}"), body) {
+            Ok(head) => out.push(Head { number, revision, ..head }),
+            Err(Fail::Data(error)) => tracing::warn!(number, error, "an incident of the history cannot be read"),
+            Err(fail) => return Err(fail),
+        }
+    }
+    Ok(out)
+}
+
+/// How many fit.
+pub(crate) fn count(connection: &Connection, query: &IncidentQuery) -> Result<u32, Fail> {
+    let Some((sql, values)) = fitting("SELECT count(*)", query) else { return Ok(0) };
+    let mut statement = connection.prepare_cached(&sql)?;
+    Ok(statement.query_row(rusqlite::params_from_iter(values), |row| row.get(0))?)
+}
+
+/// What the history spans.
+pub(crate) fn extent(connection: &Connection) -> Result<Extent, Fail> {
+    let since: Option<String> = connection.query_row(
+        "SELECT min(at) FROM (SELECT min(from_at) AS at FROM coverage UNION ALL SELECT min(detected_at) FROM incidents)",
+        [],
+        |row| row.get(0),
+    )?;
+    let mut statement = connection.prepare_cached("SELECT DISTINCT cluster FROM incidents ORDER BY cluster")?;
+    let clusters = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(Extent { since: since.as_deref().map(read_moment).transpose()?, clusters })
+}
+
+/// Deletes one and everything under it.
+pub(crate) fn delete(tx: &Transaction<'_>, id: IncidentId) -> Result<(), Fail> {
+    let gone = tx.execute("DELETE FROM incidents WHERE id = ?1", [id.to_string()])?;
+    if gone == 0 {
+        return Err(StoreError::NoIncident(id.to_string()).into());
+    }
+    next(tx, "revision")?;
+    Ok(())
+}
+
+fn newest_first(select: &str, query: &IncidentQuery) -> Option<(String, Vec<Value>)> {
+    let (mut sql, mut values) = fitting(select, query)?;
+    sql.push_str(" ORDER BY i.detected_at DESC, i.number DESC LIMIT ? OFFSET ?");
+    values.push(Value::from(query.limit.map_or(-1, i64::from)));
+    values.push(Value::from(i64::from(query.offset)));
+    Some((sql, values))
+}
+
+/// The query without its order; `None` where nothing can fit.
+fn fitting(select: &str, query: &IncidentQuery) -> Option<(String, Vec<Value>)> {
+    let mut sql = format!("{select} FROM incidents i WHERE TRUE");
     let mut values: Vec<Value> = Vec::new();
     if query.open {
         sql.push_str(" AND i.state <> 'resolved'");
@@ -93,6 +165,10 @@ pub(crate) fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec
     if !query.clusters.is_empty() {
         sql.push_str(&format!(" AND i.cluster IN ({})", marks(query.clusters.len())));
         values.extend(query.clusters.iter().cloned().map(Value::from));
+    }
+    if let Some(severity) = &query.severity {
+        sql.push_str(" AND i.severity = ?");
+        values.push(word(severity).ok()?.into());
     }
     if let Some(uid) = &query.cluster_uid {
         sql.push_str(" AND i.cluster_uid = ?");
@@ -109,26 +185,14 @@ pub(crate) fn list(connection: &Connection, query: &IncidentQuery) -> Result<Vec
         let words = search::words(text);
         if words.is_empty() {
             // Punctuation alone names nothing that could be found.
-            return Ok(Vec::new());
+            return None;
         }
         for word in words {
             sql.push_str(search::CONTAINS);
             values.push(word.into());
         }
     }
-    sql.push_str(" ORDER BY i.detected_at DESC, i.number DESC LIMIT ? OFFSET ?");
-    values.push(Value::from(query.limit.map_or(-1, i64::from)));
-    values.push(Value::from(i64::from(query.offset)));
-    let mut out = Vec::new();
-    for row in rows(connection, &sql, values)? {
-        match load(connection, row) {
-            Ok(incident) => out.push(incident),
-            // One that a newer program wrote must not hide the others.
-            Err(Fail::Data(error)) => tracing::warn!(row, error, "an incident of the history cannot be read"),
-            Err(fail) => return Err(fail),
-        }
-    }
-    Ok(out)
+    Some((sql, values))
 }
 
 /// Incidents written after the revision, their notes and post-mortem included, oldest write first.

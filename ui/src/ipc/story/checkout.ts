@@ -79,6 +79,17 @@ const early = Array.from({ length: 207 }, (_, i) => {
   const clock = `02:${second > 59 ? 56 : 55}:${String(second % 60).padStart(2, "0")}.${String((i * 67) % 1000).padStart(3, "0")}`;
   return `${clock} INFO c.s.http.Access        POST /v1/checkout 200 in ${30 + ((i * 37) % 90)} ms`;
 });
+const kubeEvent = (reason: string, pod: string, count: number, first: string, last: string, message: string): string =>
+  [
+    "type: Warning",
+    `reason: ${reason}`,
+    `object: Pod shop/${pod}`,
+    `count: ${count}`,
+    `first seen: ${at(first)}`,
+    `last seen: ${at(last)}`,
+    "reported by: kubelet",
+    `message: ${message}`,
+  ].join("\n");
 export const excerpts: Record<string, string> = {
   E2: [
     " spec.template.spec.containers[checkout].resources",
@@ -105,11 +116,22 @@ export const excerpts: Record<string, string> = {
     "    limits:",
     "      memory: 192Mi",
   ].join("\n"),
-  E13: [
-    "02:56:13  Warning  BackOff    Back-off restarting failed container checkout  ×41",
-    "02:56:13  Normal   Pulled     Container image already present on machine  ×14",
-    "02:57:03  Warning  Unhealthy  Readiness probe failed: connection refused  ×57",
-  ].join("\n"),
+  E13: kubeEvent(
+    "BackOff",
+    "checkout-5f8b97c6d-k2x7p",
+    41,
+    "02:56:13",
+    "03:08:50",
+    "Back-off restarting failed container checkout",
+  ),
+  E16: kubeEvent(
+    "Unhealthy",
+    "storefront-7c9d",
+    57,
+    "02:58:20",
+    "03:09:02",
+    "Readiness probe failed: HTTP probe failed with statuscode: 503",
+  ),
 };
 
 export const changes: ChangeDto[] = [
@@ -148,6 +170,7 @@ const finding = (
   message: string,
   ids: string[],
 ): FindingDto => ({
+  fingerprint: `${rule_id}/${of.kind}/${of.name}`.toLowerCase(),
   rule_id,
   object: of,
   severity: "critical",
@@ -349,6 +372,7 @@ export const incident: IncidentDto = {
   evidence,
   timeline,
   notifications: 1,
+  ticket: null,
   revision: 210,
 };
 

@@ -146,6 +146,7 @@ export function summary(i: IncidentDto): IncidentSummary {
     cause: i.causes[0]?.statement ?? null,
     verdict: i.verdict,
     revision: i.revision,
+    silenced_until: null,
   };
 }
 
@@ -200,6 +201,7 @@ const cluster = (name: string, more: Partial<ClusterDto>): ClusterDto => ({
   coverage: [],
   insecure: false,
   followed: null,
+  mark: null,
   ...more,
 });
 
@@ -233,6 +235,7 @@ export function clusters(now: number): ClusterDto[] {
   return [
     cluster("prod-eu", {
       current: true,
+      mark: "production",
       last_heard: heard(1),
       server: "https://10.20.0.10:6443",
       coverage: [
