@@ -98,7 +98,7 @@ async fn run(
                         handle = Some(r.cluster.watch(Box::new(Sink(sender.clone()))));
                     }
                 }
-                Some(Control::Look) => _ = look_at.get_or_insert_with(|| Instant::now() + COALESCE),
+                Some(Control::Look) => _ = look_at.get_or_insert_with(|| Instant::now() + r.coalesce()),
                 Some(Control::Forget(id, done)) => {
                     r.drop_incident(id).await;
                     let _ = done.send(());
