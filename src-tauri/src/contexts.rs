@@ -106,9 +106,12 @@ impl Contexts {
 
     /// Starts what the user chose, and follows the files from now on. A slow login shell delays this, and nothing else.
     pub async fn start(self: &Arc<Contexts>) {
-        let asked = tokio::task::spawn_blocking(environment::prepare).await;
-        if let Ok(Err(why)) = asked {
-            tracing::warn!(why, "the login shell's environment is not known");
+        // Only the user's own files depend on it.
+        if self.source.kubeconfig.is_none() {
+            let asked = tokio::task::spawn_blocking(environment::prepare).await;
+            if let Ok(Err(why)) = asked {
+                tracing::warn!(why, "the login shell's environment is not known");
+            }
         }
         self.read_again().await;
         self.read_once.send_replace(true);

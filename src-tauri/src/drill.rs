@@ -115,9 +115,14 @@ impl Shell {
     }
 
     /// Everything the page knows is of another desk now: it is loaded anew.
-    fn begin_anew(&self) {
+    fn begin_anew(self: &Arc<Shell>) {
         self.page_gone();
         window::reload(&self.app);
+        // The menu says whether a drill is open.
+        if let Some(record) = self.desk_now() {
+            let shell = Arc::clone(self);
+            tauri::async_runtime::spawn(async move { relay::draw_tray(&shell, &record).await });
+        }
     }
 
     /// The drill that is open, as the window reads it.
@@ -181,7 +186,7 @@ pub async fn read(name: Option<&str>, file: Option<PathBuf>) -> Result<Recording
     let bytes = match (name, file) {
         (Some(name), _) => {
             let story = afterwatch_drill::stories().iter().find(|s| s.name == name);
-            story.ok_or_else(|| error(format!("There is no story {name}.")))?.bytes.to_vec()
+            story.ok_or_else(|| error(format!("There is no story {name}.")))?.bytes()
         }
         (None, Some(file)) => tokio::fs::read(&file)
             .await

@@ -37,6 +37,8 @@ pub struct Outlook {
     /// Open incidents that did not fit.
     pub more: usize,
     pub paused: bool,
+    /// The title of the drill the window works on. The icon is about what is real.
+    pub drill: Option<String>,
 }
 
 /// What keeps the record from being whole, besides the connections.
@@ -58,13 +60,17 @@ pub struct Row {
 impl Outlook {
     /// Before anything is known.
     pub fn starting() -> Outlook {
-        Outlook { face: Face::Starting, sentence: "Starting…".into(), incidents: vec![], more: 0, paused: false }
+        Outlook::bare(Face::Starting, "Starting…".into())
     }
 
     /// The outlook when the history cannot be opened: nothing is recorded.
     pub fn without_history() -> Outlook {
         let sentence = "Nothing is recorded: the history cannot be opened.".into();
-        Outlook { face: Face::Blind, sentence, incidents: vec![], more: 0, paused: false }
+        Outlook::bare(Face::Blind, sentence)
+    }
+
+    fn bare(face: Face, sentence: String) -> Outlook {
+        Outlook { face, sentence, incidents: vec![], more: 0, paused: false, drill: None }
     }
 
     /// The outlook for these open incidents and clusters.
@@ -78,6 +84,7 @@ impl Outlook {
             incidents: order.iter().take(LISTED).map(|i| Row { id: i.id.to_string(), text: row(i) }).collect(),
             more: order.len().saturating_sub(LISTED),
             paused,
+            drill: None,
         }
     }
 }

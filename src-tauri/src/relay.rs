@@ -129,7 +129,8 @@ pub async fn draw_tray(shell: &Arc<Shell>, desk: &Arc<Desk>) {
     match desk.engine.incidents(open).await {
         Ok(open) => {
             let unseen = Unseen { missing: desk.contexts.missing(), trouble: shell.trouble() };
-            let outlook = Outlook::new(&open, &desk.engine.clusters(), &unseen, desk.engine.paused());
+            let mut outlook = Outlook::new(&open, &desk.engine.clusters(), &unseen, desk.engine.paused());
+            outlook.drill = shell.drill_now().map(|drill| drill.title);
             tray::show(&shell.app, outlook);
         }
         Err(error) => tracing::warn!(%error, "the tray shows what it showed before"),

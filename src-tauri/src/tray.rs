@@ -22,6 +22,7 @@ const ID: &str = "afterwatch";
 const OPEN: &str = "open";
 const PAUSE: &str = "pause";
 const RESUME: &str = "resume";
+const LEAVE: &str = "leave-drill";
 const QUIT: &str = "quit";
 const INCIDENT: &str = "incident:";
 
@@ -102,6 +103,10 @@ fn menu(app: &AppHandle, outlook: &Outlook) -> tauri::Result<Menu<tauri::Wry>> {
     if !outlook.incidents.is_empty() {
         menu = menu.separator();
     }
+    if let Some(title) = &outlook.drill {
+        let title = afterwatch_core::words::clip(title, 50);
+        menu = menu.item(&item(LEAVE, &format!("Leave the drill “{title}”"))?).separator();
+    }
     let pause = if outlook.paused { item(RESUME, "Resume watching")? } else { item(PAUSE, "Pause watching")? };
     menu.item(&item(OPEN, "Open Afterwatch")?)
         .item(&pause)
@@ -121,6 +126,9 @@ fn chosen(app: &AppHandle, event: MenuEvent) {
         OPEN => shell.show_page(None, None),
         PAUSE => pause(shell, true),
         RESUME => pause(shell, false),
+        LEAVE => {
+            tauri::async_runtime::spawn(async move { shell.leave_drill().await });
+        }
         QUIT => shell.quit(),
         other => {
             if let Some(id) = other.strip_prefix(INCIDENT) {

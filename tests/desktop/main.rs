@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod citizen;
+mod drill;
 mod figures;
 mod frame;
 mod package;

@@ -5,3 +5,4 @@ mod played;
 mod recorded;
 mod server;
 mod stage;
+mod stories;

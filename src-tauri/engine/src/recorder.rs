@@ -41,6 +41,7 @@ use crate::{
 
 /// After the first change the rules wait this long for its company.
 const COALESCE: Duration = Duration::from_millis(60);
+const LEAST_COALESCE: Duration = Duration::from_millis(3);
 /// When the first lists take longer than this, what is there is looked at.
 const SYNC_PATIENCE: Duration = Duration::from_secs(12);
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -183,6 +184,12 @@ impl Recorder {
 
     fn now(&self) -> Timestamp {
         self.clock().now()
+    }
+
+    /// How long the rules wait for company. Where time runs fast the wait is as much of it, or what breaks and mends
+    /// within seconds would be seen late.
+    fn coalesce(&self) -> Duration {
+        self.clock().real(COALESCE).clamp(LEAST_COALESCE, COALESCE)
     }
 
     /// How long until the next heartbeat. A clock that runs fast wants them more often, within reason.

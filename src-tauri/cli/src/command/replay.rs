@@ -48,7 +48,8 @@ pub async fn run(context: &Context, args: &Replay) -> Outcome<u8> {
         true => (Arc::new(Desktop::default()), NotifyMode::Send),
         false => (Arc::new(Nobody), NotifyMode::Count),
     };
-    let desk = context.desk_over(store, notifier, notify, SignedDuration::from_mins(10), player.clock());
+    // As in `watch --for`: the story ends, and does not wait for ten clean minutes.
+    let desk = context.desk_over(store, notifier, notify, SignedDuration::from_mins(1), player.clock());
     let options = ClusterOptions { salt: desk.salt().await?, ..ClusterOptions::default() };
     let configs = Kubeconfigs::from_files(vec![player.kubeconfig().to_owned()]);
     let cluster: Arc<dyn Cluster> = Arc::new(configs.cluster(player.context(), &options)?.with_clock(player.clock()));
@@ -108,7 +109,7 @@ fn read(named: &str) -> Outcome<Recording> {
     let file = Path::new(named);
     let story = afterwatch_drill::stories().iter().find(|s| s.name == named);
     let (bytes, what) = match story {
-        Some(story) if !file.exists() => (story.bytes.to_vec(), format!("The story {named}")),
+        Some(story) if !file.exists() => (story.bytes(), format!("The story {named}")),
         _ => {
             let bytes = std::fs::read(file).map_err(|error| {
                 let names: Vec<&str> = afterwatch_drill::stories().iter().map(|s| s.name).collect();

@@ -115,8 +115,15 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
         held.iter().map(|f| (f.fingerprint(), f.hold == Finding::JOINS_ONLY)).collect();
     waiting.extend(ignored.into_iter().map(|fingerprint| (fingerprint, false)));
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
-    let mut faults: Vec<Fault> =
-        group::group(index, due, held).into_iter().map(|findings| build(index, now, findings)).collect();
+    let mut faults: Vec<Fault> = group::group(index, due, held)
+        .into_iter()
+        .map(|mut findings| {
+            if !options.waive_holds {
+                findings.iter_mut().for_each(|f| wait(f, now));
+            }
+            build(index, now, findings)
+        })
+        .collect();
     faults.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)
@@ -125,6 +132,14 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     });
     let recent = index.changes().filter(|c| now.duration_since(c.at) < RECENT).cloned().collect();
     Diagnosis { faults, next_due, wants, recent, waiting }
+}
+
+/// Before its time is up a finding blames nothing and advises nothing: it may be a pod that is only starting.
+fn wait(finding: &mut Finding, now: Timestamp) {
+    if finding.hold != Finding::JOINS_ONLY && !finding.awaits_log && !finding.is_due(now) {
+        finding.causes.clear();
+        finding.actions.clear();
+    }
 }
 
 fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {

@@ -145,7 +145,7 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
         Confidence::Possible,
         me.clone(),
         format!(
-            "The new pods of {} did not become ready within the progress deadline of {deadline} s: {} of {wanted} replicas are updated, and {} are ready, old ones included.",
+            "The new pods of {} did not become ready within the progress deadline of {deadline} s: {} of {wanted} replicas are new, and {} of {wanted} are ready, old ones included.",
             me.name, d.status.updated_replicas, d.status.ready_replicas
         ),
     );

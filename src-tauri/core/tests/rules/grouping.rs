@@ -1,7 +1,7 @@
 //! One incident for one fault.
 
 use super::support::*;
-use afterwatch_core::{correlate::Fault, object::Kind};
+use afterwatch_core::{correlate::Fault, object::Kind, remediation::ActionKind};
 use afterwatch_testkit::World;
 
 fn faults(world: &World) -> Vec<Fault> {
@@ -158,6 +158,27 @@ fn a_cordoned_node_that_keeps_two_workloads_out_is_not_called_lost() {
         "{}",
         faults[0].title
     );
+}
+
+#[test]
+fn a_pod_that_is_only_starting_adds_neither_cause_nor_step_to_its_workloads_fault() {
+    let probed = json!({
+        "resources": {"limits": {"memory": "64Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 10, "failureThreshold": 3},
+    });
+    let app = checkout().container(probed);
+    let starting = app.pod("b", status::unready(-5));
+    let told = event(&starting, "Warning", "Unhealthy", "Readiness probe failed: connection refused", -3, -3, 1);
+    let mut world = world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 3, -5)), starting]);
+    world.upsert(told);
+    let fault = |world: &World| world.diagnose().faults.into_iter().next().expect("a fault");
+    let steps = |fault: &Fault| fault.actions.iter().filter(|a| a.kind == ActionKind::SetProbe).count();
+    let early = fault(&world);
+    assert!(early.findings.iter().any(|f| f.rule_id == "readiness-failing"), "it belongs to the fault");
+    assert_eq!((early.causes.len(), steps(&early)), (1, 0), "it may be well in a moment");
+    world.set_time(26);
+    let late = fault(&world);
+    assert_eq!((late.causes.len(), steps(&late)), (2, 1), "its budget is over");
 }
 
 #[test]
