@@ -1,4 +1,5 @@
-//! The settings screen. A change applies at once, or says why it could not.
+//! The settings screen. A change applies at once, or says why it could not. The settings are those of the record, also
+//! while a drill is open.
 
 use std::path::Path;
 
@@ -32,7 +33,7 @@ const LONGEST_HOLD: u32 = 24 * 60 * 60;
 /// Everything the settings screen shows.
 #[tauri::command]
 pub async fn settings(shell: Held<'_>) -> Answer<SettingsPage> {
-    let desk = shell.desk().await?;
+    let desk = shell.open().await.map_err(error)?;
     let settings = desk.engine.settings().await.map_err(error)?;
     let past = IncidentQuery { limit: Some(0), ..IncidentQuery::default() };
     let past = desk.engine.past(past).await.map_err(error)?;
@@ -75,7 +76,7 @@ pub async fn settings(shell: Held<'_>) -> Answer<SettingsPage> {
 #[tauri::command]
 pub async fn set_notifications(shell: Held<'_>, notifications: NotificationSettings) -> Answer<()> {
     let policy = policy(&notifications)?;
-    shell.desk().await?.engine.change_settings(|s| s.notifications = policy).await.map_err(error)
+    shell.open().await.map_err(error)?.engine.change_settings(|s| s.notifications = policy).await.map_err(error)
 }
 
 /// Switches a rule on or off, and sets its hold time.
@@ -94,7 +95,7 @@ pub async fn set_rule(shell: Held<'_>, id: String, on: bool, hold_s: Option<u32>
             false => _ = settings.rules.insert(id, setting),
         };
     };
-    shell.desk().await?.engine.change_settings(change).await.map_err(error)
+    shell.open().await.map_err(error)?.engine.change_settings(change).await.map_err(error)
 }
 
 /// Ignores a namespace or a label from now on.
@@ -114,14 +115,14 @@ pub async fn ignore(shell: Held<'_>, request: IgnoreRequest) -> Answer<()> {
         _ => return Err(error("Name a namespace or a label.")),
     };
     let reason = reason.map(|text| redact::text(&text).into_owned());
-    shell.desk().await?.engine.ignore(cluster, thing, reason).await.map_err(error)
+    shell.open().await.map_err(error)?.engine.ignore(cluster, thing, reason).await.map_err(error)
 }
 
 /// Minds something again.
 #[tauri::command]
 pub async fn unignore(shell: Held<'_>, id: String) -> Answer<()> {
     let id = Uuid::parse_str(&id).map_err(|_| error("There is no such entry."))?;
-    shell.desk().await?.engine.unignore(id).await.map_err(error)
+    shell.open().await.map_err(error)?.engine.unignore(id).await.map_err(error)
 }
 
 /// How long things are kept.
@@ -132,7 +133,7 @@ pub async fn set_retention(shell: Held<'_>, retention: RetentionSettings) -> Ans
         return Err(error("Keep it for at least a day, or for ever."));
     }
     let keep = Retention { evidence_days, changes_days };
-    shell.desk().await?.engine.change_settings(|s| s.retention = keep).await.map_err(error)
+    shell.open().await.map_err(error)?.engine.change_settings(|s| s.retention = keep).await.map_err(error)
 }
 
 /// How the window looks.
@@ -141,20 +142,20 @@ pub async fn set_appearance(shell: Held<'_>, appearance: AppearanceSettings) -> 
     if !(80..=200).contains(&appearance.zoom) {
         return Err(error("The zoom lies between 80 and 200 per cent."));
     }
-    shell.desk().await?.engine.set_setting(APPEARANCE, json!(appearance)).await.map_err(error)
+    shell.open().await.map_err(error)?.engine.set_setting(APPEARANCE, json!(appearance)).await.map_err(error)
 }
 
 /// Shows a notification.
 #[tauri::command]
 pub async fn test_notification(shell: Held<'_>) -> Answer<()> {
-    let shown = shell.desk().await?.engine.test_notification().await;
+    let shown = shell.open().await.map_err(error)?.engine.test_notification().await;
     shown.map_err(|problem| error(format!("The notification could not be shown: {problem}")))
 }
 
 /// Writes a copy of the history, and says where.
 #[tauri::command]
 pub async fn back_up(shell: Held<'_>) -> Answer<String> {
-    shell.desk().await?.engine.back_up().await.map_err(error)
+    shell.open().await.map_err(error)?.engine.back_up().await.map_err(error)
 }
 
 /// Shows the folder of the history in the system's file browser.

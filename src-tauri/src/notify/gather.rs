@@ -60,6 +60,10 @@ impl<S: Screen> Gathered<S> {
     }
 
     fn turn(&self, notice: &Notice) -> Turn {
+        // Each of these is one by nature, and somebody may be waiting for it.
+        if matches!(notice.kind, NoticeKind::Morning | NoticeKind::Test) {
+            return Turn::Show;
+        }
         let mut kinds = lock(&self.kinds);
         let recent = kinds.entry(notice.kind).or_default();
         if recent.held.is_empty() && recent.shown_at.is_none_or(|at| at.elapsed() >= TOGETHER) {
@@ -129,7 +133,9 @@ fn together(kind: NoticeKind, all: &[&Notice]) -> Notice {
         NoticeKind::Worse => (format!("{n} incidents became worse"), titles),
         NoticeKind::Recovered => (format!("{n} incidents are well again"), titles),
         NoticeKind::LostSight => (format!("{n} clusters cannot be watched"), titles),
-        NoticeKind::Summary => (format!("{n} summaries of what was there at the start"), titles),
+        NoticeKind::Summary | NoticeKind::Morning | NoticeKind::Test => {
+            (format!("{n} summaries of what was there at the start"), titles)
+        }
     };
     Notice {
         kind: NoticeKind::Summary,

@@ -46,7 +46,6 @@ export class Fake implements Backend {
   refuse = new Map<keyof Backend, BackendError>();
   /** What the window said of text that is in it alone. */
   unsaved = false;
-  startsAtLogin = false;
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
@@ -417,8 +416,6 @@ export class Fake implements Backend {
   };
 
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
-  autostart = () => this.#answer("autostart", () => this.startsAtLogin);
-  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.startsAtLogin = on));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
       version: "0.1.0",

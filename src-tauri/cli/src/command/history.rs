@@ -29,10 +29,9 @@ pub async fn incidents(context: &Context, args: Incidents) -> Outcome<u8> {
         since,
         search: args.search.clone(),
         clusters: context.common.context.clone(),
-        cluster_uid: None,
         namespaces: context.common.namespace.clone(),
         limit: args.limit,
-        offset: 0,
+        ..IncidentQuery::default()
     };
     let found = desk.engine.incidents(query).await?;
     let document = Closing {

@@ -238,6 +238,8 @@ impl Talk<'_> {
                     self.known.insert(incident.id, incident);
                 }
             }
+            // What is gone from the list was told when it came.
+            EngineEvent::Listed => {}
             EngineEvent::Cluster(view) => self.cluster(&view),
             EngineEvent::Trouble(Some(words)) => self.progress.trouble(&sentence(&words)),
             EngineEvent::Trouble(None) => self.progress.told("Recording goes on."),
