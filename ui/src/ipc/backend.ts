@@ -92,6 +92,9 @@ export interface Backend {
   /** Something typed is in this window alone: it must not be destroyed, nor the program quit, without asking. */
   setUnsaved(unsaved: boolean): Promise<void>;
 
+  /** Whether the program starts at login, hidden in the tray. */
+  autostart(): Promise<boolean>;
+  setAutostart(on: boolean): Promise<void>;
   /** The recorded incidents that come with the program. */
   drills(): Promise<StoryDto[]>;
   /** Plays one, or a file the system's dialog asks for (`null`); the page is loaded anew. False: nothing was chosen. */

@@ -51,6 +51,7 @@ export class Fake implements Backend {
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
   readonly prefs = new FakeSettings();
+  startsAtLogin = false;
   /** What lies behind the inbox. */
   past: HistoryRow[];
   /** How long the history takes to answer, in milliseconds. */
@@ -430,6 +431,8 @@ export class Fake implements Backend {
   };
 
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
+  autostart = () => this.#answer("autostart", () => this.startsAtLogin);
+  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.startsAtLogin = on));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
       version: "0.1.0",
