@@ -49,6 +49,7 @@ export class Fake implements Backend {
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
+  startsAtLogin = false;
   readonly prefs = new FakeSettings();
   /** What lies behind the inbox. */
   past: HistoryRow[];
@@ -414,6 +415,8 @@ export class Fake implements Backend {
   };
 
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
+  autostart = () => this.#answer("autostart", () => this.startsAtLogin);
+  setAutostart = (on: boolean) => this.#answer("setAutostart", () => void (this.startsAtLogin = on));
   appInfo = (): Promise<AppInfo> =>
     this.#answer("appInfo", () => ({
       version: "0.1.0",
