@@ -102,6 +102,10 @@ export interface Backend {
   /** Back to the record; the page is loaded anew. */
   leaveDrill(): Promise<void>;
 
+  /** The app starts, hidden, when the person logs in. */
+  autostart(): Promise<boolean>;
+  setAutostart(on: boolean): Promise<void>;
+
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */
   listen(receive: (event: AppEvent) => void): Promise<() => void>;
