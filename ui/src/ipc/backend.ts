@@ -103,8 +103,6 @@ export interface Backend {
   leaveDrill(): Promise<void>;
 
   /** The app starts, hidden, when the person logs in. */
-  autostart(): Promise<boolean>;
-  setAutostart(on: boolean): Promise<void>;
 
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */

@@ -50,7 +50,6 @@ export class Fake implements Backend {
   trouble: string | null = null;
   /** Why the record cannot be opened at all. */
   problem: AppInfo["problem"] = null;
-  startsAtLogin = false;
   readonly prefs = new FakeSettings();
   startsAtLogin = false;
   /** What lies behind the inbox. */

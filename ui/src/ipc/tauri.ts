@@ -62,8 +62,6 @@ export const tauri: Backend = {
   drills: () => call("drills"),
   startDrill: (name, speed) => call("start_drill", { name, speed }),
   leaveDrill: () => call("leave_drill"),
-  autostart: () => call("autostart"),
-  setAutostart: (on) => call("set_autostart", { on }),
   appInfo: () => call("app_info"),
   listen: (receive) => listen<AppEvent>(APP_EVENT, (event) => receive(event.payload)),
   now: () => Date.now(),
