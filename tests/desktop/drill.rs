@@ -25,7 +25,7 @@ async fn without_a_kubeconfig_a_recorded_incident_is_played_and_nothing_of_it_is
     assert_eq!(window.violations().await, Vec::<String>::new());
     window.picture("drill-2-stories").await;
     let pressed = Instant::now();
-    window.click("Play: A memory limit").await;
+    window.click("Play: Checkout runs out of memory after a release").await;
 
     // The page is loaded anew, says on every screen what it shows, and the incident comes by itself.
     window.reads("Nothing of it is kept.").await;

@@ -111,7 +111,8 @@ impl Watched {
         &self.incidents[0]
     }
 
-    /// What must be the same however often and however fast it is played.
+    /// What must be the same however often and however fast it is played. The severity is not in it: it follows how many
+    /// pods are ready at the moment, and these stories end between two deaths.
     pub fn told(&self) -> Vec<String> {
         let mut told: Vec<String> = self
             .incidents
@@ -122,9 +123,8 @@ impl Watched {
                     i.findings.iter().map(|f| format!("{} on {}", f.rule_id, f.object.key())).collect();
                 findings.sort();
                 format!(
-                    "{} · {} · {:?} · {:?} {:?} · {findings:?}",
+                    "{} · {:?} · {:?} {:?} · {findings:?}",
                     i.title,
-                    i.severity.word(),
                     i.verdict,
                     cause.map(|c| (&c.rule_id, c.entity.key())),
                     cause.and_then(|c| c.field.as_deref()),

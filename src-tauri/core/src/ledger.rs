@@ -374,12 +374,15 @@ fn quiet(incident: &mut Incident, now: Timestamp, watched: Option<Timestamp>, po
 /// The newest change after the start that is not the suspect one, else itself.
 fn recovered_by(incident: &Incident, now: Timestamp) -> String {
     let start = incident.detected_at.min(incident.started_at.unwrap_or(incident.detected_at));
+    // What put a node right is done to the node; roll-outs of what ran on it go on beside it.
+    let node = incident.top_cause().is_some_and(|c| c.entity.kind == "Node");
     incident
         .changes
         .iter()
         .filter(|c| {
             !c.suspect && c.change.at > start && now.duration_since(c.change.at) < SignedDuration::from_mins(30)
         })
+        .filter(|c| !node || c.change.object.kind == "Node")
         .max_by_key(|c| c.change.at)
         .map_or_else(|| "itself".to_owned(), |c| c.id.clone())
 }

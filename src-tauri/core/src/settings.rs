@@ -121,12 +121,10 @@ impl NotificationPolicy {
 
     /// Whether notifications of this severity wait now.
     pub fn is_quiet(&self, severity: Severity, now: Timestamp, zone: &TimeZone) -> bool {
+        let Some(quiet) = self.quiet_hours else { return false };
         let on_call = self.on_call_until.is_some_and(|until| now < until);
-        self.quiet_hours.is_some_and(|quiet| {
-            !on_call
-                && !(quiet.except_critical && severity == Severity::Critical)
-                && quiet.contains(now.to_zoned(zone.clone()).time())
-        })
+        let comes_through = quiet.except_critical && severity == Severity::Critical;
+        quiet.contains(now.to_zoned(zone.clone()).time()) && !on_call && !comes_through
     }
 
     /// The newest moment at or before `now` at which the morning note is due.

@@ -11,7 +11,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -131,10 +131,7 @@ fn record(mut out: BufWriter<File>, waiting: &Receiver<Observation>, clock: &dyn
             for line in tape.observe(&observation) {
                 write(&mut out, &line)?;
             }
-            next = match waiting.try_recv() {
-                Ok(observation) => Some(observation),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = waiting.try_recv().ok();
         }
         out.flush()?;
     }

@@ -176,22 +176,16 @@ async fn tell(stage: Arc<Stage>, watch: Watch, lines: mpsc::Sender<Bytes>) {
         let (least, most) = BOOKMARK_RANGE;
         let bookmark = tokio::time::sleep(stage.clock.real(BOOKMARK).clamp(least, most));
         tokio::pin!(bookmark);
-        loop {
-            tokio::select! {
-                () = lines.closed() => return,
-                () = &mut up => return,
-                changed = news.changed() => match changed {
-                    Ok(()) => break,
-                    Err(_) => return,
-                },
-                () = &mut bookmark, if bookmarks => {
-                    let (kind, api) = (scope.kind.as_str(), scope.kind.api_version());
-                    let (kind, api) = if bare { ("PartialObjectMetadata", "meta.k8s.io/v1") } else { (kind, api) };
-                    let object = json!({"kind": kind, "apiVersion": api, "metadata": {"resourceVersion": told.to_string()}});
-                    if lines.send(line("BOOKMARK", &object)).await.is_err() {
-                        return;
-                    }
-                    break;
+        tokio::select! {
+            () = lines.closed() => return,
+            () = &mut up => return,
+            changed = news.changed() => if changed.is_err() { return },
+            () = &mut bookmark, if bookmarks => {
+                let (kind, api) = (scope.kind.as_str(), scope.kind.api_version());
+                let (kind, api) = if bare { ("PartialObjectMetadata", "meta.k8s.io/v1") } else { (kind, api) };
+                let object = json!({"kind": kind, "apiVersion": api, "metadata": {"resourceVersion": told.to_string()}});
+                if lines.send(line("BOOKMARK", &object)).await.is_err() {
+                    return;
                 }
             }
         }

@@ -87,8 +87,7 @@ impl Engine {
         let Inner { options, ports, .. } = &*self.0;
         let Some(morning) = self.known_settings().notifications.last_morning(now, &options.zone) else { return Ok(()) };
         let due = blocking(&ports.store, move |store| {
-            let mut waiting = held(store)?;
-            let due: Held = waiting.extract_if(.., |_, since| *since < morning).collect();
+            let (due, waiting): (Held, Held) = held(store)?.into_iter().partition(|(_, since)| *since < morning);
             if !due.is_empty() {
                 store.set_setting(HELD, &json!(waiting))?;
             }

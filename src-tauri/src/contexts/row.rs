@@ -119,6 +119,7 @@ mod tests {
             configs: Kubeconfigs::default(),
             reading: 1,
             chosen: Some(chosen.iter().map(|name| (*name).to_owned()).collect()),
+            marks: BTreeMap::new(),
             running: BTreeMap::new(),
             refused: BTreeMap::new(),
             _watch: None,

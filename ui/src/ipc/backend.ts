@@ -95,14 +95,13 @@ export interface Backend {
   /** Whether the program starts at login, hidden in the tray. */
   autostart(): Promise<boolean>;
   setAutostart(on: boolean): Promise<void>;
+
   /** The recorded incidents that come with the program. */
   drills(): Promise<StoryDto[]>;
   /** Plays one, or a file the system's dialog asks for (`null`); the page is loaded anew. False: nothing was chosen. */
   startDrill(name: string | null, speed: number): Promise<boolean>;
   /** Back to the record; the page is loaded anew. */
   leaveDrill(): Promise<void>;
-
-  /** The app starts, hidden, when the person logs in. */
 
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */

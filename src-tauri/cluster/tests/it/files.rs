@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use afterwatch_cluster::{ClusterOptions, Kubeconfigs, Level, Trouble, load};
+use afterwatch_cluster::{ClusterOptions, Kubeconfigs, Trouble, load};
+use afterwatch_core::check::Level;
 use serde_json::json;
 
 use crate::support::{Config, Stub, limits};

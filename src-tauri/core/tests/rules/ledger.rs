@@ -339,3 +339,21 @@ fn a_later_cause_takes_the_first_rank_and_the_timeline_says_when() {
     assert!(said.at == t(2) && said.text.contains("STRIPE_KEY") && !said.evidence.is_empty());
     cited(incident);
 }
+
+#[test]
+fn a_node_is_not_mended_by_a_roll_out_of_what_ran_on_it() {
+    let app = |image: &str| checkout().container(json!({"image": image}));
+    let mut world = world(&app("a:1"), [app("a:1").pod("a", status::ready(-600))]);
+    world.upsert(World::node_since("node-a", "Unknown", -60));
+    world.upsert(app("a:1").pod("a", status::unready(-50)));
+    world.look_at(60);
+    assert_eq!(world.only().top_cause().map(|c| c.entity.kind.clone()).as_deref(), Some("Node"));
+    world.set_time(90);
+    world.upsert(app("a:2").top(json!({"metadata": {"generation": 2}})));
+    world.look();
+    world.set_time(120);
+    world.upsert(World::node_since("node-a", "True", 120));
+    world.upsert(app("a:2").pod("a", status::ready(120)));
+    assert_eq!(world.look_at(120), [Step::Mitigated]);
+    assert_eq!(world.only().recovered_by.as_deref(), Some("itself"));
+}
