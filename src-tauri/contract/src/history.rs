@@ -88,7 +88,7 @@ pub struct OccurrenceDto {
     pub started_at: String,
     /// When it was well again; null while it is not.
     pub well_at: Option<String>,
-    /// What put it right, in words, where that is known.
+    /// What put it right: `itself`, a change (`C3`) or an action (`A1`) of that incident.
     pub recovered_by: Option<String>,
     /// When it came back; null for the last one.
     pub back_at: Option<String>,

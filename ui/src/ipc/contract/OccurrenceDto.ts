@@ -10,7 +10,7 @@ export type OccurrenceDto = { id: string, number: number, started_at: string,
  */
 well_at: string | null, 
 /**
- * What put it right, in words, where that is known.
+ * What put it right: `itself`, a change (`C3`) or an action (`A1`) of that incident.
  */
 recovered_by: string | null, 
 /**
