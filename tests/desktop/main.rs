@@ -14,6 +14,7 @@ mod newcomer;
 mod package;
 mod pages;
 mod recovery;
+mod scale;
 mod support;
 mod trouble;
 mod walk;

@@ -65,6 +65,7 @@ async fn pictures_of_the_first_minute() {
 /// Opens a recorded incident and reads its cause; every step by keys.
 async fn first_incident(window: &Window, album: Option<&Album<'_>>) {
     window.heading("No context to watch").await;
+    assert!(!window.text().await.contains("there is no such file"), "it is said once that there is no kubeconfig");
     if let Some(album) = album {
         album.keep("first-run").await;
     }

@@ -104,9 +104,11 @@ export function picture(
 /** What of a change stands on the axis: the part that the cause speaks of, else the first. */
 function told(incident: IncidentPage["incident"], change: IncidentPage["incident"]["changes"][number]): string {
   const parts = change.summary.split("; ");
+  // In which container it was is told by the list; here every letter takes room from what changed.
+  const brief = (part: string) => part.replace(/ \(container [^)]*\)/, "");
   const cause = incident.causes[0]?.statement ?? "";
   const named = parts.filter((part) => cause.includes(part));
-  return named.toSorted((a, b) => cause.indexOf(a) - cause.indexOf(b))[0] ?? parts[0] ?? "";
+  return brief(named.toSorted((a, b) => cause.indexOf(a) - cause.indexOf(b))[0] ?? parts[0] ?? "");
 }
 
 /** Symptoms by the object that showed them, as the evidence they cite names it. */
