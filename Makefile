@@ -19,7 +19,7 @@ PROFILE ?= dist
 
 RULES := docs/rules.md
 
-.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
+.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop pictures test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -76,6 +76,12 @@ test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver 
 	cargo build --locked --workspace --bin afterwatch --bin kubectl-afterwatch
 	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/debug/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/debug/kubectl-afterwatch \
 	  cargo test --locked -p afterwatch-tests --test desktop
+
+pictures: deps-desktop node_modules ## take the README's pictures anew, of a drill in the real window
+	npm run build
+	cargo build --locked --workspace --bin afterwatch
+	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/debug/afterwatch \
+	  cargo test --locked -p afterwatch-tests --test desktop pictures_ -- --ignored
 
 test-cluster: deps-cluster ## real faults on a real Kubernetes (root: containers run; without: KWOK nodes only)
 	tests/cluster/run

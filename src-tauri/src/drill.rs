@@ -117,7 +117,7 @@ impl Shell {
     /// Everything the page knows is of another desk now: it is loaded anew.
     fn begin_anew(self: &Arc<Shell>) {
         self.page_gone();
-        window::reload(&self.app);
+        window::begin_anew(&self.app);
         // The menu says whether a drill is open.
         if let Some(record) = self.desk_now() {
             let shell = Arc::clone(self);

@@ -144,6 +144,16 @@ pub fn hide(app: &AppHandle) -> bool {
     true
 }
 
+/// Loads the page anew on its first screen, if there is one: what was open belongs to another record.
+pub fn begin_anew(app: &AppHandle) {
+    let first = "history.replaceState(null, '', '#/incidents'); location.reload()";
+    if let Some(window) = app.get_webview_window(LABEL)
+        && let Err(error) = window.eval(first)
+    {
+        tracing::warn!(%error, "the page does not begin anew");
+    }
+}
+
 /// Loads the page anew, if there is one.
 pub fn reload(app: &AppHandle) {
     if let Some(window) = app.get_webview_window(LABEL)

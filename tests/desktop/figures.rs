@@ -75,7 +75,7 @@ async fn figures_of_the_window() {
 }
 
 /// When the process started, in milliseconds since 1970.
-fn started(pid: u32) -> f64 {
+pub fn started(pid: u32) -> f64 {
     let read = |path: String| std::fs::read_to_string(path).expect("/proc");
     let boot: f64 = read("/proc/stat".into())
         .lines()
@@ -93,7 +93,26 @@ fn started(pid: u32) -> f64 {
 }
 
 /// Proportional memory of the process and all below it, in MB.
-fn memory(pid: u32) -> u64 {
+pub fn memory(pid: u32) -> u64 {
+    let kilobytes = |pid: &u32| -> Option<u64> {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        rollup.lines().find_map(|l| l.strip_prefix("Pss:"))?.split_whitespace().next()?.parse().ok()
+    };
+    family(pid).iter().filter_map(kilobytes).sum::<u64>() / 1024
+}
+
+/// Processor time of the process and all below it until now.
+pub fn worked(pid: u32) -> Duration {
+    let ticks = |pid: &u32| -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+    };
+    Duration::from_millis(family(pid).iter().filter_map(ticks).sum::<u64>() * 10)
+}
+
+/// The process and all below it.
+fn family(pid: u32) -> Vec<u32> {
     let all = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
     let parents: Vec<(u32, u32)> = all.filter_map(|pid: u32| Some((pid, parent(pid)?))).collect();
     let mut family = vec![pid];
@@ -103,11 +122,7 @@ fn memory(pid: u32) -> u64 {
         family.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
         next += 1;
     }
-    let kilobytes = |pid: &u32| -> Option<u64> {
-        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        rollup.lines().find_map(|l| l.strip_prefix("Pss:"))?.split_whitespace().next()?.parse().ok()
-    };
-    family.iter().filter_map(kilobytes).sum::<u64>() / 1024
+    family
 }
 
 fn parent(pid: u32) -> Option<u32> {

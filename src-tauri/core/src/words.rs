@@ -12,6 +12,18 @@ pub fn clip(text: &str, max: usize) -> String {
     format!("{}…", cut[..at].trim_end_matches([' ', ',', ';', ':']))
 }
 
+/// The same for parts divided by semicolons: what does not fit goes as a whole, so that no change is told by half.
+pub fn clip_parts(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let whole: String = text.chars().take(max).collect();
+    match whole.rfind("; ") {
+        Some(at) => format!("{}; and more", &whole[..at]),
+        None => clip(text, max),
+    }
+}
+
 /// `17 m 48 s`, `2 h 5 m`, `3 d 4 h`; under a second `under 1 s`.
 pub fn span(duration: SignedDuration) -> String {
     let s = duration.as_secs().max(0);

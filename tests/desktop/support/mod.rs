@@ -1,6 +1,7 @@
 //! What the window tests stand on.
 
 pub mod desktop;
+pub mod keyboard;
 pub mod notifications;
 pub mod rpm;
 pub mod story;

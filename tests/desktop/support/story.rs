@@ -56,6 +56,15 @@ pub fn stray(stub: &Stub, name: &str) {
     }));
 }
 
+/// So many pods that are well and belong to nobody.
+pub fn crowd(stub: &Stub, pods: usize) {
+    for n in 0..pods {
+        let mut one = pod(stub, true, 0);
+        one["metadata"] = json!({"name": format!("quiet-{n:05}"), "namespace": NAMESPACE});
+        stub.put(one);
+    }
+}
+
 /// Everything runs again.
 pub fn mend(stub: &Stub) {
     workload(stub, 1);

@@ -199,10 +199,10 @@ impl Window {
     /// Keeps a picture in `tests/output`, for people to look at.
     pub async fn picture(&self, name: &str) {
         self.settle().await;
-        let folder = repository().join("tests/output");
-        std::fs::create_dir_all(&folder).expect("tests/output");
+        let file = repository().join("tests/output").join(format!("{name}.png"));
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("tests/output");
         let png = self.client.screenshot().await.expect("a screenshot");
-        std::fs::write(folder.join(format!("{name}.png")), png).expect("tests/output");
+        std::fs::write(file, png).expect("tests/output");
     }
 
     /// Waits for two frames: a picture may be one frame old.

@@ -140,7 +140,7 @@ export interface EvidenceGroup {
   items: { id: string; name: string; kind: string; at: string; reconstructed: boolean }[];
 }
 
-/** The list of items: what changed, what was kept of things that are gone, what stood around. */
+/** The list of items: what changed, what the pods said and showed, what stood around. */
 export function evidenceGroups(incident: IncidentDto): EvidenceGroup[] {
   const of = (e: EvidenceDto) => ({
     id: e.id,
@@ -160,7 +160,7 @@ export function evidenceGroups(incident: IncidentDto): EvidenceGroup[] {
   }));
   return [
     { name: "What changed", items: [...changed, ...incident.evidence.filter(is(["diff"])).map(of)] },
-    { name: "Before the pods were gone", items: incident.evidence.filter(is(gone)).map(of) },
+    { name: "From the pods", items: incident.evidence.filter(is(gone)).map(of) },
     { name: "Around it", items: incident.evidence.filter((e) => !is([...gone, "diff"])(e)).map(of) },
   ].filter((g) => g.items.length > 0);
 }

@@ -69,6 +69,8 @@ export interface Label {
   mark: LaneMark;
   anchor: "start" | "end";
   dx: number;
+  /** From where to where it reaches, in pixels. */
+  reach: [number, number];
 }
 
 /** Each label on the free side of its mark; those that would collide are left to the list. */
@@ -87,7 +89,7 @@ export function placed(marks: readonly LaneMark[], axis: Span, width: number): L
       if (a < 0 || b > width) continue;
       if (taken.some(([c, d, of]) => of !== mark && a < d && c < b)) continue;
       taken.push([a, b, null]);
-      return [{ mark, anchor, dx: anchor === "start" ? APART : -APART }];
+      return [{ mark, anchor, dx: anchor === "start" ? APART : -APART, reach: [a, b] }];
     }
     return [];
   });

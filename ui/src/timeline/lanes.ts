@@ -69,12 +69,12 @@ export function picture(
     ...(words ? { label: words } : {}),
   });
   const entries = (kinds: string[]) => incident.timeline.filter((e) => kinds.includes(e.kind) && on(e));
-  const suspects = new Map(incident.changes.filter((c) => c.suspect).map((c) => [ms(c.at), c.summary]));
+  const suspects = new Map(incident.changes.filter((c) => c.suspect).map((c) => [ms(c.at), told(incident, c)]));
   const short = (text: string) => (text.length > 44 ? `${text.slice(0, 42).trimEnd()}…` : text);
 
   const changes: Lane = {
     name: "Changes",
-    marks: entries(["change"]).map((e) => mark(e, "change", short(suspects.get(ms(e.at))?.split(", ")[0] ?? ""))),
+    marks: entries(["change"]).map((e) => mark(e, "change", short(suspects.get(ms(e.at)) ?? ""))),
     bars: [],
   };
   const impact: LaneBar[] = [
@@ -99,6 +99,16 @@ export function picture(
   ];
   const gaps = gapsOf(page, lost);
   return { lanes, gaps, from, to, now: end ? null : now, label: sentence(page, gaps, start) };
+}
+
+/** What of a change stands on the axis: the part that the cause speaks of, else the first. */
+function told(incident: IncidentPage["incident"], change: IncidentPage["incident"]["changes"][number]): string {
+  const parts = change.summary.split("; ");
+  // In which container it was is told by the list; here every letter takes room from what changed.
+  const brief = (part: string) => part.replace(/ \(container [^)]*\)/, "");
+  const cause = incident.causes[0]?.statement ?? "";
+  const named = parts.filter((part) => cause.includes(part));
+  return brief(named.toSorted((a, b) => cause.indexOf(a) - cause.indexOf(b))[0] ?? parts[0] ?? "");
 }
 
 /** Symptoms by the object that showed them, as the evidence they cite names it. */

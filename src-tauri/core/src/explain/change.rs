@@ -152,7 +152,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     let who = change.who.as_deref();
     match change.verb {
         ChangeVerb::Modified if !told => {
-            let what = crate::words::clip(&summary, 180);
+            let what = crate::words::clip_parts(&summary, 180);
             let by = who.unwrap_or("somebody");
             let when = if lead > JUST { format!("{} min before", lead.as_mins()) } else { "Just before".to_owned() };
             cause.statement.push_str(&format!(" {when}, {by} changed {}: {what} ({at}).", change.object));

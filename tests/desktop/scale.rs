@@ -1,0 +1,216 @@
+//! Figures of a long record and a large cluster: no checks. Run with those of `figures`.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use afterwatch_core::{
+    incident::{Incident, IncidentId, State},
+    port::store::{IncidentKey, Store},
+};
+use afterwatch_store::SqliteStore;
+use fantoccini::{Locator, wd::TimeoutConfiguration};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    figures::{memory, started, worked},
+    support::{
+        alone,
+        desktop::{Desktop, Offers},
+        eventually, story,
+        stub::Stub,
+        window::Window,
+        x11::Screen,
+    },
+};
+
+const INCIDENTS: u128 = 10_000;
+/// Of them still open, and so in the inbox; the others were resolved a month ago.
+const OPEN: u128 = 1_000;
+const ENTRIES: u64 = 5_000;
+const LINES: usize = 100_000;
+const PODS: usize = 1_000;
+
+/// Scrolls what holds the element, a step a frame; answers with how long the frames took, in milliseconds, sorted.
+const SCROLL: &str = "const done = arguments[1];
+    let box = document.querySelector(arguments[0]);
+    while (box && !(box.scrollHeight > box.clientHeight + 10 && /auto|scroll/.test(getComputedStyle(box).overflowY)))
+      box = box.parentElement;
+    if (!box) { done(null); return; }
+    const took = [];
+    let last = performance.now();
+    const step = (now) => {
+      took.push(now - last);
+      last = now;
+      box.scrollTop += 240;
+      if (took.length < 80) requestAnimationFrame(step);
+      else done(took.slice(2).sort((a, b) => a - b));
+    };
+    requestAnimationFrame(step);";
+
+/// Writes a ticket into the open incident; answers with the milliseconds from asking to the frame that shows it.
+const WRITE: &str = "const [id, url, done] = arguments;
+    const began = performance.now();
+    const shows = () => document.body.innerText.includes(url.replace('https://', ''));
+    const look = () => shows()
+      ? requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)))
+      : requestAnimationFrame(look);
+    requestAnimationFrame(look);
+    window.__TAURI_INTERNALS__.invoke('set_ticket', {id, url});";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "figures, not a check"]
+async fn figures_of_a_long_record() {
+    let _alone = alone().await;
+    let stub = Stub::start().await;
+    story::calm(&stub);
+    let desktop = Desktop::start(Offers::default()).await;
+    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    let window = Window::open(&desktop).await;
+    window.watch("kind-dev").await;
+    story::crash(&stub);
+    desktop.notifications.as_ref().unwrap().wait("the notification", |s| s.title.contains(story::NAME)).await;
+    window.close().await;
+    let long = fill(&desktop);
+
+    let mut listed = Vec::new();
+    let mut painted = Vec::new();
+    for _ in 0..3 {
+        let window = Window::open(&desktop).await;
+        window.find("[role=option]").await;
+        listed.push(epoch() - started(window.pid()));
+        let paint =
+            "return performance.timeOrigin + performance.getEntriesByName('first-contentful-paint')[0].startTime";
+        painted.push(window.client.execute(paint, vec![]).await.unwrap().as_f64().unwrap() - started(window.pid()));
+        window.close().await;
+    }
+    // The first start after filling reads a cold file.
+    println!("FIGURE {INCIDENTS} incidents: start to first paint (of 2): {:.0} ms", median(&mut painted[1..]));
+    println!("FIGURE {INCIDENTS} incidents: start to the list (of 2): {:.0} ms", median(&mut listed[1..]));
+
+    let window = Window::open(&desktop).await;
+    window.find("[role=option]").await;
+    scrolled(&window, &format!("inbox of {OPEN}"), "[role=option]").await;
+    go(&window, &format!("#/incident/{long}/timeline")).await;
+    window.find(".list .pick").await;
+    scrolled(&window, &format!("timeline of {ENTRIES}"), ".list .pick").await;
+    go(&window, &format!("#/incident/{long}/evidence/E900")).await;
+    window.reads("line 12 of the log").await;
+    let inside = "return (() => { const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (w.nextNode()) if (w.currentNode.data.includes('line 12 of the log')) {
+          w.currentNode.parentElement.id = 'a-line'; return true; } return false; })()";
+    window.client.execute(inside, vec![]).await.unwrap();
+    scrolled(&window, &format!("log of {LINES} lines"), "#a-line").await;
+
+    let id = window.invoke("inbox", "{}").await["incidents"]
+        .as_array()
+        .and_then(|all| all.iter().find(|i| i["number"] == 1)?["id"].as_str().map(str::to_owned))
+        .expect("the first incident");
+    go(&window, &format!("#/incident/{id}/overview")).await;
+    window.find("#incident-title").await;
+    let mut took = Vec::new();
+    for n in 0..20 {
+        let ticket = json!(format!("https://tickets.example/{n}"));
+        let shown = window.client.execute_async(WRITE, vec![json!(id), ticket]).await.expect("the page answers");
+        took.push(shown.as_f64().expect("milliseconds"));
+    }
+    took.sort_by(f64::total_cmp);
+    println!("FIGURE a change asked for, stored and painted: p50 {:.0} ms, p95 {:.0} ms", took[9], took[18]);
+    println!("FIGURE memory: {INCIDENTS} incidents, window open: {} MB", memory(window.pid()));
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "figures, not a check"]
+async fn figures_of_a_thousand_pods_in_the_tray() {
+    let _alone = alone().await;
+    let stub = Stub::start().await;
+    story::calm(&stub);
+    story::crowd(&stub, PODS);
+    let desktop = Desktop::start(Offers::default()).await;
+    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    let window = Window::open(&desktop).await;
+    window.watch("kind-dev").await;
+    window.until_tray().await;
+    let pid = window.pid();
+    let screen = Screen::of(&desktop.display);
+    screen.close(screen.visible("Afterwatch").expect("the window is visible"));
+    // Longer than a hidden window is kept.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let (before, began) = (worked(pid), Instant::now());
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let busy = (worked(pid) - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    println!("FIGURE {PODS} pods, in the tray: {} MB, {:.2} % of a core", memory(pid), busy * 100.0);
+}
+
+/// Ten thousand incidents made of the one that is there, and a long one; answers with its id.
+fn fill(desktop: &Desktop) -> IncidentId {
+    let store = SqliteStore::open(&desktop.data().join("afterwatch.db")).expect("the record");
+    let model = store.incident(&IncidentKey::Number(1)).expect("the incident");
+    let copy = |n: u128| Incident {
+        id: IncidentId(Uuid::from_u128(model.id.0.as_u128() + n)),
+        number: 0,
+        revision: 0,
+        cluster: "elsewhere".to_owned(),
+        cluster_uid: "elsewhere".to_owned(),
+        fingerprint: format!("{}-{n}", model.fingerprint),
+        title: format!("workload-{n:05} in shop keeps crashing"),
+        state: if n > INCIDENTS - OPEN { State::Open } else { State::Resolved },
+        resolved_at: (n <= INCIDENTS - OPEN).then(|| model.detected_at - SignedDuration::from_hours(24 * 30)),
+        detected_at: match n > INCIDENTS - OPEN {
+            true => model.detected_at,
+            false => model.detected_at - SignedDuration::from_hours(24 * 30 + 1),
+        },
+        started_at: None,
+        ..model.clone()
+    };
+    let mut all: Vec<Incident> = (1..=INCIDENTS).map(copy).collect();
+    let long = all.last_mut().expect("there are some");
+    let entry = long.timeline.last().expect("an entry").clone();
+    let seq = long.timeline.iter().map(|e| e.seq).max().unwrap_or(0);
+    long.timeline.extend((1..=ENTRIES).map(|n| {
+        let mut entry = entry.clone();
+        (entry.seq, entry.text, entry.label) = (seq + n, format!("Entry {n} of a long night"), None);
+        entry
+    }));
+    let mut log = long.evidence.iter().find(|e| e.draft.excerpt.contains(story::LAST_WORDS)).expect("a log").clone();
+    let lines: Vec<String> = (1..=LINES).map(|n| format!("level=info worker={} line {n} of the log", n % 7)).collect();
+    (log.id, log.draft.key, log.draft.excerpt) = ("E900".to_owned(), "long".to_owned(), lines.join("\n"));
+    long.evidence.push(log);
+    let id = long.id;
+    for part in all.chunks(500) {
+        store.save_together(part).expect("a part of the record");
+    }
+    id
+}
+
+/// Goes to an address of the page.
+async fn go(window: &Window, address: &str) {
+    window.client.execute("location.hash = arguments[0]", vec![json!(address)]).await.expect("the page answers");
+}
+
+async fn scrolled(window: &Window, what: &str, css: &str) {
+    eventually(what, async || window.client.find(Locator::Css(css)).await.ok()).await;
+    // A frame may take long on a busy machine that draws in software.
+    let patient = TimeoutConfiguration::new(Some(Duration::from_secs(120)), None, None);
+    window.client.update_timeouts(patient).await.expect("a longer patience");
+    let took = window.client.execute_async(SCROLL, vec![json!(css)]).await.expect("the page answers");
+    let Value::Array(frames) = took else { panic!("{what}: nothing scrolls") };
+    let frames: Vec<f64> = frames.iter().filter_map(Value::as_f64).collect();
+    let at = |share: f64| frames[((frames.len() - 1) as f64 * share) as usize];
+    println!(
+        "FIGURE {what}: a frame of scrolling: p50 {:.0} ms, p95 {:.0} ms, worst {:.0} ms",
+        at(0.5),
+        at(0.95),
+        at(1.0)
+    );
+}
+
+fn epoch() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1000.0
+}
+
+fn median(all: &mut [f64]) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
