@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     change::IncidentChange,
     evidence::Evidence,
-    finding::Signs,
+    finding::{Finding, Signs},
     object::ObjectRef,
     remediation::Action,
     severity::{Confidence, Severity},
@@ -108,8 +108,20 @@ pub struct FindingRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     pub rule_id: String,
-    /// `Kind/namespace/name` of the workload hit.
+    /// `Kind/namespace/name` of the workload hit, or of the object itself where that was not noted.
     pub subject: String,
+    /// Which of several on one object, such as a container; `None` for any.
+    #[serde(default)]
+    pub part: Option<String>,
+}
+
+impl Part {
+    /// Whether a finding is meant.
+    pub fn is_of(&self, finding: &Finding) -> bool {
+        self.rule_id == finding.rule_id
+            && (self.subject == finding.subject.key() || self.subject == finding.object.key())
+            && self.part.as_ref().is_none_or(|part| *part == finding.part)
+    }
 }
 
 /// An earlier time the same fault hurt, before it was resolved and came back under the same number.
@@ -200,14 +212,7 @@ impl Incident {
 
     /// The moments its times are counted from.
     pub fn instants(&self) -> Instants {
-        Instants {
-            started_at: self.started_at,
-            started_at_range: self.started_at_range,
-            detected_at: self.detected_at,
-            acknowledged_at: self.acknowledged_at,
-            mitigated_at: self.mitigated_at,
-            resolved_at: self.resolved_at,
-        }
+        Head::from(self).instants()
     }
 
     /// The first cause.

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -127,10 +128,12 @@ impl NotificationPolicy {
         quiet.contains(now.to_zoned(zone.clone()).time()) && !on_call && !comes_through
     }
 
-    /// The newest moment at or before `now` at which the morning note is due.
+    /// The newest moment at or before `now` at which the morning note is due: at its time, or when the quiet hours end
+    /// that lie around it.
     pub fn last_morning(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let today = now.to_zoned(zone.clone()).date();
-        let at = |date: jiff::civil::Date| date.to_datetime(self.morning_at).to_zoned(zone.clone()).ok();
+        let due = self.quiet_hours.filter(|quiet| quiet.contains(self.morning_at)).map_or(self.morning_at, |q| q.to);
+        let at = |date: jiff::civil::Date| date.to_datetime(due).to_zoned(zone.clone()).ok();
         let mornings = [Some(today), today.yesterday().ok()].into_iter().flatten().filter_map(at);
         mornings.map(|zoned| zoned.timestamp()).find(|morning| *morning <= now)
     }
@@ -197,6 +200,44 @@ impl Default for Retention {
 }
 
 impl Settings {
+    /// Reads what is kept, part by part: one word that a newer version wrote costs its own part alone. What cannot be
+    /// understood of the retention keeps everything.
+    pub fn read(kept: &Value) -> Settings {
+        fn part<T: DeserializeOwned + Default>(kept: &Value, name: &str) -> T {
+            kept.get(name).and_then(|value| T::deserialize(value).ok()).unwrap_or_default()
+        }
+        let entries = kept.get("ignored").and_then(Value::as_array);
+        Settings {
+            notifications: part(kept, "notifications"),
+            rules: part(kept, "rules"),
+            ignored: entries.into_iter().flatten().filter_map(|entry| Ignored::deserialize(entry).ok()).collect(),
+            retention: match kept.get("retention").map(Retention::deserialize) {
+                None => Retention::default(),
+                Some(Ok(retention)) => retention,
+                Some(Err(_)) => Retention { evidence_days: None, changes_days: None },
+            },
+        }
+    }
+
+    /// What is to be kept when these settings changed to others: a part that did not change stays as it was written,
+    /// and so does an entry that was not understood.
+    pub fn keep(&self, changed: &Settings, kept: &Value) -> Value {
+        let mut out = if kept.is_object() { kept.clone() } else { json!({}) };
+        let (before, after) = (json!(self), json!(changed));
+        for name in ["notifications", "rules", "ignored", "retention"] {
+            if before[name] != after[name] {
+                out[name] = after[name].clone();
+                if name == "ignored" {
+                    let entries = kept[name].as_array().into_iter().flatten();
+                    let foreign = entries.filter(|entry| Ignored::deserialize(*entry).is_err()).cloned();
+                    let all = after[name].as_array().into_iter().flatten().cloned().chain(foreign);
+                    out[name] = Value::Array(all.collect());
+                }
+            }
+        }
+        out
+    }
+
     /// What of the rules holds for a cluster.
     pub fn filter(&self, cluster: &str) -> RuleFilter {
         let mut filter = RuleFilter::default();

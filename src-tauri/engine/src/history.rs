@@ -166,11 +166,12 @@ impl Engine {
     ) -> Result<Incident, StoreError> {
         let (who, reason) = (who.to_owned(), reason.map(|r| redact::text(r).into_owned()));
         let said = reason.clone();
-        let incident = self.edit(key, move |i, now| ledger::not_an_incident(i, now, &who, reason.as_deref())).await?;
+        // First what makes it stay closed: a closed incident whose rule still speaks would say what is not so.
+        let incident = self.incident(key.clone()).await?;
         let (number, title) = (incident.number, incident.title.clone());
         let thing = IgnoredThing::NotAnIncident { number, title, parts: ledger::parts(&incident) };
         self.ignore(Some(incident.cluster.clone()), thing, said).await?;
-        Ok(incident)
+        self.edit(key, move |i, now| ledger::not_an_incident(i, now, &who, reason.as_deref())).await
     }
 
     /// Deletes an incident with everything recorded and written under it.
@@ -194,16 +195,19 @@ impl Engine {
             let into = into.clone();
             self.edit_both(move |store, now| {
                 let (mut one, mut target) = (store.incident(&other)?, store.incident(&into)?);
-                if one.id == target.id || one.merged_into.is_some() {
+                if one.id == target.id || one.merged_into == Some(target.id) {
                     return Ok(Vec::new());
                 }
-                if one.cluster_uid != target.cluster_uid || target.merged_into.is_some() {
-                    let message = format!(
-                        "{} and {} cannot be merged: they lie in different clusters, or one is part of another already.",
-                        one.label(),
-                        target.label()
-                    );
-                    return Err(StoreError::Other { path: store.path(), message });
+                let (this, that) = (one.label(), target.label());
+                let refused = |why: String| Err(StoreError::Refused(why));
+                if one.cluster_uid != target.cluster_uid {
+                    return refused(format!("{this} and {that} lie in different clusters and cannot be one."));
+                }
+                if one.merged_into.is_some() || target.merged_into.is_some() {
+                    return refused(format!("{this} or {that} is part of another incident already: merge that one."));
+                }
+                if one.state.is_open() && !target.state.is_open() {
+                    return refused(format!("{that} is resolved and {this} goes on: merge {that} into {this}."));
                 }
                 ledger::merge_into(&mut one, &mut target, now);
                 Ok(vec![one, target])
@@ -222,7 +226,7 @@ impl Engine {
         self.edit_both(move |store, now| {
             let mut incident = store.incident(&key)?;
             let part = ledger::split(&mut incident, &findings, id, now, &who);
-            let part = part.map_err(|error| StoreError::Other { path: store.path(), message: error.to_string() })?;
+            let part = part.map_err(|error| StoreError::Refused(error.to_string()))?;
             Ok(vec![incident, part])
         })
         .await?;
@@ -260,7 +264,7 @@ impl Engine {
     }
 
     /// Reads, changes and writes an incident; repeated when somebody else wrote it in between.
-    async fn edit(
+    pub(crate) async fn edit(
         &self,
         key: IncidentKey,
         change: impl Fn(&mut Incident, Timestamp) + Send + Sync + 'static,

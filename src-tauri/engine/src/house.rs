@@ -4,12 +4,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use afterwatch_core::{
+    evidence::Observed,
     incident::{Incident, IncidentId},
-    notification,
+    ledger, notification,
     port::{
         Store, StoreError,
         store::{IncidentKey, Pruning},
     },
+    timeline::EntryKind,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -37,14 +39,15 @@ impl Engine {
         if self.0.options.notify != NotifyMode::Send {
             return;
         }
-        let store = Arc::clone(&self.0.ports.store);
+        let engine = self.clone();
         tokio::spawn(async move {
+            let _turn = engine.0.setting_turn.lock().await;
             let keep = move |store: &dyn Store| {
                 let mut all = held(store)?;
                 all.entry(id).or_insert(now);
                 store.set_setting(HELD, &json!(all))
             };
-            if let Err(error) = blocking(&store, keep).await {
+            if let Err(error) = blocking(&engine.0.ports.store, keep).await {
                 tracing::warn!(%error, "an incident was not kept for the morning note");
             }
         });
@@ -52,7 +55,7 @@ impl Engine {
 
     /// Looks after the house from now on.
     pub(crate) fn keep_house(&self) {
-        if !self.0.options.alone {
+        if self.0.options.notify != NotifyMode::Send {
             return;
         }
         let weak = Arc::downgrade(&self.0);
@@ -66,7 +69,7 @@ impl Engine {
                 if let Err(error) = engine.morning(now).await {
                     tracing::warn!(%error, "the morning note could not be made");
                 }
-                if pruned.is_none_or(|at| now.duration_since(at) >= PRUNE) {
+                if engine.0.options.alone && pruned.is_none_or(|at| now.duration_since(at) >= PRUNE) {
                     pruned = Some(now);
                     engine.prune(now).await;
                 }
@@ -82,39 +85,61 @@ impl Engine {
         self.morning(self.0.ports.clock.now()).await
     }
 
-    /// The morning note, where one is due: of what waited since before the last morning.
+    /// The morning note, where one is due: of what waited since before the last morning. What it could not tell waits on.
     async fn morning(&self, now: Timestamp) -> Result<(), StoreError> {
         let Inner { options, ports, .. } = &*self.0;
-        let Some(morning) = self.known_settings().notifications.last_morning(now, &options.zone) else { return Ok(()) };
-        let due = blocking(&ports.store, move |store| {
-            let (due, waiting): (Held, Held) = held(store)?.into_iter().partition(|(_, since)| *since < morning);
-            if !due.is_empty() {
-                store.set_setting(HELD, &json!(waiting))?;
+        let policy = self.settings().await?.notifications;
+        let Some(morning) = policy.last_morning(now, &options.zone) else { return Ok(()) };
+        let (due, incidents) = blocking(&ports.store, move |store| {
+            let mut due = held(store)?;
+            due.retain(|_, since| *since < morning);
+            let mut incidents: Vec<Incident> = Vec::new();
+            for id in due.keys() {
+                match store.incident(&IncidentKey::Id(*id)) {
+                    Ok(incident) => incidents.push(incident),
+                    Err(StoreError::NoIncident(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            let found = |id: &IncidentId| store.incident(&IncidentKey::Id(*id)).ok();
-            let incidents: Vec<Incident> = due.keys().filter_map(found).collect();
-            Ok((due.values().min().copied(), incidents))
+            Ok((due, incidents))
         })
         .await?;
-        let (Some(since), incidents) = due else { return Ok(()) };
+        let Some(since) = due.values().min().copied() else { return Ok(()) };
         // What was told after all, or went into another, is not told again.
-        let incidents: Vec<&Incident> =
+        let told: Vec<&Incident> =
             incidents.iter().filter(|i| i.notifications == 0 && i.merged_into.is_none()).collect();
-        let Some(mut notice) = notification::morning(&incidents, since, &options.zone) else { return Ok(()) };
-        if self.known_settings().notifications.hide_names {
-            notice = notification::hidden(notice, incidents[0], &options.zone);
+        if let Some(mut notice) = notification::morning(&told, since, &options.zone) {
+            if policy.hide_names {
+                notice = notification::hidden(notice, told[0], &options.zone);
+            }
+            if let Err(error) = self.show(notice).await {
+                tracing::warn!(%error, "the morning note could not be shown and waits");
+                return Ok(());
+            }
+            for incident in &told {
+                let line = |i: &mut Incident, now: Timestamp| {
+                    let text = "Told in the morning note".to_owned();
+                    ledger::push(i, now, EntryKind::Notification, None, text, Vec::new(), Observed::Live);
+                };
+                self.edit(IncidentKey::Id(incident.id), line).await?;
+            }
         }
-        if options.notify == NotifyMode::Send
-            && let Err(error) = self.show(notice).await
-        {
-            tracing::warn!(%error, "the morning note could not be shown");
-        }
-        Ok(())
+        let _turn = self.0.setting_turn.lock().await;
+        blocking(&ports.store, move |store| {
+            let mut waiting = held(store)?;
+            waiting.retain(|id, _| !due.contains_key(id));
+            store.set_setting(HELD, &json!(waiting))
+        })
+        .await
     }
 
     /// Lets go of what is older than the user wants it kept, in small steps.
     pub(crate) async fn prune(&self, now: Timestamp) {
-        let retention = self.known_settings().retention;
+        // Read anew: nothing is let go of by settings that nobody chose.
+        let retention = match self.settings().await {
+            Ok(settings) => settings.retention,
+            Err(error) => return tracing::warn!(%error, "nothing is let go of: the settings cannot be read"),
+        };
         let before = |days: Option<u32>| {
             let hours = i64::from(days?).checked_mul(24)?;
             now.checked_sub(SignedDuration::from_hours(hours)).ok()
@@ -125,7 +150,7 @@ impl Engine {
         };
         loop {
             match blocking(&self.0.ports.store, move |store| store.prune(&older)).await {
-                Ok(pruned) if pruned.excerpts == 0 => return,
+                Ok(pruned) if pruned.excerpts + pruned.changes == 0 => return,
                 Ok(pruned) => tracing::info!(pruned.excerpts, pruned.changes, "old evidence was let go of"),
                 Err(error) => return tracing::warn!(%error, "old evidence could not be let go of"),
             }

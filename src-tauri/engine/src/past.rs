@@ -11,6 +11,7 @@ use afterwatch_core::{
         StoreError,
         store::{Extent, IncidentKey, IncidentQuery},
     },
+    silence::SilenceMatcher,
 };
 use jiff::Timestamp;
 
@@ -67,15 +68,23 @@ impl Engine {
         let now = self.0.ports.clock.now();
         blocking(&self.0.ports.store, move |s| {
             let silences = s.silences(now)?;
-            let muted = |head: &Head| -> Result<Option<Timestamp>, StoreError> {
+            let muted = |head: &Head| {
+                let may: Vec<_> = silences.iter().filter(|silence| silence.matcher.may_match(head)).collect();
                 // A silence may name a rule: then the findings decide, and these are not in a head.
-                if !silences.iter().any(|silence| silence.matcher.may_match(head)) {
-                    return Ok(None);
-                }
-                let whole = s.incident(&IncidentKey::Id(head.id))?;
-                Ok(silences.iter().filter(|silence| silence.matcher.matches(&whole)).map(|silence| silence.until).max())
+                let whole = match may.iter().any(|silence| silence.matcher.rule_id.is_some()) {
+                    true => s.incident(&IncidentKey::Id(head.id)).ok(),
+                    false => None,
+                };
+                let holds = |matcher: &SilenceMatcher| {
+                    matcher.rule_id.is_none() || whole.as_ref().is_some_and(|i| matcher.matches(i))
+                };
+                may.iter().filter(|silence| holds(&silence.matcher)).map(|silence| silence.until).max()
             };
-            s.heads(&query)?.into_iter().map(|head| Ok((muted(&head)?, head))).map(|r| r.map(|(m, h)| (h, m))).collect()
+            Ok(s.heads(&query)?
+                .into_iter()
+                .map(|head| (muted(&head), head))
+                .map(|(until, head)| (head, until))
+                .collect())
         })
         .await
     }

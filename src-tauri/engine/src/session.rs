@@ -91,6 +91,8 @@ pub(crate) struct Inner {
     figures: Mutex<BTreeMap<String, Figures>>,
     silences: Mutex<Vec<Silence>>,
     settings: Mutex<Arc<Settings>>,
+    /// Whoever reads a setting to change it has the turn.
+    pub setting_turn: tokio::sync::Mutex<()>,
 }
 
 struct Running {
@@ -136,6 +138,7 @@ impl Engine {
             figures: Mutex::default(),
             silences: Mutex::default(),
             settings: Mutex::default(),
+            setting_turn: tokio::sync::Mutex::default(),
         }));
         engine.poll_others();
         engine.keep_house();
@@ -220,6 +223,8 @@ impl Engine {
     /// When the incidents found could not be stored.
     pub async fn scan(&self, cluster: Arc<dyn Cluster>) -> Result<(), StoreError> {
         let name = cluster.name().to_owned();
+        self.refresh_silences().await;
+        self.refresh_settings().await;
         let (control, inbox) = mpsc::unbounded_channel();
         let (sender, view) = watch::channel(Arc::new(ClusterView::idle(&name)));
         let task = tokio::spawn(recorder::guarded(self.clone(), cluster.clone(), inbox, sender, recorder::Kind::Scan));

@@ -37,10 +37,7 @@ impl Engine {
     /// # Errors
     /// When the database cannot be read.
     pub async fn settings(&self) -> Result<Settings, StoreError> {
-        let value = self.setting(SETTINGS).await?;
-        // What cannot be understood (a newer version wrote it) falls back to its default, and is not written over
-        // until somebody changes a setting.
-        Ok(value.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+        Ok(Settings::read(&self.setting(SETTINGS).await?.unwrap_or_default()))
     }
 
     /// Changes the settings; they hold at once.
@@ -48,9 +45,12 @@ impl Engine {
     /// # Errors
     /// When they could not be written; the old ones hold then.
     pub async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StoreError> {
-        let mut settings = self.settings().await?;
+        let _turn = self.0.setting_turn.lock().await;
+        let kept = self.setting(SETTINGS).await?.unwrap_or_default();
+        let before = Settings::read(&kept);
+        let mut settings = before.clone();
         change(&mut settings);
-        self.set_setting(SETTINGS, json!(settings)).await?;
+        self.set_setting(SETTINGS, before.keep(&settings, &kept)).await?;
         self.adopt_settings(settings);
         Ok(())
     }
@@ -106,7 +106,9 @@ impl Engine {
     /// When the database cannot be read.
     pub async fn sent_notes(&self) -> Result<Vec<SentNote>, StoreError> {
         let value = self.setting(SENT).await?;
-        Ok(value.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+        let all: Vec<SentNote> = value.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+        let now = self.0.ports.clock.now();
+        Ok(all.into_iter().filter(|note| now.duration_since(note.at) < SENT_FOR).collect())
     }
 
     /// Shows a notification and remembers that it was sent.
@@ -127,6 +129,7 @@ impl Engine {
             all.truncate(SENT_MOST);
             store.set_setting(SENT, &json!(all))
         };
+        let _turn = self.0.setting_turn.lock().await;
         if let Err(error) = blocking(&self.0.ports.store, remember).await {
             tracing::warn!(%error, "a notification was sent and not noted");
         }

@@ -19,7 +19,7 @@ use crate::{notify, tray};
 #[tauri::command]
 pub async fn diagnostics(shell: Held<'_>) -> Answer<Diagnostics> {
     let mut checks = Vec::new();
-    match shell.desk().await {
+    match shell.open().await {
         Ok(desk) => {
             let (configs, watched) = desk.contexts.configs();
             checks.extend(configs.doctor(&watched, &ClusterOptions::default(), Limits::default()).await);
@@ -33,7 +33,7 @@ pub async fn diagnostics(shell: Held<'_>) -> Answer<Diagnostics> {
                 Err(problem) => Check::new("database", Level::Fail, problem.to_string(), ""),
             });
         }
-        Err(problem) => checks.push(Check::new("database", Level::Fail, problem.message, "")),
+        Err(problem) => checks.push(Check::new("database", Level::Fail, problem.to_string(), "")),
     }
     if let Some(trouble) = shell.trouble() {
         checks.push(Check::new("recording", Level::Fail, trouble, ""));
@@ -45,7 +45,7 @@ pub async fn diagnostics(shell: Held<'_>) -> Answer<Diagnostics> {
         false => Check::new(
             "tray",
             Level::Warn,
-            "this desktop shows none, so closing the window ends the app",
+            "this desktop shows none, so closing the window asks whether to keep watching in a minimised one",
             "On GNOME an extension for app indicators shows it.",
         ),
     });

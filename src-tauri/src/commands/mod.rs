@@ -97,7 +97,7 @@ impl From<StoreError> for Failure {
             StoreError::DiskFull { .. } => Some("disk_full"),
             StoreError::Conflict => Some("conflict"),
             StoreError::NoIncident(_) => Some("no_incident"),
-            StoreError::Ambiguous(_) | StoreError::Other { .. } => None,
+            StoreError::Refused(_) | StoreError::Ambiguous(_) | StoreError::Other { .. } => None,
         };
         Failure(WindowError { code: code.map(str::to_owned), message: error.to_string() })
     }

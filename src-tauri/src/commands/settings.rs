@@ -107,6 +107,7 @@ pub async fn ignore(shell: Held<'_>, request: IgnoreRequest) -> Answer<()> {
     let thing = match (tidy(request.namespace), tidy(request.label)) {
         (Some(namespace), None) => IgnoredThing::Namespace(namespace),
         (None, Some(label)) => match label.split_once('=') {
+            Some((key, _)) if key.trim().is_empty() => return Err(error("A label has a key: key=value.")),
             Some((key, value)) => {
                 IgnoredThing::Label { key: key.trim().to_owned(), value: Some(value.trim().to_owned()) }
             }
@@ -139,6 +140,11 @@ pub async fn set_retention(shell: Held<'_>, retention: RetentionSettings) -> Ans
 /// How the window looks.
 #[tauri::command]
 pub async fn set_appearance(shell: Held<'_>, appearance: AppearanceSettings) -> Answer<()> {
+    if !["system", "light", "dark"].contains(&appearance.theme.as_str())
+        || !["local", "utc"].contains(&appearance.clock.as_str())
+    {
+        return Err(error("The theme is system, light or dark; the clock local or utc."));
+    }
     if !(80..=200).contains(&appearance.zoom) {
         return Err(error("The zoom lies between 80 and 200 per cent."));
     }

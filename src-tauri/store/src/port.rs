@@ -48,7 +48,7 @@ impl Store for SqliteStore {
         self.write_durably(|tx| {
             let saved: Vec<Saved> =
                 incidents.iter().map(|incident| table::incident::save(tx, incident)).collect::<Result<_, _>>()?;
-            match saved.iter().any(|s| matches!(s, Saved::Conflict(_))) {
+            match saved.iter().any(|s| !matches!(s, Saved::Written { .. })) {
                 true => Err(StoreError::Conflict.into()),
                 false => Ok(saved),
             }

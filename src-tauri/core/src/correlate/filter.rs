@@ -31,7 +31,7 @@ impl RuleFilter {
         }
         let ignored = self.off.contains(&finding.rule_id)
             || self.in_namespace(&finding.object)
-            || self.known.iter().any(|p| p.rule_id == finding.rule_id && p.subject == finding.subject.key())
+            || self.known.iter().any(|p| p.is_of(finding))
             || [&finding.object, &finding.subject].into_iter().any(|object| self.is_labelled(index, object));
         !ignored
     }

@@ -9,7 +9,7 @@ use crate::{
     correlate::Fault,
     evidence::Observed,
     finding::Finding,
-    incident::{FindingRecord, Incident, IncidentId, Part, State},
+    incident::{Cause, FindingRecord, Incident, IncidentId, Part, State},
     severity::Confidence,
     timeline::EntryKind,
 };
@@ -19,8 +19,10 @@ use crate::{
 pub enum SplitError {
     #[error("The incident has none of these findings. Read it again and choose from what it has now.")]
     NothingChosen,
-    #[error("At least one finding has to stay. To close the incident, resolve it.")]
+    #[error("At least one finding that goes on has to stay. To close the incident, resolve it.")]
     NothingLeft,
+    #[error("The incident is part of another one: split that.")]
+    Merged,
 }
 
 /// Takes findings (by fingerprint) out of an incident into one of their own. What is recorded keeps its ids in both.
@@ -38,17 +40,23 @@ pub fn split(
     let (own, rest): (Vec<FindingRecord>, Vec<FindingRecord>) =
         incident.findings.iter().cloned().partition(|f| chosen(f));
     let lead = own.iter().max_by_key(|f| f.severity).ok_or(SplitError::NothingChosen)?;
-    if rest.is_empty() {
+    if incident.merged_into.is_some() {
+        return Err(SplitError::Merged);
+    }
+    if !rest.iter().any(|f| f.active || !incident.state.is_open()) {
         return Err(SplitError::NothingLeft);
     }
     let subject = lead.subject.clone().unwrap_or_else(|| lead.object.clone());
+    let states = |findings: &[FindingRecord], cause: &Cause| {
+        cause.evidence.iter().any(|id| findings.iter().any(|f| f.evidence.contains(id)))
+    };
     let causes = incident
         .causes
         .iter()
-        .filter(|c| c.evidence.iter().any(|id| own.iter().any(|f| f.evidence.contains(id))))
+        .filter(|c| states(&own, c))
         .cloned()
         .zip(1..)
-        .map(|(cause, rank)| crate::incident::Cause { rank, ..cause })
+        .map(|(cause, rank)| Cause { rank, ..cause })
         .collect::<Vec<_>>();
     let mut part = Incident {
         id,
@@ -63,7 +71,10 @@ pub fn split(
         fingerprint: format!("{}|{}", subject.key(), causes.first().map_or("none", |c| c.rule_id.as_str())),
         subject,
         causes,
-        split_off: own.iter().map(part_of).collect(),
+        split_off: own
+            .iter()
+            .map(|f| Part { part: f.fingerprint.rsplit('|').next().map(str::to_owned), ..part_of(f) })
+            .collect(),
         findings: own.clone(),
         timeline: Vec::new(),
         earlier: Vec::new(),
@@ -105,6 +116,8 @@ pub fn split(
     for finding in incident.findings.iter_mut().filter(|f| findings.contains(&f.fingerprint)) {
         finding.active = false;
     }
+    incident.causes.retain(|c| !states(&own, c) || states(&rest, c));
+    incident.verdict = incident.causes.first().map_or(Confidence::NotEstablished, |c| c.confidence);
     incident.severity = super::worst(incident).unwrap_or(incident.severity);
     let text = format!("{who} split off “{}”; it goes on as an incident of its own", part.title);
     push(incident, now, EntryKind::State, None, text, Vec::new(), Observed::Live);
@@ -116,6 +129,8 @@ pub fn merge_into(incident: &mut Incident, other: &mut Incident, now: Timestamp)
     incident.state = State::Resolved;
     incident.resolved_at = Some(now);
     incident.merged_into = Some(other.id);
+    // What goes on there is no longer a part alone.
+    other.split_off.clear();
     incident.quiet_since = None;
     for f in &mut incident.findings {
         f.active = false;
@@ -154,7 +169,7 @@ pub(super) fn divided<'a>(faults: &'a [Fault], incidents: &[Incident]) -> Vec<(C
         .filter(|i| !i.split_off.is_empty() && i.merged_into.is_none())
         .map(|i| (i.id, i.split_off.as_slice()))
         .collect();
-    let owner = |f: &Finding| apart.iter().find(|(_, parts)| parts.iter().any(|p| is_part(p, f))).map(|(id, _)| *id);
+    let owner = |f: &Finding| apart.iter().find(|(_, parts)| parts.iter().any(|p| p.is_of(f))).map(|(id, _)| *id);
     let mut out = Vec::with_capacity(faults.len());
     for fault in faults {
         if apart.is_empty() || !fault.findings.iter().any(|f| owner(f).is_some()) {
@@ -171,11 +186,7 @@ pub(super) fn divided<'a>(faults: &'a [Fault], incidents: &[Incident]) -> Vec<(C
 
 fn part_of(finding: &FindingRecord) -> Part {
     let subject = finding.subject.as_ref().unwrap_or(&finding.object).key();
-    Part { rule_id: finding.rule_id.clone(), subject }
-}
-
-fn is_part(part: &Part, finding: &Finding) -> bool {
-    part.rule_id == finding.rule_id && (part.subject == finding.subject.key() || part.subject == finding.object.key())
+    Part { rule_id: finding.rule_id.clone(), subject, part: None }
 }
 
 /// What a person means by "this is not an incident": its rules on the workloads it hit.

@@ -39,6 +39,9 @@ pub enum StoreError {
     NoIncident(String),
     #[error("{0} fits several incidents. Write more of the id.")]
     Ambiguous(String),
+    /// What was asked for makes no sense for these incidents; the words say why.
+    #[error("{0}")]
+    Refused(String),
     #[error("The database {path} could not be used: {message}")]
     Other { path: String, message: String },
 }
@@ -96,6 +99,8 @@ pub enum Saved {
     Written { number: u64, revision: u64 },
     /// Somebody else wrote it since this copy was read: nothing of this incident was written.
     Conflict(Box<Incident>),
+    /// A person deleted it since this copy was read: nothing was written.
+    Gone,
 }
 
 /// The notes document of an incident.

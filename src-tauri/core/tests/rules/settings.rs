@@ -4,7 +4,7 @@ use super::support::*;
 use afterwatch_core::{
     incident::{Part, State},
     ledger::{self, Step},
-    settings::{Delivery, Ignored, IgnoredThing, NotificationPolicy, QuietHours, RuleSetting},
+    settings::{Delivery, Ignored, IgnoredThing, NotificationPolicy, QuietHours, RuleSetting, Settings},
     severity::Severity,
 };
 use afterwatch_testkit::World;
@@ -88,9 +88,11 @@ fn what_is_no_incident_for_one_workload_still_is_for_another() {
     assert_eq!(incident.state, State::Resolved);
     assert!(incident.timeline.iter().any(|e| e.text.contains("not an incident: load test")));
     let parts = ledger::parts(&incident);
-    assert!(
-        parts.contains(&Part { rule_id: "container-oom-killed".into(), subject: "Deployment/shop/checkout".into() })
-    );
+    assert!(parts.contains(&Part {
+        rule_id: "container-oom-killed".into(),
+        subject: "Deployment/shop/checkout".into(),
+        part: None
+    }));
     ignore(&mut world, None, IgnoredThing::NotAnIncident { number: 1, title: incident.title.clone(), parts });
     world.ledger.adopt(incident);
     assert_eq!(world.look_at(10), []);
@@ -153,14 +155,30 @@ fn the_last_morning_is_todays_or_yesterdays() {
     let zone = TimeZone::fixed(jiff::tz::offset(1));
     assert_eq!(policy.last_morning(at("2026-11-12T07:30:00Z"), &zone), Some(at("2026-11-12T07:30:00Z")));
     assert_eq!(policy.last_morning(at("2026-11-12T07:29:59Z"), &zone), Some(at("2026-11-11T07:30:00Z")));
+    // Who sleeps until nine is told at nine.
+    let late = QuietHours { from: time(22, 0, 0, 0), to: time(9, 0, 0, 0), except_critical: true };
+    let policy = NotificationPolicy { quiet_hours: Some(late), ..policy };
+    assert_eq!(policy.last_morning(at("2026-11-12T08:00:00Z"), &zone), Some(at("2026-11-12T08:00:00Z")));
+    assert_eq!(policy.last_morning(at("2026-11-12T07:59:59Z"), &zone), Some(at("2026-11-11T08:00:00Z")));
 }
 
 #[test]
 fn settings_of_another_version_are_read_as_far_as_they_are_understood() {
-    let read: afterwatch_core::settings::Settings =
-        serde_json::from_value(json!({"notifications": {"medium": "morning", "later": 1}, "unknown": true})).unwrap();
+    let ours = json!({"id": Uuid::nil(), "cluster": null, "what": {"namespace": "lab"}, "reason": null, "since": t(0)});
+    let kept = json!({
+        "notifications": {"medium": "morning", "later": 1},
+        "ignored": [{"what": {"phase_of_the_moon": "full"}}, ours],
+        "retention": {"evidence_days": "a while"},
+        "unknown": true,
+    });
+    let read = Settings::read(&kept);
     assert_eq!((read.notifications.medium, read.notifications.critical), (Delivery::Morning, Delivery::Now));
-    assert_eq!(read.retention.evidence_days, Some(365));
-    let whole = serde_json::to_value(&read).unwrap();
-    assert_eq!(serde_json::from_value::<afterwatch_core::settings::Settings>(whole).unwrap(), read);
+    assert_eq!(read.ignored.len(), 1, "one entry that is not understood costs only itself");
+    assert_eq!(read.retention.evidence_days, None, "what is not understood lets go of nothing");
+    let mut changed = read.clone();
+    changed.ignored.clear();
+    let written = read.keep(&changed, &kept);
+    assert_eq!(written["ignored"], json!([{"what": {"phase_of_the_moon": "full"}}]));
+    assert_eq!((&written["unknown"], &written["retention"]), (&kept["unknown"], &kept["retention"]));
+    assert_eq!(Settings::read(&json!(null)), Settings::default());
 }

@@ -98,6 +98,39 @@ fn a_split_needs_something_chosen_and_something_left() {
 }
 
 #[test]
+fn one_of_two_containers_of_a_workload_can_be_split_off() {
+    let two = json!([{"name": "app"}, {"name": "sidecar"}]);
+    let app = checkout().spec(json!({"template": {"spec": {"containers": two.clone()}}}));
+    let dead = |name: &str| {
+        json!({"name": name, "ready": false, "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": afterwatch_testkit::at(-9),
+                "finishedAt": afterwatch_testkit::at(-5)}}})
+    };
+    let status = json!({"phase": "Running", "containerStatuses": [dead("app"), dead("sidecar")]});
+    let mut world = World::new();
+    world.run(&app, [app.pod_with("a", status, json!({"spec": {"containers": two}}))]);
+    world.refuse_logs();
+    world.look_at(30);
+    let mut incident = world.only().clone();
+    let of = |i: &Incident, name: &str| -> Vec<String> {
+        i.findings.iter().map(|f| f.fingerprint.clone()).filter(|f| f.ends_with(&format!("|{name}"))).collect()
+    };
+    let sidecar = of(&incident, "sidecar");
+    assert!(!sidecar.is_empty() && !of(&incident, "app").is_empty(), "{:?}", incident.findings);
+    let id = IncidentId(Uuid::from_u128(99));
+    let part = ledger::split(&mut incident, &sidecar, id, t(31), "mara").unwrap();
+    let whole = incident.id;
+    world.ledger.adopt(incident);
+    world.ledger.adopt(part);
+    world.look_at(60);
+    assert_eq!((find(&world, whole).state, find(&world, id).state), (State::Open, State::Open));
+    let active =
+        |i: &Incident| i.findings.iter().filter(|f| f.active).map(|f| f.fingerprint.clone()).collect::<Vec<_>>();
+    assert!(active(find(&world, id)).iter().all(|f| sidecar.contains(f)), "{:?}", active(find(&world, id)));
+    assert!(!active(find(&world, whole)).iter().any(|f| sidecar.contains(f)));
+}
+
+#[test]
 fn what_a_person_put_together_stays_together() {
     let mut world = World::new();
     let (a, b) = (checkout(), App::deployment("shop/cart"));

@@ -23,6 +23,9 @@ use crate::{
     session::{Engine, NotifyMode},
 };
 
+/// How an incident says that its notification waits.
+const HELD: &str = "Held back for the morning note";
+
 /// What became of a notification that opened incidents.
 pub(super) struct Outcome {
     incidents: Vec<IncidentId>,
@@ -38,8 +41,8 @@ pub(super) struct Notices {
     planned: BTreeMap<IncidentId, bool>,
     /// An opening is announced once, even where the announcement failed.
     attempted: BTreeSet<IncidentId>,
-    /// What waits for the morning note.
-    held: BTreeSet<IncidentId>,
+    /// What waits for the morning note, and how severe it was when it was held back.
+    held: BTreeMap<IncidentId, Severity>,
     /// The worst severity that was told of each incident: one that goes up and down is told once.
     worst: BTreeMap<IncidentId, Severity>,
     /// What was broken when watching began, until all of it is known.
@@ -53,7 +56,7 @@ impl Notices {
         Notices {
             planned: BTreeMap::new(),
             attempted: BTreeSet::new(),
-            held: BTreeSet::new(),
+            held: BTreeMap::new(),
             worst: BTreeMap::new(),
             summary: Vec::new(),
             outcomes,
@@ -76,7 +79,12 @@ impl Notices {
             if incident.notifications > 0 || !incident.state.is_open() || self.attempted.contains(id) {
                 continue;
             }
+            let waits = incident.timeline.iter().any(|e| e.kind == EntryKind::Notification && e.text.starts_with(HELD));
             match delivery(engine, incident, now) {
+                // What waits for the morning is told then, in one; what grew worse since is not waited with.
+                Delivery::Now if waits && self.held.get(id).is_none_or(|then| incident.severity <= *then) => {
+                    self.held.entry(*id).or_insert(incident.severity);
+                }
                 Delivery::Now => {
                     self.attempted.insert(*id);
                     incident.notifications = 1;
@@ -84,9 +92,10 @@ impl Notices {
                 }
                 // It may still grow worse, and is looked at again then.
                 Delivery::Morning => {
-                    if self.held.insert(*id) {
+                    let known = self.held.insert(*id, incident.severity).is_some();
+                    if !waits && !known && engine.0.options.notify == NotifyMode::Send {
                         let at = engine.known_settings().notifications.morning_at.strftime("%H:%M");
-                        let text = format!("Held back for the morning note at {at}");
+                        let text = format!("{HELD} at {at}");
                         ledger::push(incident, now, EntryKind::Notification, None, text, Vec::new(), Observed::Live);
                         engine.hold(*id, now);
                     }

@@ -66,6 +66,7 @@ impl Recorder {
                         told.push((Arc::new(incident.clone()), step));
                     }
                 }
+                Saved::Gone => ledger.forget(id),
                 Saved::Conflict(current) => {
                     ledger.adopt(*current);
                     again = true;

@@ -39,6 +39,26 @@ async fn what_comes_in_quiet_hours_is_held_back_and_says_so() {
     assert_eq!((shown.len(), shown[0].kind), (1, NoticeKind::Morning));
     assert!(shown[0].title.contains("1 Critical open"), "{}", shown[0].title);
     assert!(shown[0].body.contains("checkout"), "{}", shown[0].body);
+    let told =
+        |i: &afterwatch_core::incident::Incident| i.timeline.iter().any(|e| e.text == "Told in the morning note");
+    desk.incident("told", told).await;
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_morning_note_that_could_not_be_shown_waits_and_is_tried_again() {
+    let desk = Desk::new();
+    let quiet = QuietHours { from: time(0, 0, 0, 0), to: time(0, 0, 0, 0), except_critical: false };
+    desk.engine.change_settings(|s| s.notifications.quiet_hours = Some(quiet)).await.unwrap();
+    broken(&desk).await;
+    desk.until("kept", || desk.store.setting("held_notes").unwrap()).await;
+    desk.clock.advance(24 * 3600);
+    desk.notifier.fail(Some("the bus is not there yet"));
+    desk.engine.morning_note().await.unwrap();
+    desk.notifier.fail(None);
+    let before = desk.notifier.shown().len();
+    desk.engine.morning_note().await.unwrap();
+    assert_eq!(desk.notifier.shown().len(), before + 1);
     desk.engine.shutdown().await;
 }
 

@@ -28,7 +28,10 @@ pub(crate) fn between(
     bodies(connection, "a change", sql, (cluster, moment(from), moment(to)))
 }
 
-/// Lets go of what was seen before a time. Returns how many.
+/// Lets go of what was seen before a time, a bounded number at once. Returns how many.
 pub(crate) fn prune(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, Fail> {
-    Ok(tx.execute("DELETE FROM changes WHERE at < ?1", [moment(before)])? as u64)
+    Ok(tx.execute(
+        "DELETE FROM changes WHERE rowid IN (SELECT rowid FROM changes WHERE at < ?1 LIMIT 5000)",
+        [moment(before)],
+    )? as u64)
 }

@@ -55,8 +55,17 @@ pub(crate) fn prune(tx: &Transaction<'_>, before: Timestamp) -> Result<u64, Fail
     while let Some(row) = rows.next()? {
         let (incident, ordinal): (i64, i64) = (row.get(0)?, row.get(2)?);
         let (key, kind, at): (String, String, String) = (row.get(3)?, row.get(4)?, row.get(5)?);
-        let mut item: Evidence =
-            super::read_body("a piece of evidence", row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let item: Result<Evidence, Fail> =
+            super::read_body("a piece of evidence", row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?);
+        let mut item = match item {
+            Ok(item) => item,
+            // One that a newer program wrote stays, and must not keep the others.
+            Err(Fail::Data(error)) => {
+                tracing::warn!(error, "a piece of evidence cannot be read and is kept");
+                continue;
+            }
+            Err(fail) => return Err(fail),
+        };
         item.draft.excerpt = GONE.to_owned();
         item.draft.truncated = true;
         all.push((incident, ordinal, key, kind, at, item));

@@ -36,6 +36,9 @@ pub(crate) fn save(tx: &Transaction<'_>, incident: &Incident) -> Result<Saved, F
     {
         return Ok(Saved::Conflict(Box::new(load(tx, existing.row)?)));
     }
+    if existing.is_none() && incident.revision > 0 {
+        return Ok(Saved::Gone);
+    }
     let revision = next(tx, "revision")?;
     let number = match &existing {
         Some(existing) => existing.number,

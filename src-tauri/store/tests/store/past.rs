@@ -4,7 +4,7 @@ use afterwatch_core::{
     incident::{Head, Incident, State},
     port::{
         Store, StoreError,
-        store::{IncidentKey, IncidentQuery, Pruning},
+        store::{IncidentKey, IncidentQuery, Pruning, Saved},
     },
     severity::Severity,
 };
@@ -60,6 +60,8 @@ fn a_deleted_incident_takes_everything_with_it_and_its_number_is_not_given_again
         let query = IncidentQuery { search: Some(word.into()), ..IncidentQuery::default() };
         assert_eq!(store.count(&query).unwrap(), 0, "{word} is forgotten");
     }
+    let late = store.save(std::slice::from_ref(&one), &[], &[]).unwrap();
+    assert_eq!(late, [Saved::Gone], "who still holds a copy does not bring it back");
     assert_eq!(saved(&store, incident()).number, one.number + 1);
 }
 
