@@ -37,7 +37,7 @@ run-terminal: deps-test
 	@echo "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set): only the command line is built."
 	cargo build --release --locked -p kubectl-afterwatch
 	@afterwatch=$$CARGO_TARGET_DIR/release/kubectl-afterwatch; kept=$$(mktemp -d); trap 'rm -rf "$$kept"' EXIT; \
-	"$$afterwatch" replay $(STORY) --db "$$kept/drill.db"; \
+	"$$afterwatch" replay $(STORY) --speed 20 --db "$$kept/drill.db"; \
 	echo; "$$afterwatch" report 1 --db "$$kept/drill.db" --out $(DRILL_REPORT); \
 	echo "The window needs a display: run \`make run\` in a graphical session, or over \`ssh -X\`."; \
 	echo "On a cluster of your own: $$afterwatch scan"

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::{
     commands::error,
     desk::Desk,
-    relay,
+    notify, relay,
     shell::{Shell, lock},
     window,
 };
@@ -47,7 +47,8 @@ impl Drill {
         let folder = tempfile::Builder::new().prefix("afterwatch-drill-").tempdir().map_err(failed)?;
         let player = Player::start(&recording, Pace { speed, skip_calm: true }).await.map_err(failed)?;
         let (player, header) = (Arc::new(player), recording.header);
-        let notifier = Arc::new(Marked(Arc::clone(&shell.notifier)));
+        // One of its own: what comes at once is put together into one notification, and never a drill with the record.
+        let notifier = Arc::new(Marked(notify::native(&shell.app)));
         let (database, kubeconfig) = (folder.path().join("drill.db"), player.kubeconfig().to_owned());
         let desk = Desk::of_drill(database, notifier, player.clock(), kubeconfig).await.map_err(error)?;
         desk.contexts.choose(player.context(), true).await.map_err(error)?;
@@ -188,9 +189,14 @@ pub async fn read(name: Option<&str>, file: Option<PathBuf>) -> Result<Recording
             let story = afterwatch_drill::stories().iter().find(|s| s.name == name);
             story.ok_or_else(|| error(format!("There is no story {name}.")))?.bytes()
         }
-        (None, Some(file)) => tokio::fs::read(&file)
-            .await
-            .map_err(|problem| error(format!("{} cannot be read: {problem}. Choose another file.", file.display())))?,
+        (None, Some(file)) => {
+            let path = file.clone();
+            let reading = tokio::task::spawn_blocking(move || afterwatch_drill::read_file(&path)).await;
+            let read = reading.map_err(|problem| error(problem.to_string()))?;
+            read.map_err(|problem| {
+                error(format!("{} cannot be read: {problem}. Choose another file.", file.display()))
+            })?
+        }
         (None, None) => return Err(error("No recording was chosen.")),
     };
     let reading = tokio::task::spawn_blocking(move || Recording::read(&bytes)).await;

@@ -304,14 +304,16 @@ impl Shell {
                 return window::ask_unsaved(&this.app);
             }
             tracing::info!("quitting");
-            this.close_drill().await;
-            if let Some(desk) = this.desk_now() {
+            let record = async {
+                let Some(desk) = this.desk_now() else { return };
                 let began = Instant::now();
                 if tokio::time::timeout(SHUTDOWN, desk.engine.shutdown()).await.is_err() {
                     tracing::error!("the engine did not stop in time");
                 }
                 tracing::info!(ms = began.elapsed().as_millis(), "the engine stopped");
-            }
+            };
+            // Both at once: nothing of a drill is kept, and the record does not wait for it.
+            let _ = tokio::join!(record, tokio::time::timeout(SHUTDOWN, this.close_drill()));
             this.app.exit(0);
         });
     }

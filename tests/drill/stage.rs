@@ -80,7 +80,7 @@ pub async fn watch(recording: &Recording, speed: f64, to: Option<&Path>) -> Watc
     }
     engine.shutdown().await;
     if let Some(recorder) = recorder {
-        assert_eq!(recorder.finish().unwrap(), 0, "nothing may be left out of the recording");
+        assert_eq!(recorder.finish().unwrap().lost, 0, "nothing may be left out of the recording");
     }
     Watched { incidents, gaps, notified: engine.notifications_sent(), objects }
 }

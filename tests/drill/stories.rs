@@ -1,7 +1,8 @@
 //! The stories that come with the program: each is one incident, with the cause that was really at work, and silence
 //! about everything else that happened meanwhile.
 
-use afterwatch_core::{incident::State, severity::Severity};
+use afterwatch_core::{evidence::EvidenceKind, incident::State, severity::Severity};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::stage::{Watched, watch};
 
@@ -18,6 +19,11 @@ async fn told(name: &str, title: &str, entity: &str, field: Option<&str>, words:
     watched
 }
 
+/// The moments that a log line begins with or names as its `time=`.
+fn stamps(line: &str) -> impl Iterator<Item = Timestamp> + '_ {
+    line.split_whitespace().filter_map(|word| word.trim_start_matches("time=").trim_matches('"').parse().ok())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_limit() {
     let field = "spec.template.spec.containers[checkout].resources.limits.memory";
@@ -27,6 +33,16 @@ async fn memory_limit() {
     let suspect = incident.changes.iter().any(|c| c.suspect && c.change.who.as_deref() == Some("helm"));
     assert!(suspect, "{:?}", incident.changes);
     assert_ne!(incident.state, State::Open, "somebody put the limit back");
+    let mut stamped = 0;
+    for evidence in incident.evidence.iter().filter(|e| e.draft.kind == EvidenceKind::Log) {
+        // The cluster says when a container died in whole seconds.
+        let died = evidence.draft.at + SignedDuration::from_secs(1);
+        for said in evidence.draft.excerpt.lines().flat_map(stamps) {
+            assert!(said <= died, "{} of {died} quotes a later instance: {}", evidence.id, evidence.draft.excerpt);
+            stamped += 1;
+        }
+    }
+    assert!(stamped > 0, "a log is quoted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

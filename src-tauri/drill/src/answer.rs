@@ -182,6 +182,10 @@ fn log(world: &World, ask: &Ask, namespace: &str, pod: &str, now: Timestamp) -> 
     };
     let previous = ask.flag("previous");
     let Some(log) = world.log(namespace, pod, container, previous, now) else {
+        if previous {
+            let words = format!("previous terminated container \"{container}\" in pod \"{pod}\" not found");
+            return refused(StatusCode::BAD_REQUEST, "BadRequest", &words);
+        }
         let words = format!("the recording holds no log of container {container} in pod {pod}");
         return refused(StatusCode::NOT_FOUND, "NotFound", &words);
     };

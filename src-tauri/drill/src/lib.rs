@@ -9,6 +9,7 @@
 mod answer;
 mod clock;
 mod discovery;
+mod file;
 mod player;
 mod record;
 mod select;
@@ -17,6 +18,7 @@ mod story;
 mod world;
 
 pub use clock::DrillClock;
+pub use file::read_file;
 pub use player::{Pace, Player};
-pub use record::Recorder;
+pub use record::{Recorded, Recorder};
 pub use story::{Story, stories};

@@ -29,11 +29,20 @@ const WAITING: usize = 8192;
 /// How long the watch waits for a slow disk before it goes on without the line.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// What became of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// How often an object was written: with none, there is nothing to play.
+    pub objects: u64,
+    /// Observations that were too many for the disk.
+    pub lost: u64,
+}
+
 /// A file that is being written.
 pub struct Recorder {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
-    writer: Option<JoinHandle<io::Result<()>>>,
+    writer: Option<JoinHandle<io::Result<u64>>>,
 }
 
 struct Shared {
@@ -43,13 +52,13 @@ struct Shared {
 }
 
 impl Recorder {
-    /// Begins a recording in this file; what was in it is replaced.
+    /// Begins a recording in this file, which must not be there yet.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file exists or cannot be written.
     pub fn create(path: &Path, header: &Header, clock: Arc<dyn Clock>) -> io::Result<Recorder> {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         // It is redacted, and still tells much about a cluster.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -69,17 +78,17 @@ impl Recorder {
         Arc::new(Tapped { cluster, shared: self.shared.clone(), clock: self.clock.clone() })
     }
 
-    /// Ends the recording: writes what waits, and returns how many observations were too many for the disk.
+    /// Ends the recording: writes what waits, and returns what is in the file.
     ///
     /// # Errors
     /// When the file could not be written to its end.
-    pub fn finish(mut self) -> io::Result<u64> {
+    pub fn finish(mut self) -> io::Result<Recorded> {
         self.shared.close();
         let ended = match self.writer.take().map(JoinHandle::join) {
             Some(Ok(ended)) => ended,
             _ => Err(io::Error::other("the thread that writes the recording failed")),
         };
-        ended.map(|()| self.shared.lost.load(Relaxed))
+        ended.map(|objects| Recorded { objects, lost: self.shared.lost.load(Relaxed) })
     }
 }
 
@@ -123,13 +132,14 @@ fn worth(fact: &Fact) -> bool {
     !matches!(fact, Fact::Alive { .. })
 }
 
-fn record(mut out: BufWriter<File>, waiting: &Receiver<Observation>, clock: &dyn Clock) -> io::Result<()> {
-    let mut tape = Tape::new();
+fn record(mut out: BufWriter<File>, waiting: &Receiver<Observation>, clock: &dyn Clock) -> io::Result<u64> {
+    let (mut tape, mut objects) = (Tape::new(), 0);
     while let Ok(first) = waiting.recv() {
         let mut next = Some(first);
         while let Some(observation) = next {
             for line in tape.observe(&observation) {
                 write(&mut out, &line)?;
+                objects += u64::from(matches!(line.what, What::Put { .. }));
             }
             next = waiting.try_recv().ok();
         }
@@ -137,7 +147,8 @@ fn record(mut out: BufWriter<File>, waiting: &Receiver<Observation>, clock: &dyn
     }
     write(&mut out, &Line { at: clock.now(), what: What::End })?;
     out.flush()?;
-    out.get_ref().sync_all()
+    out.get_ref().sync_all()?;
+    Ok(objects)
 }
 
 fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
@@ -221,11 +232,25 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         drop(handle);
-        assert_eq!(recorder.finish().unwrap(), 0);
+        assert_eq!(recorder.finish().unwrap(), Recorded { objects: 3, lost: 0 });
         let recording = Recording::read(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!((recording.header.context.as_str(), recording.problems.len()), ("kind-dev", 0));
         let puts = recording.lines.iter().filter(|l| matches!(l.what, What::Put { .. })).count();
         assert_eq!(puts, 3, "a Deployment, a ReplicaSet, a pod");
         assert_eq!(recording.lines.last().map(|l| (&l.what, l.at)), Some((&What::End, clock.now())));
+    }
+
+    #[test]
+    fn a_file_that_exists_is_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, clock) = (folder.path().join("story.jsonl"), Arc::new(ManualClock::default()));
+        let begin = || Recorder::create(&path, &Header::new("kind-dev", clock.now()), clock.clone());
+        std::fs::write(&path, "an earlier story").unwrap();
+        assert_eq!(begin().err().map(|e| e.kind()), Some(io::ErrorKind::AlreadyExists));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "an earlier story");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(begin().unwrap().finish().unwrap(), Recorded { objects: 0, lost: 0 });
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&path.metadata().unwrap()) & 0o777, 0o600);
     }
 }

@@ -19,6 +19,8 @@ use crate::select::Selector;
 const FIRST: u64 = 1000;
 /// The server refuses larger objects, and so no value of a ConfigMap is longer.
 const MOST_BYTES: u64 = 1 << 20;
+/// A log is noted when it has been read, and may be asked for so much earlier when it is played.
+const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 
 /// Where an object stands.
 pub(crate) type Key = (Kind, String, String);
@@ -201,33 +203,31 @@ impl World {
         everywhere.or_else(|| somewhere.then(String::new))
     }
 
-    /// The log that the story has of a container, nearest to this moment.
+    /// The log that the story has of the present instance of a container or of the one before it: the one that was
+    /// read nearest to this moment, and rather one with lines than the reason why there were none.
     pub fn log(&self, namespace: &str, pod: &str, container: &str, previous: bool, now: Timestamp) -> Option<&Log> {
         let object = self.object(Kind::Pod, namespace, pod);
         let uid = object.and_then(|o| o["metadata"]["uid"].as_str());
-        let restarts = object.map(|o| restarts(o, container));
-        let same = |log: &Log| {
-            log.namespace == namespace
-                && log.pod == pod
-                && log.container == container
-                && (uid.is_none() || log.uid.is_none() || log.uid.as_deref() == uid)
-        };
-        let nearest = |right: &dyn Fn(&Log) -> bool| {
-            self.logs
-                .iter()
-                .filter(|(_, log)| same(log) && right(log))
-                .min_by_key(|(at, _)| at.duration_since(now).abs())
-                .map(|(_, log)| log)
-        };
-        // The dead one's log is the present one until the container is made anew, and from then on the previous one.
-        let count = |by: i64| restarts.map(|n| i64::from(n) + by);
-        let of = |log: &Log, wanted: Option<i64>| wanted == Some(i64::from(log.restart));
-        nearest(&|log| log.previous == previous && of(log, count(0)))
-            .or_else(|| match previous {
-                true => nearest(&|log| !log.previous && of(log, count(-1))),
-                false => nearest(&|log| log.previous && of(log, count(1))),
+        let status = object.and_then(|o| status(o, container));
+        let restarts = status.and_then(|s| s["restartCount"].as_u64()).unwrap_or(0);
+        // The instance that counts is the one that was meant when the log was recorded: it was read as the present
+        // one while it lay dead, or as the previous one after the next had begun.
+        let instance = restarts.checked_sub(u64::from(previous))?;
+        // What a container says later is not in its log while it runs.
+        let runs = !previous && status.is_some_and(|s| s["state"]["running"].is_object());
+        let said = |at: Timestamp| !runs || at.duration_since(now) <= AHEAD;
+        self.logs
+            .iter()
+            .filter(|(at, log)| {
+                log.namespace == namespace
+                    && log.pod == pod
+                    && log.container == container
+                    && (uid.is_none() || log.uid.is_none() || log.uid.as_deref() == uid)
+                    && u64::from(log.restart) == instance
+                    && said(*at)
             })
-            .or_else(|| nearest(&|log| log.previous == previous))
+            .min_by_key(|(at, log)| (log.error.is_some(), at.duration_since(now).abs()))
+            .map(|(_, log)| log)
     }
 
     /// The only container of a pod, or its first.
@@ -242,11 +242,10 @@ fn key(object: &Value) -> Option<Key> {
     Some((kind_of(object)?, text("namespace"), text("name")))
 }
 
-fn restarts(pod: &Value, container: &str) -> u32 {
+fn status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
     let statuses = ["containerStatuses", "initContainerStatuses"];
-    let all = statuses.iter().filter_map(|list| pod["status"][*list].as_array()).flatten();
-    let count = all.filter(|s| s["name"] == container).find_map(|s| s["restartCount"].as_u64());
-    u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX)
+    let mut all = statuses.iter().filter_map(|list| pod["status"][*list].as_array()).flatten();
+    all.find(|s| s["name"] == container)
 }
 
 /// Values in place of the digests of a ConfigMap: of the same length, and other ones where the digest is another.
@@ -343,18 +342,32 @@ mod tests {
                 truncated: false,
             }),
         };
-        let lines = [line(10, false, 0, "first death"), line(50, true, 2, "second death")];
+        let lines = [
+            line(10, true, 0, "first death"),
+            line(50, false, 1, "second death"),
+            line(60, true, 1, "second death"),
+            line(90, false, 2, "third death"),
+        ];
         let mut world = World::new(SignedDuration::ZERO, &lines);
-        let pod = |restarts: u32| json!({"kind": "Pod", "metadata": {"name": "a", "namespace": "shop"}, "status": {"containerStatuses": [{"name": "app", "restartCount": restarts}]}});
-        let asked = |world: &World, previous: bool| {
-            let at = Timestamp::from_second(12).unwrap();
+        let pod = |restarts: u32, state: &str| json!({"kind": "Pod", "metadata": {"name": "a", "namespace": "shop"}, "status": {"containerStatuses": [{"name": "app", "restartCount": restarts, "state": {state: {}}}]}});
+        let asked = |world: &World, second: i64, previous: bool| {
+            let at = Timestamp::from_second(second).unwrap();
             world.log("shop", "a", "app", previous, at).map(|l| l.lines[0].clone())
         };
-        put(&mut world, pod(0));
-        assert_eq!(asked(&world, false).as_deref(), Some("first death"));
-        put(&mut world, pod(1));
-        assert_eq!(asked(&world, true).as_deref(), Some("first death"), "it is the previous one now");
-        assert_eq!(asked(&world, false).as_deref(), Some("second death"), "it is the present one still");
+        put(&mut world, pod(0, "terminated"));
+        assert_eq!(asked(&world, 9, false).as_deref(), Some("first death"), "it was recorded as the previous one");
+        assert_eq!(asked(&world, 9, true), None, "there is none before the first");
+        put(&mut world, pod(1, "running"));
+        assert_eq!(asked(&world, 12, true).as_deref(), Some("first death"), "it is the previous one now");
+        assert_eq!(asked(&world, 12, false), None, "the second has not died yet");
+        put(&mut world, pod(1, "terminated"));
+        assert_eq!(asked(&world, 40, false).as_deref(), Some("second death"), "it lies dead");
+        assert_eq!(asked(&world, 40, true).as_deref(), Some("first death"), "however near the others are");
+        put(&mut world, pod(2, "running"));
+        assert_eq!(asked(&world, 88, true).as_deref(), Some("second death"));
+        put(&mut world, pod(3, "running"));
+        assert_eq!(asked(&world, 95, true).as_deref(), Some("third death"), "it was recorded as the present one");
+        assert_eq!(asked(&world, 95, false), None, "nothing was recorded of this one");
         assert_eq!(world.log("shop", "a", "other", false, Timestamp::MIN), None);
     }
 }

@@ -159,7 +159,10 @@ impl Freedesktop {
             shown.add(id, notice.incident, notice.kind == NoticeKind::Summary);
         }
         for note in earlier {
-            service.proxy.close_notification(note).await?;
+            // The new one is on the screen, whatever becomes of those.
+            if let Err(error) = service.proxy.close_notification(note).await {
+                tracing::debug!(%error, "an earlier note stays on the screen");
+            }
         }
         Ok(())
     }

@@ -111,11 +111,15 @@ fn read(named: &str) -> Outcome<Recording> {
     let (bytes, what) = match story {
         Some(story) if !file.exists() => (story.bytes(), format!("The story {named}")),
         _ => {
-            let bytes = std::fs::read(file).map_err(|error| {
+            let bytes = afterwatch_drill::read_file(file).map_err(|error| {
+                let what = match error.kind() {
+                    std::io::ErrorKind::NotFound => format!("There is no recording {named}"),
+                    _ => format!("The recording {named} cannot be read"),
+                };
                 let names: Vec<&str> = afterwatch_drill::stories().iter().map(|s| s.name).collect();
                 let next =
                     format!("Name a file that watch --record wrote, or one of the stories: {}", names.join(", "));
-                Failure::new(format!("There is no recording {named}"), error.to_string(), next)
+                Failure::new(what, error.to_string(), next)
             })?;
             (bytes, format!("{} cannot be played", file.display()))
         }

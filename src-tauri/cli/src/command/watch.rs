@@ -1,7 +1,9 @@
 //! The recorder without a window.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -14,7 +16,7 @@ use afterwatch_core::{
     port::{Clock, Cluster, Notifier, store::IncidentQuery},
     recording::Header,
 };
-use afterwatch_drill::Recorder;
+use afterwatch_drill::{Recorded, Recorder};
 use afterwatch_engine::{ClusterState, ClusterView, EngineEvent, IncidentStep, NotifyMode, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -39,7 +41,6 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
     let started = tokio::time::Instant::now();
     let chosen = context.choose()?;
     let stop = signal::stop().map_err(no_signals)?;
-    let tape = args.record.as_deref().map(|path| Tape::begin(path, &chosen, args)).transpose()?;
     let store = context.store(Database::Made).await?;
     let (notifier, notify): (Arc<dyn Notifier>, _) = match args.notify {
         true => (Arc::new(Desktop::default()), NotifyMode::Send),
@@ -48,27 +49,33 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
     let stability = SignedDuration::from_mins(if args.time.is_some() { 1 } else { 10 });
     let desk = context.desk_over(store, notifier, notify, stability, Arc::new(SystemClock));
     let mut clusters = chosen.clusters(context, desk.salt().await?)?;
+    let tape = args.record.as_deref().map(|path| Tape::begin(path, &chosen, args)).transpose()?;
     if let Some(tape) = &tape {
         clusters = clusters.into_iter().map(|cluster| tape.recorder.tap(cluster)).collect();
     }
     let until = args.time.map(|t| started + t.unsigned_abs());
-    let ending = async move {
+    let followed = Cell::new(None);
+    let ending = async {
         let up = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let code = tokio::select! {
             () = stop => exit::INTERRUPTED,
             () = up => exit::DONE,
-        }
+        };
+        // While it is watched still: afterwards nobody is followed.
+        followed.set(desk.engine.clusters().into_iter().find(|view| view.state == ClusterState::Following));
+        code
     };
-    let code = follow(context, &desk, clusters, ending, args.metrics).await?;
-    if let Some(tape) = tape {
-        tape.end(context.common.quiet)?;
-    }
-    Ok(code)
+    let outcome = follow(context, &desk, clusters, ending, args.metrics).await;
+    let Some(tape) = tape else { return outcome };
+    // What was written can be played, also where watching failed; that is what is told then.
+    let whole = tape.end(context.common.quiet, followed.take().as_deref());
+    let code = outcome?;
+    Ok(if whole? || code == exit::FAILED { code } else { exit::IN_PART })
 }
 
 /// A recording that is being made.
@@ -94,25 +101,37 @@ impl Tape {
         };
         let recorder = Recorder::create(path, &header, clock).map_err(|error| {
             let what = format!("The recording cannot be written to {}", path.display());
-            Failure::new(what, error.to_string(), "Name another file with --record")
+            let why = match error.kind() {
+                io::ErrorKind::AlreadyExists => "the file exists already, and is not overwritten".to_owned(),
+                _ => error.to_string(),
+            };
+            Failure::new(what, why, "Name another file with --record")
         })?;
         Ok(Tape { recorder, path: path.to_owned() })
     }
 
-    fn end(self, quiet: bool) -> Outcome {
+    /// Ends it and says what is in it; false where nothing is. `followed` is the cluster, where another program
+    /// records it into the same database.
+    fn end(self, quiet: bool, followed: Option<&ClusterView>) -> Outcome<bool> {
         let path = self.path.display();
-        match self.recorder.finish() {
-            Ok(0) if quiet => {}
-            Ok(0) => say(&format!("Recorded to {path}. Play it with: kubectl afterwatch replay {path}")),
-            Ok(lost) => say(&format!(
+        let Recorded { objects, lost } = self.recorder.finish().map_err(|error| {
+            let what = format!("The recording {path} ends early");
+            Failure::new(what, error.to_string(), "What is in it can be played all the same")
+        })?;
+        match (objects, lost, followed) {
+            (0, _, Some(view)) => say(&format!(
+                "afterwatch: Nothing of {} was written to {path}: {} records it into this database already, and its record was followed. Add --db :memory: to read the cluster here.",
+                view.name,
+                view.followed.as_deref().unwrap_or("another program")
+            )),
+            (0, ..) => say(&format!("afterwatch: Nothing was read; the recording {path} is empty.")),
+            (_, 0, _) if quiet => {}
+            (_, 0, _) => say(&format!("Recorded to {path}. Play it with: kubectl afterwatch replay {path}")),
+            (_, lost, _) => say(&format!(
                 "afterwatch: The recording {path} is not complete: the disk was too slow, and {lost} observations are not in it."
             )),
-            Err(error) => {
-                let what = format!("The recording {path} ends early");
-                return Err(Failure::new(what, error.to_string(), "What is in it can be played all the same"));
-            }
         }
-        Ok(())
+        Ok(objects > 0)
     }
 }
 

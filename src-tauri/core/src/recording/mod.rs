@@ -11,7 +11,7 @@ pub mod shift;
 mod tape;
 
 use jiff::Timestamp;
-pub use read::{Problem, Recording, RecordingError};
+pub use read::{MOST_BYTES, Problem, Recording, RecordingError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use tape::Tape;
@@ -112,10 +112,11 @@ pub struct Log {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     pub container: String,
-    /// That of the instance before the present one.
+    /// It was read as that of the instance before the present one, and not as that of the present one, dead or alive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub previous: bool,
-    /// The container's restart count when the log was asked for.
+    /// The number of the instance whose log it is: the container's restart count while it was the present one, with
+    /// `previous` or without.
     #[serde(default)]
     pub restart: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

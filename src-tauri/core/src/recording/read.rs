@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::{Header, Line, SCHEMA, What, kind_of};
 use crate::object::Object;
 
-/// Files above this size are not read.
-const MOST_BYTES: usize = 128 << 20;
+/// Files above this size, in bytes, are not read.
+pub const MOST_BYTES: usize = 128 << 20;
 /// The server refuses objects above 1.5 MB; a longer line is none.
 const LINE_BYTES: usize = 4 << 20;
 /// So many problems are told one by one.
