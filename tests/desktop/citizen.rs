@@ -91,6 +91,8 @@ async fn many_incidents_at_once_are_one_notification_and_the_tray_lists_five() {
     desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
     let window = Window::open(&desktop).await;
     window.watch("kind-dev").await;
+    // What is broken while watching begins is told as one summary: that moment has to be over.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     for n in 0..7 {
         story::stray(&stub, &format!("stray-{n}"));
     }
