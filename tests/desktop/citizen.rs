@@ -5,8 +5,7 @@ use crate::{
     support::{
         alone,
         desktop::{Desktop, Offers},
-        eventually, story,
-        stub::Stub,
+        eventually, story, watched,
         window::{Window, lives, signal},
         x11::Screen,
     },
@@ -15,12 +14,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_shows_its_incident_a_bad_one_says_so_and_a_click_brings_the_desktops_token() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, desktop, window) = watched(Offers::default()).await;
     story::crash(&stub);
     let notifications = desktop.notifications.as_ref().unwrap();
     let shown = notifications.wait("the notification", |s| s.title.contains(story::NAME)).await;
@@ -85,12 +79,7 @@ async fn the_window_comes_back_at_the_size_it_had() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_incidents_at_once_are_one_notification_and_the_tray_lists_five() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, desktop, window) = watched(Offers::default()).await;
     // What is broken while watching begins is told as one summary: that moment has to be over.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     for n in 0..7 {

@@ -3,23 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{
-    alone,
-    desktop::{Desktop, Offers},
-    eventually, story,
-    stub::Stub,
-    window::Window,
-    x11::Screen,
-};
+use crate::support::{alone, calm, desktop::Offers, eventually, story, window::Window, x11::Screen};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "figures, not a check"]
 async fn figures_of_the_window() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    let (stub, desktop) = calm(Offers::default()).await;
 
     let mut paints = Vec::new();
     for _ in 0..6 {

@@ -7,8 +7,7 @@ use tokio::process::Command;
 use crate::support::{
     alone,
     desktop::{Desktop, Offers},
-    eventually, story,
-    stub::Stub,
+    eventually, story, watched,
     window::{Window, app, lives},
     x11::Screen,
 };
@@ -79,12 +78,7 @@ async fn started_hidden_without_a_tray_it_can_still_be_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_start_hands_its_incident_to_the_first_and_a_button_acknowledges_it() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, desktop, window) = watched(Offers::default()).await;
     story::crash(&stub);
     let notifications = desktop.notifications.as_ref().unwrap();
     let shown = notifications.wait("the notification", |s| s.title.contains(story::NAME)).await;

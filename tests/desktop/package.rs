@@ -10,10 +10,9 @@ use std::{
 use crate::{
     frame::start,
     support::{
-        alone,
-        desktop::{Desktop, Offers},
+        alone, calm,
+        desktop::Offers,
         eventually, rpm, story,
-        stub::Stub,
         window::{Window, app},
     },
 };
@@ -74,10 +73,7 @@ async fn the_package_installs_and_starts_and_an_upgrade_keeps_the_history() {
     let _alone = alone().await;
     run("dpkg", &["--install", &package("before")]);
     let before = installed();
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    let (stub, desktop) = calm(Offers::default()).await;
     assert_eq!(app(), PathBuf::from("/usr/bin/afterwatch"), "what is started is what was installed");
     assert!(desktop.cli(&["--version"]).await.starts_with("kubectl-afterwatch "));
     let report = desktop.cli(&["doctor"]).await;

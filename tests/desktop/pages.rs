@@ -1,20 +1,11 @@
 //! Every page in light and dark, large and small: looked over by axe-core, and kept as pictures for people.
 
-use crate::support::{
-    alone,
-    desktop::{Desktop, Offers},
-    story,
-    stub::Stub,
-    window::Window,
-};
+use crate::support::{alone, calm, desktop::Offers, story, window::Window};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn axe_core_finds_nothing_on_any_page_in_light_or_dark() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    let (stub, desktop) = calm(Offers::default()).await;
     let mut wrong = Vec::new();
     for (look, theme) in [("light", "Adwaita"), ("dark", "Adwaita:dark")] {
         let window = Window::open_with(&desktop, &[("GTK_THEME", theme)]).await;

@@ -2,9 +2,8 @@
 
 use crate::support::{
     alone,
-    desktop::{Desktop, Offers},
-    eventually, story,
-    stub::Stub,
+    desktop::Offers,
+    eventually, story, watched,
     window::{Window, lives, page_process, signal},
     x11::Screen,
 };
@@ -12,12 +11,7 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_page_is_loaded_again_once_and_then_a_person_decides() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, desktop, window) = watched(Offers::default()).await;
     story::crash(&stub);
     window.click_incident(story::NAME).await;
     let note = "Typed before the page was killed.";
@@ -51,12 +45,7 @@ async fn a_killed_page_is_loaded_again_once_and_then_a_person_decides() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_display_goes_away_the_record_is_whole_and_the_next_start_finds_it() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let mut desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, mut desktop, window) = watched(Offers::default()).await;
     story::crash(&stub);
     desktop.notifications.as_ref().unwrap().wait("the notification", |s| s.title.contains(story::NAME)).await;
     let app = window.pid();

@@ -19,6 +19,7 @@ use crate::{
         desktop::{Desktop, Offers},
         eventually, story,
         stub::Stub,
+        watched,
         window::Window,
         x11::Screen,
     },
@@ -62,12 +63,7 @@ const WRITE: &str = "const [id, url, done] = arguments;
 #[ignore = "figures, not a check"]
 async fn figures_of_a_long_record() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, desktop, window) = watched(Offers::default()).await;
     story::crash(&stub);
     desktop.notifications.as_ref().unwrap().wait("the notification", |s| s.title.contains(story::NAME)).await;
     window.close().await;

@@ -5,18 +5,14 @@ use crate::support::{
     desktop::{Desktop, Offers},
     eventually, story,
     stub::Stub,
+    watched,
     window::Window,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_notification_service_the_timeline_says_that_nobody_was_told() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers { notifications: false, ..Offers::default() }).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
-    let window = Window::open(&desktop).await;
-    window.watch("kind-dev").await;
+    let (stub, desktop, window) = watched(Offers { notifications: false, ..Offers::default() }).await;
     story::crash(&stub);
     window.click_incident(story::NAME).await;
     window.click("Timeline").await;

@@ -1,20 +1,16 @@
 //! From the choice of a cluster to the saved post-mortem, with a power cut in between.
 
 use crate::support::{
-    self, alone,
-    desktop::{Desktop, Offers},
+    self, alone, calm,
+    desktop::Offers,
     eventually, story,
-    stub::Stub,
     window::{Window, lives, signal},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_is_notified_opened_noted_survives_a_kill_and_is_written_up() {
     let _alone = alone().await;
-    let stub = Stub::start().await;
-    story::calm(&stub);
-    let desktop = Desktop::start(Offers::default()).await;
-    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    let (stub, desktop) = calm(Offers::default()).await;
     let (notifications, tray) = (desktop.notifications.as_ref().unwrap(), desktop.tray.as_ref().unwrap());
 
     // Nothing is watched until somebody chose.

@@ -2,18 +2,9 @@ import axe from "axe-core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { INC_47, INC_46 } from "./ipc/story/ids";
 import { BackendError } from "./ipc/api";
-import { openWindow, settle } from "./testing/window";
+import { openWindow as open, settle } from "./testing/window";
 
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (...args) => {
-  const opened = await openWindow(...args);
-  close = opened.close;
-  return opened;
-};
-afterEach(async () => {
-  await close();
-  vi.useRealTimers();
-});
+afterEach(() => vi.useRealTimers());
 
 describe("the inbox", () => {
   it("shows what is open, worst first, with the incident beside it", async () => {
@@ -300,7 +291,7 @@ describe("an incident", () => {
     const w = await open("night", at("timeline"));
     expect(w.text()).toContain("not yet");
     expect(w.text()).not.toContain("each is a number");
-    await close();
+    await w.close();
     expect((await open("morning", at("timeline"))).text()).toContain("each is a number");
   });
 

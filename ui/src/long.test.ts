@@ -1,14 +1,7 @@
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { INC_47 } from "./ipc/story/ids";
-import { openWindow, settle } from "./testing/window";
+import { openWindow as open, settle } from "./testing/window";
 
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (...args) => {
-  const opened = await openWindow(...args);
-  close = opened.close;
-  return opened;
-};
-afterEach(() => close());
 const field = (label: string) => {
   const found = document.querySelector<HTMLInputElement>(`input[aria-label="${label}"]`);
   if (!found) throw new Error(`there is no field “${label}”`);

@@ -2,18 +2,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { BackendError } from "./ipc/api";
 import { INC_46, INC_47 } from "./ipc/story/ids";
-import { openWindow, settle } from "./testing/window";
+import { openWindow as open, settle } from "./testing/window";
 
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (...args) => {
-  const opened = await openWindow(...args);
-  close = opened.close;
-  return opened;
-};
-afterEach(async () => {
-  await close();
-  vi.useRealTimers();
-});
+afterEach(() => vi.useRealTimers());
 
 const at = (tab: string) => `#/incident/${INC_47}/${tab}`;
 function field(selector: string): HTMLTextAreaElement {

@@ -3,13 +3,13 @@
 //!
 //! It reads the very definitions of the arguments, the app's too. An example, so that nothing of it is shipped.
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "only the definitions of the arguments are read here")]
 #[path = "../src/args.rs"]
 mod args;
-#[allow(dead_code)]
+#[expect(dead_code, reason = "only the definitions of the arguments are read here")]
 #[path = "../src/span.rs"]
 mod span;
-#[allow(dead_code)]
+#[expect(dead_code, reason = "only the definitions of the arguments are read here")]
 #[path = "../../src/args.rs"]
 mod window;
 

@@ -124,6 +124,20 @@ impl Part {
     }
 }
 
+/// The moments of whatever has them under these names.
+macro_rules! instants {
+    ($of:expr) => {
+        Instants {
+            started_at: $of.started_at,
+            started_at_range: $of.started_at_range,
+            detected_at: $of.detected_at,
+            acknowledged_at: $of.acknowledged_at,
+            mitigated_at: $of.mitigated_at,
+            resolved_at: $of.resolved_at,
+        }
+    };
+}
+
 /// An earlier time the same fault hurt, before it was resolved and came back under the same number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
@@ -212,7 +226,7 @@ impl Incident {
 
     /// The moments its times are counted from.
     pub fn instants(&self) -> Instants {
-        Head::from(self).instants()
+        instants!(self)
     }
 
     /// The first cause.
@@ -281,14 +295,7 @@ pub struct Head {
 impl Head {
     /// The moments its times are counted from.
     pub fn instants(&self) -> Instants {
-        Instants {
-            started_at: self.started_at,
-            started_at_range: self.started_at_range,
-            detected_at: self.detected_at,
-            acknowledged_at: self.acknowledged_at,
-            mitigated_at: self.mitigated_at,
-            resolved_at: self.resolved_at,
-        }
+        instants!(self)
     }
 }
 

@@ -14,6 +14,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use self::{
+    desktop::{Desktop, Offers},
+    stub::Stub,
+    window::Window,
+};
+
 /// Longer than anything takes on a loaded machine of two cores; what is missing after this does not come.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -39,6 +45,23 @@ pub async fn within<T>(patience: Duration, what: &str, ask: impl AsyncFn() -> Op
 pub async fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::const_new(());
     TURN.lock().await
+}
+
+/// A cluster in which all is well, as `kind-dev` in the kubeconfig of a desktop that offers this.
+pub async fn calm(offers: Offers) -> (Stub, Desktop) {
+    let stub = Stub::start().await;
+    story::calm(&stub);
+    let desktop = Desktop::start(offers).await;
+    desktop.kubeconfig(&stub.kubeconfig("kind-dev"));
+    (stub, desktop)
+}
+
+/// The same with a window that watches it.
+pub async fn watched(offers: Offers) -> (Stub, Desktop, Window) {
+    let (stub, desktop) = calm(offers).await;
+    let window = Window::open(&desktop).await;
+    window.watch("kind-dev").await;
+    (stub, desktop, window)
 }
 
 /// The kubeconfig's token is nowhere in a text.

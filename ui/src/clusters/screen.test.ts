@@ -1,17 +1,8 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { BackendError } from "../ipc/api";
 import { Fake } from "../ipc/fake";
-import { openWindow, settle } from "../testing/window";
+import { openWindow as open, settle } from "../testing/window";
 
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (scene, hash, prepare) => {
-  const opened = await openWindow(scene, hash, prepare);
-  close = opened.close;
-  return opened;
-};
-afterEach(async () => {
-  await close();
-});
 const lines = (selector: string) =>
   [...document.querySelectorAll(selector)].map((e) => e.textContent?.replace(/\s+/g, " ").trim() ?? "");
 

@@ -1,15 +1,8 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { openWindow, settle } from "../testing/window";
-
-let close: (() => void) | undefined;
-afterEach(() => {
-  close?.();
-  document.body.replaceChildren();
-});
 
 test("without a kubeconfig the first screen offers a recorded incident first", async () => {
   const w = await openWindow("no-kubeconfig", "#/clusters");
-  close = w.close;
   const primary = document.querySelector(".btn.primary");
   expect(primary?.textContent).toContain("Try it on a recorded incident");
   w.button("Try it on a recorded incident").click();
@@ -21,7 +14,6 @@ test("without a kubeconfig the first screen offers a recorded incident first", a
 
 test("a drill says on every screen that it is one, and leads back", async () => {
   const w = await openWindow("first", "#/clusters");
-  close = w.close;
   expect(document.querySelector('[aria-label="Drill"]')).toBeNull();
   w.button("Try it on a recorded incident").click();
   await settle();
@@ -41,7 +33,6 @@ test("a recording that cannot be played says why, and another may be tried", asy
   const w = await openWindow("no-kubeconfig", "#/clusters", (fake) =>
     fake.refuse.set("startDrill", new BackendError("Line 1 is not the beginning of a recording.")),
   );
-  close = w.close;
   w.button("Try it on a recorded incident").click();
   await settle();
   w.button("Open a file…").click();

@@ -3,16 +3,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { BackendError } from "../ipc/api";
 import { openWindow, settle } from "../testing/window";
 
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (scene = "night", hash = "#/history", prepare) => {
-  const opened = await openWindow(scene, hash, prepare);
-  close = opened.close;
-  return opened;
-};
-afterEach(async () => {
-  await close();
-  vi.useRealTimers();
-});
+const open: typeof openWindow = (scene = "night", hash = "#/history", prepare) => openWindow(scene, hash, prepare);
+afterEach(() => vi.useRealTimers());
 const search = () => document.querySelector<HTMLInputElement>("input[type=search]") ?? expect.fail("no search field");
 const rows = () => [...document.querySelectorAll("#past a")].map((a) => a.textContent?.replace(/\s+/g, " ").trim());
 

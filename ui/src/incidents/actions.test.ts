@@ -1,15 +1,7 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { BackendError } from "../ipc/api";
 import { INC_44, INC_46, INC_47 } from "../ipc/story/ids";
-import { openWindow, settle } from "../testing/window";
-
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (...args) => {
-  const opened = await openWindow(...args);
-  close = opened.close;
-  return opened;
-};
-afterEach(() => close());
+import { openWindow as open, settle } from "../testing/window";
 
 const at = (tab: string) => `#/incident/${INC_47}/${tab}`;
 const dialog = () => document.querySelector<HTMLDialogElement>("dialog");
@@ -17,7 +9,7 @@ const submit = async () => {
   document.querySelector("dialog form")?.dispatchEvent(new SubmitEvent("submit", { cancelable: true }));
   await settle();
 };
-async function more(w: Awaited<ReturnType<typeof openWindow>>, name: string) {
+async function more(w: Awaited<ReturnType<typeof open>>, name: string) {
   w.button("More").click();
   await settle();
   [...document.querySelectorAll<HTMLElement>("[role=menuitem]")].find((i) => i.textContent?.includes(name))?.click();
@@ -157,7 +149,7 @@ describe("several incidents", () => {
 
 describe("the palette", () => {
   const options = () => [...document.querySelectorAll<HTMLElement>("dialog [role=option]")];
-  const typed = async (w: Awaited<ReturnType<typeof openWindow>>, text: string) => {
+  const typed = async (w: Awaited<ReturnType<typeof open>>, text: string) => {
     await w.press("k", { ctrlKey: true });
     const field = document.querySelector<HTMLInputElement>("dialog input");
     if (!field) throw new Error("no field");

@@ -2,16 +2,9 @@ import axe from "axe-core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { BackendError } from "../ipc/api";
 import { shown } from "../shared/zone.svelte";
-import { openWindow, settle } from "../testing/window";
+import { openWindow as open, settle } from "../testing/window";
 
-let close: () => unknown = () => {};
-const open: typeof openWindow = async (scene, hash, prepare) => {
-  const opened = await openWindow(scene, hash, prepare);
-  close = opened.close;
-  return opened;
-};
-afterEach(async () => {
-  await close();
+afterEach(() => {
   vi.useRealTimers();
   shown.utc = false;
   delete document.documentElement.dataset["theme"];

@@ -1,9 +1,9 @@
 import { flushSync, mount, unmount } from "svelte";
-import { vi } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import App from "../App.svelte";
 import { Fake, type Scene } from "../ipc/fake";
 
-/** The whole window over a made-up program, as a person would use it. */
+/** The whole window over a made-up program, as a person would use it; it closes with the test. */
 export async function openWindow(scene: Scene = "night", hash = "", prepare: (fake: Fake) => void = () => {}) {
   location.hash = hash;
   const backend = new Fake(scene);
@@ -11,6 +11,14 @@ export async function openWindow(scene: Scene = "night", hash = "", prepare: (fa
   const target = document.createElement("div");
   document.body.append(target);
   const app = mount(App, { target, props: { backend } });
+  let open = true;
+  const close = async () => {
+    if (!open) return;
+    open = false;
+    await unmount(app);
+    target.remove();
+  };
+  onTestFinished(close);
   await settle();
   return {
     backend,
@@ -56,7 +64,7 @@ export async function openWindow(scene: Scene = "night", hash = "", prepare: (fa
       return found;
     },
     text: () => target.textContent?.replace(/\s+/g, " ") ?? "",
-    close: () => unmount(app),
+    close,
   };
 }
 
