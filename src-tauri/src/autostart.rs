@@ -71,7 +71,9 @@ mod system {
     fn entry(program: &Path) -> String {
         format!(
             "[Desktop Entry]\nType=Application\nName=Afterwatch\nComment=Watches your clusters from the tray\n\
-             Exec={} --hidden\nIcon=afterwatch\nTerminal=false\nX-GNOME-Autostart-enabled=true\n",
+             TryExec={}\nExec={} --hidden\nIcon=afterwatch\nTerminal=false\nX-GNOME-Autostart-enabled=true\n",
+            // Once the program is gone, the desktop passes the entry over.
+            program.display().to_string().replace('\\', r"\\"),
             quoted(&program.display().to_string())
         )
     }
@@ -99,6 +101,7 @@ mod system {
         #[test]
         fn the_entry_starts_hidden_whatever_the_path_holds() {
             assert!(entry(Path::new("/usr/bin/afterwatch")).contains("\nExec=\"/usr/bin/afterwatch\" --hidden\n"));
+            assert!(entry(Path::new(r"/my apps/a\b")).contains("\nTryExec=/my apps/a\\\\b\n"));
             assert_eq!(quoted("/my apps/100%/$x"), "\"/my apps/100%%/\\\\$x\"");
             assert_eq!(quoted(r"a\b"), r#""a\\\\b""#);
         }

@@ -8,7 +8,6 @@ use afterwatch_core::{
 };
 use afterwatch_store::SqliteStore;
 use fantoccini::{Locator, wd::TimeoutConfiguration};
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,9 +24,8 @@ use crate::{
     },
 };
 
+/// All of them open, and so in the inbox: the worst there can be.
 const INCIDENTS: u128 = 10_000;
-/// Of them still open, and so in the inbox; the others were resolved a month ago.
-const OPEN: u128 = 1_000;
 const ENTRIES: u64 = 5_000;
 const LINES: usize = 100_000;
 const PODS: usize = 1_000;
@@ -39,11 +37,12 @@ const SCROLL: &str = "const done = arguments[1];
       box = box.parentElement;
     if (!box) { done(null); return; }
     const took = [];
+    const by = box.scrollTop > 1000 ? -240 : 240;
     let last = performance.now();
     const step = (now) => {
       took.push(now - last);
       last = now;
-      box.scrollTop += 240;
+      box.scrollTop += by;
       if (took.length < 80) requestAnimationFrame(step);
       else done(took.slice(2).sort((a, b) => a - b));
     };
@@ -86,16 +85,18 @@ async fn figures_of_a_long_record() {
 
     let window = Window::open(&desktop).await;
     window.find("[role=option]").await;
-    scrolled(&window, &format!("inbox of {OPEN}"), "[role=option]").await;
+    scrolled(&window, &format!("inbox of {INCIDENTS}"), "[role=option]").await;
     go(&window, &format!("#/incident/{long}/timeline")).await;
     window.find(".list .pick").await;
     scrolled(&window, &format!("timeline of {ENTRIES}"), ".list .pick").await;
     go(&window, &format!("#/incident/{long}/evidence/E900")).await;
-    window.reads("line 12 of the log").await;
-    let inside = "return (() => { const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-        while (w.nextNode()) if (w.currentNode.data.includes('line 12 of the log')) {
-          w.currentNode.parentElement.id = 'a-line'; return true; } return false; })()";
-    window.client.execute(inside, vec![]).await.unwrap();
+    // Its end is what is read first.
+    let line = format!("line {} of the log", LINES - 12);
+    window.reads(&line).await;
+    let inside = "return ((line) => { const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (w.nextNode()) if (w.currentNode.data.includes(line)) {
+          w.currentNode.parentElement.id = 'a-line'; return true; } return false; })(arguments[0])";
+    window.client.execute(inside, vec![json!(line)]).await.unwrap();
     scrolled(&window, &format!("log of {LINES} lines"), "#a-line").await;
 
     let id = window.invoke("inbox", "{}").await["incidents"]
@@ -151,12 +152,8 @@ fn fill(desktop: &Desktop) -> IncidentId {
         cluster_uid: "elsewhere".to_owned(),
         fingerprint: format!("{}-{n}", model.fingerprint),
         title: format!("workload-{n:05} in shop keeps crashing"),
-        state: if n > INCIDENTS - OPEN { State::Open } else { State::Resolved },
-        resolved_at: (n <= INCIDENTS - OPEN).then(|| model.detected_at - SignedDuration::from_hours(24 * 30)),
-        detected_at: match n > INCIDENTS - OPEN {
-            true => model.detected_at,
-            false => model.detected_at - SignedDuration::from_hours(24 * 30 + 1),
-        },
+        state: State::Open,
+        resolved_at: None,
         started_at: None,
         ..model.clone()
     };

@@ -12,7 +12,7 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_notification_service_the_timeline_says_that_nobody_was_told() {
     let _alone = alone().await;
-    let (stub, desktop, window) = watched(Offers { notifications: false, ..Offers::default() }).await;
+    let (stub, _desktop, window) = watched(Offers { notifications: false, ..Offers::default() }).await;
     story::crash(&stub);
     window.click_incident(story::NAME).await;
     window.click("Timeline").await;

@@ -3,10 +3,8 @@
 //!
 //! It reads the very definitions of the arguments, the app's too. An example, so that nothing of it is shipped.
 
-#[expect(dead_code, reason = "only the definitions of the arguments are read here")]
 #[path = "../src/args.rs"]
 mod args;
-#[expect(dead_code, reason = "only the definitions of the arguments are read here")]
 #[path = "../src/span.rs"]
 mod span;
 #[expect(dead_code, reason = "only the definitions of the arguments are read here")]

@@ -6,7 +6,7 @@ use afterwatch_core::{
     check::{Check, Level},
     object::Kind,
 };
-use futures::StreamExt;
+use futures::{StreamExt, stream::FuturesOrdered};
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     watch,
 };
 
+/// Clusters asked at once.
+const AT_ONCE: usize = 8;
+
 fn failed(name: String, problem: ConnectProblem) -> Check {
     Check::new(name, Level::Fail, problem.message, problem.hint)
 }
@@ -27,13 +30,24 @@ impl Kubeconfigs {
     /// Checks the files and these contexts, one line each, with what to do.
     pub async fn doctor(&self, contexts: &[String], options: &ClusterOptions, limits: Limits) -> Vec<Check> {
         let mut out = self.files_check();
-        for context in contexts {
-            match self.cluster(context, options) {
-                Ok(cluster) => cluster.with_limits(limits).doctor(&mut out).await,
-                Err(problem) => out.push(failed(format!("context {context}"), problem)),
+        // One cluster that does not answer must not keep the others waiting.
+        for some in contexts.chunks(AT_ONCE) {
+            let mut asked = FuturesOrdered::new();
+            for context in some {
+                asked.push_back(self.doctor_of(context, options, limits));
+            }
+            while let Some(checks) = asked.next().await {
+                out.extend(checks);
             }
         }
         out
+    }
+
+    async fn doctor_of(&self, context: &str, options: &ClusterOptions, limits: Limits) -> Vec<Check> {
+        match self.cluster(context, options) {
+            Ok(cluster) => cluster.with_limits(limits).doctor().await,
+            Err(problem) => vec![failed(format!("context {context}"), problem)],
+        }
     }
 
     fn files_check(&self) -> Vec<Check> {
@@ -64,7 +78,8 @@ impl Kubeconfigs {
 }
 
 impl KubeCluster {
-    async fn doctor(&self, out: &mut Vec<Check>) {
+    async fn doctor(&self) -> Vec<Check> {
+        let mut out = Vec::new();
         let inner = &*self.inner;
         let context = &inner.connector.entry.name;
         let name = |what: &str| format!("{context}: {what}");
@@ -95,7 +110,10 @@ impl KubeCluster {
         let began = std::time::Instant::now();
         let (link, identity) = match watch::connect(inner).await {
             Ok(connected) => connected,
-            Err(problem) => return out.push(failed(name("API server"), problem)),
+            Err(problem) => {
+                out.push(failed(name("API server"), problem));
+                return out;
+            }
         };
         let words = format!(
             "{} answers in {} ms, {}",
@@ -106,6 +124,7 @@ impl KubeCluster {
         out.push(Check::new(name("API server"), Level::Ok, words, ""));
         out.push(clock(name("clock"), &link.watch).await);
         out.push(rights(name("rights"), inner, &link.watch).await);
+        out
     }
 }
 

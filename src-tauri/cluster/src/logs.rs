@@ -7,12 +7,13 @@ use afterwatch_core::{
     redact,
 };
 use bytes::Bytes;
+use serde::Deserialize;
 
 use crate::{
     cluster::Inner,
     scope::encoded,
     server::{Failure, Server},
-    wire::Outline,
+    wire::OutlineMeta,
 };
 
 /// Logs read at once.
@@ -22,8 +23,8 @@ const BYTES: usize = 256 << 10;
 const LINE_BYTES: usize = 4 << 10;
 /// What the kubelet says of a container it has removed.
 const EXCUSE: &str = "unable to retrieve container logs for ";
-/// The time in which a kubelet puts the new container in the dead one's place.
-const SETTLE: Duration = Duration::from_millis(700);
+/// The times in which a kubelet puts the new container in the dead one's place, also where the node is busy.
+const SETTLE: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1600)];
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads the log that is wanted, or says why it cannot be.
@@ -41,21 +42,34 @@ pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
 }
 
 async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), String> {
-    let link = inner.connector.link().await.map_err(|p| p.message)?;
-    match attempt(&link.query, want).await {
-        Err(Failure::Refused(r)) if r.code == 401 => {
-            let link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(|p| p.message)?;
-            attempt(&link.query, want).await
+    let mut link = inner.connector.link().await.map_err(|p| p.message)?;
+    let (mut previous, mut renewed, mut settle) = (want.previous, false, SETTLE.iter());
+    let mut first: Option<Failure> = None;
+    loop {
+        let failure = match attempt(&link.query, want, previous).await {
+            Ok(Read::Meant(lines, truncated)) => return Ok((lines, truncated)),
+            // The container was made anew meanwhile: the one that is meant is the previous one now.
+            Ok(Read::OfTheNext) => {
+                previous = true;
+                continue;
+            }
+            Err(Failure::Refused(r)) if r.code == 401 && !renewed => {
+                renewed = true;
+                link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(|p| p.message)?;
+                continue;
+            }
+            Err(failure) => failure,
+        };
+        // It is being made anew: in a moment the one that is meant is the previous one.
+        match settle.next().filter(|_| gone(&failure)) {
+            Some(time) => {
+                first = first.or(Some(failure));
+                previous = true;
+                tokio::time::sleep(*time).await;
+            }
+            None => return Err(first.unwrap_or(failure).to_string()),
         }
-        // The container was made anew meanwhile: the one that is meant is the previous one now, in a moment.
-        Err(failure) if gone(&failure) => {
-            tokio::time::sleep(SETTLE).await;
-            let again = LogWant { previous: true, ..want.clone() };
-            attempt(&link.query, &again).await.map_err(|_| failure)
-        }
-        other => other,
     }
-    .map_err(|failure| failure.to_string())
 }
 
 /// The kubelet has no such container: not this one any more, or not yet as the previous one.
@@ -67,16 +81,35 @@ fn gone(failure: &Failure) -> bool {
     }
 }
 
-async fn attempt(server: &Server, want: &LogWant) -> Result<(Vec<String>, bool), Failure> {
+/// What came of asking once.
+enum Read {
+    /// The lines of the container that is meant, and whether something is missing.
+    Meant(Vec<String>, bool),
+    /// The present container is already the next one.
+    OfTheNext,
+}
+
+async fn attempt(server: &Server, want: &LogWant, previous: bool) -> Result<Read, Failure> {
     let namespace = encoded(want.pod.namespace.as_deref().unwrap_or("default"));
     let pod = format!("/api/v1/namespaces/{namespace}/pods/{}", encoded(&want.pod.name));
+    let (log, truncated) = tail(server, &pod, want, previous).await?;
+    // Asked after the log, so that it cannot be older than it. Without the right to read the pod the log is believed.
+    let now: Instance = match server.read(&pod, "application/json").await {
+        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
+        Err(_) => Instance::default(),
+    };
     // A StatefulSet's pod comes back under the same name: the log must be that of the pod that was meant.
-    let (log, uid) = tokio::join!(tail(server, &pod, want), uid(server, &pod, want.pod.uid.is_some()));
-    let (log, truncated) = log?;
-    if let (Some(wanted), Some(found)) = (want.pod.uid.as_deref(), uid)
-        && wanted != found
+    if let Some(wanted) = want.pod.uid.as_deref()
+        && !now.metadata.uid.is_empty()
+        && wanted != now.metadata.uid
     {
         return Err(Failure::Nonsense("the pod was replaced by a new one of the same name; its log is gone".into()));
+    }
+    if !previous && now.restarts(&want.container) == Some(want.restart + 1) {
+        return Ok(Read::OfTheNext);
+    }
+    if now.restarts(&want.container).is_some_and(|restarts| restarts > want.restart + 1) {
+        return Err(Failure::Nonsense("the container was restarted again before its log was read".into()));
     }
     let text = String::from_utf8_lossy(&log);
     // Since 1.35 this answer comes with status 200: one dead container is kept per container, and it is not this one.
@@ -84,18 +117,47 @@ async fn attempt(server: &Server, want: &LogWant) -> Result<(Vec<String>, bool),
         return Err(Failure::Nonsense(plain(text.trim_end())));
     }
     let (lines, shortened) = tidy(&text);
-    Ok((lines, truncated || shortened))
+    Ok(Read::Meant(lines, truncated || shortened))
+}
+
+/// The part of a pod that tells which pod it is, and which instance of each container is there.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Instance {
+    metadata: OutlineMeta,
+    status: Statuses,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Statuses {
+    container_statuses: Vec<Restarts>,
+    init_container_statuses: Vec<Restarts>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Restarts {
+    name: String,
+    restart_count: u32,
+}
+
+impl Instance {
+    fn restarts(&self, container: &str) -> Option<u32> {
+        let all = self.status.container_statuses.iter().chain(&self.status.init_container_statuses);
+        all.into_iter().find(|s| s.name == container).map(|s| s.restart_count)
+    }
 }
 
 /// The newest lines that fit, and whether there were more. The server goes back so many lines and then writes forward
 /// until its limit: where the lines are long, the last words are what is missing, and fewer are asked for.
-async fn tail(server: &Server, pod: &str, want: &LogWant) -> Result<(Bytes, bool), Failure> {
+async fn tail(server: &Server, pod: &str, want: &LogWant, previous: bool) -> Result<(Bytes, bool), Failure> {
     let mut lines = LINES;
     loop {
         let path = format!(
             "{pod}/log?container={}&tailLines={lines}&limitBytes={BYTES}&previous={}",
             encoded(&want.container),
-            want.previous
+            previous
         );
         let log = server.read(&path, "*/*").await?;
         let came = log.iter().filter(|b| **b == b'\n').count();
@@ -104,15 +166,6 @@ async fn tail(server: &Server, pod: &str, want: &LogWant) -> Result<(Bytes, bool
         }
         lines = (lines / 2).min(came).max(1);
     }
-}
-
-async fn uid(server: &Server, pod: &str, wanted: bool) -> Option<String> {
-    if !wanted {
-        return None;
-    }
-    let body = server.read(pod, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1").await.ok()?;
-    let outline: Outline = serde_json::from_slice(&body).ok()?;
-    Some(outline.metadata.uid).filter(|u| !u.is_empty())
 }
 
 /// Lines as they may be kept, and whether something was left out.

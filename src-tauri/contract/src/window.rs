@@ -101,7 +101,7 @@ impl IncidentSummary {
     }
 }
 
-/// The inbox: every open incident and the newest resolved ones.
+/// The inbox, or a part of it: every open incident and the newest resolved ones.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Inbox {
@@ -109,6 +109,8 @@ pub struct Inbox {
     #[ts(type = "number")]
     pub revision: u64,
     pub incidents: Vec<IncidentSummary>,
+    /// There are others after these: ask again, from as many on as came.
+    pub more: bool,
 }
 
 /// One incident with what the incident page shows beside it.

@@ -134,21 +134,22 @@ fn opens_at(recording: &Recording, skip_calm: bool) -> Timestamp {
     begins.map_or(opens, |begins| begins.clamp(opens, recording.ends_at().max(opens)))
 }
 
-/// Moves the story on, line by line, at the clock's times.
+/// Moves the story on, line by line, at the clock's times; the clock waits for the line.
 async fn play(stage: Arc<Stage>, lines: Vec<Line>, begun: Arc<Notify>, over: watch::Sender<bool>) {
-    begun.notified().await;
     let mut lines = lines.into_iter().peekable();
+    stage.clock.stop_at(lines.peek().map(|l| l.at));
+    begun.notified().await;
     while let Some(at) = lines.peek().map(|l| l.at) {
         reach(&stage.clock, at).await;
-        let now = stage.clock.now();
         let version = {
             let mut world = stage.world();
-            while let Some(line) = lines.next_if(|l| l.at <= now) {
+            while let Some(line) = lines.next_if(|l| l.at <= at) {
                 world.apply(&line.what);
             }
             world.now()
         };
         stage.version.send_replace(version);
+        stage.clock.stop_at(lines.peek().map(|l| l.at));
     }
     reach(&stage.clock, stage.clock.ends()).await;
     over.send_replace(true);

@@ -23,6 +23,7 @@ use afterwatch_core::{
     recording::{Header, Line, Tape, What},
 };
 use serde::Serialize;
+use tokio::sync::watch;
 
 /// Observations that may wait for the disk.
 const WAITING: usize = 8192;
@@ -43,6 +44,7 @@ pub struct Recorder {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     writer: Option<JoinHandle<io::Result<u64>>>,
+    broken: watch::Receiver<Option<String>>,
 }
 
 struct Shared {
@@ -65,12 +67,36 @@ impl Recorder {
         let mut out = BufWriter::new(options.open(path)?);
         write(&mut out, header)?;
         out.flush()?;
+        Recorder::over(out, clock)
+    }
+
+    /// Writes on in a file that has its header.
+    fn over(out: BufWriter<File>, clock: Arc<dyn Clock>) -> io::Result<Recorder> {
         let (queue, waiting) = sync_channel(WAITING);
-        let told = clock.clone();
-        let writer =
-            std::thread::Builder::new().name("recording".to_owned()).spawn(move || record(out, &waiting, &*told))?;
+        let (told, broken) = watch::channel(None);
+        let time = clock.clone();
+        let writer = std::thread::Builder::new().name("recording".to_owned()).spawn(move || {
+            let ended = record(out, &waiting, &*time);
+            if let Err(error) = &ended {
+                told.send_replace(Some(error.to_string()));
+            }
+            ended
+        })?;
         let shared = Arc::new(Shared { queue: Mutex::new(Some(queue)), lost: AtomicU64::new(0) });
-        Ok(Recorder { shared, clock, writer: Some(writer) })
+        Ok(Recorder { shared, clock, writer: Some(writer), broken })
+    }
+
+    /// Waits until nothing can be written any more, and says why; for ever where all is well.
+    pub async fn broken(&self) -> String {
+        let mut broken = self.broken.clone();
+        loop {
+            if let Some(why) = broken.borrow_and_update().clone() {
+                return why;
+            }
+            if broken.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// The same cluster, with everything that is read of it written down.
@@ -238,6 +264,20 @@ mod tests {
         let puts = recording.lines.iter().filter(|l| matches!(l.what, What::Put { .. })).count();
         assert_eq!(puts, 3, "a Deployment, a ReplicaSet, a pod");
         assert_eq!(recording.lines.last().map(|l| (&l.what, l.at)), Some((&What::End, clock.now())));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_full_disk_is_told_at_once_and_again_at_the_end() {
+        let clock = Arc::new(ManualClock::default());
+        let full = BufWriter::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let recorder = Recorder::over(full, clock.clone()).unwrap();
+        let cluster = FakeCluster::new("kind-dev", clock.clone());
+        cluster.upsert(App::deployment("shop/checkout").objects());
+        let _handle = recorder.tap(cluster.clone()).watch(Box::new(Deaf));
+        let why = tokio::time::timeout(Duration::from_secs(20), recorder.broken()).await.unwrap();
+        assert!(why.contains("No space left"), "{why}");
+        assert_eq!(recorder.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

@@ -22,21 +22,26 @@ const SHOWN_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// More is not looked through by eye; the history is searched.
 const MOST_SHOWN: u32 = 20_000;
+/// Rows of one answer. A web view takes a large answer in slowly, and shows nothing of it before its end.
+const AT_ONCE: u32 = 1_000;
 
 /// A silence ends by itself, at the latest after this.
 const LONGEST_SILENCE: i64 = 30 * 24 * 60;
 
-/// Every open incident and those resolved this week.
+/// Every open incident and those resolved this week, as many as one answer holds, from the `offset`th on.
 #[tauri::command]
-pub async fn inbox(shell: Held<'_>) -> Answer<Inbox> {
+pub async fn inbox(shell: Held<'_>, offset: Option<u32>) -> Answer<Inbox> {
     let desk = shell.desk().await?;
     // In this order: what is written in between is in the list and arrives again as a change, never neither.
     let revision = desk.engine.revision().await.map_err(error)?;
     let since = Timestamp::now().checked_sub(SHOWN_AFTER).ok();
-    let query = IncidentQuery { since, limit: Some(MOST_SHOWN), ..IncidentQuery::default() };
+    let offset = offset.unwrap_or(0);
+    let limit = Some(AT_ONCE.min(MOST_SHOWN.saturating_sub(offset)));
+    let query = IncidentQuery { since, limit, offset, ..IncidentQuery::default() };
     let heads = desk.engine.heads_muted(query).await.map_err(error)?;
     let summary = |(head, muted): &(Head, Option<Timestamp>)| IncidentSummary::from(head).silenced(*muted);
-    Ok(Inbox { revision, incidents: heads.iter().map(summary).collect() })
+    let more = heads.len() == AT_ONCE as usize;
+    Ok(Inbox { revision, incidents: heads.iter().map(summary).collect(), more })
 }
 
 /// One incident with what its page shows beside it.

@@ -52,6 +52,8 @@ enum Turn {
     Show,
     /// It waits, with the others or as the first of them.
     Wait(oneshot::Receiver<Result<(), NoticeError>>, bool),
+    /// What was said of the same incident before is not shown yet, and must not take its place.
+    After,
 }
 
 impl<S: Screen> Gathered<S> {
@@ -65,6 +67,10 @@ impl<S: Screen> Gathered<S> {
             return Turn::Show;
         }
         let mut kinds = lock(&self.kinds);
+        let waits = |recent: &Recent| recent.held.iter().any(|(held, _)| held.incident == notice.incident);
+        if notice.incident.is_some() && kinds.iter().any(|(kind, recent)| *kind != notice.kind && waits(recent)) {
+            return Turn::After;
+        }
         let recent = kinds.entry(notice.kind).or_default();
         if recent.held.is_empty() && recent.shown_at.is_none_or(|at| at.elapsed() >= TOGETHER) {
             recent.shown_at = Some(Instant::now());
@@ -79,22 +85,22 @@ impl<S: Screen> Gathered<S> {
     /// Shows what was held back.
     async fn flush(screen: Arc<S>, kinds: Arc<Mutex<HashMap<NoticeKind, Recent>>>, kind: NoticeKind) {
         tokio::time::sleep(TOGETHER).await;
-        let (before, held) = {
+        let (all, held) = {
             let mut kinds = lock(&kinds);
             let recent = kinds.entry(kind).or_default();
             let held = std::mem::take(&mut recent.held);
-            let before = recent.shown.clone();
-            recent.shown.extend(held.iter().map(|(notice, _)| notice.clone()));
+            for (notice, _) in &held {
+                take_in(&mut recent.shown, notice);
+            }
             recent.shown_at = Some(Instant::now());
-            (before, held)
+            (recent.shown.clone(), held)
         };
-        if before.len() + held.len() < MANY {
+        if all.len() < MANY {
             for (notice, told) in held {
                 let _ = told.send(screen.put(notice, vec![]).await);
             }
             return;
         }
-        let all: Vec<&Notice> = before.iter().chain(held.iter().map(|(notice, _)| notice)).collect();
         let replaces = all.iter().filter_map(|notice| notice.incident).collect();
         let outcome = screen.put(together(kind, &all), replaces).await;
         for (_, told) in held {
@@ -106,25 +112,40 @@ impl<S: Screen> Gathered<S> {
 impl<S: Screen> Notifier for Gathered<S> {
     fn show(&self, notice: Notice) -> BoxFuture<'_, Result<(), NoticeError>> {
         Box::pin(async move {
-            match self.turn(&notice) {
-                Turn::Show => self.screen.put(notice, vec![]).await,
-                Turn::Wait(answer, first) => {
-                    if first {
-                        let (screen, kinds) = (Arc::clone(&self.screen), Arc::clone(&self.kinds));
-                        tokio::spawn(Self::flush(screen, kinds, notice.kind));
+            loop {
+                match self.turn(&notice) {
+                    Turn::Show => return self.screen.put(notice, vec![]).await,
+                    Turn::After => tokio::time::sleep(TOGETHER / 10).await,
+                    Turn::Wait(answer, first) => {
+                        if first {
+                            let (screen, kinds) = (Arc::clone(&self.screen), Arc::clone(&self.kinds));
+                            tokio::spawn(Self::flush(screen, kinds, notice.kind));
+                        }
+                        let gone = || NoticeError { message: "The app ended before it was shown.".into() };
+                        return answer.await.unwrap_or_else(|_| Err(gone()));
                     }
-                    let gone = || NoticeError { message: "The app ended before it was shown.".into() };
-                    answer.await.unwrap_or_else(|_| Err(gone()))
                 }
             }
         })
     }
 }
 
+/// What is said of an incident takes the place of what was said of it before: incidents are counted, not notifications.
+fn take_in(shown: &mut Vec<Notice>, notice: &Notice) {
+    let same = |earlier: &Notice| match notice.incident {
+        Some(_) => earlier.incident == notice.incident,
+        None => earlier.title == notice.title,
+    };
+    match shown.iter_mut().find(|earlier| same(earlier)) {
+        Some(earlier) => earlier.clone_from(notice),
+        None => shown.push(notice.clone()),
+    }
+}
+
 /// One notification for all of them; its click leads to the worst.
-fn together(kind: NoticeKind, all: &[&Notice]) -> Notice {
+fn together(kind: NoticeKind, all: &[Notice]) -> Notice {
     let n = all.len();
-    let mut order: Vec<&Notice> = all.to_vec();
+    let mut order: Vec<&Notice> = all.iter().collect();
     order.sort_by_key(|notice| std::cmp::Reverse(notice.severity));
     let worst = order[0];
     let titles = order.iter().map(|notice| notice.title.as_str()).collect::<Vec<_>>().join(" · ");
@@ -228,6 +249,24 @@ mod tests {
         let (put, _) = play(notices, false).await;
         let kinds: Vec<_> = put.iter().map(|(notice, replaced)| (notice.kind, *replaced)).collect();
         assert_eq!(kinds, [(NoticeKind::Opened, 0); 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_incident_that_is_told_of_twice_counts_once() {
+        let notices = [1, 2, 1, 2, 3].iter().enumerate();
+        let notices = notices.map(|(at, n)| (at as u64 * 300, opened(*n, Severity::High)));
+        let (put, _) = play(notices.collect(), false).await;
+        assert_eq!(put.last().unwrap().0.title, "3 incidents opened");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_it_is_well_again_is_never_shown_before_that_it_broke() {
+        let well =
+            Notice { kind: NoticeKind::Recovered, title: "app-2 is well again".into(), ..opened(2, Severity::High) };
+        let notices = vec![(0, opened(1, Severity::High)), (500, opened(2, Severity::High)), (900, well)];
+        let (put, _) = play(notices, false).await;
+        let titles: Vec<_> = put.iter().map(|(notice, _)| notice.title.as_str()).collect();
+        assert_eq!(titles, ["app-1 has no ready pods", "app-2 has no ready pods", "app-2 is well again"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ import { before, ordinal } from "./before";
 it("knows earlier incidents of the same workload, and no others", async () => {
   const fake = new Fake();
   const { incident } = await fake.incidentPage("47");
-  const { incidents } = await fake.inbox();
+  const { incidents } = await fake.inbox(0);
   const [like] = incidents;
   if (!like) throw new Error("no incident");
   const same = (number: number, more = {}) => ({ ...like, id: String(number), number, ...more });

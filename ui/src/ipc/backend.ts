@@ -22,7 +22,8 @@ import type {
 
 /** Everything the window may ask of the program. Each method is one Tauri command of the same name in snake case. */
 export interface Backend {
-  inbox(): Promise<Inbox>;
+  /** A part of the inbox, from so many rows on. */
+  inbox(offset: number): Promise<Inbox>;
   incidentPage(id: string): Promise<IncidentPage>;
   /** One item with its excerpt. */
   evidenceItem(id: string, evidence: string): Promise<EvidenceDto>;

@@ -217,8 +217,12 @@ export class Fake implements Backend {
     });
   }
 
-  inbox = (): Promise<Inbox> =>
-    this.#answer("inbox", () => ({ revision: this.revision, incidents: this.incidents.map((i) => this.#row(i)) }));
+  inbox = (offset: number): Promise<Inbox> =>
+    this.#answer("inbox", () => {
+      const until = offset + 1000;
+      const incidents = this.incidents.slice(offset, until).map((i) => this.#row(i));
+      return { revision: this.revision, incidents, more: this.incidents.length > until };
+    });
   incidentPage = (id: string): Promise<IncidentPage> =>
     this.#answer("incidentPage", () => {
       const found = this.#find(id);

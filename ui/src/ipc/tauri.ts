@@ -15,7 +15,7 @@ async function call<T>(command: string, args?: InvokeArgs): Promise<T> {
 }
 
 export const tauri: Backend = {
-  inbox: () => call("inbox"),
+  inbox: (offset) => call("inbox", { offset }),
   incidentPage: (id) => call("incident_page", { id }),
   evidenceItem: (id, evidence) => call("evidence_item", { id, evidence }),
   acknowledge: (id) => call("acknowledge", { id }),

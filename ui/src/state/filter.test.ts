@@ -3,7 +3,7 @@ import { Fake } from "../ipc/fake";
 import { active, choices, NONE, passes, toggled, type Filter } from "./filter";
 
 const NOW = Date.parse("2026-11-12T02:09:12Z");
-const rows = async () => (await new Fake().inbox()).incidents;
+const rows = async () => (await new Fake().inbox(0)).incidents;
 const shown = async (filter: Partial<Filter>) =>
   (await rows()).filter((i) => passes(i, { ...NONE, ...filter }, NOW)).map((i) => i.number);
 

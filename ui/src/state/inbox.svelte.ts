@@ -14,6 +14,8 @@ export class InboxStore {
   chosen = $state.raw<readonly string[]>([]);
   silences = $state<SilenceDto[]>([]);
   loaded = $state(false);
+  /** The rest of a long list is being read. */
+  reading = $state(false);
   error = $state<string | null>(null);
   /** Told of every incident that was not there, or not open, a moment ago. */
   onopened: (incident: IncidentSummary) => void = () => {};
@@ -27,7 +29,7 @@ export class InboxStore {
   constructor(backend: Backend) {
     this.#backend = backend;
     this.#follower = new Follower<Inbox, IncidentEvent>({
-      list: () => backend.inbox(),
+      list: () => this.#read(),
       replace: (inbox) => {
         this.incidents = inbox.incidents;
         const there = new Set(inbox.incidents.map((i) => i.id));
@@ -67,6 +69,27 @@ export class InboxStore {
     } catch {
       // The list itself says that the record cannot be read; a second notice would say the same.
     }
+  }
+
+  /** All of it, part by part. The first ones are shown before the last ones have come. */
+  async #read(): Promise<Inbox> {
+    const first = await this.#backend.inbox(0);
+    const rows = new Map(first.incidents.map((i) => [i.id, i]));
+    let asked = first.incidents.length;
+    try {
+      for (let part = first; part.more; asked += part.incidents.length) {
+        if (!this.loaded || this.reading) {
+          this.incidents = [...rows.values()];
+          this.loaded = this.reading = true;
+        }
+        part = await this.#backend.inbox(asked);
+        // What is written meanwhile moves the others; it is told of as a change once the list is whole.
+        for (const i of part.incidents) rows.set(i.id, i);
+      }
+    } finally {
+      this.reading = false;
+    }
+    return { revision: first.revision, incidents: [...rows.values()], more: false };
   }
 
   stop(): void {

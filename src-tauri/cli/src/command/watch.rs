@@ -62,9 +62,20 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome<u8> {
                 None => std::future::pending().await,
             }
         };
+        let unwritten = async {
+            if let Some(tape) = &tape {
+                let why = tape.recorder.broken().await;
+                say(&format!(
+                    "afterwatch: The recording {} ends here: {why}. The cluster is watched on.",
+                    tape.path.display()
+                ));
+            }
+            std::future::pending::<()>().await;
+        };
         let code = tokio::select! {
             () = stop => exit::INTERRUPTED,
             () = up => exit::DONE,
+            () = unwritten => exit::FAILED,
         };
         // While it is watched still: afterwards nobody is followed.
         followed.set(desk.engine.clusters().into_iter().find(|view| view.state == ClusterState::Following));
@@ -124,12 +135,16 @@ impl Tape {
                 view.name,
                 view.followed.as_deref().unwrap_or("another program")
             )),
-            (0, ..) => say(&format!("afterwatch: Nothing was read; the recording {path} is empty.")),
+            (0, ..) => say(&format!("afterwatch: Nothing was read, and no recording is kept at {path}.")),
             (_, 0, _) if quiet => {}
             (_, 0, _) => say(&format!("Recorded to {path}. Play it with: kubectl afterwatch replay {path}")),
             (_, lost, _) => say(&format!(
                 "afterwatch: The recording {path} is not complete: the disk was too slow, and {lost} observations are not in it."
             )),
+        }
+        if objects == 0 {
+            // It would only stand in the way of the next one.
+            let _ = std::fs::remove_file(&self.path);
         }
         Ok(objects > 0)
     }

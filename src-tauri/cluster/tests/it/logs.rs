@@ -68,6 +68,34 @@ async fn the_log_of_a_container_that_was_made_anew_meanwhile_is_the_previous_one
     assert_eq!(log(late, true).await.unwrap(), ["panic: no config"]);
 }
 
+/// The pod as it is now: its container was restarted so often.
+async fn read_after(restarts: u32, previous: bool) -> Result<Vec<String>, String> {
+    let stub = Stub::start(move |r| {
+        if r.path.contains("/log?") {
+            let of = if r.path.contains("previous=true") { restarts.checked_sub(1)? } else { restarts };
+            return Some(Reply::Text(200, format!("instance {of}\n")));
+        }
+        r.path.ends_with("/pods/web-0").then(|| {
+            let statuses = json!([{"name": "other", "restartCount": 9}, {"name": "app", "restartCount": restarts}]);
+            Reply::Json(
+                json!({"metadata": {"name": "web-0", "uid": "uid-web-0"}, "status": {"containerStatuses": statuses}}),
+            )
+        })
+    })
+    .await;
+    Config::new(&stub.address, json!({})).cluster().read_log(want(previous)).await.lines
+}
+
+#[tokio::test]
+async fn the_log_of_a_later_instance_is_never_taken_for_the_one_that_is_meant() {
+    assert_eq!(read_after(1, false).await.unwrap(), ["instance 1"]);
+    assert_eq!(read_after(2, true).await.unwrap(), ["instance 1"]);
+    assert_eq!(read_after(2, false).await.unwrap(), ["instance 1"], "it was made anew before its log was read");
+    for previous in [false, true] {
+        assert!(read_after(3, previous).await.unwrap_err().contains("restarted again"), "{previous}");
+    }
+}
+
 #[tokio::test]
 async fn the_log_of_another_pod_with_the_same_name_is_not_taken_for_the_one_that_died() {
     let stub = Stub::start(|r| {

@@ -1,7 +1,7 @@
 //! From observations to the lines of a recording.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -23,7 +23,9 @@ type Key = (Kind, Option<String>, String);
 #[derive(Debug, Default)]
 pub struct Tape {
     known: BTreeMap<Key, Known>,
+    /// Whether it may be read, as it was said last.
     served: BTreeMap<(Kind, Option<String>), bool>,
+    absent: BTreeSet<Kind>,
 }
 
 /// An object as it was written last: a digest of its text, and enough to say that it is gone.
@@ -52,11 +54,12 @@ impl Tape {
                 out.push(What::Server { uid: cluster_uid.clone(), version: server_version.clone() });
             }
             Fact::Listed { kind, namespace, objects, .. } => {
-                if self.served.insert((*kind, namespace.clone()), true) != Some(true) {
+                let back = self.absent.remove(kind);
+                if self.served.insert((*kind, namespace.clone()), true) != Some(true) || back {
                     out.push(What::Served { kind: *kind, namespace: namespace.clone() });
                 }
                 let here = |key: &Key| key.0 == *kind && (namespace.is_none() || key.1 == *namespace);
-                let listed: Vec<Key> = objects.iter().map(key).collect();
+                let listed: BTreeSet<Key> = objects.iter().map(key).collect();
                 let gone: Vec<Key> = self.known.keys().filter(|k| here(k) && !listed.contains(k)).cloned().collect();
                 for key in gone {
                     if let Some(known) = self.known.remove(&key) {
@@ -73,11 +76,16 @@ impl Tape {
                 out.push(What::Delete { object: written(object) });
             }
             Fact::Lost { kind, namespace, ended_by: EndedBy::Forbidden, message, .. } => {
-                self.served.insert((*kind, namespace.clone()), false);
-                let message = redact::text(message).into_owned();
-                out.push(What::Refused { kind: *kind, namespace: namespace.clone(), message });
+                if self.served.insert((*kind, namespace.clone()), false) != Some(false) {
+                    let message = redact::text(message).into_owned();
+                    out.push(What::Refused { kind: *kind, namespace: namespace.clone(), message });
+                }
             }
-            Fact::NotServed { kind } => out.push(What::Absent { kind: *kind }),
+            Fact::NotServed { kind } => {
+                if self.absent.insert(*kind) {
+                    out.push(What::Absent { kind: *kind });
+                }
+            }
             Fact::Log(read) => out.push(What::Log(log(read))),
             // A connection that breaks is told by what changed meanwhile; signs of life say nothing about a cluster.
             Fact::Lost { .. } | Fact::Alive { .. } | Fact::Skipped { .. } | Fact::Connection(_) => {}
@@ -246,6 +254,19 @@ mod tests {
         assert_eq!(observed(&mut tape, 4, lost(EndedBy::Disconnect, UnreadableReason::Unreachable)), vec![]);
         let refused = observed(&mut tape, 5, lost(EndedBy::Forbidden, UnreadableReason::Forbidden));
         assert!(matches!(&refused[..], [What::Refused { kind: Kind::Node, .. }]), "{refused:?}");
+    }
+
+    #[test]
+    fn what_may_be_read_is_written_when_it_changes_and_not_each_minute() {
+        let mut tape = Tape::new();
+        let absent = || Fact::NotServed { kind: Kind::Pod };
+        assert!(matches!(&observed(&mut tape, 0, absent())[..], [What::Absent { .. }]));
+        assert_eq!(observed(&mut tape, 1, absent()), vec![]);
+        assert!(matches!(&observed(&mut tape, 2, listed(vec![]))[..], [What::Served { .. }]));
+        assert!(matches!(&observed(&mut tape, 3, absent())[..], [What::Absent { .. }]));
+        let back = observed(&mut tape, 4, listed(vec![]));
+        assert!(matches!(&back[..], [What::Served { .. }]), "it was served, gone and came back: {back:?}");
+        assert_eq!(observed(&mut tape, 5, listed(vec![])), vec![]);
     }
 
     #[test]

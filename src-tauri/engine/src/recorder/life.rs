@@ -21,6 +21,9 @@ use crate::{
     session::{Engine, lock},
 };
 
+/// A scan waits no longer for the logs that name the causes.
+const SCAN_PATIENCE: Duration = Duration::from_secs(15);
+
 /// The life of a recorder, begun anew where a defect ended it: nobody else would notice that nothing is watched.
 pub(crate) async fn guarded(
     engine: Engine,
@@ -154,15 +157,21 @@ async fn run(
                     r.take(o).await;
                 }
                 r.synced = true;
-                // Logs first: what they say decides what belongs together.
-                let first = correlate::diagnose(&r.index, r.now(), r.options(true));
-                r.read_logs(first, &sender);
-                // The logs that were asked for arrive as observations, within their time limit.
-                let patience = Instant::now() + Duration::from_secs(15);
-                while r.readers.available_permits() < LOG_READERS || !observations.is_empty() {
+                // Logs first: what they say decides what belongs together. They arrive as observations, within their
+                // time limit; more are asked for as readers become free.
+                let patience = Instant::now() + SCAN_PATIENCE;
+                loop {
+                    let found = correlate::diagnose(&r.index, r.now(), r.options(true));
+                    r.read_logs(found, &sender);
+                    if r.readers.available_permits() == LOG_READERS && observations.is_empty() {
+                        break;
+                    }
                     match tokio::time::timeout_at(patience, observations.recv()).await {
                         Ok(Some(o)) => r.take(o).await,
                         _ => break,
+                    }
+                    while let Ok(o) = observations.try_recv() {
+                        r.take(o).await;
                     }
                 }
                 r.look(&sender, true);

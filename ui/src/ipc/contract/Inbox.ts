@@ -2,10 +2,14 @@
 import type { IncidentSummary } from "./IncidentSummary";
 
 /**
- * The inbox: every open incident and the newest resolved ones.
+ * The inbox, or a part of it: every open incident and the newest resolved ones.
  */
 export type Inbox = { 
 /**
  * Everything up to this revision is in it.
  */
-revision: number, incidents: Array<IncidentSummary>, };
+revision: number, incidents: Array<IncidentSummary>, 
+/**
+ * There are others after these: ask again, from as many on as came.
+ */
+more: boolean, };

@@ -187,9 +187,12 @@ pub(super) fn exits(
             f.message = format!("{}: {phrase}", f.message);
         }
         None => {
-            let (phrase, confidence) = match (&quoted, lines) {
+            let (phrase, confidence) = match (&quoted, log.map(|l| &l.lines)) {
                 (Some(_), _) => ("its own log says why".to_owned(), Confidence::Likely),
-                (None, Some(_)) => ("it wrote nothing that says why".to_owned(), Confidence::NotEstablished),
+                (None, Some(Ok(_))) => ("it wrote nothing that says why".to_owned(), Confidence::NotEstablished),
+                (None, Some(Err(why))) => {
+                    (format!("its log could not be read ({})", words::clip(why, 160)), Confidence::NotEstablished)
+                }
                 (None, None) => ("its log is not recorded".to_owned(), Confidence::NotEstablished),
             };
             let confidence = if quoted.as_ref().is_some_and(|(_, q)| looks_telling(q)) {
