@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { BackendError } from "../ipc/api";
 import { shown } from "../shared/zone.svelte";
 import { openWindow as open, settle } from "../testing/window";
+import look from "../../public/look.js?raw";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -205,6 +206,25 @@ describe("appearance", () => {
     await settle();
     expect(document.documentElement.dataset["theme"]).toBe("light");
     expect(w.text()).toContain("the record cannot be written.");
+  });
+
+  it("is there before anything is painted the next time", async () => {
+    const page = document.documentElement;
+    const opensAnew = () => {
+      delete page.dataset["theme"];
+      page.style.fontSize = "";
+      new Function(look)();
+      return [page.dataset["theme"], page.style.fontSize];
+    };
+    const w = await open("night", "#/settings/appearance");
+    w.button("Dark").click();
+    await settle();
+    await choose("Size of everything", "125 %");
+    expect(opensAnew()).toEqual(["dark", "125%"]);
+    w.button("As the desktop").click();
+    await settle();
+    await choose("Size of everything", "100 %");
+    expect(opensAnew()).toEqual([undefined, ""]);
   });
 
   it("has its steps under Ctrl + and −", async () => {
