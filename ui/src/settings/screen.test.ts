@@ -176,6 +176,14 @@ describe("watching and recording", () => {
   });
 });
 
+it("recording says during a drill that it is of one's own record", async () => {
+  const w = await open("night", "#/settings/recording");
+  expect(w.text()).not.toContain("not the drill");
+  await w.backend.startDrill("memory-limit", 20);
+  await settle();
+  expect(w.text()).toContain("This is your own record, not the drill.");
+});
+
 describe("appearance", () => {
   it("follows a change at once: theme, size, zone and letters", async () => {
     const w = await open("night", "#/settings/appearance");
