@@ -37,6 +37,7 @@ pub struct Insights {
     pub plots: Vec<Plot>,
     pub extent: Extent,
     gaps: Gaps,
+    now: Timestamp,
 }
 
 impl Insights {
@@ -45,9 +46,10 @@ impl Insights {
         history::recurring(&self.heads)
     }
 
-    /// What of a span was not watched where this incident was.
-    pub fn gaps(&self, head: &Head, from: Timestamp, to: Timestamp) -> Vec<Gap> {
-        self.gaps.between(head, from, to)
+    /// What of a span was not watched where this incident was; until now where it has no end.
+    pub fn gaps(&self, head: &Head, from: Timestamp, to: Option<Timestamp>) -> Vec<Gap> {
+        let to = to.unwrap_or(self.now);
+        if from < to { self.gaps.between(head, from, to) } else { Vec::new() }
     }
 }
 
@@ -123,7 +125,7 @@ impl Engine {
             let heads = s.heads(&IncidentQuery { limit: None, offset: 0, ..query })?;
             let gaps = Gaps::read(s, &heads, now)?;
             let plots = history::plots(&heads, |head| gaps.of(head, now), &zone);
-            Ok(Insights { plots, extent: s.extent()?, heads, gaps })
+            Ok(Insights { plots, extent: s.extent()?, heads, gaps, now })
         })
         .await
     }
@@ -136,9 +138,10 @@ impl Gaps {
     fn read(store: &dyn afterwatch_core::port::Store, heads: &[Head], now: Timestamp) -> Result<Gaps, StoreError> {
         let mut windows: BTreeMap<&str, (Timestamp, Timestamp)> = BTreeMap::new();
         for head in heads {
-            let (from, to) = window(head, now);
-            let known = windows.entry(&head.cluster).or_insert((from, to));
-            *known = (known.0.min(from), known.1.max(to));
+            // What was well again is looked at until now: whether it stayed so is asked, too.
+            let (from, _) = window(head, now);
+            let known = windows.entry(&head.cluster).or_insert((from, now));
+            known.0 = known.0.min(from);
         }
         let mut out = BTreeMap::new();
         for (cluster, (from, to)) in windows {

@@ -85,9 +85,9 @@ fn read(query: &HistoryQuery, now: Timestamp) -> Answer<IncidentQuery> {
 }
 
 fn recurrence(r: &Recurrence<'_>, insights: &Insights) -> RecurrenceDto {
-    let gaps = |from: Option<Timestamp>, to: Option<Timestamp>| match (from, to) {
-        (Some(from), Some(to)) if from < to => insights.gaps(r.newest, from, to).iter().map(gap_dto).collect(),
-        _ => Vec::new(),
+    let gaps = |well_at: Option<Timestamp>, back_at| match well_at {
+        Some(from) => insights.gaps(r.newest, from, back_at).iter().map(gap_dto).collect(),
+        None => Vec::new(),
     };
     RecurrenceDto {
         title: r.newest.title.clone(),

@@ -193,10 +193,10 @@ export function historyPage(rows: readonly HistoryRow[], query: HistoryQuery, no
 }
 
 const WORDS = {
-  detect: "From the start of the trouble until Afterwatch opened the incident.",
-  acknowledge: "From the opening of the incident until a person acknowledged it.",
-  mitigate: "From the start of the trouble until the impact was over: the time users suffered.",
-  resolve: "From the start of the trouble until it had been well for ten minutes, or a person closed it.",
+  detect: "started to detected",
+  acknowledge: "detected to acknowledged by a person",
+  mitigate: "started to mitigated: the time users suffered",
+  resolve: "started to resolved (MTTR), the minutes in which it had to stay well included",
 } as const;
 
 function median(values: number[]): number {

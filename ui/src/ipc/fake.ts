@@ -54,7 +54,7 @@ export class Fake implements Backend {
   startsAtLogin = false;
   /** What lies behind the inbox. */
   past: HistoryRow[];
-  /** How long the history takes to answer, in milliseconds. */
+  /** How long every answer takes, in milliseconds. */
   slow = 0;
   /** The recorded incident that is open. */
   drill: AppInfo["drill"] = null;
@@ -188,14 +188,11 @@ export class Fake implements Backend {
     return found;
   }
 
-  #answer<T>(method: keyof Backend, value: () => T): Promise<T> {
+  async #answer<T>(method: keyof Backend, value: () => T): Promise<T> {
+    if (this.slow > 0) await new Promise((done) => setTimeout(done, this.slow));
     const refusal = this.refuse.get(method);
-    if (refusal) return Promise.reject(refusal);
-    try {
-      return Promise.resolve(structuredClone(value()));
-    } catch (thrown) {
-      return Promise.reject(thrown);
-    }
+    if (refusal) throw refusal;
+    return structuredClone(value());
   }
 
   #entry(kind: string, text: string, label: string | null) {
@@ -406,17 +403,9 @@ export class Fake implements Backend {
     this.#answer("setClusterMark", () => this.#cluster(name, { mark }));
 
   #history = () => [...this.incidents.map(rowOf), ...this.past];
-  async #slowly(): Promise<void> {
-    if (this.slow > 0) await new Promise((done) => setTimeout(done, this.slow));
-  }
-  history = async (query: HistoryQuery) => {
-    await this.#slowly();
-    return this.#answer("history", () => historyPage(this.#history(), query, this.now()));
-  };
-  historyInsights = async (query: HistoryQuery) => {
-    await this.#slowly();
-    return this.#answer("historyInsights", () => historyInsights(this.#history(), query, this.now()));
-  };
+  history = (query: HistoryQuery) => this.#answer("history", () => historyPage(this.#history(), query, this.now()));
+  historyInsights = (query: HistoryQuery) =>
+    this.#answer("historyInsights", () => historyInsights(this.#history(), query, this.now()));
 
   settings = () => this.#answer("settings", () => this.prefs.page);
   setNotifications = (to: NotificationSettings) => this.#answer("setNotifications", () => this.prefs.notifications(to));
@@ -429,10 +418,7 @@ export class Fake implements Backend {
   testNotification = () => this.#answer("testNotification", () => undefined);
   backUp = () => this.#answer("backUp", () => this.prefs.backUp());
   openDataFolder = () => this.#answer("openDataFolder", () => undefined);
-  diagnostics = async () => {
-    await this.#slowly();
-    return this.#answer("diagnostics", () => diagnostics);
-  };
+  diagnostics = () => this.#answer("diagnostics", () => diagnostics);
 
   setUnsaved = (unsaved: boolean) => this.#answer("setUnsaved", () => void (this.unsaved = unsaved));
   autostart = () => this.#answer("autostart", () => this.startsAtLogin);

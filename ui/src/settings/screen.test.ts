@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { BackendError } from "../ipc/api";
 import { shown } from "../shared/zone.svelte";
 import { openWindow as open, settle } from "../testing/window";
+import look from "../../public/look.js?raw";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -175,6 +176,14 @@ describe("watching and recording", () => {
   });
 });
 
+it("recording says during a drill that it is of one's own record", async () => {
+  const w = await open("night", "#/settings/recording");
+  expect(w.text()).not.toContain("not the drill");
+  await w.backend.startDrill("memory-limit", 20);
+  await settle();
+  expect(w.text()).toContain("This is your own record, not the drill.");
+});
+
 describe("appearance", () => {
   it("follows a change at once: theme, size, zone and letters", async () => {
     const w = await open("night", "#/settings/appearance");
@@ -205,6 +214,25 @@ describe("appearance", () => {
     await settle();
     expect(document.documentElement.dataset["theme"]).toBe("light");
     expect(w.text()).toContain("the record cannot be written.");
+  });
+
+  it("is there before anything is painted the next time", async () => {
+    const page = document.documentElement;
+    const opensAnew = () => {
+      delete page.dataset["theme"];
+      page.style.fontSize = "";
+      new Function(look)();
+      return [page.dataset["theme"], page.style.fontSize];
+    };
+    const w = await open("night", "#/settings/appearance");
+    w.button("Dark").click();
+    await settle();
+    await choose("Size of everything", "125 %");
+    expect(opensAnew()).toEqual(["dark", "125%"]);
+    w.button("As the desktop").click();
+    await settle();
+    await choose("Size of everything", "100 %");
+    expect(opensAnew()).toEqual([undefined, ""]);
   });
 
   it("has its steps under Ctrl + and −", async () => {

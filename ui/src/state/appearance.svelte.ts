@@ -51,9 +51,13 @@ export class Appearance {
     this.value = value;
     shown.utc = value.clock === "utc";
     const page = document.documentElement;
-    if (value.theme === "system") delete page.dataset["theme"];
-    else page.dataset["theme"] = value.theme;
+    const theme = value.theme === "system" ? "" : value.theme;
+    if (theme) page.dataset["theme"] = theme;
+    else delete page.dataset["theme"];
     // Sizes of text are rem, so that the whole page follows.
     page.style.fontSize = value.zoom === 100 ? "" : `${value.zoom}%`;
+    // look.js shows the same before this is read the next time.
+    localStorage["theme"] = theme;
+    localStorage["size"] = page.style.fontSize;
   }
 }

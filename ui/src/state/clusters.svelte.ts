@@ -1,14 +1,14 @@
 import { asError, type Backend } from "../ipc/api";
 import type { ClusterDto, ClustersPage } from "../ipc/types";
+import { Wait } from "../shared/wait.svelte";
 
 /** The contexts and how their connections stand. */
 export class ClustersStore {
   page = $state<ClustersPage | null>(null);
   error = $state<string | null>(null);
+  readonly wait = new Wait();
   #backend: Backend;
   #newest = new Map<string, ClusterDto>();
-  #turn = 0;
-  #reading = false;
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -31,25 +31,22 @@ export class ClustersStore {
   }
 
   async read(): Promise<void> {
-    const mine = ++this.#turn;
-    this.#reading = true;
     this.#newest.clear();
-    try {
-      const page = await this.#backend.clusters();
-      // A page that was asked for later is on its way.
-      if (mine !== this.#turn) return;
-      // What was told while the page was on its way is newer than the page.
-      this.page = { ...page, clusters: page.clusters.map((c) => this.#newest.get(c.name) ?? c) };
-      this.error = null;
-    } catch (thrown) {
-      if (mine !== this.#turn) return;
-      this.error = asError(thrown).message;
-    }
-    this.#reading = false;
+    await this.wait.for(async (wanted) => {
+      try {
+        const page = await this.#backend.clusters();
+        if (!wanted()) return;
+        // What was told while the page was on its way is newer than the page.
+        this.page = { ...page, clusters: page.clusters.map((c) => this.#newest.get(c.name) ?? c) };
+        this.error = null;
+      } catch (thrown) {
+        if (wanted()) this.error = asError(thrown).message;
+      }
+    });
   }
 
   receive(cluster: ClusterDto): void {
-    if (this.#reading) this.#newest.set(cluster.name, cluster);
+    if (this.wait.since !== null) this.#newest.set(cluster.name, cluster);
     if (!this.page) return;
     if (!this.byName(cluster.name)) {
       void this.read();

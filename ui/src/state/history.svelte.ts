@@ -1,5 +1,6 @@
 import { asError, type Backend } from "../ipc/api";
 import type { HistoryInsights, HistoryPage, HistoryQuery, HistoryRow } from "../ipc/types";
+import { Wait } from "../shared/wait.svelte";
 
 /** After a key press, until it is searched. */
 const TYPING = 180;
@@ -19,13 +20,10 @@ export class HistoryStore {
   insights = $state.raw<HistoryInsights | null>(null);
   error = $state<string | null>(null);
   insightsError = $state<string | null>(null);
-  /** When the search that is under way began; `null` while none is. */
-  began = $state<number | null>(null);
-  /** The person gave up waiting: what is shown is older than what is looked for. */
-  stopped = $state(false);
+  /** For the search. Once it was given up, what is shown is older than what is looked for. */
+  readonly wait = new Wait();
 
   #backend: Backend;
-  #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stale: ReturnType<typeof setTimeout> | undefined;
   #parts = $state.raw(new Map<number, readonly HistoryRow[]>());
@@ -81,41 +79,32 @@ export class HistoryStore {
 
   async read(): Promise<void> {
     clearTimeout(this.#timer);
-    const turn = ++this.#turn;
-    this.began = this.#backend.now();
-    this.stopped = false;
     const query = this.#query(0);
-    const list = this.#backend.history(query).then(
-      (page) => {
-        if (turn !== this.#turn) return;
-        this.page = page;
-        this.error = null;
-        this.#asked = new Set([0]);
-        this.#parts = new Map([[0, page.incidents]]);
-      },
-      (thrown: unknown) => {
-        if (turn === this.#turn) this.error = asError(thrown).message;
-      },
-    );
-    const figures = this.#backend.historyInsights(query).then(
-      (insights) => {
-        if (turn !== this.#turn) return;
-        this.insights = insights;
-        this.insightsError = null;
-      },
-      (thrown: unknown) => {
-        if (turn === this.#turn) this.insightsError = asError(thrown).message;
-      },
-    );
-    await Promise.all([list, figures]);
-    if (turn === this.#turn) this.began = null;
-  }
-
-  /** Waits no longer. What was found before stays. */
-  stop(): void {
-    this.#turn++;
-    this.began = null;
-    this.stopped = true;
+    await this.wait.for((wanted) => {
+      const list = this.#backend.history(query).then(
+        (page) => {
+          if (!wanted()) return;
+          this.page = page;
+          this.error = null;
+          this.#asked = new Set([0]);
+          this.#parts = new Map([[0, page.incidents]]);
+        },
+        (thrown: unknown) => {
+          if (wanted()) this.error = asError(thrown).message;
+        },
+      );
+      const figures = this.#backend.historyInsights(query).then(
+        (insights) => {
+          if (!wanted()) return;
+          this.insights = insights;
+          this.insightsError = null;
+        },
+        (thrown: unknown) => {
+          if (wanted()) this.insightsError = asError(thrown).message;
+        },
+      );
+      return Promise.all([list, figures]);
+    });
   }
 
   /** A row of the list, or nothing while its part is on its way. */

@@ -1,5 +1,6 @@
 import { asError, type Backend } from "../ipc/api";
 import type { AppEvent, Inbox, IncidentSummary, SilenceDto } from "../ipc/types";
+import { Wait } from "../shared/wait.svelte";
 import { NONE, type Filter } from "./filter";
 import { Follower } from "./live";
 
@@ -17,6 +18,7 @@ export class InboxStore {
   /** The rest of a long list is being read. */
   reading = $state(false);
   error = $state<string | null>(null);
+  readonly wait = new Wait();
   /** Told of every incident that was not there, or not open, a moment ago. */
   onopened: (incident: IncidentSummary) => void = () => {};
 
@@ -29,7 +31,7 @@ export class InboxStore {
   constructor(backend: Backend) {
     this.#backend = backend;
     this.#follower = new Follower<Inbox, IncidentEvent>({
-      list: () => this.#read(),
+      list: () => this.wait.for(() => this.#read()),
       replace: (inbox) => {
         this.incidents = inbox.incidents;
         const there = new Set(inbox.incidents.map((i) => i.id));

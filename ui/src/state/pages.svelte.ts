@@ -1,8 +1,16 @@
 import { asError, type Backend } from "../ipc/api";
 import type { EvidenceDto, IncidentPage, NotesDto } from "../ipc/types";
+import { Wait } from "../shared/wait.svelte";
 import { Draft } from "./draft.svelte";
 import { PostmortemStore } from "./postmortem.svelte";
 import { Unsaved } from "./unsaved";
+
+/** One item of evidence with its excerpt, as far as it was read. */
+class Item {
+  item = $state.raw<EvidenceDto | null>(null);
+  error = $state<string | null>(null);
+  readonly wait = new Wait();
+}
 
 /** One incident as it is open in the window: its page, its notes, its post-mortem, the evidence read so far. */
 export class PageStore {
@@ -10,14 +18,14 @@ export class PageStore {
   page = $state.raw<IncidentPage | null>(null);
   error = $state<{ message: string; code: string | null } | null>(null);
   notes = $state<Draft | null>(null);
-  evidence = $state<Record<string, { item?: EvidenceDto; error?: string }>>({});
+  evidence = $state<Record<string, Item>>({});
+  readonly wait = new Wait();
   readonly postmortem: PostmortemStore;
   /** An entry that was begun and not added. */
   #entry = $state("");
 
   #backend: Backend;
   #unsaved: Unsaved;
-  #reading = false;
   #again = false;
 
   constructor(backend: Backend, id: string, unsaved: Unsaved) {
@@ -48,24 +56,28 @@ export class PageStore {
 
   /** Reads the page again; calls while it is being read make one more follow. */
   async read(): Promise<void> {
-    if (this.#reading) {
+    if (this.wait.since !== null) {
       this.#again = true;
       return;
     }
-    this.#reading = true;
-    try {
-      const page = await this.#backend.incidentPage(this.id);
-      // An answer that was overtaken by a newer one is dropped.
-      if (!this.page || page.incident.revision >= this.page.incident.revision) this.page = page;
-      this.error = null;
-      const { text, updated_at, version } = page.notes;
-      if (this.notes) this.notes.adopt(text, updated_at, version);
-      else this.notes = this.#draft(page.notes);
-    } catch (thrown) {
-      const { message, code } = asError(thrown);
-      this.error = { message, code };
-    }
-    this.#reading = false;
+    // Where nothing is shown yet, the wait takes the place of what went wrong.
+    if (!this.page) this.error = null;
+    await this.wait.for(async (wanted) => {
+      try {
+        const page = await this.#backend.incidentPage(this.id);
+        if (!wanted()) return;
+        // An answer that was overtaken by a newer one is dropped.
+        if (!this.page || page.incident.revision >= this.page.incident.revision) this.page = page;
+        this.error = null;
+        const { text, updated_at, version } = page.notes;
+        if (this.notes) this.notes.adopt(text, updated_at, version);
+        else this.notes = this.#draft(page.notes);
+      } catch (thrown) {
+        if (!wanted()) return;
+        const { message, code } = asError(thrown);
+        this.error = { message, code };
+      }
+    });
     if (this.#again) {
       this.#again = false;
       await this.read();
@@ -74,12 +86,17 @@ export class PageStore {
 
   /** An excerpt is immutable: it is read once. */
   async readEvidence(item: string): Promise<void> {
-    if (this.evidence[item]?.item) return;
-    try {
-      this.evidence[item] = { item: await this.#backend.evidenceItem(this.id, item) };
-    } catch (thrown) {
-      this.evidence[item] = { error: asError(thrown).message };
-    }
+    const held = (this.evidence[item] ??= new Item());
+    if (held.item || held.wait.since !== null) return;
+    held.error = null;
+    await held.wait.for(async (wanted) => {
+      try {
+        const answer = await this.#backend.evidenceItem(this.id, item);
+        if (wanted()) held.item = answer;
+      } catch (thrown) {
+        if (wanted()) held.error = asError(thrown).message;
+      }
+    });
   }
 
   #draft({ text, updated_at, version }: NotesDto): Draft {

@@ -1,5 +1,6 @@
 import { asError, type Backend } from "../ipc/api";
 import type { PostmortemDto } from "../ipc/types";
+import { Wait } from "../shared/wait.svelte";
 import { Draft } from "./draft.svelte";
 import type { Unsaved } from "./unsaved";
 
@@ -11,6 +12,7 @@ export class PostmortemStore {
   draft = $state<Draft | null>(null);
   html = $state("");
   error = $state<string | null>(null);
+  readonly wait = new Wait();
   #inRecord = $state(false);
 
   #backend: Backend;
@@ -36,13 +38,17 @@ export class PostmortemStore {
     const before = this.draft;
     const typed = before?.typed;
     if (before?.dirty) return;
-    try {
-      const answer = await this.#backend.postmortem(this.#id);
-      if (this.draft === before && before?.typed === typed) this.#take(answer);
-      this.error = null;
-    } catch (thrown) {
-      this.error = asError(thrown).message;
-    }
+    if (!before) this.error = null;
+    await this.wait.for(async (wanted) => {
+      try {
+        const answer = await this.#backend.postmortem(this.#id);
+        if (!wanted()) return;
+        if (this.draft === before && before?.typed === typed) this.#take(answer);
+        this.error = null;
+      } catch (thrown) {
+        if (wanted()) this.error = asError(thrown).message;
+      }
+    });
   }
 
   /** Throws the edited text away. When that is refused, the text stays and is saved on. */

@@ -1,5 +1,6 @@
 import { asError, BackendError, type Backend } from "../ipc/api";
 import type { NotificationSettings, RetentionSettings, RuleDto, SettingsPage } from "../ipc/types";
+import { Wait } from "../shared/wait.svelte";
 
 /** The settings as they are kept. A change shows at once; one that is refused goes back. */
 export class SettingsStore {
@@ -7,6 +8,7 @@ export class SettingsStore {
   /** `null` until it is known. */
   autostart = $state<boolean | null>(null);
   error = $state<string | null>(null);
+  readonly wait = new Wait();
   #backend: Backend;
   #turn = 0;
 
@@ -21,14 +23,19 @@ export class SettingsStore {
       // Where it cannot be told, the switch is not shown.
       () => (this.autostart = null),
     );
-    try {
-      const page = await this.#backend.settings();
-      if (turn !== this.#turn) return;
-      this.page = page;
-      this.error = null;
-    } catch (thrown) {
-      if (turn === this.#turn) this.error = asError(thrown).message;
-    }
+    if (!this.page) this.error = null;
+    await this.wait.for(async (wanted) => {
+      // Neither what was asked anew nor what was changed meanwhile is overwritten.
+      const holds = () => wanted() && turn === this.#turn;
+      try {
+        const page = await this.#backend.settings();
+        if (!holds()) return;
+        this.page = page;
+        this.error = null;
+      } catch (thrown) {
+        if (holds()) this.error = asError(thrown).message;
+      }
+    });
   }
 
   notifications(change: Partial<NotificationSettings>): Promise<void> {
