@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use afterwatch_core::{incident::State, object::Kind, severity::Confidence};
+use afterwatch_core::{incident::State, object::Kind, port::store::IncidentQuery, severity::Confidence};
 use afterwatch_engine::{EngineEvent, IncidentStep};
 use afterwatch_testkit::{App, status};
 
@@ -19,6 +19,39 @@ async fn the_log_of_a_dead_container_is_read_and_quoted() {
     assert_eq!(incident.verdict, Confidence::Likely);
     assert_eq!(desk.cluster.logs_asked().len(), 1, "a log is read once per death");
     desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_scan_reads_the_log_of_every_container_that_died() {
+    let desk = Desk::new();
+    // More than are read at once.
+    for n in 0..40 {
+        let app = App::deployment(&format!("shop/app{n}"));
+        desk.cluster.write_log(&format!("app{n}-r1-a"), "app", &format!("starting\npanic: no config {n}"));
+        desk.cluster.upsert(all(&app, app.pod("a", status::crashed(1, "Error", 3, -60))));
+    }
+    desk.engine.scan(desk.cluster.clone()).await.unwrap();
+    let quoted =
+        desk.incidents().iter().flat_map(|i| &i.evidence).filter(|e| e.draft.excerpt.contains("panic: no")).count();
+    assert_eq!((desk.cluster.logs_asked().len(), quoted), (40, 40));
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_was_not_watched_after_a_fault_was_well_counts_until_now() {
+    let (desk, app) = (Desk::new(), app("checkout"));
+    desk.cluster.upsert(all(&app, killed(&app, 1, 0)));
+    desk.watch().await;
+    let first = desk.incident("opened", |i| i.state == State::Open).await;
+    desk.engine.shutdown().await;
+    desk.clock.advance(3600);
+    let insights = desk.engine.insights(IncidentQuery::default()).await.unwrap();
+    let head = &insights.heads[0];
+    assert_eq!(head.id, first.id);
+    let gaps = insights.gaps(head, first.detected_at, None);
+    let whole: i64 = gaps.iter().map(|g| g.to.duration_since(g.from).as_secs()).sum();
+    assert!((3590..=3600).contains(&whole), "{gaps:?}");
+    assert!(insights.gaps(head, first.detected_at, Some(first.detected_at)).is_empty());
 }
 
 #[tokio::test]
