@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use afterwatch_core::{
-    incident::{Incident, State},
+    incident::{Head, State},
     observation::Connection,
     severity::Severity,
     words::{clip, count},
@@ -74,8 +74,8 @@ impl Outlook {
     }
 
     /// The outlook for these open incidents and clusters.
-    pub fn new(open: &[Incident], clusters: &[Arc<ClusterView>], unseen: &Unseen, paused: bool) -> Outlook {
-        let mut order: Vec<&Incident> = open.iter().filter(|i| i.state.is_open()).collect();
+    pub fn new(open: &[Head], clusters: &[Arc<ClusterView>], unseen: &Unseen, paused: bool) -> Outlook {
+        let mut order: Vec<&Head> = open.iter().filter(|i| i.state.is_open()).collect();
         order.sort_by_key(|i| (rank(i.state), std::cmp::Reverse(i.severity), std::cmp::Reverse(i.detected_at)));
         let (face, sentence) = look(&order, clusters, unseen, paused);
         Outlook {
@@ -99,18 +99,17 @@ fn rank(state: State) -> u8 {
     }
 }
 
-fn row(i: &Incident) -> String {
+fn row(i: &Head) -> String {
     let state = if i.state == State::Open { i.severity.word() } else { i.state.word() };
     format!("{state}: {} ({})", clip(&i.title, 60), i.cluster)
 }
 
-fn look(order: &[&Incident], clusters: &[Arc<ClusterView>], unseen: &Unseen, paused: bool) -> (Face, String) {
+fn look(order: &[&Head], clusters: &[Arc<ClusterView>], unseen: &Unseen, paused: bool) -> (Face, String) {
     if paused {
         return (Face::Paused, "Watching is paused. Nothing is recorded.".into());
     }
     // Low never changes the icon, and neither does what somebody has taken on.
-    let waiting: Vec<&&Incident> =
-        order.iter().filter(|i| i.state == State::Open && i.severity > Severity::Low).collect();
+    let waiting: Vec<&&Head> = order.iter().filter(|i| i.state == State::Open && i.severity > Severity::Low).collect();
     if let Some(worst) = waiting.first() {
         let face = match worst.severity {
             Severity::Critical => Face::Critical,
@@ -170,18 +169,15 @@ fn is_starting(state: &ClusterState) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use afterwatch_core::{
-        Timestamp, incident::IncidentId, incident::OpenedBy, object::ObjectRef, severity::Confidence,
-    };
+    use afterwatch_core::{Timestamp, incident::IncidentId, object::ObjectRef, severity::Confidence};
     use uuid::Uuid;
 
-    fn incident(number: u64, state: State, severity: Severity) -> Incident {
-        Incident {
+    fn incident(number: u64, state: State, severity: Severity) -> Head {
+        Head {
             id: IncidentId(Uuid::from_u128(u128::from(number))),
             number,
             fingerprint: number.to_string(),
             title: format!("checkout-{number} has no ready pods"),
-            opened_by: OpenedBy::Rule,
             state,
             severity,
             cluster: "prod-eu".into(),
@@ -195,7 +191,6 @@ mod tests {
             },
             started_at: None,
             started_at_range: None,
-            started_at_basis: String::new(),
             detected_at: Timestamp::UNIX_EPOCH,
             acknowledged_at: None,
             mitigated_at: None,
@@ -203,20 +198,11 @@ mod tests {
             recovered_by: None,
             verdict: Confidence::NotEstablished,
             causes: vec![],
-            needs: vec![],
-            ruled_out: vec![],
-            findings: vec![],
-            changes: vec![],
-            actions: vec![],
-            evidence: vec![],
-            timeline: vec![],
             notifications: 0,
-            quiet_since: None,
             reopened: 0,
             earlier: Vec::new(),
             merged_into: None,
             ticket: None,
-            split_off: Vec::new(),
             revision: 0,
         }
     }
@@ -239,11 +225,11 @@ mod tests {
         Connection::Connected { cluster_uid: "uid".into(), server_version: "v1.33.0".into() }
     }
 
-    fn outlook(open: &[Incident], clusters: &[Arc<ClusterView>], paused: bool) -> Outlook {
+    fn outlook(open: &[Head], clusters: &[Arc<ClusterView>], paused: bool) -> Outlook {
         Outlook::new(open, clusters, &Unseen::default(), paused)
     }
 
-    fn face(open: &[Incident], clusters: &[Arc<ClusterView>]) -> Face {
+    fn face(open: &[Head], clusters: &[Arc<ClusterView>]) -> Face {
         outlook(open, clusters, false).face
     }
 
@@ -321,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
-        let open: Vec<Incident> = (1..=11).map(|n| incident(n, State::Open, Severity::High)).collect();
+        let open: Vec<Head> = (1..=11).map(|n| incident(n, State::Open, Severity::High)).collect();
         let outlook = outlook(&open, &[], false);
         assert_eq!((outlook.incidents.len(), outlook.more), (LISTED, 6));
     }

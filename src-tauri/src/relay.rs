@@ -126,7 +126,7 @@ pub async fn draw_tray(shell: &Arc<Shell>, desk: &Arc<Desk>) {
         return;
     }
     let open = IncidentQuery { open: true, ..IncidentQuery::default() };
-    match desk.engine.incidents(open).await {
+    match desk.engine.heads(open).await {
         Ok(open) => {
             let unseen = Unseen { missing: desk.contexts.missing(), trouble: shell.trouble() };
             let mut outlook = Outlook::new(&open, &desk.engine.clusters(), &unseen, desk.engine.paused());

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{alone, calm, desktop::Offers, eventually, story, window::Window, x11::Screen};
+use crate::{
+    scale::changed,
+    support::{alone, calm, desktop::Offers, eventually, story, window::Window, x11::Screen},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "figures, not a check"]
@@ -51,6 +54,8 @@ async fn figures_of_the_window() {
         "FIGURE notification: API object changed to notification asked for: p50 {} ms, p95 {} ms",
         took[9], took[18]
     );
+
+    changed(&window, "20 incidents").await;
 
     window.until_tray().await;
     let screen = Screen::of(&desktop.display);

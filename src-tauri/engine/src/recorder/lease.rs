@@ -132,7 +132,7 @@ impl Recorder {
     async fn follow(&mut self) {
         let Some((uid, _)) = self.identity.clone() else { return };
         let query = IncidentQuery { open: true, cluster_uid: Some(uid), ..IncidentQuery::default() };
-        if let Ok(open) = blocking(&self.engine.0.ports.store, move |s| s.incidents(&query)).await {
+        if let Ok(open) = blocking(&self.engine.0.ports.store, move |s| s.heads(&query)).await {
             for incident in open {
                 self.engine.saw(incident.id);
             }
