@@ -28,6 +28,8 @@ use crate::{
 
 /// The story begins without what is not read by then.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The window hears this soon that the story waited.
+const FOLLOW: Duration = Duration::from_secs(1);
 /// What a notification's title may hold.
 const TITLE: usize = 45;
 
@@ -59,7 +61,16 @@ impl Drill {
             tokio::spawn(async move {
                 let _ = tokio::time::timeout(PATIENCE, desk.engine.connected(player.context())).await;
                 player.begin();
-                shell.tell_of(&desk, AppEvent::Drill { drill: dto(&player, &header) });
+                // The story waits where the machine is too busy for it, and its times with it.
+                let mut told = None;
+                loop {
+                    let begun = player.clock().begun_at();
+                    if begun != told {
+                        told = begun;
+                        shell.tell_of(&desk, AppEvent::Drill { drill: dto(&player, &header) });
+                    }
+                    tokio::time::sleep(FOLLOW).await;
+                }
             })
         };
         let mut tasks = vec![begin];

@@ -23,6 +23,8 @@ const BYTES: usize = 256 << 10;
 const LINE_BYTES: usize = 4 << 10;
 /// What the kubelet says of a container it has removed.
 const EXCUSE: &str = "unable to retrieve container logs for ";
+/// What is said where the kubelet has put nothing in its place yet.
+const NOT_YET: &str = "the log of this run of the container is not there";
 /// The times in which a kubelet puts the new container in the dead one's place, also where the node is busy.
 const SETTLE: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1600)];
 const LIMIT: Duration = Duration::from_secs(10);
@@ -53,6 +55,7 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
                 previous = true;
                 continue;
             }
+            Ok(Read::OfTheOneBefore) => Failure::Nonsense(NOT_YET.into()),
             Err(Failure::Refused(r)) if r.code == 401 && !renewed => {
                 renewed = true;
                 link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(|p| p.message)?;
@@ -61,14 +64,13 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
             Err(failure) => failure,
         };
         // It is being made anew: in a moment the one that is meant is the previous one.
-        match settle.next().filter(|_| gone(&failure)) {
-            Some(time) => {
-                first = first.or(Some(failure));
-                previous = true;
-                tokio::time::sleep(*time).await;
-            }
-            None => return Err(first.unwrap_or(failure).to_string()),
+        if !gone(&failure) {
+            return Err(failure.to_string());
         }
+        let Some(time) = settle.next() else { return Err(first.unwrap_or(failure).to_string()) };
+        first = first.or(Some(failure));
+        previous = true;
+        tokio::time::sleep(*time).await;
     }
 }
 
@@ -76,7 +78,7 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
 fn gone(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(r) => r.code == 400 && r.message.contains("not found"),
-        Failure::Nonsense(text) => text.starts_with(EXCUSE),
+        Failure::Nonsense(text) => text.starts_with(EXCUSE) || text == NOT_YET,
         _ => false,
     }
 }
@@ -87,6 +89,8 @@ enum Read {
     Meant(Vec<String>, bool),
     /// The present container is already the next one.
     OfTheNext,
+    /// The previous container is still the one before it.
+    OfTheOneBefore,
 }
 
 async fn attempt(server: &Server, want: &LogWant, previous: bool) -> Result<Read, Failure> {
@@ -105,11 +109,15 @@ async fn attempt(server: &Server, want: &LogWant, previous: bool) -> Result<Read
     {
         return Err(Failure::Nonsense("the pod was replaced by a new one of the same name; its log is gone".into()));
     }
-    if !previous && now.restarts(&want.container) == Some(want.restart + 1) {
-        return Ok(Read::OfTheNext);
-    }
-    if now.restarts(&want.container).is_some_and(|restarts| restarts > want.restart + 1) {
-        return Err(Failure::Nonsense("the container was restarted again before its log was read".into()));
+    if let Some(status) = now.container(&want.container) {
+        let read = if previous { status.previous() } else { Some(status.restart_count) };
+        if read != Some(want.restart) {
+            return match () {
+                () if !previous && status.previous() == Some(want.restart) => Ok(Read::OfTheNext),
+                () if read < Some(want.restart) => Ok(Read::OfTheOneBefore),
+                () => Err(Failure::Nonsense("the container was restarted again before its log was read".into())),
+            };
+        }
     }
     let text = String::from_utf8_lossy(&log);
     // Since 1.35 this answer comes with status 200: one dead container is kept per container, and it is not this one.
@@ -140,12 +148,25 @@ struct Statuses {
 struct Restarts {
     name: String,
     restart_count: u32,
+    state: State,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct State {
+    waiting: Option<serde::de::IgnoredAny>,
 }
 
 impl Instance {
-    fn restarts(&self, container: &str) -> Option<u32> {
-        let all = self.status.container_statuses.iter().chain(&self.status.init_container_statuses);
-        all.into_iter().find(|s| s.name == container).map(|s| s.restart_count)
+    fn container(&self, name: &str) -> Option<&Restarts> {
+        self.status.container_statuses.iter().chain(&self.status.init_container_statuses).find(|s| s.name == name)
+    }
+}
+
+impl Restarts {
+    /// Which instance the kubelet calls the previous one: while the next is waited for, the last there was.
+    fn previous(&self) -> Option<u32> {
+        if self.state.waiting.is_some() { Some(self.restart_count) } else { self.restart_count.checked_sub(1) }
     }
 }
 

@@ -85,7 +85,12 @@ impl DrillClock {
     fn go_on(&self, real: Timestamp, next: Option<Timestamp>) {
         let mut course = self.course();
         if let (Some(begun), Some(stood)) = (course.begun, course.next) {
-            let late = shrunk(self.runs(begun, real).duration_since(stood), self.speed);
+            let over = self.over(begun);
+            let due = match stood < self.ends {
+                true => over - shrunk(self.ends.duration_since(stood), self.speed),
+                false => over + stood.duration_since(self.ends),
+            };
+            let late = real.duration_since(due);
             if late > EXACT {
                 course.begun = begun.checked_add(late).ok().or(Some(begun));
             }
@@ -229,6 +234,18 @@ mod tests {
         let begun = clock.begun_at();
         clock.go_on(made + SignedDuration::from_millis(6040), None);
         assert_eq!(clock.begun_at(), begun);
+    }
+
+    #[test]
+    fn a_machine_that_slept_past_the_end_goes_on_where_it_was() {
+        let made: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let clock = DrillClock::new(secs(600), 60.0, made);
+        clock.course().begun = Some(made + secs(2));
+        let told = clock.ends() - secs(60);
+        clock.course().next = Some(told);
+        let woken = made + secs(1000);
+        clock.go_on(woken, Some(clock.ends()));
+        assert!(close(clock.at(woken), told), "{}", clock.at(woken));
     }
 
     #[test]

@@ -212,7 +212,14 @@ impl World {
         let restarts = status.and_then(|s| s["restartCount"].as_u64()).unwrap_or(0);
         // The instance that counts is the one that was meant when the log was recorded: it was read as the present
         // one while it lay dead, or as the previous one after the next had begun.
-        let instance = restarts.checked_sub(u64::from(previous))?;
+        // While its back-off is waited for, the dead one is the last there was.
+        let waits = status.is_some_and(|s| s["state"]["waiting"].is_object());
+        let instance = restarts.checked_sub(u64::from(previous && !waits))?;
+        let meant = |log: &Log| {
+            u64::from(log.restart) == instance
+            // Recordings of an earlier format count it as the one before.
+            || (previous && waits && u64::from(log.restart) + 1 == instance)
+        };
         // What a container says later is not in its log while it runs.
         let runs = !previous && status.is_some_and(|s| s["state"]["running"].is_object());
         let said = |at: Timestamp| !runs || at.duration_since(now) <= AHEAD;
@@ -223,10 +230,12 @@ impl World {
                     && log.pod == pod
                     && log.container == container
                     && (uid.is_none() || log.uid.is_none() || log.uid.as_deref() == uid)
-                    && u64::from(log.restart) == instance
+                    && meant(log)
                     && said(*at)
             })
-            .min_by_key(|(at, log)| (log.error.is_some(), at.duration_since(now).abs()))
+            .min_by_key(|(at, log)| {
+                (log.error.is_some(), u64::from(log.restart) != instance, at.duration_since(now).abs())
+            })
             .map(|(_, log)| log)
     }
 

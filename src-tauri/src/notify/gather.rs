@@ -45,6 +45,8 @@ struct Recent {
     shown_at: Option<Instant>,
     shown: Vec<Notice>,
     held: Vec<Waiting>,
+    /// What was held and is on its way to the screen.
+    going: Vec<IncidentId>,
 }
 
 /// What to do with a notification now.
@@ -67,7 +69,10 @@ impl<S: Screen> Gathered<S> {
             return Turn::Show;
         }
         let mut kinds = lock(&self.kinds);
-        let waits = |recent: &Recent| recent.held.iter().any(|(held, _)| held.incident == notice.incident);
+        let waits = |recent: &Recent| {
+            let mut held = recent.held.iter().filter_map(|(held, _)| held.incident).chain(recent.going.iter().copied());
+            held.any(|incident| Some(incident) == notice.incident)
+        };
         if notice.incident.is_some() && kinds.iter().any(|(kind, recent)| *kind != notice.kind && waits(recent)) {
             return Turn::After;
         }
@@ -93,19 +98,21 @@ impl<S: Screen> Gathered<S> {
                 take_in(&mut recent.shown, notice);
             }
             recent.shown_at = Some(Instant::now());
+            recent.going = held.iter().filter_map(|(notice, _)| notice.incident).collect();
             (recent.shown.clone(), held)
         };
         if all.len() < MANY {
             for (notice, told) in held {
                 let _ = told.send(screen.put(notice, vec![]).await);
             }
-            return;
+        } else {
+            let replaces = all.iter().filter_map(|notice| notice.incident).collect();
+            let outcome = screen.put(together(kind, &all), replaces).await;
+            for (_, told) in held {
+                let _ = told.send(outcome.clone());
+            }
         }
-        let replaces = all.iter().filter_map(|notice| notice.incident).collect();
-        let outcome = screen.put(together(kind, &all), replaces).await;
-        for (_, told) in held {
-            let _ = told.send(outcome.clone());
-        }
+        lock(&kinds).entry(kind).or_default().going.clear();
     }
 }
 

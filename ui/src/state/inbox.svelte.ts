@@ -6,6 +6,9 @@ import { Follower } from "./live";
 
 type IncidentEvent = Extract<AppEvent, { type: "incident" }>;
 
+/** Rows that are asked for twice where a list comes in parts. */
+const OVERLAP = 20;
+
 /** The rows of the inbox, held true by revision. */
 export class InboxStore {
   incidents = $state.raw<IncidentSummary[]>([]);
@@ -17,6 +20,8 @@ export class InboxStore {
   loaded = $state(false);
   /** The rest of a long list is being read. */
   reading = $state(false);
+  /** What is shown is the beginning of a list whose rest did not come. */
+  partial = $state(false);
   error = $state<string | null>(null);
   readonly wait = new Wait();
   /** Told of every incident that was not there, or not open, a moment ago. */
@@ -80,14 +85,19 @@ export class InboxStore {
     let asked = first.incidents.length;
     try {
       for (let part = first; part.more; asked += part.incidents.length) {
-        if (!this.loaded || this.reading) {
+        if (!this.loaded || this.reading || this.partial) {
           this.incidents = [...rows.values()];
           this.loaded = this.reading = true;
         }
-        part = await this.#backend.inbox(asked);
+        // A row that is gone meanwhile moves the others: the last ones are asked for once more.
+        part = await this.#backend.inbox((asked = Math.max(0, asked - OVERLAP)));
         // What is written meanwhile moves the others; it is told of as a change once the list is whole.
         for (const i of part.incidents) rows.set(i.id, i);
       }
+      this.partial = false;
+    } catch (error) {
+      this.partial = this.partial || this.reading;
+      throw error;
     } finally {
       this.reading = false;
     }

@@ -78,7 +78,7 @@ export class PageStore {
         this.error = { message, code };
       }
     });
-    if (this.#again) {
+    if (this.#again && !this.wait.stopped) {
       this.#again = false;
       await this.read();
     }

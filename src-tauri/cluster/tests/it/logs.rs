@@ -86,6 +86,26 @@ async fn read_after(restarts: u32, previous: bool) -> Result<Vec<String>, String
     Config::new(&stub.address, json!({})).cluster().read_log(want(previous)).await.lines
 }
 
+/// The pod waits for its container's back-off: what died last is the previous one, and of the same count.
+#[tokio::test]
+async fn while_the_back_off_is_waited_for_the_previous_log_is_that_of_the_last_instance() {
+    let stub = Stub::start(|r| {
+        if r.path.contains("/log?") {
+            return Some(Reply::Text(200, "instance 2\n".into()));
+        }
+        r.path.ends_with("/pods/web-0").then(|| {
+            let waits = json!({"name": "app", "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}}});
+            Reply::Json(json!({"metadata": {"uid": "uid-web-0"}, "status": {"containerStatuses": [waits]}}))
+        })
+    })
+    .await;
+    let cluster = Config::new(&stub.address, json!({})).cluster();
+    let of = |restart| LogWant { restart, ..want(true) };
+    assert_eq!(cluster.read_log(of(2)).await.lines.unwrap(), ["instance 2"]);
+    assert!(cluster.read_log(of(1)).await.lines.unwrap_err().contains("restarted again"));
+    assert!(cluster.read_log(of(3)).await.lines.unwrap_err().contains("not there"));
+}
+
 #[tokio::test]
 async fn the_log_of_a_later_instance_is_never_taken_for_the_one_that_is_meant() {
     assert_eq!(read_after(1, false).await.unwrap(), ["instance 1"]);

@@ -169,7 +169,8 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
         let backing_off = matches!(reason, "CrashLoopBackOff" | "RunContainerError" | "StartError");
         return backing_off.then_some(Death {
             ended,
-            restart: status.restart_count.saturating_sub(1),
+            // Nothing has begun since it ended.
+            restart: status.restart_count,
             previous: true,
             running: false,
         });

@@ -40,8 +40,8 @@ fn a_crash_loop_in_the_back_off_state_is_found() {
     let pod = app.pod("a", status::backing_off(1, "Error", 5, -30));
     let mut world = world(&app, [pod.clone()]);
     let wants = world.diagnose().wants;
-    assert_eq!((wants.len(), wants[0].previous, wants[0].restart), (1, true, 4), "the previous log is the dead one's");
-    world.log(&pod, "app", 4, LOG);
+    assert_eq!((wants.len(), wants[0].previous, wants[0].restart), (1, true, 5), "the previous log is the dead one's");
+    world.log(&pod, "app", 5, LOG);
     says(&check(&world, LOOP).causes[0], &["5 times"]);
 }
 

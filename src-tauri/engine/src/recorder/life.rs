@@ -160,18 +160,21 @@ async fn run(
                 // Logs first: what they say decides what belongs together. They arrive as observations, within their
                 // time limit; more are asked for as readers become free.
                 let patience = Instant::now() + SCAN_PATIENCE;
-                loop {
-                    let found = correlate::diagnose(&r.index, r.now(), r.options(true));
-                    r.read_logs(found, &sender);
+                let mut news = true;
+                while Instant::now() < patience {
+                    if news && r.readers.available_permits() > 0 {
+                        news = false;
+                        let found = correlate::diagnose(&r.index, r.now(), r.options(true));
+                        r.read_logs(found, &sender);
+                    }
                     if r.readers.available_permits() == LOG_READERS && observations.is_empty() {
                         break;
                     }
-                    match tokio::time::timeout_at(patience, observations.recv()).await {
-                        Ok(Some(o)) => r.take(o).await,
-                        _ => break,
-                    }
+                    // A reader becomes free a moment after its log has come.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                     while let Ok(o) = observations.try_recv() {
                         r.take(o).await;
+                        news = true;
                     }
                 }
                 r.look(&sender, true);
