@@ -17,8 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 /// What is left for connecting before a story begins. It begins later when that takes longer.
 pub(crate) const LEAD: SignedDuration = SignedDuration::from_secs(2);
 
-/// What is told this late, by the real clock, makes the story no longer: timers are not exact.
-const EXACT: SignedDuration = SignedDuration::from_millis(50);
+/// What is told so late, by the story's time, makes the story no longer: timers are not exact, and every line has one.
+const EXACT: SignedDuration = SignedDuration::from_secs(5);
 
 /// The clock of one drill.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl DrillClock {
                 false => over + stood.duration_since(self.ends),
             };
             let late = real.duration_since(due);
-            if late > EXACT {
+            if stretched(late, self.speed) > EXACT {
                 course.begun = begun.checked_add(late).ok().or(Some(begun));
             }
         }
