@@ -28,6 +28,7 @@ const heavy = [
   [/^(kube|kube-.*|k8s-openapi)$/, ["cluster", "tests"], "Kubernetes is spoken in afterwatch-cluster alone"],
   [/^(rusqlite|libsqlite3-sys)$/, ["store"], "SQLite is known to afterwatch-store alone"],
   [/^llama-cpp(-sys)?-2$/, ["model"], "llama.cpp lives in a process of its own, afterwatch-model"],
+  [/^typst($|-)/, ["report"], "pages are set by afterwatch-report alone"],
   [/^tauri($|-)/, ["shell"], "only the desktop shell knows there is a desktop"],
   [/^(tokio|async-std|reqwest|hyper)$/, Object.keys(uses).filter((room) => !["core", "contract", "model-protocol"].includes(room)), "the domain does no I/O"],
 ];

@@ -3,6 +3,7 @@
 //! Field names are a promise (add, never rename). The TypeScript types in `ui/src/ipc/contract/` are generated from
 //! here by `make gen` and checked for staleness by `make lint`. This crate knows core and nothing else.
 
+pub mod assistant;
 pub mod diagnostics;
 pub mod document;
 pub mod drill;

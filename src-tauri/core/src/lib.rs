@@ -30,6 +30,7 @@ pub mod severity;
 pub mod silence;
 pub mod timeline;
 pub mod words;
+pub mod writing;
 
 /// A moment, to the nanosecond, in UTC.
 pub use jiff::Timestamp;

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod cluster;
+pub mod model;
 pub mod notifier;
 pub mod store;
 
@@ -9,6 +10,7 @@ use std::{future::Future, pin::Pin};
 
 pub use clock::Clock;
 pub use cluster::{Cluster, ObservationSink, WatchHandle};
+pub use model::{Model, ModelError};
 pub use notifier::{Notice, NoticeError, Notifier};
 pub use store::{Store, StoreError};
 

@@ -1,0 +1,225 @@
+//! Ask, advice, and the local models.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// How the chosen model stands.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ModelStateDto {
+    /// `None`: rules and templates write everything.
+    pub name: Option<String>,
+    /// The address where it is a server of the user's; `None`: on this computer.
+    pub server: Option<String>,
+    /// `none`, `idle`, `loading`, `ready`, `busy` or `unusable`.
+    pub phase: String,
+    /// What is wrong and what to do.
+    pub problem: Option<String>,
+}
+
+/// One sentence with what it stands on.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct StatementDto {
+    pub text: String,
+    pub cites: Vec<String>,
+    /// `tied`, `not_established` or `struck`.
+    pub standing: String,
+    /// Why it is not tied.
+    pub why: Option<String>,
+}
+
+/// What was written.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct WritingDto {
+    /// `rules` or `model`.
+    pub by: String,
+    /// The model's name.
+    pub model: Option<String>,
+    /// The server's address where one wrote.
+    pub server: Option<String>,
+    pub statements: Vec<StatementDto>,
+    /// For advice: ids of the recommended actions in the order to take them.
+    pub actions: Vec<String>,
+    /// Statements that are tied to the record.
+    #[ts(type = "number")]
+    pub tied: u64,
+    #[ts(type = "number | null")]
+    pub first_token_ms: Option<u32>,
+    pub tokens_per_second: Option<f32>,
+    /// Why the rules wrote although a model was asked for, with what to do.
+    pub instead: Option<String>,
+}
+
+/// A question and its answer.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ExchangeDto {
+    pub id: String,
+    pub asked_at: String,
+    pub question: String,
+    pub answer: WritingDto,
+}
+
+/// What comes over the channel while something is written.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[ts(export)]
+pub enum WritingStep {
+    /// The model is read into memory; from 0 to 1.
+    Loading { done: f32 },
+    /// Others are served first.
+    Waiting,
+    /// The prompt is read: tokens done, of all, and how many recorded items are in it.
+    Reading { done: u32, all: u32, items: u32 },
+    /// More of the text, unchecked, without ids.
+    Words { more: String, tokens_per_second: f32 },
+}
+
+/// A section of the post-mortem worded anew, to take or to leave.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct WordedSection {
+    /// `summary`, `impact`, `trigger`, `contributing_factors`, `root_cause`, `detection`, `response`, `not_known` or
+    /// `action_items`.
+    pub section: String,
+    /// Its heading in the post-mortem, without its marks.
+    pub heading: String,
+    /// The section's body as Markdown, with citations; what is not established says so, what was struck is left out.
+    pub markdown: String,
+    pub writing: WritingDto,
+}
+
+/// The screen Settings, Models.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ModelsPage {
+    pub state: ModelStateDto,
+    /// Memory of this computer, in bytes.
+    #[ts(type = "number")]
+    pub memory_bytes: u64,
+    #[ts(type = "number")]
+    pub memory_free_bytes: u64,
+    /// Processor cores it would use.
+    pub threads: u32,
+    /// False where the processor lacks AVX2 (x86-64): no model can run here.
+    pub processor_fits: bool,
+    /// Where model files lie.
+    pub folder: String,
+    pub installed: Vec<InstalledModelDto>,
+    pub catalogue: Vec<CatalogueModelDto>,
+    pub server: Option<ModelServerDto>,
+    /// A download or an exam under way.
+    pub job: Option<ModelJobDto>,
+}
+
+/// A model file that is here.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct InstalledModelDto {
+    /// The file's name without `.gguf`.
+    pub id: String,
+    pub name: String,
+    pub architecture: String,
+    pub licence: Option<String>,
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    #[ts(type = "number")]
+    pub parameters: u64,
+    pub context: u32,
+    /// Memory it needs, estimated.
+    #[ts(type = "number")]
+    pub memory_bytes: u64,
+    pub sha256: String,
+    /// The hash is that of the catalogue.
+    pub verified: bool,
+    pub chosen: bool,
+    pub exam: Option<ExamDto>,
+}
+
+/// A model that can be had.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct CatalogueModelDto {
+    pub id: String,
+    pub name: String,
+    pub maker: String,
+    pub licence: String,
+    pub licence_url: Option<String>,
+    pub file: String,
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    pub parameters: String,
+    pub context: u32,
+    #[ts(type = "number")]
+    pub memory_bytes: u64,
+    pub fits: bool,
+    /// For whom it is, in a sentence.
+    pub about: String,
+    /// The page where it can be had.
+    pub page: String,
+    /// It may be downloaded from here: its hash is known.
+    pub downloadable: bool,
+    /// The installed model's id.
+    pub installed: Option<String>,
+}
+
+/// What came of "Test my model".
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ExamDto {
+    pub at: String,
+    pub incidents: u32,
+    /// Answers that were valid.
+    pub valid: u32,
+    pub statements: u32,
+    /// Statements tied to the record.
+    pub tied: u32,
+    /// Wrong statements that were caught.
+    pub caught: u32,
+    /// The right action came first.
+    pub right_first: u32,
+    pub seconds: f32,
+    pub tokens_per_second: f32,
+    pub first_token_ms: u32,
+    /// `good`, `usable` or `unsuited`: how the model is used.
+    pub verdict: String,
+    /// The verdict in a sentence.
+    pub sentence: String,
+}
+
+/// An inference server of the user's.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ModelServerDto {
+    /// For example `http://localhost:8080/v1`.
+    pub url: String,
+    pub model: String,
+    /// A key is kept in the system's keychain.
+    pub has_key: bool,
+    /// It is what writes.
+    pub chosen: bool,
+    /// The address is this computer.
+    pub local: bool,
+}
+
+/// Something that takes a while.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ModelJobDto {
+    /// `import`, `download` or `exam`.
+    pub kind: String,
+    /// The model it is about.
+    pub model: String,
+    #[ts(type = "number")]
+    pub done: u64,
+    #[ts(type = "number")]
+    pub all: u64,
+    /// `bytes` or `incidents`.
+    pub unit: String,
+    /// Seconds left, where it can be said.
+    pub left_s: Option<u32>,
+    /// It ended with this problem; gone when it is read.
+    pub failed: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Reads the header of a GGUF file within bounds.
