@@ -1,7 +1,13 @@
 //! Ask, advice, and the local models.
 
+use afterwatch_core::{
+    port::model::{ModelPhase, ModelState, Step},
+    writing::{Author, Exchange, Section, Standing, Statement, Writing},
+};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+use crate::document::{ActionDto, word};
 
 /// How the chosen model stands.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
@@ -222,4 +228,164 @@ pub struct ModelJobDto {
     pub left_s: Option<u32>,
     /// It ended with this problem; gone when it is read.
     pub failed: Option<String>,
+}
+
+/// What `ask` prints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnswerDocument {
+    /// `afterwatch.answer/v1`.
+    pub schema: String,
+    /// The incident's UUID and number.
+    pub incident: String,
+    pub number: u64,
+    #[serde(flatten)]
+    pub exchange: ExchangeDto,
+}
+
+/// What `advise` prints: the actions as recorded, and with `--explain` which to take and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdviceDocument {
+    /// `afterwatch.actions/v1`.
+    pub schema: String,
+    pub incident: String,
+    pub number: u64,
+    pub actions: Vec<ActionDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<WritingDto>,
+}
+
+impl From<&ModelState> for ModelStateDto {
+    fn from(state: &ModelState) -> ModelStateDto {
+        let phase = match state.phase {
+            ModelPhase::None => "none",
+            ModelPhase::Idle => "idle",
+            ModelPhase::Loading => "loading",
+            ModelPhase::Ready => "ready",
+            ModelPhase::Busy => "busy",
+            ModelPhase::Unusable => "unusable",
+        };
+        ModelStateDto {
+            name: state.name.clone(),
+            server: state.server.clone(),
+            phase: phase.to_owned(),
+            problem: state.problem.clone(),
+        }
+    }
+}
+
+impl From<&Statement> for StatementDto {
+    fn from(statement: &Statement) -> StatementDto {
+        let (standing, why) = match &statement.standing {
+            Standing::Tied => ("tied", None),
+            Standing::NotEstablished(why) => ("not_established", Some(why)),
+            Standing::Struck(why) => ("struck", Some(why)),
+        };
+        StatementDto {
+            text: statement.text.clone(),
+            cites: statement.cites.clone(),
+            standing: standing.to_owned(),
+            why: why.cloned(),
+        }
+    }
+}
+
+impl From<&Writing> for WritingDto {
+    fn from(writing: &Writing) -> WritingDto {
+        let (by, model, server) = match &writing.author {
+            Author::Rules => ("rules", None, None),
+            Author::Model { name, server } => ("model", Some(name.clone()), server.clone()),
+        };
+        WritingDto {
+            by: by.to_owned(),
+            model,
+            server,
+            statements: writing.statements.iter().map(Into::into).collect(),
+            actions: writing.actions.clone(),
+            tied: writing.tied() as u64,
+            first_token_ms: writing.figures.map(|f| f.first_token_ms),
+            tokens_per_second: writing.figures.map(|f| f.tokens_per_second),
+            instead: writing.instead.clone(),
+        }
+    }
+}
+
+impl From<&Exchange> for ExchangeDto {
+    fn from(exchange: &Exchange) -> ExchangeDto {
+        ExchangeDto {
+            id: exchange.id.to_string(),
+            asked_at: exchange.asked_at.to_string(),
+            question: exchange.question.clone(),
+            answer: (&exchange.answer).into(),
+        }
+    }
+}
+
+impl From<Step> for WritingStep {
+    fn from(step: Step) -> WritingStep {
+        match step {
+            Step::Loading(done) => WritingStep::Loading { done },
+            Step::Waiting => WritingStep::Waiting,
+            Step::Reading { done, all, items } => WritingStep::Reading { done, all, items },
+            Step::Words { more, tokens_per_second } => WritingStep::Words { more, tokens_per_second },
+        }
+    }
+}
+
+impl WordedSection {
+    /// A section that was worded anew, with its body as Markdown.
+    pub fn new(section: Section, markdown: String, writing: &Writing) -> WordedSection {
+        WordedSection {
+            section: word(&section),
+            heading: section.heading().to_owned(),
+            markdown,
+            writing: writing.into(),
+        }
+    }
+}
+
+/// The section of that name.
+pub fn section(name: &str) -> Option<Section> {
+    Section::ALL.into_iter().find(|section| word(section) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use afterwatch_core::writing::{Figures, Statement};
+
+    use super::*;
+
+    #[test]
+    fn a_writing_says_who_wrote_it_and_what_is_tied() {
+        let statement = |text: &str, standing| Statement { text: text.into(), cites: vec!["E1".into()], standing };
+        let writing = Writing {
+            author: Author::Model { name: "some model".into(), server: Some("http://localhost:8080/v1".into()) },
+            statements: vec![
+                statement("It ran out of memory.", Standing::Tied),
+                statement("Users noticed.", Standing::NotEstablished("E1 does not say it.".into())),
+                statement("The disk was full.", Standing::Struck("It was ruled out.".into())),
+            ],
+            actions: vec!["A2".into()],
+            figures: Some(Figures { first_token_ms: 420, tokens_per_second: 11.5, ..Figures::default() }),
+            instead: None,
+        };
+        let dto = WritingDto::from(&writing);
+        assert_eq!((dto.by.as_str(), dto.model.as_deref(), dto.tied), ("model", Some("some model"), 1));
+        assert_eq!(dto.first_token_ms, Some(420));
+        let standings: Vec<&str> = dto.statements.iter().map(|s| s.standing.as_str()).collect();
+        assert_eq!(standings, ["tied", "not_established", "struck"]);
+        assert_eq!(dto.statements[2].why.as_deref(), Some("It was ruled out."));
+        let rules = WritingDto::from(&Writing { author: Author::Rules, figures: None, ..writing });
+        assert_eq!((rules.by.as_str(), rules.model, rules.tokens_per_second), ("rules", None, None));
+    }
+
+    #[test]
+    fn sections_are_known_by_the_names_the_window_uses() {
+        let names: Vec<String> = Section::ALL.iter().map(word).collect();
+        assert_eq!(
+            names.join(" "),
+            "summary impact trigger contributing_factors root_cause detection response not_known action_items"
+        );
+        assert!(names.iter().zip(Section::ALL).all(|(name, s)| section(name) == Some(s)));
+        assert_eq!(section("metrics"), None, "the record itself is never reworded");
+    }
 }

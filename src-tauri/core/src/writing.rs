@@ -163,3 +163,33 @@ pub struct Exchange {
 
 impl Eq for Writing {}
 impl Eq for Exchange {}
+
+impl Exchange {
+    /// The same as it reads in the incident that the one it was asked about became a part of: each incident counts its
+    /// own ids. What did not go along is not cited any more, and whoever stood on it alone is not established.
+    pub fn carried(mut self, from: &Incident, into: &Incident) -> Exchange {
+        let there = |id: &str| counterpart(id, from, into);
+        for statement in &mut self.answer.statements {
+            let before = statement.cites.len();
+            statement.cites = statement.cites.iter().filter_map(|id| there(id)).collect();
+            if statement.cites.is_empty() && before > 0 && statement.standing == Standing::Tied {
+                let why = format!("What it cited did not go along when {} became part of this incident.", from.label());
+                statement.standing = Standing::NotEstablished(why);
+            }
+        }
+        self.answer.actions = self.answer.actions.iter().filter_map(|id| there(id)).collect();
+        self
+    }
+}
+
+/// The id under which `into` holds what `from` holds under this one.
+fn counterpart(id: &str, from: &Incident, into: &Incident) -> Option<String> {
+    if let Some(item) = from.evidence.iter().find(|e| e.id == id) {
+        return into.evidence.iter().find(|e| e.draft.key == item.draft.key).map(|e| e.id.clone());
+    }
+    if let Some(item) = from.changes.iter().find(|c| c.id == id) {
+        return into.changes.iter().find(|c| c.change.key() == item.change.key()).map(|c| c.id.clone());
+    }
+    let item = from.actions.iter().find(|a| a.id == id)?;
+    into.actions.iter().find(|a| a.draft.key() == item.draft.key()).map(|a| a.id.clone())
+}

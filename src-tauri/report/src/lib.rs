@@ -13,6 +13,7 @@ mod clock;
 mod html;
 mod section;
 mod text;
+mod worded;
 
 use afterwatch_core::{
     coverage::{Coverage, Gap},
@@ -21,6 +22,7 @@ use afterwatch_core::{
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use html::html;
+pub use worded::worded;
 
 /// What a post-mortem is written from.
 #[derive(Clone, Debug)]

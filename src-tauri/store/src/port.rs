@@ -11,12 +11,13 @@ use afterwatch_core::{
         store::{Draft, Extent, IncidentKey, IncidentQuery, Lease, Notes, Pruned, Pruning, Saved},
     },
     silence::Silence,
+    writing::Exchange,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{SqliteStore, table};
+use crate::{SqliteStore, error::Fail, table};
 
 impl Store for SqliteStore {
     fn save(
@@ -40,7 +41,10 @@ impl Store for SqliteStore {
             for span in coverage {
                 table::coverage::save(tx, span)?;
             }
-            incidents.iter().map(|incident| table::incident::save(tx, incident)).collect()
+            let saved: Vec<Saved> =
+                incidents.iter().map(|incident| table::incident::save(tx, incident)).collect::<Result<_, _>>()?;
+            carry(tx, incidents, &saved)?;
+            Ok(saved)
         })
     }
 
@@ -48,10 +52,11 @@ impl Store for SqliteStore {
         self.write_durably(|tx| {
             let saved: Vec<Saved> =
                 incidents.iter().map(|incident| table::incident::save(tx, incident)).collect::<Result<_, _>>()?;
-            match saved.iter().any(|s| !matches!(s, Saved::Written { .. })) {
-                true => Err(StoreError::Conflict.into()),
-                false => Ok(saved),
+            if saved.iter().any(|s| !matches!(s, Saved::Written { .. })) {
+                return Err(StoreError::Conflict.into());
             }
+            carry(tx, incidents, &saved)?;
+            Ok(saved)
         })
     }
 
@@ -146,6 +151,18 @@ impl Store for SqliteStore {
         self.write(|tx| table::silence::delete(tx, id))
     }
 
+    fn exchanges(&self, id: IncidentId) -> Result<Vec<Exchange>, StoreError> {
+        self.read(|connection| table::exchange::list(connection, id))
+    }
+
+    fn save_exchange(&self, id: IncidentId, exchange: &Exchange) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::exchange::save(tx, id, exchange))
+    }
+
+    fn delete_exchange(&self, id: IncidentId, exchange: Uuid) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::exchange::delete(tx, id, exchange))
+    }
+
     fn setting(&self, key: &str) -> Result<Option<Value>, StoreError> {
         self.read(|connection| table::setting::get(connection, key))
     }
@@ -169,6 +186,12 @@ impl Store for SqliteStore {
     fn size_bytes(&self) -> u64 {
         self.bytes()
     }
+}
+
+/// What was asked about those that go on in another incident goes along, once all of the batch is written.
+fn carry(tx: &rusqlite::Transaction<'_>, incidents: &[Incident], saved: &[Saved]) -> Result<(), Fail> {
+    let written = incidents.iter().zip(saved).filter(|(_, saved)| matches!(saved, Saved::Written { .. }));
+    written.map(|(incident, _)| incident).try_for_each(|incident| table::exchange::carry(tx, incident))
 }
 
 impl SqliteStore {

@@ -10,6 +10,7 @@ use crate::{
     incident::{Head, Incident, IncidentId},
     severity::Severity,
     silence::Silence,
+    writing::Exchange,
 };
 
 /// Why the history could not be read or written. Each says what to do next.
@@ -299,6 +300,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the database cannot be written.
     fn delete_silence(&self, id: Uuid) -> Result<(), StoreError>;
+
+    /// What was asked about an incident and answered, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn exchanges(&self, id: IncidentId) -> Result<Vec<Exchange>, StoreError>;
+
+    /// Keeps a question and its answer with an incident. They go along when it becomes part of another one, and go
+    /// with it when it is deleted.
+    ///
+    /// # Errors
+    /// When there is no such incident, or it could not be written.
+    fn save_exchange(&self, id: IncidentId, exchange: &Exchange) -> Result<(), StoreError>;
+
+    /// Forgets a question and its answer; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    fn delete_exchange(&self, id: IncidentId, exchange: Uuid) -> Result<(), StoreError>;
 
     /// A setting as JSON.
     ///

@@ -18,6 +18,7 @@ use afterwatch_core::{
         store::{Draft, Extent, IncidentKey, IncidentQuery, Lease, Notes, Pruned, Pruning, Saved},
     },
     silence::Silence,
+    writing::Exchange,
 };
 use afterwatch_store::SqliteStore;
 use uuid::Uuid;
@@ -141,6 +142,18 @@ impl Store for FlakyStore {
 
     fn delete_silence(&self, id: Uuid) -> Result<()> {
         self.inner.delete_silence(id)
+    }
+
+    fn exchanges(&self, id: IncidentId) -> Result<Vec<Exchange>> {
+        self.inner.exchanges(id)
+    }
+
+    fn save_exchange(&self, id: IncidentId, exchange: &Exchange) -> Result<()> {
+        self.inner.save_exchange(id, exchange)
+    }
+
+    fn delete_exchange(&self, id: IncidentId, exchange: Uuid) -> Result<()> {
+        self.inner.delete_exchange(id, exchange)
     }
 
     fn setting(&self, key: &str) -> Result<Option<serde_json::Value>> {

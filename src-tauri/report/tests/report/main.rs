@@ -3,3 +3,4 @@
 mod hostile;
 mod page;
 mod sample;
+mod worded;

@@ -4,6 +4,7 @@ pub(crate) mod change;
 pub(crate) mod coverage;
 pub(crate) mod draft;
 pub(crate) mod evidence;
+pub(crate) mod exchange;
 pub(crate) mod finding;
 pub(crate) mod incident;
 pub(crate) mod incident_change;

@@ -3,6 +3,7 @@
 mod bad_file;
 mod concurrency;
 mod document;
+mod exchange;
 mod full_disk;
 mod incident;
 mod killed;
