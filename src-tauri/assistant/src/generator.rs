@@ -62,6 +62,16 @@ pub trait Generator: Send + Sync {
     /// When it cannot be used.
     fn count<'a>(&'a self, texts: Vec<String>) -> BoxFuture<'a, Result<Vec<u32>, ModelError>>;
 
+    /// Gets ready to generate: what takes long before the first word is done, and heard of. What needs no preparation
+    /// is always ready.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    fn ready<'a>(&'a self, hear: &'a (dyn Fn(Heard) + Send + Sync)) -> BoxFuture<'a, Result<(), ModelError>> {
+        let _ = hear;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Generates.
     ///
     /// # Errors

@@ -5,3 +5,4 @@
 //! it must not know the engine, the history, Kubernetes or the window.
 
 pub mod generator;
+pub mod worker;

@@ -1,10 +1,12 @@
 //! What the assistant and the model worker say to each other: one JSON object a line, requests on the worker's
 //! standard input, replies on its standard output.
 //!
-//! Types only, and ([`gguf`]) the bounded reader of a model file's header, by which both sides judge a file before
-//! llama.cpp sees it. This crate knows nothing of incidents, processes or llama.cpp.
+//! Types, and what both sides judge by before llama.cpp sees anything: the bounded reader of a model file's header
+//! ([`gguf`]) and what the [`processor`] must be able to do. This crate knows nothing of incidents, processes or
+//! llama.cpp.
 
 pub mod gguf;
+pub mod processor;
 
 use serde::{Deserialize, Serialize};
 
@@ -109,9 +111,10 @@ pub enum Say {
         done: u32,
         all: u32,
     },
-    /// Text as it comes.
+    /// Text as it comes, and how many tokens were generated until then.
     Piece {
         text: String,
+        tokens: u32,
     },
     Generated(Generated),
     Unloaded,
@@ -153,6 +156,8 @@ pub enum FailureKind {
     NotLoaded,
     /// The request could not be understood.
     Protocol,
+    /// The processor lacks instructions: the worker ends after saying so.
+    Processor,
     Other,
 }
 

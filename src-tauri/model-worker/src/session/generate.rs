@@ -1,0 +1,250 @@
+//! Writing: the prompt is read in small pieces, then token after token is chosen, held to a grammar.
+
+use std::time::Instant;
+
+use afterwatch_model_protocol::{FailureKind, Generate, Generated, RequestId, Say, gguf};
+use llama_cpp_2::{
+    DecodeError, context::LlamaContext, llama_batch::LlamaBatch, model::LlamaModel, sampling::LlamaSampler,
+    token::LlamaToken,
+};
+
+use super::Stop;
+use crate::{
+    chat::{Chat, Prompt},
+    inbox::Cancelled,
+    outlet::Outlet,
+    prefix::PrefixCache,
+};
+
+/// Bytes of a grammar; one made for an incident is some kilobytes long.
+const LONGEST_GRAMMAR: usize = 1 << 20;
+const CHUNK: usize = gguf::CHUNK as usize;
+
+/// A loaded model with what it has read.
+pub(super) struct Writer<'m> {
+    model: &'m LlamaModel,
+    context: LlamaContext<'m>,
+    chat: Chat,
+    cache: Option<PrefixCache>,
+    cancelled: &'m Cancelled,
+    outlet: &'m Outlet,
+    batch: LlamaBatch<'static>,
+    /// The tokens that the context holds, in order.
+    held: Vec<LlamaToken>,
+}
+
+impl<'m> Writer<'m> {
+    pub(super) fn new(
+        model: &'m LlamaModel,
+        context: LlamaContext<'m>,
+        chat: Chat,
+        cache: Option<PrefixCache>,
+        cancelled: &'m Cancelled,
+        outlet: &'m Outlet,
+    ) -> Self {
+        let batch = LlamaBatch::new(CHUNK, 1);
+        Self { model, context, chat, cache, cancelled, outlet, batch, held: Vec::new() }
+    }
+
+    /// How many tokens each text has, read as plain text.
+    pub(super) fn count(&self, texts: &[String]) -> Vec<u32> {
+        let vocab = self.model.vocab();
+        texts.iter().map(|text| vocab.tokenize(text.as_bytes(), false, false).len() as u32).collect()
+    }
+
+    /// Writes what is asked for.
+    pub(super) fn generate(&mut self, id: RequestId, ask: &Generate) -> Result<Generated, Stop> {
+        let began = Instant::now();
+        self.go_on(id)?;
+        if ask.messages.is_empty() {
+            return Err(Stop::failed(FailureKind::Protocol, "There is nothing to answer: no message was given."));
+        }
+        let prompt = self.chat.prompt(self.model, &ask.messages, ask.fixed as usize).map_err(|error| {
+            Stop::failed(FailureKind::Other, format!("The model's chat template failed: {error:#}."))
+        })?;
+        let most = self.room(&prompt, ask.max_tokens)?;
+        // The grammar is read before the prompt: it is quick, and may be wrong.
+        let mut sampler = self.sampler(ask)?;
+        let cached = self.resume(&prompt);
+        self.read(id, &prompt, cached)?;
+
+        let vocab = self.model.vocab();
+        let mut text = String::new();
+        let mut decoder = encoding_rs::UTF_8.new_decoder_without_bom_handling();
+        let (mut bytes, mut generated, mut first) = (Vec::new(), 0, None);
+        let complete = loop {
+            self.go_on(id)?;
+            // Chooses and takes it: a second time would leave the grammar without a state.
+            let token = sampler.sample(&self.context, -1);
+            first.get_or_insert_with(|| began.elapsed());
+            if vocab.is_eog(token) {
+                break true;
+            }
+            generated += 1;
+            bytes.clear();
+            vocab.token_to_piece_into(token, &mut bytes, false, None);
+            let start = text.len();
+            decode(&mut decoder, &bytes, &mut text, false);
+            if text.len() > start {
+                self.outlet.say(id, Say::Piece { text: text[start..].to_owned(), tokens: generated });
+            }
+            if generated >= most {
+                break false;
+            }
+            self.take_in(&[token], true)?;
+        };
+        let start = text.len();
+        decode(&mut decoder, &[], &mut text, true);
+        if text.len() > start {
+            self.outlet.say(id, Say::Piece { text: text[start..].to_owned(), tokens: generated });
+        }
+        Ok(Generated {
+            text,
+            prompt_tokens: prompt.tokens.len() as u32,
+            cached_tokens: cached as u32,
+            generated_tokens: generated,
+            first_token_ms: first.unwrap_or_default().as_millis() as u32,
+            total_ms: began.elapsed().as_millis() as u32,
+            complete,
+        })
+    }
+
+    /// How many tokens may be written. An answer that gets less than a quarter of what it may take would mostly be cut
+    /// off, which is worth less than hearing so at once.
+    fn room(&self, prompt: &Prompt, wanted: u32) -> Result<u32, Stop> {
+        let all = self.context.n_ctx();
+        let used = prompt.tokens.len() as u32;
+        let left = all.saturating_sub(used);
+        if prompt.tokens.is_empty() || left == 0 || left < wanted.div_ceil(4) {
+            return Err(Stop::failed(
+                FailureKind::TooLong,
+                format!(
+                    "What there is to read takes {used} tokens, and the answer up to {wanted}; the model holds {all} at \
+                     once. Ask about less, or choose a model or a setting with a larger context."
+                ),
+            ));
+        }
+        Ok(wanted.clamp(1, left))
+    }
+
+    fn sampler(&self, ask: &Generate) -> Result<LlamaSampler, Stop> {
+        let mut chain = Vec::new();
+        if let Some(grammar) = &ask.grammar {
+            let fits = (grammar.len() <= LONGEST_GRAMMAR)
+                .then(|| LlamaSampler::grammar(self.model, grammar, "root").ok())
+                .flatten();
+            chain.push(fits.ok_or_else(|| {
+                Stop::failed(
+                    FailureKind::Grammar,
+                    "The grammar for the answer cannot be used; this is a fault of Afterwatch.",
+                )
+            })?);
+        }
+        if ask.temperature > 0.0 {
+            chain.extend([
+                LlamaSampler::top_k(40),
+                LlamaSampler::top_p(0.95, 1),
+                LlamaSampler::min_p(0.05, 1),
+                LlamaSampler::temp(ask.temperature),
+                LlamaSampler::dist(ask.seed),
+            ]);
+        } else {
+            chain.push(LlamaSampler::greedy());
+        }
+        Ok(LlamaSampler::chain_simple(chain))
+    }
+
+    /// Brings the context to where it holds a beginning of the prompt, and says of how many tokens. The last token is
+    /// always read again: what follows is computed from it.
+    fn resume(&mut self, prompt: &Prompt) -> usize {
+        let last = prompt.tokens.len() - 1;
+        let same = self.held.iter().zip(&prompt.tokens).take_while(|(a, b)| a == b).count().min(last);
+        let fixed = &prompt.tokens[..prompt.fixed.min(last)];
+        let kept = self.cache.as_ref().is_some_and(|cache| cache.holds(fixed));
+        let more = kept && fixed.len() > same;
+        if !more && self.cut(same) {
+            return same;
+        }
+        self.clear();
+        if kept && self.cache.as_ref().is_some_and(|cache| cache.restore(&mut self.context, fixed)) {
+            self.held.extend(fixed);
+        }
+        self.held.len()
+    }
+
+    /// Forgets everything after so many tokens. Some networks cannot: false.
+    fn cut(&mut self, keep: usize) -> bool {
+        if keep == self.held.len() {
+            return true;
+        }
+        let cut = self.context.clear_kv_cache_seq(Some(0), Some(keep as u32), None).unwrap_or(false);
+        if cut {
+            self.held.truncate(keep);
+        }
+        cut
+    }
+
+    fn clear(&mut self) {
+        self.context.clear_kv_cache();
+        self.held.clear();
+    }
+
+    /// Reads the prompt from there on, and keeps what was read of its fixed beginning.
+    fn read(&mut self, id: RequestId, prompt: &Prompt, from: usize) -> Result<(), Stop> {
+        let all = prompt.tokens.len();
+        let mut at = from;
+        while at < all {
+            self.go_on(id)?;
+            self.outlet.say(id, Say::Reading { done: at as u32, all: all as u32 });
+            let mut to = (at + CHUNK).min(all);
+            // A piece ends where the fixed part does, so that exactly that can be kept.
+            if at < prompt.fixed && prompt.fixed < to {
+                to = prompt.fixed;
+            }
+            self.take_in(&prompt.tokens[at..to], to == all)?;
+            at = to;
+            if at == prompt.fixed
+                && let Some(cache) = &self.cache
+            {
+                cache.keep(&self.context, &self.held);
+            }
+        }
+        self.outlet.say(id, Say::Reading { done: all as u32, all: all as u32 });
+        Ok(())
+    }
+
+    /// Computes some more tokens, at most a chunk; with `choose`, what follows the last of them.
+    fn take_in(&mut self, tokens: &[LlamaToken], choose: bool) -> Result<(), Stop> {
+        self.batch.clear();
+        for (n, token) in tokens.iter().enumerate() {
+            let position = i32::try_from(self.held.len() + n).unwrap_or(i32::MAX);
+            self.batch
+                .add(*token, position, &[0], choose && n + 1 == tokens.len())
+                .map_err(|error| Stop::failed(FailureKind::Other, format!("The prompt could not be read: {error}.")))?;
+        }
+        let done = self.context.decode(&mut self.batch);
+        if let Err(error) = done {
+            // What the context holds now is not known.
+            self.clear();
+            return Err(match error {
+                DecodeError::NoKvCacheSlot => Stop::failed(
+                    FailureKind::TooLong,
+                    "The model's context is full. Ask about less, or choose a model with a larger context.",
+                ),
+                error => Stop::failed(FailureKind::Other, format!("The model could not compute on: {error}.")),
+            });
+        }
+        self.held.extend(tokens);
+        Ok(())
+    }
+
+    fn go_on(&self, id: RequestId) -> Result<(), Stop> {
+        if self.cancelled.holds(id) { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Appends bytes as text. A character may come in several tokens; what is none becomes a replacement character.
+fn decode(decoder: &mut encoding_rs::Decoder, bytes: &[u8], into: &mut String, last: bool) {
+    into.reserve(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 3));
+    let _ = decoder.decode_to_string(bytes, into, last);
+}
