@@ -20,8 +20,9 @@ const uses = {
   shell: ["engine", "cluster", "store", "assistant", "report", "drill", "contract", "core"],
 };
 // tests may use everything but the shell, whose window they drive as a built program.
-// So may the engine's own integration tests have a real history to write into; nothing that ships sees it.
-const testsOnly = { engine: ["store"] };
+// So may the engine's own integration tests have a real history to write into, and the worker's tests what asks the
+// worker; nothing that ships sees it.
+const testsOnly = { engine: ["store"], model: ["assistant", "core"] };
 uses.tests = [...Object.keys(uses).filter((room) => room !== "shell"), "testkit"];
 
 const heavy = [

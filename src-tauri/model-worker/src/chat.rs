@@ -123,7 +123,7 @@ impl Chat {
                 &self.template,
                 context! {
                     messages => messages, add_generation_prompt => true, enable_thinking => false,
-                    bos_token => self.bos, eos_token => self.eos,
+                    bos_token => self.bos.as_str(), eos_token => self.eos.as_str(),
                 },
             )?;
             match frame.len() {

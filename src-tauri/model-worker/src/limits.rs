@@ -29,7 +29,9 @@ fn again(without: &[String]) -> Option<ExitCode> {
     use std::os::unix::process::CommandExt;
 
     let mut command = std::process::Command::new(std::env::current_exe().ok()?);
-    without.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in without {
+        command.env_remove(name);
+    }
     let error = command.args(std::env::args_os().skip(1)).env("GGML_NO_BACKTRACE", "1").exec();
     eprintln!("afterwatch-model could not be started with a clean environment: {error}");
     Some(ExitCode::FAILURE)
