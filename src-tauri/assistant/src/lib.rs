@@ -4,5 +4,25 @@
 //! Code establishes facts; the model only words what it is offered. This crate knows core and the worker's protocol;
 //! it must not know the engine, the history, Kubernetes or the window.
 
+pub mod catalogue;
+pub mod chosen;
+mod disk;
+pub mod download;
 pub mod generator;
+mod http;
+pub mod key;
+pub mod library;
+pub mod machine;
+pub mod models;
+pub mod problem;
+pub mod server;
 pub mod worker;
+
+/// Bytes in small hexadecimal letters.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
