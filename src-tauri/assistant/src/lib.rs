@@ -4,4 +4,5 @@
 //! Code establishes facts; the model only words what it is offered. This crate knows core and the worker's protocol;
 //! it must not know the engine, the history, Kubernetes or the window.
 
+pub mod exam;
 pub mod generator;
