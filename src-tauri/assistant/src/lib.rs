@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod chosen;
 mod disk;
 pub mod download;
+pub mod exam;
 pub mod generator;
 mod http;
 pub mod key;

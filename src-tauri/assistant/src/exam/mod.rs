@@ -1,0 +1,5 @@
+//! "Test my model": bundled incidents are run through the chosen model, and the verdict says how it is to be used.
+
+mod paper;
+
+pub use paper::{Paper, papers};

@@ -1,0 +1,5 @@
+//! The assistant over whole incidents: what the rules write, what is packed, and what is caught.
+
+mod papers;
+mod played;
+mod worlds;
