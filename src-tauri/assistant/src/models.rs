@@ -299,6 +299,11 @@ impl Models {
         Ok(())
     }
 
+    /// True for the id of a model in the catalogue.
+    pub fn offers(&self, id: &str) -> bool {
+        self.catalogue.iter().any(|e| e.id == id)
+    }
+
     fn entry(&self, id: &str) -> Result<&Entry, Problem> {
         let found = self.catalogue.iter().find(|e| e.id == id);
         found.ok_or_else(|| Problem::new(format!("The catalogue has no model {}.", quoted(id))))

@@ -118,6 +118,8 @@ pub enum Command {
     Report(Report),
     /// Play a recording as a cluster of its own and watch it: no cluster is needed. Keeps nothing unless --db is given
     Replay(Replay),
+    /// The language models: what is here, what can be had, which one writes
+    Models(Models),
     /// Check everything Afterwatch needs, and say what to do about what is missing
     Doctor,
 }
@@ -286,6 +288,70 @@ pub struct Silences {
 }
 
 #[derive(Args, Debug)]
+pub struct Models {
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// The models that are here, and those that can be had
+    List,
+    /// Import a .gguf file, or download a model of the catalogue by its id
+    Add(AddModel),
+    /// Say which model writes
+    Choose(ChooseModel),
+    /// Delete a model's file
+    Remove(OneModel),
+}
+
+#[derive(Args, Debug)]
+pub struct AddModel {
+    /// A .gguf file, or the id of a model that `models list` offers; only the latter contacts anybody
+    #[arg(value_name = "FILE|ID")]
+    pub model: PathBuf,
+
+    /// Let it write from now on
+    #[arg(long)]
+    pub choose: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ChooseModel {
+    /// A model that is here, or none: then rules and templates write
+    #[arg(value_name = "ID|none", required_unless_present_any = ["server", "forget_server"], conflicts_with = "server")]
+    pub id: Option<String>,
+
+    /// The address of an OpenAI-compatible inference server of yours, for example http://localhost:8080/v1. What is
+    /// asked, with the evidence chosen for it, is sent there
+    #[arg(long, value_name = "URL", requires = "model")]
+    pub server: Option<String>,
+
+    /// The model's name on that server
+    #[arg(long, value_name = "NAME", requires = "server")]
+    pub model: Option<String>,
+
+    /// Tokens that fit into that model, where the server does not tell
+    #[arg(long, value_name = "N", requires = "server", value_parser = clap::value_parser!(u32).range(512..))]
+    pub context_tokens: Option<u32>,
+
+    /// Read the server's key from stdin, and keep it in this system's keychain
+    #[arg(long, requires = "server")]
+    pub key_stdin: bool,
+
+    /// Forget the server and its key
+    #[arg(long, conflicts_with = "server")]
+    pub forget_server: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct OneModel {
+    /// The model's id, as `models list` names it
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+#[derive(Args, Debug)]
 pub struct Report {
     #[command(flatten)]
     pub one: One,
@@ -369,6 +435,19 @@ mod tests {
             "a",
         ];
         assert!(Cli::try_parse_from(words).is_ok());
+    }
+
+    #[test]
+    fn a_model_is_chosen_by_id_or_by_server_and_never_by_both() {
+        let fits = |words: &[&str]| Cli::try_parse_from([&["x", "models"], words].concat()).is_ok();
+        assert!(fits(&["list"]) && fits(&["add", "/a/b.gguf"]) && fits(&["remove", "b"]));
+        assert!(fits(&["choose", "none"]) && fits(&["choose", "--server", "http://localhost:8080/v1", "--model", "m"]));
+        assert!(fits(&["choose", "--forget-server"]));
+        assert!(!fits(&["choose"]) && !fits(&["choose", "--server", "http://x/v1"]));
+        assert!(
+            !fits(&["choose", "a", "--server", "http://x/v1", "--model", "m"])
+                && !fits(&["choose", "a", "--key-stdin"])
+        );
     }
 
     #[test]

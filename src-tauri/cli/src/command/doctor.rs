@@ -62,7 +62,7 @@ async fn all(context: &Context) -> Vec<Check> {
             ..check("notifications", Level::Warn, why)
         },
     });
-    checks.push(check("model", Level::Ok, "none; rules and templates write the text".to_owned()));
+    checks.push(super::models::check(context).await);
     checks
 }
 

@@ -3,6 +3,7 @@
 mod advise;
 mod doctor;
 mod history;
+mod models;
 mod people;
 mod replay;
 mod report;
@@ -32,6 +33,7 @@ pub async fn run(context: &Context, command: Command) -> Outcome<u8> {
         Command::Advise(args) => advise::run(context, &args.id).await,
         Command::Report(args) => report::run(context, &args).await,
         Command::Replay(args) => replay::run(context, &args).await,
+        Command::Models(args) => models::run(context, args).await,
         Command::Doctor => doctor::run(context).await,
     }
 }
