@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
+    assistant::{ModelJobDto, ModelStateDto},
     document::{CoverageSpan, IncidentDto, UnreadableKind},
     drill::DrillDto,
 };
@@ -39,6 +40,10 @@ pub enum AppEvent {
     Drill { drill: DrillDto },
     /// A notice for the foot of the window, for example that recording stopped because the disk is full.
     Trouble { text: Option<String> },
+    /// The chosen model is another one, or stands otherwise.
+    Model { state: ModelStateDto },
+    /// How far a download, an import or an exam is; without a job: read the page of the models again.
+    Models { job: Option<ModelJobDto> },
 }
 
 /// A row of the inbox.

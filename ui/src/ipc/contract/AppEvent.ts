@@ -2,8 +2,10 @@
 import type { ClusterDto } from "./ClusterDto";
 import type { DrillDto } from "./DrillDto";
 import type { IncidentSummary } from "./IncidentSummary";
+import type { ModelJobDto } from "./ModelJobDto";
+import type { ModelStateDto } from "./ModelStateDto";
 
 /**
  * A change the window should know of.
  */
-export type AppEvent = { "type": "incident", revision: number, previous: number, incident: IncidentSummary, } | { "type": "incidents" } | { "type": "cluster", cluster: ClusterDto, } | { "type": "clusters" } | { "type": "open_incident", id: string, } | { "type": "notice", text: string, } | { "type": "drill", drill: DrillDto, } | { "type": "trouble", text: string | null, };
+export type AppEvent = { "type": "incident", revision: number, previous: number, incident: IncidentSummary, } | { "type": "incidents" } | { "type": "cluster", cluster: ClusterDto, } | { "type": "clusters" } | { "type": "open_incident", id: string, } | { "type": "notice", text: string, } | { "type": "drill", drill: DrillDto, } | { "type": "trouble", text: string | null, } | { "type": "model", state: ModelStateDto, } | { "type": "models", job: ModelJobDto | null, };
