@@ -77,7 +77,7 @@ export function tiedWords(writing: WritingDto): string {
 
 /** Who wrote it, and how quickly. */
 export function byWords(writing: WritingDto): string {
-  if (writing.by !== "model") return "by rules";
+  if (writing.by !== "model") return "By rules";
   const fast = speed(writing.tokens_per_second);
   return [writer({ name: writing.model, server: writing.server }), fast].filter(Boolean).join(", ");
 }
@@ -146,4 +146,10 @@ export function reasons(writing: WritingDto): { action: string; why: StatementDt
   const each = writing.actions.length > 0 ? writing.statements.length / writing.actions.length : 0;
   const per = Number.isInteger(each) && each > 0 ? each : 1;
   return writing.actions.map((action, i) => ({ action, why: writing.statements.slice(i * per, (i + 1) * per) }));
+}
+
+/** The steps in the order of an advice; what it says nothing of follows as the rules have it. */
+export function ordered(incident: IncidentDto, advice: WritingDto | null): IncidentDto["actions"] {
+  const first = advice?.actions.flatMap((id) => incident.actions.find((a) => a.id === id) ?? []) ?? [];
+  return [...first, ...incident.actions.filter((a) => !first.includes(a))];
 }
