@@ -1,6 +1,6 @@
 // How the models are spoken of.
 import type { ExamDto, ModelJobDto, ModelsPage } from "../../ipc/types";
-import { number, span } from "../../shared/format";
+import { age, number } from "../../shared/format";
 import { size } from "../words";
 
 /** The name a model goes by, wherever it is known. */
@@ -21,7 +21,7 @@ export function doing(job: ModelJobDto, page: ModelsPage): string {
   const what =
     { import: `Importing ${name}`, download: `Downloading ${name}`, exam: `Testing ${name}` }[job.kind] ?? name;
   const far = job.unit === "bytes" ? sizes(job.done, job.all) : `${number(job.done)} of ${number(job.all)} ${job.unit}`;
-  return [what, far, ...(job.left_s === null ? [] : [`${span(job.left_s)} left`])].join(", ");
+  return [what, far, ...(job.left_s === null ? [] : [`${age(job.left_s)} left`])].join(", ");
 }
 
 /** The heading over a job that failed. */
