@@ -14,7 +14,8 @@ export interface Entry {
 }
 
 const MAC = typeof navigator !== "undefined" && /mac/i.test(navigator.platform);
-const CTRL = MAC ? "⌘" : "Ctrl";
+/** The key beside the letter, as this system names it. */
+export const CTRL = MAC ? "⌘" : "Ctrl";
 
 const of = (part: Part, command: Command, name: string, keys: string, icon: IconName): Entry => ({
   command,
@@ -31,6 +32,7 @@ export const CATALOGUE: readonly Entry[] = [
   of("Anywhere", "go-history", "Go to History", "G H", "history"),
   of("Anywhere", "go-clusters", "Go to Clusters", "G C", "server"),
   of("Anywhere", "go-settings", "Go to Settings", "G S", "settings"),
+  of("Anywhere", "go-models", "Choose a model", "", "settings"),
   of("Anywhere", "page-back", "Back to the page before", "Alt ←", "arrow-left"),
   of("Anywhere", "page-forward", "Forward again", "Alt →", "corner-down-left"),
   of("Anywhere", "next-region", "Next part of the window", "F6", "keyboard"),
@@ -48,6 +50,8 @@ export const CATALOGUE: readonly Entry[] = [
   of("Incident", "silence", "Silence…", "M", "bell-off"),
   of("Incident", "notes", "Edit notes", "E", "pencil"),
   of("Incident", "entry", "Add entry…", "N", "plus"),
+  of("Incident", "ask", "Ask about this incident", `${CTRL} J`, "message-square-text"),
+  of("Incident", "explain", "Explain the next steps", "", "message-square-text"),
   of("Incident", "tab-1", "Overview", "1", "list"),
   of("Incident", "tab-2", "Timeline", "2", "list"),
   of("Incident", "tab-3", "Evidence", "3", "list"),

@@ -123,8 +123,13 @@ export function evidenceWord(kind: string): string {
   );
 }
 
-/** What an id such as `E7` or `C2` stands for, for the chip that carries it. */
+/** What an id such as `E7`, `C2` or `A1` stands for, for the chip that carries it. */
 export function citation(incident: IncidentDto, id: string): { href: string; title: string } {
+  const action = incident.actions.find((a) => a.id === id);
+  if (action) {
+    const href = address({ screen: "incident", id: incident.id, tab: "overview", item: null });
+    return { href, title: `Step ${id}, ${actionTitle(action)}` };
+  }
   const item = incident.evidence.find((e) => e.id === id);
   const change = incident.changes.find((c) => c.id === id);
   const title = item

@@ -5,12 +5,15 @@ import type {
   ClustersPage,
   Diagnostics,
   EvidenceDto,
+  ExchangeDto,
   HistoryInsights,
   HistoryPage,
   HistoryQuery,
   IgnoreRequest,
   Inbox,
   IncidentPage,
+  ModelsPage,
+  ModelStateDto,
   NotesDto,
   NotificationSettings,
   PostmortemDto,
@@ -18,7 +21,16 @@ import type {
   SettingsPage,
   SilenceDto,
   StoryDto,
+  WordedSection,
+  WritingDto,
+  WritingStep,
 } from "./types";
+
+/** Is told how far something that is being written is. */
+export type OnStep = (step: WritingStep) => void;
+
+/** Files that are dragged over the window, dropped on it (with their paths), or taken away again. */
+export type Drop = { type: "over" } | { type: "drop"; paths: string[] } | { type: "leave" };
 
 /** Everything the window may ask of the program. Each method is one Tauri command of the same name in snake case. */
 export interface Backend {
@@ -103,6 +115,37 @@ export interface Backend {
   startDrill(name: string | null, speed: number): Promise<boolean>;
   /** Back to the record; the page is loaded anew. */
   leaveDrill(): Promise<void>;
+
+  // The assistant. What takes a while has a name of the window's own (`writing`), by which it is cancelled, and tells
+  // how far it is; what was cancelled is refused.
+  /** Answers a question about an incident and keeps both with it. */
+  ask(id: string, question: string, useModel: boolean, writing: string, onStep: OnStep): Promise<ExchangeDto>;
+  cancelWriting(writing: string): Promise<void>;
+  /** What was asked about an incident, oldest first. */
+  exchanges(id: string): Promise<ExchangeDto[]>;
+  forgetExchange(id: string, exchange: string): Promise<void>;
+  /** Which of the recommended steps to take, in which order, and why. */
+  advise(id: string, useModel: boolean, writing: string, onStep: OnStep): Promise<WritingDto>;
+  wordSection(id: string, section: string, useModel: boolean, writing: string, onStep: OnStep): Promise<WordedSection>;
+  modelState(): Promise<ModelStateDto>;
+  models(): Promise<ModelsPage>;
+  /** A file, or one the system's dialog asks for (`null`). False: the person changed their mind. */
+  importModel(path: string | null): Promise<boolean>;
+  downloadModel(id: string): Promise<void>;
+  /** The download, the import or the exam that is under way. */
+  cancelModelJob(): Promise<void>;
+  removeModel(id: string): Promise<void>;
+  /** `null`: rules and templates write everything. */
+  chooseModel(id: string | null): Promise<void>;
+  testModel(id: string): Promise<void>;
+  /** Keeps the address of a server; a `key` of `null` leaves the kept one. */
+  setModelServer(url: string, model: string, key: string | null): Promise<void>;
+  forgetModelServer(): Promise<void>;
+  chooseModelServer(): Promise<void>;
+  /** Asks it for a word, and says what answered. */
+  tryModelServer(url: string, model: string, key: string | null): Promise<string>;
+  /** Calls back while files are dragged over the window, until the returned function is called. */
+  listenDrops(receive: (drop: Drop) => void): Promise<() => void>;
 
   appInfo(): Promise<AppInfo>;
   /** Calls back for every change until the returned function is called. */

@@ -1,6 +1,7 @@
 // A made-up program for development and tests. It plays the story of the design: the night of 12 November 2026.
 // Nothing of this is in what is shipped (`connect` in api.ts imports it in development only).
 import { BackendError, type Backend } from "./backend";
+import { WithAssistant } from "./fake-assistant";
 import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-history";
 import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
@@ -32,7 +33,7 @@ import type {
 
 export type Scene = "night" | "morning" | "calm" | "blind" | "syncing" | "first" | "no-kubeconfig" | "broken" | "many";
 
-export class Fake implements Backend {
+export class Fake extends WithAssistant implements Backend {
   incidents: IncidentDto[];
   page: ClustersPage;
   revision = 260;
@@ -67,7 +68,9 @@ export class Fake implements Backend {
   constructor(
     readonly scene: Scene = "night",
     many = 40,
+    model = "idle",
   ) {
+    super(model);
     this.#starts = Date.parse(scene === "morning" ? at("09:20:00") : at("03:09:12"));
     const open = ["night", "blind", "broken", "many"].includes(scene);
     this.incidents =
@@ -173,19 +176,23 @@ export class Fake implements Backend {
   change(id: string, change: (incident: IncidentDto) => Partial<IncidentDto>): void {
     const previous = this.revision++;
     this.incidents = this.incidents.map((i) => (i.id === id ? { ...i, ...change(i), revision: this.revision } : i));
-    this.emit({ type: "incident", revision: this.revision, previous, incident: this.#row(this.#find(id)) });
+    this.emit({ type: "incident", revision: this.revision, previous, incident: this.#row(this.find(id)) });
   }
 
   #row(i: IncidentDto) {
     return { ...summary(i), silenced_until: this.silenced.get(i.id) ?? null };
   }
 
-  #find(id: string): IncidentDto {
+  find(id: string): IncidentDto {
     const is = (i: { id: string; number: number }) => i.id === id || String(i.number) === id;
     const before = this.past.find((row) => is(row.incident));
     const found = this.incidents.find(is) ?? (before && incidentOf(before));
     if (!found) throw new BackendError("This incident is not in the record.", "no_incident");
     return found;
+  }
+
+  async pass(method: keyof Backend): Promise<void> {
+    await this.#answer(method, () => undefined);
   }
 
   async #answer<T>(method: keyof Backend, value: () => T): Promise<T> {
@@ -222,7 +229,7 @@ export class Fake implements Backend {
     });
   incidentPage = (id: string): Promise<IncidentPage> =>
     this.#answer("incidentPage", () => {
-      const found = this.#find(id);
+      const found = this.find(id);
       const night = found.number === 47;
       return {
         incident: found,
@@ -234,7 +241,7 @@ export class Fake implements Backend {
     });
   evidenceItem = (id: string, item: string): Promise<EvidenceDto> =>
     this.#answer("evidenceItem", () => {
-      this.#find(id);
+      this.find(id);
       const found = evidence.find((e) => e.id === item);
       if (!found) throw new BackendError(`${item} is not in the record.`);
       return {
@@ -291,16 +298,16 @@ export class Fake implements Backend {
     });
   mergeIncidents = (into: string, others: string[]) =>
     this.#answer("mergeIncidents", () => {
-      const target = this.#find(into);
+      const target = this.find(into);
       const at = new Date(this.now()).toISOString();
       for (const id of others)
         this.change(id, () => ({ state: "resolved", resolved_at: at, merged_into: target.id, recovered_by: null }));
-      const numbers = others.map((id) => `INC-${this.#find(id).number}`).join(", ");
+      const numbers = others.map((id) => `INC-${this.find(id).number}`).join(", ");
       this.change(target.id, this.#entry("state", `Merged: ${numbers}`, null));
     });
   splitIncident = (id: string, findings: string[]): Promise<string> =>
     this.#answer("splitIncident", () => {
-      const from = this.#find(id);
+      const from = this.find(id);
       const taken = from.findings.filter((f) => findings.includes(f.fingerprint));
       const number = Math.max(...this.incidents.map((i) => i.number)) + 1;
       const own = from.id.replace(/..$/, String(number));
@@ -322,17 +329,17 @@ export class Fake implements Backend {
     );
   deleteIncident = (id: string) =>
     this.#answer("deleteIncident", () => {
-      const gone = this.#find(id);
+      const gone = this.find(id);
       this.incidents = this.incidents.filter((i) => i.id !== gone.id);
       this.emit({ type: "incidents" });
     });
   setTicket = (id: string, ticket: string | null) =>
     this.#answer("setTicket", () => this.change(id, () => ({ ticket })));
   notesHistory = (id: string): Promise<NotesDto[]> =>
-    this.#answer("notesHistory", () => this.versions.get(this.#find(id).id)?.toReversed() ?? []);
+    this.#answer("notesHistory", () => this.versions.get(this.find(id).id)?.toReversed() ?? []);
   silence = (id: string, minutes: number, reason: string) =>
     this.#answer("silence", () => {
-      const i = this.#find(id);
+      const i = this.find(id);
       const until = new Date(this.now() + minutes * 60_000).toISOString();
       this.mutes = [
         ...this.mutes,
@@ -356,11 +363,11 @@ export class Fake implements Backend {
       const mine = this.edited.get(id);
       const markdown =
         mine?.markdown ??
-        (this.#find(id).number === 47 ? draft : `# ${this.#find(id).title}\n\nNothing is established yet.\n`);
+        (this.find(id).number === 47 ? draft : `# ${this.find(id).title}\n\nNothing is established yet.\n`);
       return {
         markdown,
         html: html(markdown),
-        file_name: `INC-${this.#find(id).number}-checkout.md`,
+        file_name: `INC-${this.find(id).number}-checkout.md`,
         edited: mine !== undefined,
         updated_at: mine?.at ?? null,
       };
@@ -377,7 +384,7 @@ export class Fake implements Backend {
   saveMarkdownFile = (id: string, _markdown: string) =>
     this.#answer(
       "saveMarkdownFile",
-      (): string | null => `/home/mara/Documents/INC-${this.#find(id).number}-checkout.md`,
+      (): string | null => `/home/mara/Documents/INC-${this.find(id).number}-checkout.md`,
     );
   copyText = (text: string) => this.#answer("copyText", () => void this.copied.push(text));
   clusters = () => this.#answer("clusters", () => this.page);
@@ -447,10 +454,12 @@ export class Fake implements Backend {
   };
 }
 
-/** `?scene=morning`, `?past=10000` and `?slow=3000` and the like. */
+/** `?scene=morning`, `?past=10000`, `?slow=3000`, `?model=none` and the like. */
 export function fakeFromAddress(search: string): Fake {
   const asked = new URLSearchParams(search);
-  const fake = new Fake((asked.get("scene") as Scene | null) ?? "night", Number(asked.get("past") ?? 40));
+  const scene = (asked.get("scene") as Scene | null) ?? "night";
+  const fake = new Fake(scene, Number(asked.get("past") ?? 40), asked.get("model") ?? "idle");
   fake.slow = Number(asked.get("slow") ?? 0);
+  fake.assistant.pace = Number(asked.get("pace") ?? 110);
   return fake;
 }

@@ -1,7 +1,8 @@
-import { invoke, type InvokeArgs } from "@tauri-apps/api/core";
+import { Channel, invoke, type InvokeArgs } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
+import { getCurrentWebview } from "@tauri-apps/api/webview";
 import { asError, type Backend } from "./backend";
-import type { AppEvent } from "./types";
+import type { AppEvent, WritingStep } from "./types";
 
 /** The name under which the program sends changes (`APP_EVENT` in the contract). */
 const APP_EVENT = "afterwatch://event";
@@ -62,6 +63,32 @@ export const tauri: Backend = {
   drills: () => call("drills"),
   startDrill: (name, speed) => call("start_drill", { name, speed }),
   leaveDrill: () => call("leave_drill"),
+  ask: (id, question, useModel, writingId, onStep) =>
+    call("ask", { id, question, useModel, writingId, onStep: new Channel<WritingStep>(onStep) }),
+  cancelWriting: (writingId) => call("cancel_writing", { writingId }),
+  exchanges: (id) => call("exchanges", { id }),
+  forgetExchange: (id, exchange) => call("forget_exchange", { id, exchange }),
+  advise: (id, useModel, writingId, onStep) =>
+    call("advise", { id, useModel, writingId, onStep: new Channel<WritingStep>(onStep) }),
+  wordSection: (id, section, useModel, writingId, onStep) =>
+    call("word_section", { id, section, useModel, writingId, onStep: new Channel<WritingStep>(onStep) }),
+  modelState: () => call("model_state"),
+  models: () => call("models"),
+  importModel: (path) => call("import_model", { path }),
+  downloadModel: (id) => call("download_model", { id }),
+  cancelModelJob: () => call("cancel_model_job"),
+  removeModel: (id) => call("remove_model", { id }),
+  chooseModel: (id) => call("choose_model", { id }),
+  testModel: (id) => call("test_model", { id }),
+  setModelServer: (url, model, key) => call("set_model_server", { url, model, key }),
+  forgetModelServer: () => call("forget_model_server"),
+  chooseModelServer: () => call("choose_model_server"),
+  tryModelServer: (url, model, key) => call("try_model_server", { url, model, key }),
+  listenDrops: (receive) =>
+    getCurrentWebview().onDragDropEvent(({ payload }) => {
+      if (payload.type === "drop") receive({ type: "drop", paths: payload.paths });
+      else receive({ type: payload.type === "leave" ? "leave" : "over" });
+    }),
   appInfo: () => call("app_info"),
   listen: (receive) => listen<AppEvent>(APP_EVENT, (event) => receive(event.payload)),
   now: () => Date.now(),

@@ -298,7 +298,7 @@ it("its parts are walked with J and K, and left with Esc", async () => {
   expect(location.hash).toMatch(/^#\/incidents/);
 });
 
-it.each(["notifications", "rules", "watching", "recording", "privacy", "appearance"])(
+it.each(["models", "notifications", "rules", "watching", "recording", "privacy", "appearance"])(
   "has sound structure: %s",
   async (section) => {
     await open("night", `#/settings/${section}`);

@@ -3,6 +3,7 @@ import type { NotificationSettings } from "../ipc/types";
 import { offset, span, until } from "../shared/format";
 
 export const SECTION_NAMES = {
+  models: "Models",
   notifications: "Notifications",
   rules: "Rules",
   watching: "Watching",

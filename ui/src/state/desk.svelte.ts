@@ -8,6 +8,7 @@ import { storyTime } from "./drill";
 import { ClustersStore } from "./clusters.svelte";
 import { HistoryStore } from "./history.svelte";
 import { InboxStore } from "./inbox.svelte";
+import { ModelsStore } from "./models.svelte";
 import { Pages } from "./pages.svelte";
 import { Router } from "./router.svelte";
 import { SettingsStore } from "./settings.svelte";
@@ -26,11 +27,14 @@ export class Desk {
   readonly appearance: Appearance;
   readonly history: HistoryStore;
   readonly settings: SettingsStore;
+  readonly models: ModelsStore;
   readonly voice = new Voice();
   readonly commands = new Commands();
   /** The row that gets the focus back when the list is shown again. */
   returnTo: string | null = null;
   info = $state<AppInfo | null>(null);
+  /** The panel Ask stands beside the incident. */
+  asking = $state(false);
   /** A trouble of the program itself, for example a full disk. */
   trouble = $state<string | null>(null);
   /** The incident the person went to; any other came on screen by itself. */
@@ -48,6 +52,7 @@ export class Desk {
     this.appearance = new Appearance(backend);
     this.history = new HistoryStore(backend);
     this.settings = new SettingsStore(backend);
+    this.models = new ModelsStore(backend);
     this.inbox.onlisted = (incidents) => this.pages.readOlder(incidents);
     this.inbox.onopened = (i) => this.voice.say(`New ${i.severity} incident: ${i.title}, ${i.cluster}.`);
   }
@@ -71,7 +76,7 @@ export class Desk {
       },
       () => undefined,
     );
-    await Promise.all([info, this.inbox.list(), this.clusters.read(), this.appearance.read()]);
+    await Promise.all([info, this.inbox.list(), this.clusters.read(), this.appearance.read(), this.models.readState()]);
   }
 
   stop(): void {
@@ -111,10 +116,16 @@ export class Desk {
         return;
       case "open_incident":
         this.picked = null;
+        // It is what was recorded that the person comes to see; in a narrow window the panel would cover it.
+        this.asking = false;
         this.router.go({ screen: "incident", id: event.id, tab: "overview", item: null });
         return;
       case "drill":
         if (this.info) this.info = { ...this.info, drill: event.drill };
+        return;
+      case "model":
+      case "models":
+        this.models.receive(event);
         return;
       case "trouble":
         this.trouble = event.text;

@@ -83,6 +83,14 @@ export class Draft {
     this.type(before + put + after);
   }
 
+  /** Puts a paragraph at the end. */
+  append(paragraph: string): void {
+    const before = this.text.trimEnd();
+    const text = `${before}${before ? "\n\n" : ""}${paragraph}\n`;
+    this.caret = text.length;
+    this.type(text);
+  }
+
   /** Saves at once: on leaving the field, the page or the window. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);

@@ -25,10 +25,13 @@ export type Command =
   | "filter"
   | "keys"
   | "palette"
+  | "ask"
+  | "explain"
   | "go-incidents"
   | "go-history"
   | "go-clusters"
   | "go-settings"
+  | "go-models"
   | "next-gap"
   | "lanes-in"
   | "lanes-out"
@@ -65,6 +68,7 @@ const LETTERS: Record<string, Command> = {
 /** With Ctrl, or ⌘ on a Mac: these work in text fields too. */
 const WITH_CTRL: Record<string, Command> = {
   k: "palette",
+  j: "ask",
   "+": "larger",
   "=": "larger",
   "-": "smaller",

@@ -18,8 +18,8 @@ it("an address that means nothing leads to the incidents", () => {
   }
 });
 
-it("settings that are not there lead to the first ones", () => {
-  for (const hash of ["#/settings", "#/settings/models"]) {
+it("settings that are not there lead to the notifications", () => {
+  for (const hash of ["#/settings", "#/settings/horoscope"]) {
     expect(parse(hash)).toEqual({ screen: "settings", section: "notifications" });
   }
 });

@@ -4,7 +4,7 @@ export const TABS = ["overview", "timeline", "evidence", "postmortem"] as const;
 export type Tab = (typeof TABS)[number];
 
 /** The parts of the settings, in their order. */
-export const SECTIONS = ["notifications", "rules", "watching", "recording", "privacy", "appearance"] as const;
+export const SECTIONS = ["models", "notifications", "rules", "watching", "recording", "privacy", "appearance"] as const;
 export type SettingsSection = (typeof SECTIONS)[number];
 
 export type Route =
