@@ -12,6 +12,7 @@ mod cite;
 mod clock;
 mod figure;
 mod html;
+mod page_html;
 mod paper;
 mod pdf;
 mod section;
@@ -25,6 +26,7 @@ use afterwatch_core::{
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use html::html;
+pub use page_html::html_page;
 pub use paper::{PageOptions, Review};
 pub use pdf::{PdfError, pdf, usual_font_folders};
 

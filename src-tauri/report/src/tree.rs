@@ -44,10 +44,6 @@ pub(crate) enum Block {
         rows: Vec<Vec<Vec<Inline>>>,
     },
     Rule,
-    /// A sentence of our own about what is not printed.
-    Note {
-        v: String,
-    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
