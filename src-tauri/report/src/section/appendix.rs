@@ -6,14 +6,18 @@ use super::Page;
 use crate::text::{fenced, inert, one_line};
 
 /// Longer excerpts are cut here; the incident keeps them whole.
-const LINES: usize = 60;
+pub(crate) const LINES: usize = 60;
+
+/// What is said of all that was kept.
+pub(crate) const KEPT: &str =
+    "Kept at the time and unchanged since. What looked like a secret was removed before it was stored.";
 
 /// Characters of a line that are printed.
 const LINE: usize = 500;
 
 impl Page<'_> {
     /// The notes as their author wrote them, quoted, so that nothing left open in them reaches the rest of the page.
-    pub(super) fn notes(&mut self) {
+    pub(crate) fn notes(&mut self) {
         let notes = self.input.notes.trim();
         if notes.is_empty() {
             return;
@@ -30,16 +34,14 @@ impl Page<'_> {
         self.paragraph(&quoted.join("\n"));
     }
 
-    pub(super) fn appendix(&mut self) {
+    pub(crate) fn appendix(&mut self) {
         self.heading("Supporting evidence");
         let i = self.incident;
         if i.evidence.is_empty() && i.changes.is_empty() {
             self.paragraph("Nothing was kept.");
             return;
         }
-        self.paragraph(
-            "Kept at the time and unchanged since. What looked like a secret was removed before it was stored.",
-        );
+        self.paragraph(KEPT);
         for held in &i.changes {
             let change = &held.change;
             self.paragraph(&format!("### {} · {}", inert(&held.id), inert(&self.change_in_words(held))));
@@ -90,21 +92,21 @@ impl Page<'_> {
     }
 }
 
-fn cut(line: &str) -> String {
+pub(crate) fn cut(line: &str) -> String {
     match line.char_indices().nth(LINE) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line.to_owned(),
     }
 }
 
-fn seen(observed: Observed) -> &'static str {
+pub(crate) fn seen(observed: Observed) -> &'static str {
     match observed {
         Observed::Live => "seen live",
         Observed::Reconstructed => "reconstructed from the state at",
     }
 }
 
-fn kind(kind: EvidenceKind) -> &'static str {
+pub(crate) fn kind(kind: EvidenceKind) -> &'static str {
     match kind {
         EvidenceKind::ContainerStatus => "Container status",
         EvidenceKind::PodStatus => "Pod status",

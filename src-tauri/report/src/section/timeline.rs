@@ -9,8 +9,15 @@ use afterwatch_core::{
 use super::Page;
 use crate::text::inert;
 
+/// The head of the timeline's table.
+pub(crate) const COLUMNS: [&str; 4] = ["Time", "What happened", "Evidence", "Seen"];
+
+/// What the last column means.
+const SEEN: &str =
+    "*live*: seen as it happened. *reconstructed*: put together afterwards from what the cluster still said.";
+
 impl Page<'_> {
-    pub(super) fn timeline(&mut self) {
+    pub(crate) fn timeline(&mut self) {
         self.heading("Timeline");
         let mut rows: Vec<(Timestamp, u64, Vec<String>)> = Vec::new();
         for entry in &self.incident.timeline {
@@ -30,10 +37,8 @@ impl Page<'_> {
             self.paragraph("The record holds no entries.");
             return;
         }
-        self.table(&["Time", "What happened", "Evidence", "Seen"], &rows);
-        self.paragraph(
-            "*live*: seen as it happened. *reconstructed*: put together afterwards from what the cluster still said.",
-        );
+        self.table(&COLUMNS, &rows);
+        self.paragraph(SEEN);
     }
 
     fn row(&self, entry: &TimelineEntry) -> Vec<String> {

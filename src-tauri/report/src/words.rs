@@ -32,6 +32,8 @@ fn sentence(cite: &Citations<'_>, statement: &Statement) -> String {
     let text = inert(statement.text.trim().trim_end_matches('.'));
     let mark = if statement.standing == Standing::Tied { "" } else { "*Not established:* " };
     match &cite.known(&statement.cites)[..] {
+        // What is tied and cites nothing stands on the timeline itself.
+        [] if statement.standing == Standing::Tied => format!("{text} [timeline]."),
         [] => format!("{mark}{text}."),
         ids => format!("{mark}{text} [{}].", ids.join(", ")),
     }
