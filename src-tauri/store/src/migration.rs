@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// The steps from nothing to the newest format. Released ones are never edited.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_history.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_history.sql"), include_str!("../migrations/0003_postmortem.sql")];
 
 /// The format of the file; 0 while it is empty.
 pub(crate) fn format(connection: &Connection) -> rusqlite::Result<u32> {
@@ -65,6 +66,7 @@ mod tests {
     use super::*;
     use crate::connection;
 
+    const ONE: &[&str] = &[MIGRATIONS[0]];
     const TWO: &[&str] = &[MIGRATIONS[0], "CREATE TABLE added (x INTEGER) STRICT; INSERT INTO added VALUES (42);"];
     const BROKEN: &[&str] = &[MIGRATIONS[0], "CREATE TABLE added (x INTEGER) STRICT; SELECT nonsense();"];
 
@@ -76,7 +78,7 @@ mod tests {
         let path = folder.path().join("history.db");
         connection::create_private(&path).unwrap();
         let mut connection = connection::open_existing(&path, Duration::from_millis(100)).unwrap();
-        migrate(&mut connection, &place(), Some(&path), MIGRATIONS).unwrap();
+        migrate(&mut connection, &place(), Some(&path), ONE).unwrap();
         (path, connection)
     }
 
@@ -117,7 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, mut connection) = database(&folder);
         migrate(&mut connection, &place(), Some(&path), TWO).unwrap();
-        let refused = migrate(&mut connection, &place(), Some(&path), MIGRATIONS);
+        let refused = migrate(&mut connection, &place(), Some(&path), ONE);
         assert!(matches!(refused, Err(Fail::Store(StoreError::Newer { found: 2, known: 1, .. }))));
     }
 
