@@ -14,7 +14,8 @@ export interface Entry {
 }
 
 const MAC = typeof navigator !== "undefined" && /mac/i.test(navigator.platform);
-const CTRL = MAC ? "⌘" : "Ctrl";
+/** The key beside the letter, as this system names it. */
+export const CTRL = MAC ? "⌘" : "Ctrl";
 
 const of = (part: Part, command: Command, name: string, keys: string, icon: IconName): Entry => ({
   command,
@@ -52,6 +53,8 @@ export const CATALOGUE: readonly Entry[] = [
   of("Incident", "tab-2", "Timeline", "2", "list"),
   of("Incident", "tab-3", "Evidence", "3", "list"),
   of("Incident", "tab-4", "Post-mortem", "4", "list"),
+  of("Incident", "save", "Save the post-mortem now", `${CTRL} S`, "check"),
+  of("Incident", "export-pdf", "Write the post-mortem as PDF…", `${CTRL} Shift P`, "file-text"),
   of("Incident", "resolve", "Resolve…", "", "circle-check"),
   of("Incident", "reopen", "Reopen", "", "rotate-cw"),
   of("Incident", "merge", "Merge…", "", "merge"),
@@ -60,7 +63,7 @@ export const CATALOGUE: readonly Entry[] = [
   of("Incident", "ticket", "Ticket link…", "", "link"),
   of("Incident", "delete", "Delete…", "", "trash-2"),
   of("Timeline and evidence", "next-gap", "Next gap", "G G", "minus"),
-  of("Timeline and evidence", "cite", "Cite in notes", "C", "pencil"),
+  of("Timeline and evidence", "cite", "Cite in notes or post-mortem", "C", "pencil"),
   of("Timeline and evidence", "lanes-in", "Zoom in on the time axis", "+", "plus"),
   of("Timeline and evidence", "lanes-out", "Zoom out", "−", "minus"),
   of("Timeline and evidence", "lanes-whole", "Show the whole time axis", "0", "search"),

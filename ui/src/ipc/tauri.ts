@@ -1,7 +1,7 @@
-import { invoke, type InvokeArgs } from "@tauri-apps/api/core";
+import { Channel, invoke, type InvokeArgs } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { asError, type Backend } from "./backend";
-import type { AppEvent } from "./types";
+import type { AppEvent, WritingStep } from "./types";
 
 /** The name under which the program sends changes (`APP_EVENT` in the contract). */
 const APP_EVENT = "afterwatch://event";
@@ -33,8 +33,20 @@ export const tauri: Backend = {
   silences: () => call("silences"),
   unsilence: (silence) => call("unsilence", { silence }),
   postmortem: (id) => call("postmortem", { id }),
-  savePostmortem: (id, markdown) => call("save_postmortem", { id, markdown }),
-  renderMarkdown: (markdown) => call("render_markdown", { markdown }),
+  savePostmortem: (id, markdown, origin) => call("save_postmortem", { id, markdown, origin }),
+  previewPostmortem: (id, markdown) => call("preview_postmortem", { id, markdown }),
+  postmortemVersions: (id) => call("postmortem_versions", { id }),
+  setPostmortemStatus: (id, status) => call("set_postmortem_status", { id, status }),
+  setPostmortemShape: (id, shape) => call("set_postmortem_shape", { id, shape }),
+  postmortemSection: (id, section) => call("postmortem_section", { id, section }),
+  exportPostmortem: (id, markdown, format, frontMatter) =>
+    call("export_postmortem", { id, markdown, format, frontMatter }),
+  openExported: (path) => call("open_exported", { path }),
+  showExported: (path) => call("show_exported", { path }),
+  chatSummary: (id, markdown) => call("chat_summary", { id, markdown }),
+  wordSection: (id, section, useModel, writingId, onStep) =>
+    call("word_section", { id, section, useModel, writingId, onStep: new Channel<WritingStep>(onStep) }),
+  cancelWriting: (writingId) => call("cancel_writing", { writingId }),
   saveMarkdownFile: (id, markdown) => call("save_markdown_file", { id, markdown }),
   copyText: (text) => call("copy_text", { text }),
   clusters: () => call("clusters"),
