@@ -1,5 +1,7 @@
 //! Citations: checked against what the incident holds.
 
+use std::collections::HashSet;
+
 use afterwatch_core::incident::Incident;
 
 use crate::text::inert;
@@ -53,8 +55,25 @@ impl<'a> Citations<'a> {
     }
 }
 
+/// The ids an incident holds, looked up at once.
+#[derive(Debug)]
+pub(crate) struct Known(HashSet<String>);
+
+impl Known {
+    pub fn new(incident: &Incident) -> Known {
+        let evidence = incident.evidence.iter().map(|e| &e.id);
+        let changes = incident.changes.iter().map(|c| &c.id);
+        let actions = incident.actions.iter().map(|a| &a.id);
+        Known(evidence.chain(changes).chain(actions).filter(|id| is_id(id)).cloned().collect())
+    }
+
+    pub fn has(&self, id: &str) -> bool {
+        self.0.contains(id)
+    }
+}
+
 /// `E7`, `C2`, `A1`: what is printed between brackets is nothing else, wherever the incident came from.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     let digits = id.strip_prefix(['E', 'C', 'A']).unwrap_or_default();
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }

@@ -27,6 +27,11 @@ impl Clock {
         at.strftime(format).to_string()
     }
 
+    /// `03:14:51`, whatever the day.
+    pub fn of_day(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+
     /// `12 Nov 2026, 03:14:51`.
     pub fn full(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%-d %b %Y, %H:%M:%S").to_string()

@@ -10,9 +10,13 @@
 
 mod cite;
 mod clock;
+mod figure;
 mod html;
+mod paper;
+mod pdf;
 mod section;
 mod text;
+mod tree;
 
 use afterwatch_core::{
     coverage::{Coverage, Gap},
@@ -21,6 +25,8 @@ use afterwatch_core::{
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use html::html;
+pub use paper::{PageOptions, Review};
+pub use pdf::{PdfError, pdf, usual_font_folders};
 
 /// What a post-mortem is written from.
 #[derive(Clone, Debug)]

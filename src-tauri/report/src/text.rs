@@ -47,7 +47,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// Without terminal sequences; other characters that cannot be seen, or that turn the writing direction, become
 /// visible ones. Line ends become `\n`.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();

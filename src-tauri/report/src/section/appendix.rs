@@ -6,7 +6,11 @@ use super::Page;
 use crate::text::{fenced, inert, one_line};
 
 /// Longer excerpts are cut here; the incident keeps them whole.
-const LINES: usize = 60;
+pub(crate) const LINES: usize = 60;
+
+/// What is said of all that was kept.
+pub(crate) const KEPT: &str =
+    "Kept at the time and unchanged since. What looked like a secret was removed before it was stored.";
 
 /// Characters of a line that are printed.
 const LINE: usize = 500;
@@ -37,9 +41,7 @@ impl Page<'_> {
             self.paragraph("Nothing was kept.");
             return;
         }
-        self.paragraph(
-            "Kept at the time and unchanged since. What looked like a secret was removed before it was stored.",
-        );
+        self.paragraph(KEPT);
         for held in &i.changes {
             let change = &held.change;
             self.paragraph(&format!("### {} · {}", inert(&held.id), inert(&self.change_in_words(held))));
@@ -90,21 +92,21 @@ impl Page<'_> {
     }
 }
 
-fn cut(line: &str) -> String {
+pub(crate) fn cut(line: &str) -> String {
     match line.char_indices().nth(LINE) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line.to_owned(),
     }
 }
 
-fn seen(observed: Observed) -> &'static str {
+pub(crate) fn seen(observed: Observed) -> &'static str {
     match observed {
         Observed::Live => "seen live",
         Observed::Reconstructed => "reconstructed from the state at",
     }
 }
 
-fn kind(kind: EvidenceKind) -> &'static str {
+pub(crate) fn kind(kind: EvidenceKind) -> &'static str {
     match kind {
         EvidenceKind::ContainerStatus => "Container status",
         EvidenceKind::PodStatus => "Pod status",

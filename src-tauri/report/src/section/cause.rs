@@ -69,7 +69,7 @@ impl Page<'_> {
 
     /// The change that came just before: the one the timeline calls the trigger, else the last suspect one. A trigger
     /// of an earlier time is not one of this time.
-    pub(super) fn suspect_change(&self) -> Option<&IncidentChange> {
+    pub(crate) fn suspect_change(&self) -> Option<&IncidentChange> {
         let trigger = self.incident.labelled("trigger");
         let named =
             trigger.and_then(|e| self.incident.changes.iter().find(|c| c.suspect && e.evidence.contains(&c.id)));
@@ -77,7 +77,7 @@ impl Page<'_> {
     }
 
     /// `Deployment shop/checkout changed by helm at 02:54:07: limits.memory 512Mi → 192Mi`, not yet inert.
-    pub(super) fn change_in_words(&self, change: &IncidentChange) -> String {
+    pub(crate) fn change_in_words(&self, change: &IncidentChange) -> String {
         let change = &change.change;
         let verb = match change.verb {
             ChangeVerb::Created => "created",
@@ -124,7 +124,7 @@ impl Page<'_> {
 }
 
 /// `rollout undo` and so on.
-pub(super) fn kind_in_words(kind: afterwatch_core::remediation::ActionKind) -> String {
+pub(crate) fn kind_in_words(kind: afterwatch_core::remediation::ActionKind) -> String {
     let mut words = String::new();
     for c in format!("{kind:?}").chars() {
         if c.is_uppercase() && !words.is_empty() {

@@ -1,12 +1,12 @@
 //! The sections of the post-mortem, in the order of the page.
 
-mod appendix;
-mod cause;
+pub(crate) mod appendix;
+pub(crate) mod cause;
 mod follow_up;
 mod head;
-mod record;
+pub(crate) mod record;
 mod response;
-mod timeline;
+pub(crate) mod timeline;
 
 use std::fmt::Write;
 
@@ -15,26 +15,17 @@ use afterwatch_core::{Timestamp, coverage::Gap, incident::Incident, object::Obje
 use crate::{ReportInput, cite::Citations, clock::Clock, text::inert};
 
 /// What every section writes from, and to.
-struct Page<'a> {
-    input: &'a ReportInput<'a>,
-    incident: &'a Incident,
+pub(crate) struct Page<'a> {
+    pub input: &'a ReportInput<'a>,
+    pub incident: &'a Incident,
     cite: Citations<'a>,
-    clock: Clock,
+    pub clock: Clock,
     out: String,
 }
 
 /// The whole page.
 pub(crate) fn write(input: &ReportInput<'_>) -> String {
-    let incident = input.incident;
-    let moments =
-        incident.timeline.iter().map(|e| e.at).chain(instants(incident)).chain(input.gaps.iter().map(|g| g.from));
-    let mut page = Page {
-        input,
-        incident,
-        cite: Citations::new(incident),
-        clock: Clock::new(input.zone.clone(), moments),
-        out: String::new(),
-    };
+    let mut page = Page::new(input);
     page.head();
     page.summary();
     page.impact();
@@ -68,7 +59,20 @@ fn instants(incident: &Incident) -> impl Iterator<Item = Timestamp> {
     .chain(incident.earlier.iter().flat_map(|o| [o.started_at, o.mitigated_at, o.resolved_at]).flatten())
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    pub fn new(input: &'a ReportInput<'a>) -> Page<'a> {
+        let incident = input.incident;
+        let moments =
+            incident.timeline.iter().map(|e| e.at).chain(instants(incident)).chain(input.gaps.iter().map(|g| g.from));
+        Page {
+            input,
+            incident,
+            cite: Citations::new(incident),
+            clock: Clock::new(input.zone.clone(), moments),
+            out: String::new(),
+        }
+    }
+
     /// A heading of the second level.
     fn heading(&mut self, title: &str) {
         self.paragraph(&format!("## {title}"));
@@ -110,7 +114,7 @@ impl Page<'_> {
     }
 
     /// The gaps by time.
-    fn sorted_gaps(&self) -> Vec<Gap> {
+    pub fn sorted_gaps(&self) -> Vec<Gap> {
         let mut gaps = self.input.gaps.to_vec();
         gaps.sort_by_key(|g| (g.from, g.to));
         gaps
@@ -118,7 +122,7 @@ impl Page<'_> {
 }
 
 /// `Deployment shop/checkout`, not yet inert.
-fn plain_object(object: &ObjectRef) -> String {
+pub(crate) fn plain_object(object: &ObjectRef) -> String {
     match &object.namespace {
         Some(namespace) => format!("{} {namespace}/{}", object.kind, object.name),
         None => format!("{} {}", object.kind, object.name),

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The four times over the gaps of the record.
-pub(super) fn times(input: &ReportInput<'_>) -> Times {
+pub(crate) fn times(input: &ReportInput<'_>) -> Times {
     metrics::times(&input.incident.instants(), input.gaps)
 }
 
@@ -34,8 +34,8 @@ pub(super) fn why_unknown(input: &ReportInput<'_>, clock: &Clock, end: Option<Ti
 }
 
 impl Page<'_> {
-    pub(super) fn metrics(&mut self) {
-        self.heading("Metrics");
+    /// The four times in words, each with what it is and how it is counted.
+    pub(crate) fn metric_words(&self) -> [(&'static str, String, &'static str); 4] {
         let i = self.incident;
         let times = times(self.input);
         let value = |span: Span, pending: &str, end: Option<Timestamp>| match span {
@@ -44,29 +44,33 @@ impl Page<'_> {
             Span::Pending => pending.to_owned(),
             Span::Unknown => format!("unknown, {}", why_unknown(self.input, &self.clock, end)),
         };
-        let row = |name: &str, value: String, definition: &str| vec![name.to_owned(), value, definition.to_owned()];
         let acknowledge = match i.acknowledged_at {
             Some(at) if in_gap(self.input.gaps, i.detected_at) => value(Span::Unknown, "", Some(at)),
             at => value(times.to_acknowledge, "not acknowledged", at),
         };
-        let rows = [
-            row(
+        [
+            (
                 "Time to detect",
                 value(times.to_detect, "not detected", Some(i.detected_at)),
                 "started to detected: from the first sign in the cluster to the opened incident",
             ),
-            row("Time to acknowledge", acknowledge, "detected to acknowledged by a person"),
-            row(
+            ("Time to acknowledge", acknowledge, "detected to acknowledged by a person"),
+            (
                 "Time to mitigate",
                 value(times.to_mitigate, "not mitigated", i.mitigated_at),
                 "started to mitigated: how long it hurt",
             ),
-            row(
+            (
                 "Time to resolve (MTTR)",
                 value(times.to_resolve, "not resolved", i.resolved_at),
                 "started to resolved, the time it had to stay well included",
             ),
-        ];
+        ]
+    }
+
+    pub(super) fn metrics(&mut self) {
+        self.heading("Metrics");
+        let rows = self.metric_words().map(|(name, value, how)| vec![name.to_owned(), value, how.to_owned()]);
         self.table(&["Metric", "Value", "Definition"], &rows);
     }
 

@@ -9,6 +9,13 @@ use afterwatch_core::{
 use super::Page;
 use crate::text::inert;
 
+/// The head of the timeline's table.
+pub(crate) const COLUMNS: [&str; 4] = ["Time", "What happened", "Evidence", "Seen"];
+
+/// What the last column means.
+const SEEN: &str =
+    "*live*: seen as it happened. *reconstructed*: put together afterwards from what the cluster still said.";
+
 impl Page<'_> {
     pub(super) fn timeline(&mut self) {
         self.heading("Timeline");
@@ -30,10 +37,8 @@ impl Page<'_> {
             self.paragraph("The record holds no entries.");
             return;
         }
-        self.table(&["Time", "What happened", "Evidence", "Seen"], &rows);
-        self.paragraph(
-            "*live*: seen as it happened. *reconstructed*: put together afterwards from what the cluster still said.",
-        );
+        self.table(&COLUMNS, &rows);
+        self.paragraph(SEEN);
     }
 
     fn row(&self, entry: &TimelineEntry) -> Vec<String> {
