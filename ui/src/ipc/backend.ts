@@ -76,12 +76,7 @@ export interface Backend {
   /** The body of a section as the record fills it, by the section's id. */
   postmortemSection(id: string, section: string): Promise<string>;
   /** Asks where by the system's dialog and writes `pdf`, `html` or `md` there; `null` when the person changed their mind. */
-  exportPostmortem(
-    id: string,
-    markdown: string,
-    format: string,
-    frontMatter: boolean,
-  ): Promise<ExportedDto | null>;
+  exportPostmortem(id: string, markdown: string, format: string, frontMatter: boolean): Promise<ExportedDto | null>;
   /** Opens a file that was written from this window, or shows it in the system's file browser. */
   openExported(path: string): Promise<void>;
   showExported(path: string): Promise<void>;

@@ -69,9 +69,12 @@ export class FakePostmortems {
   save(incident: IncidentDto, markdown: string | null, origin: PostmortemOrigin | "kept" | "shaped"): PostmortemDto {
     const at = this.#at();
     if (markdown === (this.edited.get(incident.id)?.markdown ?? null)) return this.page(incident);
-    const versions = this.versions(incident);
-    const version = { version: versions.length + 1, at, by: "mara", origin, markdown };
-    this.#versions.set(incident.id, [...versions, version]);
+    // What the record had filled is kept as the first version.
+    if (markdown !== null && origin !== "kept" && !this.edited.has(incident.id)) {
+      const filled = this.page(incident).markdown;
+      this.#add(incident, { at, origin: "kept", markdown: filled });
+    }
+    this.#add(incident, { at, origin, markdown });
     if (markdown === null) this.edited.delete(incident.id);
     else this.edited.set(incident.id, { markdown, at });
     if (this.status.get(incident.id)?.status === "reviewed")
@@ -79,13 +82,17 @@ export class FakePostmortems {
     return this.page(incident);
   }
 
+  #add(incident: IncidentDto, version: Pick<PostmortemVersionDto, "at" | "origin" | "markdown">): void {
+    const before = this.versions(incident);
+    this.#versions.set(incident.id, [...before, { version: before.length + 1, by: "mara", ...version }]);
+  }
+
   versions(incident: IncidentDto): PostmortemVersionDto[] {
     return this.#versions.get(incident.id) ?? [];
   }
 
   setStatus(incident: IncidentDto, status: string): PostmortemDto {
-    if (status !== "draft" && !this.edited.has(incident.id))
-      this.save(incident, this.page(incident).markdown, "kept");
+    if (status !== "draft" && !this.edited.has(incident.id)) this.save(incident, this.page(incident).markdown, "kept");
     this.status.set(incident.id, { status, at: this.#at(), by: "mara" });
     return this.page(incident);
   }
@@ -132,7 +139,10 @@ export class FakePostmortems {
         by: useModel ? "model" : "rules",
         model: useModel ? "Qwen3-4B" : null,
         server: null,
-        statements: [{ text, cites: ["E2"], standing: "tied", why: null }],
+        statements: [
+          { text, cites: ["E2"], standing: "tied", why: null },
+          { text: "All 3 pods were killed for memory", cites: ["E5", "E7", "E9"], standing: "tied", why: null },
+        ],
         actions: [],
         tied: 2,
         first_token_ms: useModel ? 900 : null,
@@ -169,7 +179,7 @@ function citations(incident: IncidentDto, markdown: string): CitationsDto {
       const established = !/not (established|recorded|known)|no metrics/i.test(text);
       const standing =
         unknown.length > 0 ? "unknown" : ids.length > 0 ? "cites" : established ? "nothing" : "not_established";
-      sentences.push({ standing, line: n + 1, from, to: from + text.length, text, unknown });
+      sentences.push({ standing, line: n + 1, from, to: from + text.length, text: text.replace(/[*`]/g, ""), unknown });
     }
   }
   return { sentences, replaced: markdown.match(/token=\w+/g)?.length ?? 0 };

@@ -74,7 +74,9 @@ const sentences = StateField.define<DecorationSet>({
       const length = transaction.state.doc.length;
       const bad = effect.value.filter((s) => ["nothing", "unknown"].includes(s.standing) && s.from < s.to);
       now = Decoration.set(
-        bad.filter((s) => s.to <= length).map((s) => (s.standing === "unknown" ? unknown : nothing).range(s.from, s.to)),
+        bad
+          .filter((s) => s.to <= length)
+          .map((s) => (s.standing === "unknown" ? unknown : nothing).range(s.from, s.to)),
         true,
       );
     }

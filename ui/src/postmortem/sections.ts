@@ -105,7 +105,7 @@ export function actionItems(text: string): ActionItem[] {
 function plain(text: string): string {
   return text
     .replace(/\s*\[(?:[ECA]\d+(?:[,;]\s*)?)+\]/g, "")
+    .replace(/(^|\s)[*_`]+(?=\S)|(?<=[^\s\\])[*_`]+(?=\s|$|[.,:;])/g, "$1")
     .replace(/\\([\\`*_{}[\]()#+\-.!|<>~&"'])/g, "$1")
-    .replace(/(^|\s)[*_`]+(?=\S)|(?<=\S)[*_`]+(?=\s|$|[.,:;])/g, "$1")
     .trim();
 }

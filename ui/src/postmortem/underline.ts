@@ -38,22 +38,21 @@ function wrap(block: Element, words: string, standing: string): void {
     }
   const start = line.indexOf(words);
   if (start < 0) return;
+  let last: Element | null = null;
   const span = signs.slice(start, start + words.length);
   for (const text of new Set(span.map((s) => s.text))) {
     const places = span.filter((s) => s.text === text).map((s) => s.at);
-    const range = block.ownerDocument.createRange();
-    range.setStart(text, Math.min(...places));
-    range.setEnd(text, Math.max(...places) + 1);
+    text.splitText((places.at(-1) ?? 0) + 1);
+    const part = text.splitText(places[0] ?? 0);
     const mark = block.ownerDocument.createElement("span");
     mark.className = standing === "not_established" ? "not-established" : "nothing";
-    range.surroundContents(mark);
+    part.replaceWith(mark);
+    mark.append(part);
+    last = mark;
   }
   if (standing === "not_established") return;
   const label = block.ownerDocument.createElement("span");
   label.className = "label dashed";
   label.textContent = standing === "unknown" ? "not in the record" : "no item";
-  const last = span.at(-1)?.text;
-  const marks = [...block.querySelectorAll("span.nothing")];
-  const after = marks.find((m) => last && m.contains(last)) ?? marks.at(-1);
-  after?.after(" ", label);
+  (last as Element | null)?.after(" ", label);
 }

@@ -26,7 +26,7 @@ export function origin(word: string): string {
       filled: "filled from the record",
       shaped: "another shape",
       worded: "section worded anew",
-      kept: "kept for review",
+      kept: "as the record filled it",
     }[word] ?? word
   );
 }
@@ -51,5 +51,9 @@ export function marked(citations: CitationsDto, status: string): string[] {
 
 /** `184 kB` */
 export function size(bytes: number): string {
-  return bytes < 1000 ? `${bytes} bytes` : bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes < 1000
+    ? `${bytes} bytes`
+    : bytes < 1e6
+      ? `${Math.round(bytes / 1000)} kB`
+      : `${(bytes / 1e6).toFixed(1)} MB`;
 }

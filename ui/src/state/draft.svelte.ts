@@ -64,7 +64,7 @@ export class Draft {
 
   set caret(at: number | null) {
     this.#caret = at;
-    if (at !== null && this.touched !== touches) this.touched = ++touches;
+    if (at !== null && (this.touched === 0 || this.touched !== touches)) this.touched = ++touches;
   }
 
   /** Takes the place of an older draft of the same text: the caret stays where it was. */
