@@ -73,7 +73,7 @@ impl Section {
             Section::ContributingFactors => "Contributing factors",
             Section::RootCause => "Root cause",
             Section::Detection => "Detection",
-            Section::Response => "Response",
+            Section::Response => "Response and resolution",
             Section::NotKnown => "What is not known",
             Section::ActionItems => "Action items",
         }

@@ -30,7 +30,7 @@ const CELL: f64 = 40.0;
 /// Lanes for other workloads that were hit.
 const OTHERS: usize = 3;
 /// About how wide a letter of a label is.
-const LETTER: f64 = 5.7;
+const LETTER: f64 = 5.25;
 
 /// The drawing with its sentences.
 #[derive(Clone, Debug)]
@@ -199,7 +199,8 @@ fn brief(summary: &str) -> String {
         (Some(a), Some(b)) if a < b => format!("{}{}", &part[..a], &part[b + 1..]),
         _ => part.to_owned(),
     };
-    words::clip(&one_line(&part), 40)
+    // The face of the figure has no arrow, and one letter of another face would set the whole label in it.
+    words::clip(&one_line(&part).replace('→', "to"), 40)
 }
 
 fn caption(gaps: &[(i64, i64)], hollow: bool) -> String {
@@ -237,3 +238,4 @@ fn sentence(page: &Page<'_>, start: i64) -> String {
 #[path = "figure_draw.rs"]
 mod drawing;
 use drawing::draw;
+pub(crate) use drawing::escaped;

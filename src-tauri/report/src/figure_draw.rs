@@ -34,7 +34,7 @@ pub(super) fn draw(page: &Page<'_>, axis: &Axis, gaps: &[(i64, i64)], lanes: &[L
         for bar in &lane.bars {
             draw_bar(&mut svg, axis, gaps, bar, y);
         }
-        draw_marks(&mut svg, axis, &lane.marks, y);
+        draw_marks(&mut svg, axis, gaps, &lane.marks, y);
     }
     svg.push_str("</svg>\n");
     svg
@@ -124,7 +124,7 @@ fn draw_bar(svg: &mut String, axis: &Axis, gaps: &[(i64, i64)], bar: &Bar, y: f6
     }
 }
 
-fn draw_marks(svg: &mut String, axis: &Axis, marks: &[Mark], y: f64) {
+fn draw_marks(svg: &mut String, axis: &Axis, gaps: &[(i64, i64)], marks: &[Mark], y: f64) {
     let mut cells: std::collections::BTreeMap<i64, Vec<&Mark>> = std::collections::BTreeMap::new();
     for mark in marks {
         cells.entry((axis.x(mark.at) / CELL).floor() as i64).or_default().push(mark);
@@ -143,7 +143,7 @@ fn draw_marks(svg: &mut String, axis: &Axis, marks: &[Mark], y: f64) {
     for mark in &drawn {
         form(svg, mark, axis.x(mark.at), y);
     }
-    for (x, anchor, label) in placed(&drawn, axis) {
+    for (x, anchor, label) in placed(&drawn, axis, gaps) {
         text(svg, "label", x, y + 3.7, anchor, "#1b1d1f", &label);
     }
 }
@@ -180,7 +180,7 @@ fn form(svg: &mut String, mark: &Mark, x: f64, y: f64) {
 }
 
 /// Each label on the free side of its mark; those that would collide are left to the timeline.
-fn placed(marks: &[&Mark], axis: &Axis) -> Vec<(f64, &'static str, String)> {
+fn placed(marks: &[&Mark], axis: &Axis, gaps: &[(i64, i64)]) -> Vec<(f64, &'static str, String)> {
     let mut taken: Vec<(f64, f64, usize)> =
         marks.iter().enumerate().map(|(n, m)| (axis.x(m.at) - 6.0, axis.x(m.at) + 6.0, n)).collect();
     let mut out = Vec::new();
@@ -188,13 +188,16 @@ fn placed(marks: &[&Mark], axis: &Axis) -> Vec<(f64, &'static str, String)> {
         let x = axis.x(mark.at);
         let long = mark.label.chars().count() as f64 * LETTER;
         let sides = [("start", x + 9.0, x + 9.0 + long, x + 9.0), ("end", x - 9.0 - long, x - 9.0, x - 9.0)];
-        for (anchor, a, b, at) in sides {
-            let free = a >= LEFT && b <= WIDTH && !taken.iter().any(|(c, d, of)| *of != n && a < *d && *c < b);
-            if free {
-                taken.push((a, b, usize::MAX));
-                out.push((at, anchor, mark.label.clone()));
-                break;
-            }
+        let free = |a: f64, b: f64| {
+            a >= LEFT && b <= WIDTH && !taken.iter().any(|(c, d, of)| *of != n && a < *d && *c < b)
+        };
+        // Rather not over a hatch, of which it would hide a part.
+        let clear = |a: f64, b: f64| !gaps.iter().any(|(from, to)| a < axis.x(*to) && axis.x(*from) < b);
+        let best = sides.iter().find(|(_, a, b, _)| free(*a, *b) && clear(*a, *b));
+        let best = best.or_else(|| sides.iter().find(|(_, a, b, _)| free(*a, *b)));
+        if let Some((anchor, a, b, at)) = best {
+            taken.push((*a, *b, usize::MAX));
+            out.push((*at, *anchor, mark.label.clone()));
         }
     }
     out
@@ -212,7 +215,7 @@ fn line(svg: &mut String, class: &str, a: (f64, f64), b: (f64, f64), colour: &st
 /// A text; a label stands on the page's own colour, so that it can be read over lines and hatches.
 fn text(svg: &mut String, class: &str, x: f64, y: f64, anchor: &str, colour: &str, words: &str) {
     if class == "label" {
-        let long = words.chars().count() as f64 * LETTER + 4.0;
+        let long = words.chars().count() as f64 * LETTER + 3.0;
         let left = if anchor == "end" { x - long + 2.0 } else { x - 2.0 };
         let _ = writeln!(
             svg,

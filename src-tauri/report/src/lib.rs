@@ -8,15 +8,21 @@
 //! Text that comes from a cluster is inert in what is written here: it makes no link, no image, no HTML, no table
 //! cell. This crate reads no clock, no file and no environment.
 
+mod check;
 mod cite;
 mod clock;
+mod edit;
 mod figure;
+mod files;
 mod html;
+mod page_html;
 mod paper;
 mod pdf;
 mod section;
+mod shape;
 mod text;
 mod tree;
+mod words;
 
 use afterwatch_core::{
     coverage::{Coverage, Gap},
@@ -24,9 +30,15 @@ use afterwatch_core::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
+pub use check::{CheckedParagraph, Citing, citations};
+pub use edit::{replace_section, section_of};
+pub use files::{ReportFile, markdown_files};
 pub use html::html;
+pub use page_html::html_page;
 pub use paper::{PageOptions, Review};
 pub use pdf::{PdfError, pdf, usual_font_folders};
+pub use shape::{Shape, ShapeError, markdown_shaped, section_heading, section_markdown};
+pub use words::worded;
 
 /// What a post-mortem is written from.
 #[derive(Clone, Debug)]
@@ -47,7 +59,8 @@ pub struct ReportInput<'a> {
 
 /// The post-mortem as Markdown (CommonMark with tables). The same input gives the same text.
 pub fn markdown(input: &ReportInput<'_>) -> String {
-    section::write(input)
+    let house = &Shape::bundled()[0];
+    markdown_shaped(input, house).unwrap_or_else(|error| unreachable!("the house's own shape: {error}"))
 }
 
 /// A name to offer for the file: `INC-47-checkout.md`. Made of letters, digits, dots and dashes only.

@@ -44,10 +44,6 @@ pub(crate) enum Block {
         rows: Vec<Vec<Vec<Inline>>>,
     },
     Rule,
-    /// A sentence of our own about what is not printed.
-    Note {
-        v: String,
-    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -304,17 +300,19 @@ impl<'a> Reader<'a, '_> {
         let mut text = String::new();
         let mut open = 0_usize;
         for (event, _) in self.events.by_ref() {
+            // What stood apart stays apart.
+            let block = match &event {
+                Event::Start(_) => !is_inline(&event),
+                Event::End(end) => !is_inline_end(*end),
+                _ => false,
+            };
+            if block && !text.is_empty() && !text.ends_with([' ', '\n']) {
+                text.push(' ');
+            }
             match event {
                 Event::Start(_) => open += 1,
-                Event::End(end) => {
-                    if open == 0 {
-                        break;
-                    }
-                    open -= 1;
-                    if !is_inline_end(end) && !text.ends_with([' ', '\n']) {
-                        text.push(' ');
-                    }
-                }
+                Event::End(_) if open == 0 => break,
+                Event::End(_) => open -= 1,
                 Event::Text(v) | Event::Code(v) | Event::Html(v) | Event::InlineHtml(v) => text.push_str(&v),
                 Event::SoftBreak | Event::HardBreak => text.push(' '),
                 _ => {}

@@ -4,10 +4,7 @@ use afterwatch_core::Timestamp;
 use serde::Serialize;
 
 use super::Review;
-use crate::{
-    section::{Page, plain_object},
-    text::one_line,
-};
+use crate::{section::Page, text::one_line};
 
 /// A name and what it is; the block has two of them beside each other.
 #[derive(Debug, Serialize)]
@@ -38,7 +35,9 @@ pub(super) fn facts(page: &Page<'_>, label: &str, author: &str, review: Review) 
     } else {
         later(Some(i.detected_at), "")
     };
-    let place = format!("{label}, {} / {}", i.cluster, plain_object(&i.subject));
+    let subject = &i.subject;
+    let namespace = subject.namespace.as_ref().map(|n| format!(" / {n}")).unwrap_or_default();
+    let place = format!("{label}, {}{namespace} / {} {}", i.cluster, subject.kind, subject.name);
     let [detect, acknowledge, mitigate, resolve] = page.metric_words();
     let rows = [
         (("Incident", place), ("Severity", i.severity.word().to_owned())),

@@ -170,7 +170,7 @@ fn block_text(block: &mut Block, f: &mut impl FnMut(&mut String)) {
     match block {
         Block::P { c } | Block::H { c, .. } => inline_text(c, f),
         Block::Quote { c } => c.iter_mut().for_each(|b| block_text(b, f)),
-        Block::Code { v, .. } | Block::Note { v } => f(v),
+        Block::Code { v, .. } => f(v),
         Block::List { items, .. } => items.iter_mut().flatten().for_each(|b| block_text(b, f)),
         Block::Table { head, rows } => {
             head.iter_mut().for_each(|c| inline_text(c, f));

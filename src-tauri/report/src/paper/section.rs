@@ -257,7 +257,7 @@ fn in_block(block: &mut Block, seen: &mut HashSet<String>) {
         Block::List { items, .. } => items.iter_mut().flatten().for_each(|b| in_block(b, seen)),
         // The head is printed again on every page: it can be no single place to lead back to.
         Block::Table { rows, .. } => rows.iter_mut().flatten().for_each(|c| in_line(c, seen)),
-        Block::Code { .. } | Block::Rule | Block::Note { .. } => {}
+        Block::Code { .. } | Block::Rule => {}
     }
 }
 

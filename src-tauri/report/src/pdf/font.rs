@@ -1,7 +1,8 @@
 //! The faces a page is set in: those embedded in the program, and others for what they do not cover.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
+use ttf_parser::Face;
 use typst::{
     foundations::Bytes,
     text::{Font, FontBook},
@@ -23,20 +24,30 @@ const EMBEDDED: [&[u8]; 6] = [
 static OWN: LazyLock<Vec<Font>> =
     LazyLock::new(|| EMBEDDED.iter().flat_map(|data| Font::iter(Bytes::new(*data))).collect());
 
+/// The same, to ask them for single letters.
+static READ: LazyLock<Vec<Face<'static>>> =
+    LazyLock::new(|| EMBEDDED.iter().filter_map(|data| Face::parse(data, 0).ok()).collect());
+
 /// The faces of one page.
 pub(super) struct Faces {
     pub book: LazyHash<FontBook>,
     fonts: Vec<Font>,
+    /// What those that are not embedded are there for.
+    more: BTreeSet<char>,
 }
 
 impl Faces {
     /// The embedded ones, then these.
     pub fn with(files: Vec<FontFile>) -> Faces {
         let mut fonts = OWN.clone();
+        let mut more = BTreeSet::new();
         for file in files {
-            fonts.extend(Font::new(Bytes::new(file.data), file.index));
+            if let Some(font) = Font::new(Bytes::new(file.data), file.index) {
+                fonts.push(font);
+                more.extend(file.has);
+            }
         }
-        Faces { book: LazyHash::new(FontBook::from_fonts(&fonts)), fonts }
+        Faces { book: LazyHash::new(FontBook::from_fonts(&fonts)), fonts, more }
     }
 
     pub fn get(&self, index: usize) -> Option<Font> {
@@ -45,13 +56,14 @@ impl Faces {
 
     /// Whether some face has a glyph for it, or it needs none.
     pub fn covers(&self, c: char) -> bool {
-        needs_no_glyph(c) || self.fonts.iter().any(|f| f.info().coverage.contains(u32::from(c)))
+        self.more.contains(&c) || own_covers(c)
     }
 }
 
-/// Whether the embedded faces have it.
+/// Whether the embedded faces have it. A face may list a letter and have no glyph for it all the same, so it is the
+/// glyph that counts.
 pub(super) fn own_covers(c: char) -> bool {
-    needs_no_glyph(c) || OWN.iter().any(|f| f.info().coverage.contains(u32::from(c)))
+    needs_no_glyph(c) || READ.iter().any(|face| face.glyph_index(c).is_some_and(|glyph| glyph.0 != 0))
 }
 
 /// Line ends, joiners and selectors: they shape their neighbours and are not drawn.

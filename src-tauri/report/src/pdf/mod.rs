@@ -28,8 +28,9 @@ pub use system::usual_font_folders;
 /// Bytes of Markdown that are set: about 120 pages.
 const LONGEST: usize = 500_000;
 
-/// A word longer than this may be broken anywhere.
+/// A word longer than this may be broken, every so many letters.
 const WORD: usize = 28;
+const PIECE: usize = 8;
 
 /// Why there is no PDF.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +151,7 @@ fn breakable(text: &mut String) {
         let mut since = 0;
         for c in word.chars() {
             // Where no glyph ends nothing is broken: a mark stays with its letter.
-            if since >= WORD && !combines(c) && !c.is_whitespace() {
+            if since >= PIECE && !combines(c) && !c.is_whitespace() {
                 out.push(BREAK);
                 since = 0;
             }

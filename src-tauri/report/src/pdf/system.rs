@@ -25,6 +25,8 @@ const WHOLE: u64 = 80 << 20;
 pub(super) struct FontFile {
     pub data: Vec<u8>,
     pub index: u32,
+    /// Which of the wanted letters it has.
+    pub has: BTreeSet<char>,
 }
 
 /// Where the systems keep fonts: those of every user, and those in this home folder.
@@ -71,17 +73,18 @@ pub(super) fn faces_for(mut wanted: BTreeSet<char>, folders: &[PathBuf]) -> Vec<
         candidates.retain(|(p, i, _)| *p != path || *i != index);
         if let Some(data) = whole(&path) {
             wanted.retain(|c| !has.contains(c));
-            out.push(FontFile { data, index });
+            out.push(FontFile { data, index, has });
         }
     }
     out
 }
 
-/// An upright face of ordinary weight is preferred, as far as a file's name tells.
+/// An upright face of ordinary weight and form is preferred, as far as a file's name tells.
 fn plainness(path: &Path) -> u8 {
     let name = path.file_stem().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let odd = ["bold", "italic", "oblique", "light", "thin", "black", "condensed", "serif", "mono", "medium"];
-    if odd.iter().any(|word| name.contains(word)) { 0 } else { 1 + u8::from(name.contains("regular")) }
+    let odd = ["bold", "italic", "oblique", "light", "thin", "black", "condensed", "serif", "mono", "medium", "looped"];
+    let plain = !odd.iter().any(|word| name.contains(word));
+    u8::from(plain) * (1 + u8::from(name.contains("sans")) + u8::from(name.contains("regular")))
 }
 
 fn font_files(folders: &[PathBuf]) -> Vec<PathBuf> {

@@ -17,7 +17,7 @@ const LINE: usize = 500;
 
 impl Page<'_> {
     /// The notes as their author wrote them, quoted, so that nothing left open in them reaches the rest of the page.
-    pub(super) fn notes(&mut self) {
+    pub(crate) fn notes(&mut self) {
         let notes = self.input.notes.trim();
         if notes.is_empty() {
             return;
@@ -34,7 +34,7 @@ impl Page<'_> {
         self.paragraph(&quoted.join("\n"));
     }
 
-    pub(super) fn appendix(&mut self) {
+    pub(crate) fn appendix(&mut self) {
         self.heading("Supporting evidence");
         let i = self.incident;
         if i.evidence.is_empty() && i.changes.is_empty() {

@@ -13,7 +13,7 @@ use crate::text::inert;
 const FIELD_CAP: usize = 8;
 
 impl Page<'_> {
-    pub(super) fn trigger(&mut self) {
+    pub(crate) fn trigger(&mut self) {
         self.heading("Trigger");
         let Some(change) = self.suspect_change() else {
             self.paragraph("*Not established:* no recorded change came just before and touches what failed.");
@@ -22,16 +22,18 @@ impl Page<'_> {
         let mut text = self.cite.statement(&self.change_in_words(change), std::slice::from_ref(&change.id));
         if let Some(who) = &change.change.who {
             text.push_str(&format!(
-                "\n“{}” names a field manager, not a person; the cluster does not record who ran it.",
-                inert(who)
+                "\n“{}” names a field manager, not a person; the cluster does not record who ran it [{}].",
+                inert(who),
+                inert(&change.id)
             ));
         }
-        let fields = field_lines(&change.change.fields);
+        let cited = format!(" [{}]", inert(&change.id));
+        let fields: Vec<String> = field_lines(&change.change.fields).into_iter().map(|l| l + &cited).collect();
         self.paragraph(&text);
         self.list(&fields);
     }
 
-    pub(super) fn contributing_factors(&mut self) {
+    pub(crate) fn contributing_factors(&mut self) {
         self.heading("Contributing factors");
         let mut items: Vec<String> = Vec::new();
         for cause in self.incident.causes.iter().skip(1) {
@@ -50,7 +52,7 @@ impl Page<'_> {
         self.prompt("what made it possible or worse, such as a missing check, a limit set in two places, no alert?");
     }
 
-    pub(super) fn root_cause(&mut self) {
+    pub(crate) fn root_cause(&mut self) {
         self.heading("Root cause");
         let i = self.incident;
         let Some(cause) = i.top_cause().filter(|_| i.verdict > Confidence::NotEstablished) else {

@@ -8,7 +8,7 @@ use super::{Page, cause::kind_in_words};
 use crate::text::inert;
 
 impl Page<'_> {
-    pub(super) fn not_known(&mut self) {
+    pub(crate) fn not_known(&mut self) {
         self.heading("What is not known");
         let i = self.incident;
         let mut items: Vec<String> = Vec::new();
@@ -52,7 +52,7 @@ impl Page<'_> {
         self.list(&items);
     }
 
-    pub(super) fn action_items(&mut self) {
+    pub(crate) fn action_items(&mut self) {
         self.heading("Action items");
         let i = self.incident;
         let open = |kind: &str, action: String| {

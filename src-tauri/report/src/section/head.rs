@@ -11,10 +11,10 @@ use crate::{clock, text::inert};
 const IMPACT_CAP: usize = 20;
 
 impl Page<'_> {
-    pub(super) fn head(&mut self) {
+    /// The block of facts under the title.
+    pub(crate) fn facts(&mut self) {
         let i = self.incident;
-        let label = if i.number == 0 { "Post-mortem".to_owned() } else { i.label() };
-        self.paragraph(&format!("# {label}: {}", inert(&i.title)));
+        let label = i.label();
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let instant = |at: Option<Timestamp>, none: &str| at.map_or(none.to_owned(), |at| self.clock.full(at));
         let started = match (i.started_at_range, i.started_at) {
@@ -43,7 +43,11 @@ impl Page<'_> {
         ];
         let head = ["Incident", if i.number == 0 { "not numbered" } else { label.as_str() }];
         self.table(&head, &rows);
-        let zone = self.clock.zone_name(i.detected_at);
+    }
+
+    /// By what it was written, when, and in which zone its times are.
+    pub(crate) fn written(&mut self) {
+        let zone = self.clock.zone_name(self.incident.detected_at);
         let generated = self.clock.full(self.input.generated_at);
         self.paragraph(&format!(
             "Written by Afterwatch {} on {generated}. Times are {zone}.",
@@ -51,7 +55,7 @@ impl Page<'_> {
         ));
     }
 
-    pub(super) fn summary(&mut self) {
+    pub(crate) fn summary(&mut self) {
         self.heading("Summary");
         let i = self.incident;
         let first = i.labelled("started").map(|e| e.evidence.clone()).unwrap_or_default();
@@ -72,7 +76,7 @@ impl Page<'_> {
         self.paragraph(&lines.join("\n"));
     }
 
-    pub(super) fn impact(&mut self) {
+    pub(crate) fn impact(&mut self) {
         self.heading("Impact");
         let i = self.incident;
         let mut items: Vec<String> = Vec::new();

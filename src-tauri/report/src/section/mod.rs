@@ -23,27 +23,15 @@ pub(crate) struct Page<'a> {
     out: String,
 }
 
-/// The whole page.
-pub(crate) fn write(input: &ReportInput<'_>) -> String {
+/// One part of the page without its heading, and without space around it.
+pub(crate) fn body(input: &ReportInput<'_>, write: fn(&mut Page<'_>)) -> String {
     let mut page = Page::new(input);
-    page.head();
-    page.summary();
-    page.impact();
-    page.timeline();
-    page.trigger();
-    page.contributing_factors();
-    page.root_cause();
-    page.detection();
-    page.response();
-    page.lessons();
-    page.not_known();
-    page.action_items();
-    page.metrics();
-    page.ruled_out();
-    page.gaps();
-    page.notes();
-    page.appendix();
-    page.out
+    write(&mut page);
+    let out = page.out.trim_matches('\n');
+    match out.strip_prefix("## ") {
+        Some(rest) => rest.split_once('\n').map_or("", |(_, body)| body).trim_matches('\n').to_owned(),
+        None => out.to_owned(),
+    }
 }
 
 fn instants(incident: &Incident) -> impl Iterator<Item = Timestamp> {

@@ -68,13 +68,13 @@ impl Page<'_> {
         ]
     }
 
-    pub(super) fn metrics(&mut self) {
+    pub(crate) fn metrics(&mut self) {
         self.heading("Metrics");
         let rows = self.metric_words().map(|(name, value, how)| vec![name.to_owned(), value, how.to_owned()]);
         self.table(&["Metric", "Value", "Definition"], &rows);
     }
 
-    pub(super) fn ruled_out(&mut self) {
+    pub(crate) fn ruled_out(&mut self) {
         self.heading("Ruled out");
         let items: Vec<String> = self
             .incident
@@ -84,12 +84,12 @@ impl Page<'_> {
             .map(|r| self.cite.statement(&r.statement, &r.evidence))
             .collect();
         if items.is_empty() {
-            self.paragraph("Nothing was ruled out.");
+            self.paragraph("*Not established:* whether it was anything else; nothing was ruled out.");
         }
         self.list(&items);
     }
 
-    pub(super) fn gaps(&mut self) {
+    pub(crate) fn gaps(&mut self) {
         self.heading("Gaps in the record");
         let gaps = self.sorted_gaps();
         let items: Vec<String> =

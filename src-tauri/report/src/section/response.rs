@@ -11,7 +11,7 @@ use super::{Page, record};
 use crate::clock;
 
 impl Page<'_> {
-    pub(super) fn detection(&mut self) {
+    pub(crate) fn detection(&mut self) {
         self.heading("Detection");
         let i = self.incident;
         let who = match i.opened_by {
@@ -43,7 +43,7 @@ impl Page<'_> {
         self.list(&items);
     }
 
-    pub(super) fn response(&mut self) {
+    pub(crate) fn response(&mut self) {
         self.heading("Response and resolution");
         let i = self.incident;
         let mut items = Vec::new();
@@ -66,7 +66,7 @@ impl Page<'_> {
         self.list(&items);
     }
 
-    pub(super) fn lessons(&mut self) {
+    pub(crate) fn lessons(&mut self) {
         self.heading("What went well");
         self.prompt("what helped to find it or put it right quickly?");
         self.heading("What went badly");

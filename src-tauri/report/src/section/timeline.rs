@@ -17,7 +17,7 @@ const SEEN: &str =
     "*live*: seen as it happened. *reconstructed*: put together afterwards from what the cluster still said.";
 
 impl Page<'_> {
-    pub(super) fn timeline(&mut self) {
+    pub(crate) fn timeline(&mut self) {
         self.heading("Timeline");
         let mut rows: Vec<(Timestamp, u64, Vec<String>)> = Vec::new();
         for entry in &self.incident.timeline {
