@@ -21,6 +21,18 @@ pub struct PostmortemDto {
     pub shape: String,
     pub shapes: Vec<ShapeDto>,
     pub citations: CitationsDto,
+    pub sections: Vec<SectionHeadingDto>,
+}
+
+/// Under which heading of the text a section of the record stands.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SectionHeadingDto {
+    /// `summary`, `impact`, `trigger`, `contributing_factors`, `root_cause`, `detection`, `response`, `not_known` or
+    /// `action_items`.
+    pub section: String,
+    /// Without its marks.
+    pub heading: String,
 }
 
 /// How far the review is, since when and by whom.
@@ -52,6 +64,7 @@ pub struct PreviewDto {
     /// Sanitised HTML, as in [`PostmortemDto`].
     pub html: String,
     pub citations: CitationsDto,
+    pub sections: Vec<SectionHeadingDto>,
 }
 
 /// What the sentences of a post-mortem rest on.

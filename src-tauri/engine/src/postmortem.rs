@@ -66,12 +66,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such incident, or it could not be written.
-    pub async fn set_draft_shape(
-        &self,
-        key: IncidentKey,
-        shape: &str,
-        by: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn set_draft_shape(&self, key: IncidentKey, shape: &str, by: &str) -> Result<(), StoreError> {
         let now = self.0.ports.clock.now();
         let (shape, by) = (shape.to_owned(), by.to_owned());
         blocking(&self.0.ports.store, move |s| {

@@ -6,7 +6,8 @@ mod shape;
 use afterwatch_contract::{
     document::word,
     postmortem::{
-        CitationsDto, PostmortemDto, PostmortemStatusDto, PostmortemVersionDto, PreviewDto, SentenceDto,
+        CitationsDto, PostmortemDto, PostmortemStatusDto, PostmortemVersionDto, PreviewDto, SectionHeadingDto,
+        SentenceDto,
     },
 };
 use afterwatch_core::{
@@ -18,7 +19,7 @@ use afterwatch_core::{
     writing::Section,
 };
 use afterwatch_engine::MarkdownSource;
-use afterwatch_report::{PageOptions, ReportInput, Review};
+use afterwatch_report::{CheckedParagraph, Citing, PageOptions, ReportInput, Review};
 use jiff::tz::TimeZone;
 
 use super::{Answer, Held, check_size, error};
@@ -41,8 +42,16 @@ pub async fn save_postmortem(
 ) -> Answer<PostmortemDto> {
     check_size(markdown.as_deref().unwrap_or_default())?;
     let key = IncidentKey::parse(&id);
-    let engine = &shell.desk().await?.engine;
-    engine.save_draft(key.clone(), markdown.as_deref(), origin, &person()).await.map_err(error)?;
+    let desk = shell.desk().await?;
+    if markdown.is_some() {
+        // What the record had filled is the first version, so that what a person changed can be told for ever.
+        let source = desk.engine.source(key.clone()).await.map_err(error)?;
+        if source.draft.is_none() {
+            let filled = text(&shell, &source);
+            desk.engine.save_draft(key.clone(), Some(&filled), Origin::Kept, &person()).await.map_err(error)?;
+        }
+    }
+    desk.engine.save_draft(key.clone(), markdown.as_deref(), origin, &person()).await.map_err(error)?;
     page(&shell, key).await
 }
 
@@ -51,7 +60,11 @@ pub async fn save_postmortem(
 pub async fn preview_postmortem(shell: Held<'_>, id: String, markdown: String) -> Answer<PreviewDto> {
     check_size(&markdown)?;
     let incident = shell.desk().await?.engine.incident(IncidentKey::parse(&id)).await.map_err(error)?;
-    Ok(PreviewDto { html: afterwatch_report::html(&markdown), citations: citations(&markdown, &incident) })
+    Ok(PreviewDto {
+        html: afterwatch_report::html(&markdown),
+        citations: citations(&markdown, &incident),
+        sections: sections(&markdown),
+    })
 }
 
 /// Every version, newest first.
@@ -72,7 +85,8 @@ pub async fn postmortem_versions(shell: Held<'_>, id: String) -> Answer<Vec<Post
 #[tauri::command]
 pub async fn set_postmortem_status(shell: Held<'_>, id: String, status: Status) -> Answer<PostmortemDto> {
     let key = IncidentKey::parse(&id);
-    let engine = &shell.desk().await?.engine;
+    let desk = shell.desk().await?;
+    let engine = &desk.engine;
     let source = engine.source(key.clone()).await.map_err(error)?;
     let filled = text(&shell, &source);
     engine.set_draft_status(key.clone(), status, &filled, &person()).await.map_err(error)?;
@@ -102,6 +116,7 @@ async fn page(shell: &Shell, key: IncidentKey) -> Answer<PostmortemDto> {
     Ok(PostmortemDto {
         html: afterwatch_report::html(&markdown),
         citations: citations(&markdown, &source.incident),
+        sections: sections(&markdown),
         file_name: afterwatch_report::file_name(&source.incident),
         edited: source.draft.is_some(),
         updated_at: source.draft.as_ref().map(|draft| draft.updated_at.to_string()),
@@ -124,6 +139,60 @@ fn text(shell: &Shell, source: &MarkdownSource) -> String {
     }
 }
 
+/// What the sentences of a text rest on.
+fn citations(markdown: &str, incident: &Incident) -> CitationsDto {
+    let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let sentence = |checked: CheckedParagraph| {
+        let (standing, unknown) = match checked.citing {
+            Citing::Cites(_) => ("cites", Vec::new()),
+            Citing::SaysNotEstablished => ("not_established", Vec::new()),
+            Citing::Nothing => ("nothing", Vec::new()),
+            Citing::Unknown(ids) => ("unknown", ids),
+        };
+        SentenceDto {
+            standing: standing.to_owned(),
+            line: short(checked.line),
+            from: short(checked.utf16.start),
+            to: short(checked.utf16.end),
+            text: plain(&markdown[checked.bytes]),
+            unknown,
+        }
+    };
+    let before = markdown.matches(REMOVED).count();
+    let replaced = redact::text(markdown).matches(REMOVED).count().saturating_sub(before);
+    CitationsDto {
+        sentences: afterwatch_report::citations(markdown, incident).into_iter().map(sentence).collect(),
+        replaced: short(replaced),
+    }
+}
+
+/// How a value that was taken out begins.
+const REMOVED: &str = "‹removed";
+
+/// A sentence as it reads: without the marks of Markdown.
+fn plain(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if chars.peek().is_some_and(char::is_ascii_punctuation) => out.extend(chars.next()),
+            '*' | '`' => {}
+            c if c.is_whitespace() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The headings of the text under which sections of the record stand.
+fn sections(markdown: &str) -> Vec<SectionHeadingDto> {
+    let heading = |section: Section| {
+        let heading = afterwatch_report::section_heading(markdown, section)?;
+        Some(SectionHeadingDto { section: word(&section), heading })
+    };
+    Section::ALL.into_iter().filter_map(heading).collect()
+}
+
 fn input(source: &MarkdownSource) -> ReportInput<'_> {
     ReportInput {
         incident: &source.incident,
@@ -143,4 +212,14 @@ fn options(source: &MarkdownSource) -> PageOptions {
         Some(Status::Reviewed) => Review::Reviewed,
     };
     PageOptions { review, author: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_reads_without_its_marks() {
+        assert_eq!(plain("*Not\nestablished:* `a` \\*b\\*"), "Not established: a *b*");
+    }
 }

@@ -26,6 +26,7 @@ const HEADINGS: Record<string, string> = {
   contributing_factors: "Contributing factors",
   root_cause: "Root cause",
   not_known: "What is not known",
+  action_items: "Action items",
 };
 
 export class FakePostmortems {
@@ -63,7 +64,9 @@ export class FakePostmortems {
   }
 
   preview(incident: IncidentDto, markdown: string) {
-    return { html: html(markdown), citations: citations(incident, markdown) };
+    const there = Object.entries(HEADINGS).filter(([, heading]) => markdown.includes(`## ${heading}\n`));
+    const sections = there.map(([section, heading]) => ({ section, heading }));
+    return { html: html(markdown), citations: citations(incident, markdown), sections };
   }
 
   save(incident: IncidentDto, markdown: string | null, origin: PostmortemOrigin | "kept" | "shaped"): PostmortemDto {

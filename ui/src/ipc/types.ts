@@ -23,6 +23,7 @@ export type { PostmortemStatusDto } from "./contract/PostmortemStatusDto";
 export type { PostmortemVersionDto } from "./contract/PostmortemVersionDto";
 export type { PreviewDto } from "./contract/PreviewDto";
 export type { CitationsDto } from "./contract/CitationsDto";
+export type { SectionHeadingDto } from "./contract/SectionHeadingDto";
 export type { SentenceDto } from "./contract/SentenceDto";
 export type { ShapeDto } from "./contract/ShapeDto";
 export type { ExportedDto } from "./contract/ExportedDto";

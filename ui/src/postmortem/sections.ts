@@ -1,4 +1,5 @@
 // The parts of a post-mortem as they stand in its Markdown.
+import type { SectionHeadingDto } from "../ipc/types";
 
 /** A part of the text under a heading of the second level. */
 export interface Part {
@@ -12,32 +13,8 @@ export interface Part {
   to: number;
 }
 
-// The headings of the shapes, each for the section of the record it holds. Timeline, metrics and appendix are the
-// record itself: they are filled as a whole and not worded.
-const SECTIONS: Record<string, string> = {
-  summary: "summary",
-  overview: "summary",
-  "executive summary": "summary",
-  "incident summary": "summary",
-  impact: "impact",
-  trigger: "trigger",
-  fault: "trigger",
-  "what happened": "summary",
-  "contributing factors": "contributing_factors",
-  "root cause": "root_cause",
-  "root causes": "root_cause",
-  detection: "detection",
-  response: "response",
-  resolution: "response",
-  recovery: "response",
-  "what is not known": "not_known",
-  "not known": "not_known",
-  "action items": "action_items",
-  "corrective actions": "action_items",
-};
-
-/** All parts in order. A heading inside a block of code is none. */
-export function parts(text: string): Part[] {
+/** All parts in order. A heading inside a block of code is none. `known` says which sections of the record there are. */
+export function parts(text: string, known: readonly SectionHeadingDto[]): Part[] {
   const found: Part[] = [];
   let at = 0;
   let fence: string | null = null;
@@ -49,7 +26,7 @@ export function parts(text: string): Part[] {
     if (heading) {
       const before = found.at(-1);
       if (before) before.to = at;
-      const section = SECTIONS[heading.toLowerCase()] ?? null;
+      const section = known.find((k) => k.heading.toLowerCase() === heading.toLowerCase())?.section ?? null;
       found.push({ section, heading, from: at, body: Math.min(at + line.length + 1, text.length), to: text.length });
     }
     at += line.length + 1;
@@ -58,8 +35,8 @@ export function parts(text: string): Part[] {
 }
 
 /** The part in which the caret stands. */
-export function partAt(text: string, caret: number): Part | null {
-  return parts(text).findLast((part) => part.from <= caret) ?? null;
+export function partAt(text: string, known: readonly SectionHeadingDto[], caret: number): Part | null {
+  return parts(text, known).findLast((part) => part.from <= caret) ?? null;
 }
 
 /** What stands under the heading, without the empty lines around it. */
@@ -80,8 +57,8 @@ export interface ActionItem {
 }
 
 /** The action items, from the table or the list under their heading. */
-export function actionItems(text: string): ActionItem[] {
-  const part = parts(text).find((p) => p.section === "action_items");
+export function actionItems(text: string, known: readonly SectionHeadingDto[]): ActionItem[] {
+  const part = parts(text, known).find((p) => p.section === "action_items");
   if (!part) return [];
   const lines = bodyOf(text, part).split("\n");
   return lines.flatMap((line, n): ActionItem[] => {

@@ -1,5 +1,12 @@
 import { asError, type Backend, type PostmortemOrigin } from "../ipc/api";
-import type { CitationsDto, PostmortemDto, PostmortemStatusDto, SentenceDto, ShapeDto } from "../ipc/types";
+import type {
+  CitationsDto,
+  PostmortemDto,
+  PostmortemStatusDto,
+  SectionHeadingDto,
+  SentenceDto,
+  ShapeDto,
+} from "../ipc/types";
 import { still } from "../postmortem/checks";
 import { Wait } from "../shared/wait.svelte";
 import { Draft } from "./draft.svelte";
@@ -15,7 +22,8 @@ export class PostmortemStore {
   status = $state.raw<PostmortemStatusDto>({ status: "draft", at: null, by: null });
   shape = $state("house");
   shapes = $state.raw<ShapeDto[]>([]);
-  fileName = $state("");
+  /** Under which headings sections of the record stand. */
+  sections = $state.raw<SectionHeadingDto[]>([]);
   error = $state<string | null>(null);
   readonly wait = new Wait();
   #inRecord = $state(false);
@@ -107,6 +115,7 @@ export class PostmortemStore {
         // Only the newest rendering is shown.
         if (mine !== this.#turn) return;
         this.html = answer.html;
+        this.sections = answer.sections;
         this.#checked = { text, citations: answer.citations };
       } catch (thrown) {
         refused(asError(thrown).message);
@@ -153,7 +162,7 @@ export class PostmortemStore {
     this.status = answer.status;
     this.shape = answer.shape;
     this.shapes = answer.shapes;
-    this.fileName = answer.file_name;
+    this.sections = answer.sections;
     this.#unsaved.set(this, false);
     // The preview and the next save must speak of the same text, so a new draft starts from what was read.
     const draft = new Draft(

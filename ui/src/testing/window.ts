@@ -2,6 +2,8 @@ import { EditorView } from "@codemirror/view";
 import { flushSync, mount, unmount } from "svelte";
 import { onTestFinished, vi } from "vitest";
 import App from "../App.svelte";
+// The window reads it when it is first wanted; a test waits for no file.
+import "../postmortem/editor";
 import { Fake, type Scene } from "../ipc/fake";
 
 /** The whole window over a made-up program, as a person would use it; it closes with the test. */

@@ -11,12 +11,13 @@ use std::{
 use afterwatch_contract::{postmortem::ExportedDto, window::WindowError};
 use afterwatch_core::{incident::Incident, port::store::IncidentKey, redact};
 use afterwatch_engine::MarkdownSource;
+use afterwatch_report::Citing;
 use tauri::Manager;
 use tauri_plugin_dialog::DialogExt;
 
-use super::{super::check_size, input, options};
+use super::{input, options};
 use crate::{
-    commands::{Answer, Held, error},
+    commands::{Answer, Held, check_size, error},
     window,
 };
 
@@ -83,7 +84,7 @@ pub async fn export_postmortem(
     let began = Instant::now();
     // Setting a long page takes seconds: it blocks nobody here.
     let work = move || {
-        let made = make(source, &markdown, format, front_matter, &path)?;
+        let made = make(source, &markdown, format, front_matter)?;
         let failed = |problem: io::Error| WindowError {
             code: Some("not_written".to_owned()),
             message: format!("{} not written: {}.", format.name(), why(&problem, &path)),
@@ -146,19 +147,13 @@ pub async fn show_exported(path: String) -> Answer<()> {
 pub async fn chat_summary(shell: Held<'_>, id: String, markdown: String) -> Answer<String> {
     check_size(&markdown)?;
     let source = shell.desk().await?.engine.source(IncidentKey::parse(&id)).await.map_err(error)?;
-    let text = afterwatch_report::chat(&input(&source), &markdown, options(&source).review);
+    let text = afterwatch_report::chat(&input(&source), &markdown, &options(&source));
     Ok(redact::text(&text).into_owned())
 }
 
-fn make(
-    mut source: MarkdownSource,
-    markdown: &str,
-    format: Format,
-    front_matter: bool,
-    path: &Path,
-) -> Answer<Made> {
+fn make(mut source: MarkdownSource, markdown: &str, format: Format, front_matter: bool) -> Answer<Made> {
     // Once more before it leaves the history: a person may have pasted a token since.
-    let clean = redact::text(markdown).into_owned();
+    let clean = marked(&redact::text(markdown), &source.incident);
     source.notes.text = redact::text(&source.notes.text).into_owned();
     let input = input(&source);
     let options = options(&source);
@@ -170,16 +165,28 @@ fn make(
                 .map_err(|problem| error(format!("PDF not written. {problem}")))?;
             Ok(Made { bytes, beside: Vec::new() })
         }
-        Format::Html => Ok(Made {
-            bytes: afterwatch_report::page(&input, &clean, &options).into_bytes(),
-            beside: Vec::new(),
-        }),
+        Format::Html => {
+            let bytes = afterwatch_report::html_page(&input, &clean, &options).into_bytes();
+            Ok(Made { bytes, beside: Vec::new() })
+        }
         Format::Markdown => {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let files = afterwatch_report::markdown_files(&input, &clean, &options, &stem, front_matter);
-            Ok(files)
+            let mut files = afterwatch_report::markdown_files(&input, &clean, &options, front_matter).into_iter();
+            let bytes = files.next().map(|file| file.bytes).unwrap_or_default();
+            Ok(Made { bytes, beside: files.map(|file| (file.name, file.bytes)).collect() })
         }
     }
+}
+
+/// The text with every sentence that rests on nothing in the record marked as *not established*: nobody who reads the
+/// file sees the checks.
+fn marked(markdown: &str, incident: &Incident) -> String {
+    let mut out = markdown.to_owned();
+    for checked in afterwatch_report::citations(markdown, incident).iter().rev() {
+        if matches!(checked.citing, Citing::Nothing | Citing::Unknown(_)) {
+            out.insert_str(checked.bytes.start, "*Not established:* ");
+        }
+    }
+    out
 }
 
 /// The place, from the system's dialog.
