@@ -109,29 +109,28 @@ describe("the post-mortem", () => {
     w.backend.change(INC_47, () => ({ title: "changed" }));
     await settle();
     w.backend.postmortem = real;
-    await w.type(field("textarea.source"), "# Mine");
-    field("textarea.source").blur();
-    await settle();
+    await w.write("# Mine");
+    await w.press("s", { ctrlKey: true });
     await slow.arrive();
-    expect(field("textarea.source").value).toBe("# Mine");
-    expect(w.backend.edited.get(INC_47)?.markdown).toBe("# Mine");
+    expect(w.source().state.doc.toString()).toBe("# Mine");
+    expect(w.backend.papers.edited.get(INC_47)?.markdown).toBe("# Mine");
   });
 
   it("keeps what could not be saved when its tab is left, and saves it later", async () => {
     const w = await open("morning", at("postmortem"), (fake) =>
       fake.refuse.set("savePostmortem", new BackendError("The disk is full.")),
     );
-    await w.type(field("textarea.source"), "# Mine");
+    await w.write("# Mine");
     await w.press("Escape");
     await w.press("1");
     await w.press("4");
-    expect(field("textarea.source").value).toBe("# Mine");
+    expect(w.source().state.doc.toString()).toBe("# Mine");
     expect(w.text()).toContain("Not saved: The disk is full.");
     expect(w.backend.unsaved).toBe(true);
     w.backend.refuse.clear();
     w.button("Try again").click();
     await settle();
-    expect(w.backend.edited.get(INC_47)?.markdown).toBe("# Mine");
+    expect(w.backend.papers.edited.get(INC_47)?.markdown).toBe("# Mine");
     expect(w.backend.unsaved).toBe(false);
   });
 
@@ -140,24 +139,21 @@ describe("the post-mortem", () => {
     const w = await open("morning", at("postmortem"), (fake) =>
       fake.refuse.set("savePostmortem", new BackendError("The disk is full.")),
     );
-    await w.type(field("textarea.source"), "# Mine");
-    field("textarea.source").blur();
-    await settle();
-    const store = () => w.button("Fill from the record again");
-    store().click();
-    await settle();
+    await w.write("# Mine");
+    await w.press("s", { ctrlKey: true });
+    const again = () => w.choose("Rewrite", "Fill from the record again", 1);
+    await again();
     w.button("Replace it").click();
     await settle();
-    expect(field("textarea.source").value).toBe("# Mine");
+    expect(w.source().state.doc.toString()).toBe("# Mine");
     w.backend.refuse.clear();
-    store().click();
-    await settle();
+    await again();
     w.button("Replace it").click();
     await settle();
-    expect(field("textarea.source").value).toContain("17 m 48 s");
+    expect(w.source().state.doc.toString()).toContain("17 m 48 s");
     expect(w.backend.unsaved).toBe(false);
     // The next try of the save that failed would be due.
     await vi.advanceTimersByTimeAsync(20_000);
-    expect(w.backend.edited.has(INC_47)).toBe(false);
+    expect(w.backend.papers.edited.has(INC_47)).toBe(false);
   });
 });

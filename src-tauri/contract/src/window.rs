@@ -149,21 +149,6 @@ pub struct NotesDto {
     pub version: u64,
 }
 
-/// The post-mortem for the preview.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct PostmortemDto {
-    pub markdown: String,
-    /// Sanitised HTML of the Markdown: no scripts, no raw HTML, no images, no styles.
-    pub html: String,
-    /// A file name to offer, for example `INC-47-checkout.md`.
-    pub file_name: String,
-    /// A person edited it; until then the record keeps it current.
-    pub edited: bool,
-    /// When it was last edited by a person.
-    pub updated_at: Option<String>,
-}
-
 /// A context of the kubeconfig and how its connection stands.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[ts(export)]

@@ -22,6 +22,7 @@ pub mod notification;
 pub mod object;
 pub mod observation;
 pub mod port;
+pub mod postmortem;
 pub mod recording;
 pub mod redact;
 pub mod remediation;

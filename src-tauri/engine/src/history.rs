@@ -10,6 +10,7 @@ use afterwatch_core::{
         Store, StoreError,
         store::{Draft, IncidentKey, IncidentQuery, Notes, Saved},
     },
+    postmortem::StatusChange,
     redact,
     settings::IgnoredThing,
     silence::{Silence, SilenceMatcher},
@@ -31,6 +32,10 @@ pub struct MarkdownSource {
     pub gaps: Vec<Gap>,
     /// The post-mortem as a person edited it.
     pub draft: Option<Draft>,
+    /// Its status with time and person; `None`: a draft that nobody moved.
+    pub status: Option<StatusChange>,
+    /// The shape the record fills it in; `None`: the house's own.
+    pub shape: Option<String>,
 }
 
 /// The kind whose coverage decides whether an incident was watched.
@@ -66,6 +71,8 @@ impl Engine {
             Ok(MarkdownSource {
                 notes: s.notes(incident.id)?,
                 draft: s.draft(incident.id)?,
+                status: s.draft_statuses(incident.id)?.pop(),
+                shape: s.draft_shape(incident.id)?,
                 gaps: gaps(&coverage, WATCHED, incident.subject.namespace.as_deref(), from, to),
                 coverage,
                 incident,
@@ -318,15 +325,6 @@ impl Engine {
     pub async fn save_notes(&self, key: IncidentKey, text: &str) -> Result<Notes, StoreError> {
         let (text, now) = (redact::text(text).into_owned(), self.0.ports.clock.now());
         blocking(&self.0.ports.store, move |s| s.save_notes(s.incident(&key)?.id, &text, now)).await
-    }
-
-    /// Saves the edited post-mortem, or goes back to the template with `None`.
-    ///
-    /// # Errors
-    /// When it could not be written.
-    pub async fn save_draft(&self, key: IncidentKey, markdown: Option<&str>) -> Result<(), StoreError> {
-        let (markdown, now) = (markdown.map(|m| redact::text(m).into_owned()), self.0.ports.clock.now());
-        blocking(&self.0.ports.store, move |s| s.save_draft(s.incident(&key)?.id, markdown.as_deref(), now)).await
     }
 
     /// Silences that have not ended.

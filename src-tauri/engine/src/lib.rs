@@ -9,6 +9,7 @@ mod event;
 mod history;
 mod house;
 mod past;
+mod postmortem;
 mod recorder;
 mod session;
 mod setting;

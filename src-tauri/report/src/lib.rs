@@ -8,6 +8,7 @@
 //! Text that comes from a cluster is inert in what is written here: it makes no link, no image, no HTML, no table
 //! cell. This crate reads no clock, no file and no environment.
 
+mod chat;
 mod check;
 mod cite;
 mod clock;
@@ -30,6 +31,7 @@ use afterwatch_core::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
+pub use chat::chat;
 pub use check::{CheckedParagraph, Citing, citations};
 pub use edit::{replace_section, section_of};
 pub use files::{ReportFile, markdown_files};

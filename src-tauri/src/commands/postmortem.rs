@@ -1,81 +1,196 @@
-//! The post-mortem: preview, edit, save.
+//! The post-mortem: read, edited, checked, reviewed.
 
-use std::path::{Path, PathBuf};
+pub mod export;
+mod shape;
 
-use afterwatch_contract::window::PostmortemDto;
+use afterwatch_contract::{
+    document::word,
+    postmortem::{
+        CitationsDto, PostmortemDto, PostmortemStatusDto, PostmortemVersionDto, PreviewDto, SectionHeadingDto,
+        SentenceDto,
+    },
+};
 use afterwatch_core::{
     Timestamp,
     incident::Incident,
     port::store::{Draft, IncidentKey},
+    postmortem::{Origin, Status},
     redact,
+    writing::Section,
 };
 use afterwatch_engine::MarkdownSource;
-use afterwatch_report::ReportInput;
+use afterwatch_report::{CheckedParagraph, Citing, PageOptions, ReportInput, Review};
 use jiff::tz::TimeZone;
-use tauri_plugin_dialog::DialogExt;
 
 use super::{Answer, Held, check_size, error};
-use crate::window;
-
-/// Where "Save as…" writes without asking, for automation: a dialog of the system cannot be driven from outside.
-const WITHOUT_ASKING: &str = "AFTERWATCH_SAVE_DIR";
+use crate::shell::{Shell, person};
 
 /// The post-mortem as a person edited it, else as the record fills it.
 #[tauri::command]
 pub async fn postmortem(shell: Held<'_>, id: String) -> Answer<PostmortemDto> {
-    let source = shell.desk().await?.engine.source(IncidentKey::parse(&id)).await.map_err(error)?;
-    Ok(dto(&source))
+    page(&shell, IncidentKey::parse(&id)).await
 }
 
-/// Saves the edited post-mortem; without a text the record fills it again.
+/// Saves the edited post-mortem; without a text the record fills it again. `origin` says why: `typed`, `restored`,
+/// `filled` or `worded`.
 #[tauri::command]
-pub async fn save_postmortem(shell: Held<'_>, id: String, markdown: Option<String>) -> Answer<PostmortemDto> {
+pub async fn save_postmortem(
+    shell: Held<'_>,
+    id: String,
+    markdown: Option<String>,
+    origin: Origin,
+) -> Answer<PostmortemDto> {
     check_size(markdown.as_deref().unwrap_or_default())?;
-    let desk = shell.desk().await?;
     let key = IncidentKey::parse(&id);
-    desk.engine.save_draft(key.clone(), markdown.as_deref()).await.map_err(error)?;
-    Ok(dto(&desk.engine.source(key).await.map_err(error)?))
+    let desk = shell.desk().await?;
+    if markdown.is_some() {
+        // What the record had filled is the first version, so that what a person changed can be told for ever.
+        let source = desk.engine.source(key.clone()).await.map_err(error)?;
+        if source.draft.is_none() {
+            let filled = text(&shell, &source);
+            desk.engine.save_draft(key.clone(), Some(&filled), Origin::Kept, &person()).await.map_err(error)?;
+        }
+    }
+    desk.engine.save_draft(key.clone(), markdown.as_deref(), origin, &person()).await.map_err(error)?;
+    page(&shell, key).await
 }
 
-/// Markdown as sanitised HTML, for the preview.
+/// A text that is being typed: as sanitised HTML, and what its sentences rest on.
 #[tauri::command]
-pub async fn render_markdown(markdown: String) -> Answer<String> {
-    check_size(&markdown)?;
-    Ok(afterwatch_report::html(&markdown))
-}
-
-/// Asks where and writes the Markdown there; nothing when the person changed their mind.
-#[tauri::command]
-pub async fn save_markdown_file(shell: Held<'_>, id: String, markdown: String) -> Answer<Option<String>> {
+pub async fn preview_postmortem(shell: Held<'_>, id: String, markdown: String) -> Answer<PreviewDto> {
     check_size(&markdown)?;
     let incident = shell.desk().await?.engine.incident(IncidentKey::parse(&id)).await.map_err(error)?;
-    let chosen = match std::env::var_os(WITHOUT_ASKING) {
-        Some(folder) => Some(PathBuf::from(folder).join(afterwatch_report::file_name(&incident))),
-        None => ask(&shell, &incident).await?,
-    };
-    let Some(path) = chosen else { return Ok(None) };
-    // Once more before it leaves the history: a person may have pasted a token since.
-    let clean = redact::text(&markdown).into_owned();
-    let target = path.clone();
-    match tokio::task::spawn_blocking(move || write(&target, &clean)).await {
-        Ok(Ok(())) => Ok(Some(path.display().to_string())),
-        Ok(Err(problem)) => Err(error(format!("Not written: {} ({problem}). Choose another place.", path.display()))),
-        Err(problem) => Err(error(format!("Not written: {problem}."))),
-    }
+    Ok(PreviewDto {
+        html: afterwatch_report::html(&markdown),
+        citations: citations(&markdown, &incident),
+        sections: sections(&markdown),
+    })
 }
 
-fn dto(source: &MarkdownSource) -> PostmortemDto {
-    let markdown = match &source.draft {
-        Some(Draft { markdown, .. }) => markdown.clone(),
-        None => afterwatch_report::markdown(&input(source)),
+/// Every version, newest first.
+#[tauri::command]
+pub async fn postmortem_versions(shell: Held<'_>, id: String) -> Answer<Vec<PostmortemVersionDto>> {
+    let versions = shell.desk().await?.engine.draft_versions(IncidentKey::parse(&id)).await.map_err(error)?;
+    let dto = |version: afterwatch_core::postmortem::Version| PostmortemVersionDto {
+        version: version.version,
+        at: version.at.to_string(),
+        by: version.by,
+        origin: word(&version.origin),
+        markdown: version.markdown,
     };
-    PostmortemDto {
+    Ok(versions.into_iter().map(dto).collect())
+}
+
+/// Gives it a status. Its text stays as it is from the moment its review begins.
+#[tauri::command]
+pub async fn set_postmortem_status(shell: Held<'_>, id: String, status: Status) -> Answer<PostmortemDto> {
+    let key = IncidentKey::parse(&id);
+    let desk = shell.desk().await?;
+    let engine = &desk.engine;
+    let source = engine.source(key.clone()).await.map_err(error)?;
+    let filled = text(&shell, &source);
+    engine.set_draft_status(key.clone(), status, &filled, &person()).await.map_err(error)?;
+    page(&shell, key).await
+}
+
+/// Chooses the shape the record fills it in.
+#[tauri::command]
+pub async fn set_postmortem_shape(shell: Held<'_>, id: String, shape: String) -> Answer<PostmortemDto> {
+    let key = IncidentKey::parse(&id);
+    shape::check(&shell, &shape)?;
+    shell.desk().await?.engine.set_draft_shape(key.clone(), &shape, &person()).await.map_err(error)?;
+    page(&shell, key).await
+}
+
+/// The body of a section as the record fills it.
+#[tauri::command]
+pub async fn postmortem_section(shell: Held<'_>, id: String, section: Section) -> Answer<String> {
+    let source = shell.desk().await?.engine.source(IncidentKey::parse(&id)).await.map_err(error)?;
+    Ok(afterwatch_report::section_markdown(&input(&source), section))
+}
+
+async fn page(shell: &Shell, key: IncidentKey) -> Answer<PostmortemDto> {
+    let source = shell.desk().await?.engine.source(key).await.map_err(error)?;
+    let markdown = text(shell, &source);
+    let status = source.status.as_ref();
+    Ok(PostmortemDto {
         html: afterwatch_report::html(&markdown),
-        markdown,
+        citations: citations(&markdown, &source.incident),
+        sections: sections(&markdown),
         file_name: afterwatch_report::file_name(&source.incident),
         edited: source.draft.is_some(),
         updated_at: source.draft.as_ref().map(|draft| draft.updated_at.to_string()),
+        status: PostmortemStatusDto {
+            status: word(&status.map_or(Status::Draft, |change| change.status)),
+            at: status.map(|change| change.at.to_string()),
+            by: status.map(|change| change.by.clone()),
+        },
+        shape: source.shape.clone().unwrap_or_else(|| shape::HOUSE.to_owned()),
+        shapes: shape::all(shell),
+        markdown,
+    })
+}
+
+/// What a person wrote, else what the record fills in the chosen shape.
+fn text(shell: &Shell, source: &MarkdownSource) -> String {
+    match &source.draft {
+        Some(Draft { markdown, .. }) => markdown.clone(),
+        None => shape::fill(shell, &input(source), source.shape.as_deref().unwrap_or(shape::HOUSE)),
     }
+}
+
+/// What the sentences of a text rest on.
+fn citations(markdown: &str, incident: &Incident) -> CitationsDto {
+    let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let sentence = |checked: CheckedParagraph| {
+        let (standing, unknown) = match checked.citing {
+            Citing::Cites(_) => ("cites", Vec::new()),
+            Citing::SaysNotEstablished => ("not_established", Vec::new()),
+            Citing::Nothing => ("nothing", Vec::new()),
+            Citing::Unknown(ids) => ("unknown", ids),
+        };
+        SentenceDto {
+            standing: standing.to_owned(),
+            line: short(checked.line),
+            from: short(checked.utf16.start),
+            to: short(checked.utf16.end),
+            text: plain(&markdown[checked.bytes]),
+            unknown,
+        }
+    };
+    let before = markdown.matches(REMOVED).count();
+    let replaced = redact::text(markdown).matches(REMOVED).count().saturating_sub(before);
+    CitationsDto {
+        sentences: afterwatch_report::citations(markdown, incident).into_iter().map(sentence).collect(),
+        replaced: short(replaced),
+    }
+}
+
+/// How a value that was taken out begins.
+const REMOVED: &str = "‹removed";
+
+/// A sentence as it reads: without the marks of Markdown.
+fn plain(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if chars.peek().is_some_and(char::is_ascii_punctuation) => out.extend(chars.next()),
+            '*' | '`' => {}
+            c if c.is_whitespace() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The headings of the text under which sections of the record stand.
+fn sections(markdown: &str) -> Vec<SectionHeadingDto> {
+    let heading = |section: Section| {
+        let heading = afterwatch_report::section_heading(markdown, section)?;
+        Some(SectionHeadingDto { section: word(&section), heading })
+    };
+    Section::ALL.into_iter().filter_map(heading).collect()
 }
 
 fn input(source: &MarkdownSource) -> ReportInput<'_> {
@@ -90,40 +205,13 @@ fn input(source: &MarkdownSource) -> ReportInput<'_> {
     }
 }
 
-async fn ask(shell: &Held<'_>, incident: &Incident) -> Answer<Option<PathBuf>> {
-    use tauri::Manager;
-    let (told, answer) = tokio::sync::oneshot::channel();
-    let mut dialog = shell
-        .app
-        .dialog()
-        .file()
-        .set_title("Save the post-mortem")
-        .set_file_name(afterwatch_report::file_name(incident))
-        .add_filter("Markdown", &["md"]);
-    if let Some(window) = shell.app.get_webview_window(window::LABEL) {
-        dialog = dialog.set_parent(&window);
-    }
-    dialog.save_file(move |path| {
-        // Nobody waits any more when the page was closed under the dialog.
-        let _ = told.send(path);
-    });
-    match answer.await {
-        Ok(Some(path)) => path.into_path().map(Some).map_err(|problem| error(problem.to_string())),
-        Ok(None) | Err(_) => Ok(None),
-    }
-}
-
-/// Writes the whole file or leaves the one that is there.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        // The half-written file is of no use; that it could not be removed changes nothing about the error.
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
+fn options(source: &MarkdownSource) -> PageOptions {
+    let review = match source.status.as_ref().map(|change| change.status) {
+        None | Some(Status::Draft) => Review::Draft,
+        Some(Status::InReview) => Review::InReview,
+        Some(Status::Reviewed) => Review::Reviewed,
+    };
+    PageOptions { review, author: None }
 }
 
 #[cfg(test)]
@@ -131,15 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_whole_or_not_at_all() {
-        let folder = std::env::temp_dir().join(format!("afterwatch-save-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("INC-1.md");
-        write(&path, "# One\n").unwrap();
-        write(&path, "# Two\n").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "# Two\n");
-        assert!(write(&folder.join("missing").join("INC-1.md"), "x").is_err());
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
-        std::fs::remove_dir_all(folder).unwrap();
+    fn a_sentence_reads_without_its_marks() {
+        assert_eq!(plain("*Not\nestablished:* `a` \\*b\\*"), "Not established: a *b*");
     }
 }

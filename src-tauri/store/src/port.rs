@@ -10,6 +10,7 @@ use afterwatch_core::{
         Store, StoreError,
         store::{Draft, Extent, IncidentKey, IncidentQuery, Lease, Notes, Pruned, Pruning, Saved},
     },
+    postmortem::{Edit, StatusChange, Version},
     silence::Silence,
     writing::Exchange,
 };
@@ -127,8 +128,28 @@ impl Store for SqliteStore {
         self.read(|connection| table::draft::current(connection, id))
     }
 
-    fn save_draft(&self, id: IncidentId, markdown: Option<&str>, at: Timestamp) -> Result<(), StoreError> {
-        self.write_durably(|tx| table::draft::save(tx, id, markdown, at))
+    fn save_draft(&self, id: IncidentId, edit: &Edit<'_>, at: Timestamp) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::draft::save(tx, id, edit, at))
+    }
+
+    fn draft_versions(&self, id: IncidentId) -> Result<Vec<Version>, StoreError> {
+        self.read(|connection| table::draft::versions(connection, id))
+    }
+
+    fn draft_statuses(&self, id: IncidentId) -> Result<Vec<StatusChange>, StoreError> {
+        self.read(|connection| table::draft::statuses(connection, id))
+    }
+
+    fn set_draft_status(&self, id: IncidentId, change: &StatusChange) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::draft::set_status(tx, id, change))
+    }
+
+    fn draft_shape(&self, id: IncidentId) -> Result<Option<String>, StoreError> {
+        self.read(|connection| table::draft::shape(connection, id))
+    }
+
+    fn set_draft_shape(&self, id: IncidentId, shape: &str) -> Result<(), StoreError> {
+        self.write_durably(|tx| table::draft::set_shape(tx, id, shape))
     }
 
     fn coverage(&self, cluster: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Coverage>, StoreError> {

@@ -2,7 +2,7 @@ import { isTauri } from "@tauri-apps/api/core";
 import { BackendError, type Backend } from "./backend";
 import { tauri } from "./tauri";
 
-export { asError, BackendError, type Backend, type Drop, type OnStep } from "./backend";
+export { asError, BackendError, type Backend, type Drop, type OnStep, type PostmortemOrigin } from "./backend";
 
 /**
  * The program behind this window. In development a plain browser gets a made-up one, so that screens can be drawn

@@ -6,6 +6,7 @@ import type {
   Diagnostics,
   EvidenceDto,
   ExchangeDto,
+  ExportedDto,
   HistoryInsights,
   HistoryPage,
   HistoryQuery,
@@ -17,6 +18,8 @@ import type {
   NotesDto,
   NotificationSettings,
   PostmortemDto,
+  PostmortemVersionDto,
+  PreviewDto,
   RetentionSettings,
   SettingsPage,
   SilenceDto,
@@ -31,6 +34,8 @@ export type OnStep = (step: WritingStep) => void;
 
 /** Files that are dragged over the window, dropped on it (with their paths), or taken away again. */
 export type Drop = { type: "over" } | { type: "drop"; paths: string[] } | { type: "leave" };
+/** Why a version of the post-mortem is saved. */
+export type PostmortemOrigin = "typed" | "restored" | "filled" | "worded";
 
 /** Everything the window may ask of the program. Each method is one Tauri command of the same name in snake case. */
 export interface Backend {
@@ -64,10 +69,25 @@ export interface Backend {
   unsilence(silence: string): Promise<void>;
 
   postmortem(id: string): Promise<PostmortemDto>;
-  /** `null` throws a person's text away and lets the record fill it again. */
-  savePostmortem(id: string, markdown: string | null): Promise<PostmortemDto>;
-  /** Sanitised HTML. */
-  renderMarkdown(markdown: string): Promise<string>;
+  /** `null` puts a person's text aside, among the versions, and lets the record fill it again. */
+  savePostmortem(id: string, markdown: string | null, origin: PostmortemOrigin): Promise<PostmortemDto>;
+  /** A text that is being typed: as sanitised HTML, and what its sentences rest on. */
+  previewPostmortem(id: string, markdown: string): Promise<PreviewDto>;
+  /** Every version, the current one included, newest first. */
+  postmortemVersions(id: string): Promise<PostmortemVersionDto[]>;
+  /** `draft`, `in_review` or `reviewed`. */
+  setPostmortemStatus(id: string, status: string): Promise<PostmortemDto>;
+  /** A person's text makes room for the draft in the new shape, and stays among the versions. */
+  setPostmortemShape(id: string, shape: string): Promise<PostmortemDto>;
+  /** The body of a section as the record fills it, by the section's id. */
+  postmortemSection(id: string, section: string): Promise<string>;
+  /** Asks where by the system's dialog and writes `pdf`, `html` or `md` there; `null` when the person changed their mind. */
+  exportPostmortem(id: string, markdown: string, format: string, frontMatter: boolean): Promise<ExportedDto | null>;
+  /** Opens a file that was written from this window, or shows it in the system's file browser. */
+  openExported(path: string): Promise<void>;
+  showExported(path: string): Promise<void>;
+  /** A few lines of Markdown for a chat. */
+  chatSummary(id: string, markdown: string): Promise<string>;
   /** Asks where by the system's dialog; the path it was written to, or `null` when the person changed their mind. */
   saveMarkdownFile(id: string, markdown: string): Promise<string | null>;
   copyText(text: string): Promise<void>;

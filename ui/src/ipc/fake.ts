@@ -1,6 +1,6 @@
 // A made-up program for development and tests. It plays the story of the design: the night of 12 November 2026.
 // Nothing of this is in what is shipped (`connect` in api.ts imports it in development only).
-import { BackendError, type Backend } from "./backend";
+import { BackendError, type Backend, type PostmortemOrigin } from "./backend";
 import { WithAssistant } from "./fake-assistant";
 import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-history";
 import { diagnostics, FakeSettings } from "./fake-settings";
@@ -8,7 +8,7 @@ import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
 import { INC_45 } from "./story/ids";
 import { manyEntries, manyIncidents, manyLines } from "./story/many";
-import { draft, html } from "./story/postmortem";
+import { FakePostmortems } from "./fake-postmortem";
 import { played, stories } from "./story/drill";
 import { at } from "./story/time";
 import type {
@@ -39,7 +39,7 @@ export class Fake extends WithAssistant implements Backend {
   revision = 260;
   notes = new Map<string, NotesDto>();
   versions = new Map<string, NotesDto[]>();
-  edited = new Map<string, { markdown: string; at: string }>();
+  readonly papers = new FakePostmortems(() => this.now());
   mutes: SilenceDto[] = [];
   /** Until when incidents are muted, by id. */
   silenced = new Map<string, string>();
@@ -359,28 +359,25 @@ export class Fake extends WithAssistant implements Backend {
       this.mutes = this.mutes.filter((s) => s.id !== id);
     });
   postmortem = (id: string): Promise<PostmortemDto> =>
-    this.#answer("postmortem", () => {
-      const mine = this.edited.get(id);
-      const markdown =
-        mine?.markdown ??
-        (this.find(id).number === 47 ? draft : `# ${this.find(id).title}\n\nNothing is established yet.\n`);
-      return {
-        markdown,
-        html: html(markdown),
-        file_name: `INC-${this.find(id).number}-checkout.md`,
-        edited: mine !== undefined,
-        updated_at: mine?.at ?? null,
-      };
-    });
-  savePostmortem = (id: string, markdown: string | null) => {
-    if (markdown === null) this.edited.delete(id);
-    else if (!this.refuse.has("savePostmortem"))
-      this.edited.set(id, { markdown, at: new Date(this.now()).toISOString() });
-    return this.refuse.has("savePostmortem")
-      ? this.#answer("savePostmortem", () => ({}) as PostmortemDto)
-      : this.postmortem(id);
-  };
-  renderMarkdown = (markdown: string) => this.#answer("renderMarkdown", () => html(markdown));
+    this.#answer("postmortem", () => this.papers.page(this.find(id)));
+  savePostmortem = (id: string, markdown: string | null, origin: PostmortemOrigin) =>
+    this.#answer("savePostmortem", () => this.papers.save(this.find(id), markdown, origin));
+  previewPostmortem = (id: string, markdown: string) =>
+    this.#answer("previewPostmortem", () => this.papers.preview(this.find(id), markdown));
+  postmortemVersions = (id: string) =>
+    this.#answer("postmortemVersions", () => this.papers.versions(this.find(id)).toReversed());
+  setPostmortemStatus = (id: string, status: string) =>
+    this.#answer("setPostmortemStatus", () => this.papers.setStatus(this.find(id), status));
+  setPostmortemShape = (id: string, shape: string) =>
+    this.#answer("setPostmortemShape", () => this.papers.setShape(this.find(id), shape));
+  postmortemSection = (_id: string, section: string) =>
+    this.#answer("postmortemSection", () => this.papers.section(section));
+  exportPostmortem = (id: string, _markdown: string, format: string, frontMatter: boolean) =>
+    this.#answer("exportPostmortem", () => this.papers.write(this.find(id), format, frontMatter));
+  openExported = (path: string) => this.#answer("openExported", () => void this.papers.opened.push(path));
+  showExported = (path: string) => this.#answer("showExported", () => void this.papers.opened.push(path));
+  chatSummary = (id: string, _markdown: string) =>
+    this.#answer("chatSummary", () => `**INC-${this.find(id).number}** ${this.find(id).title}`);
   saveMarkdownFile = (id: string, _markdown: string) =>
     this.#answer(
       "saveMarkdownFile",

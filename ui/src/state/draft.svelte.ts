@@ -7,6 +7,9 @@ const RETRY = 5_000;
 
 export type DraftState = "clean" | "typing" | "saving" | "saved" | "failed";
 
+/** How often the caret went from one draft to another. */
+let touches = 0;
+
 /** What the record says of a saved text. `version` where it counts them. */
 export interface Saved {
   at: string | null;
@@ -26,8 +29,9 @@ export class Draft {
   /** Counts what was typed: an answer asked for before it is older than the text. */
   typed = 0;
 
-  /** Where the caret was last, for what is put in from elsewhere. */
-  caret: number | null = null;
+  /** When the caret was here last, counted over all drafts; 0 for never. What is cited goes where it was last. */
+  touched = $state(0);
+  #caret: number | null = null;
 
   #save: (text: string) => Promise<Saved>;
   #unsaved: (is: boolean) => void;
@@ -51,6 +55,22 @@ export class Draft {
     this.#version = from.version ?? 0;
     this.#save = save;
     this.#unsaved = unsaved;
+  }
+
+  /** Where the caret was last, for what is put in from elsewhere. */
+  get caret(): number | null {
+    return this.#caret;
+  }
+
+  set caret(at: number | null) {
+    this.#caret = at;
+    if (at !== null && (this.touched === 0 || this.touched !== touches)) this.touched = ++touches;
+  }
+
+  /** Takes the place of an older draft of the same text: the caret stays where it was. */
+  succeed(old: Draft): void {
+    this.#caret = old.#caret;
+    this.touched = old.touched;
   }
 
   /** Something was typed that is not in the record yet. */

@@ -21,6 +21,8 @@ export type Command =
   | "notes"
   | "entry"
   | "cite"
+  | "save"
+  | "export-pdf"
   | "select"
   | "filter"
   | "keys"
@@ -69,6 +71,7 @@ const LETTERS: Record<string, Command> = {
 const WITH_CTRL: Record<string, Command> = {
   k: "palette",
   j: "ask",
+  s: "save",
   "+": "larger",
   "=": "larger",
   "-": "smaller",
@@ -107,7 +110,10 @@ export class Keymap {
   read(press: Press, at: number, typing: boolean, widget: boolean): Command | null {
     if (press.isComposing) return null;
     const letter = press.key.toLowerCase();
-    if (Boolean(press.ctrlKey) !== Boolean(press.metaKey) && !press.altKey) return WITH_CTRL[letter] ?? null;
+    if (Boolean(press.ctrlKey) !== Boolean(press.metaKey) && !press.altKey) {
+      if (press.shiftKey && letter === "p") return "export-pdf";
+      return WITH_CTRL[letter] ?? null;
+    }
     if (press.altKey && !press.ctrlKey && !press.metaKey && !typing) {
       return press.key === "ArrowLeft" ? "page-back" : press.key === "ArrowRight" ? "page-forward" : null;
     }

@@ -1,25 +1,44 @@
-import { asError, type Backend } from "../ipc/api";
-import type { PostmortemDto } from "../ipc/types";
+import { asError, type Backend, type PostmortemOrigin } from "../ipc/api";
+import type {
+  CitationsDto,
+  PostmortemDto,
+  PostmortemStatusDto,
+  SectionHeadingDto,
+  SentenceDto,
+  ShapeDto,
+} from "../ipc/types";
+import { still } from "../postmortem/checks";
 import { Wait } from "../shared/wait.svelte";
 import { Draft } from "./draft.svelte";
 import type { Unsaved } from "./unsaved";
 
-/** How long typing must rest before the preview is drawn again. */
+/** How long typing must rest before the preview is drawn and the citations are checked again. */
 const RENDER = 250;
 
 /** The post-mortem of one incident: as the record fills it, or as a person edits it. It outlives the tab it is shown in. */
 export class PostmortemStore {
   draft = $state<Draft | null>(null);
   html = $state("");
+  status = $state.raw<PostmortemStatusDto>({ status: "draft", at: null, by: null });
+  shape = $state("house");
+  shapes = $state.raw<ShapeDto[]>([]);
+  /** Under which headings sections of the record stand. */
+  sections = $state.raw<SectionHeadingDto[]>([]);
   error = $state<string | null>(null);
   readonly wait = new Wait();
   #inRecord = $state(false);
+  /** What was checked last, and the text it was checked in. */
+  #checked = $state.raw<{ text: string; citations: CitationsDto }>({
+    text: "",
+    citations: { sentences: [], replaced: 0 },
+  });
 
   #backend: Backend;
   #id: string;
   #unsaved: Unsaved;
   #render: ReturnType<typeof setTimeout> | undefined;
   #turn = 0;
+  #origin: PostmortemOrigin = "typed";
 
   constructor(backend: Backend, id: string, unsaved: Unsaved) {
     this.#backend = backend;
@@ -30,6 +49,21 @@ export class PostmortemStore {
   /** A person edited it; until then the record keeps it current. */
   get edited(): boolean {
     return this.#inRecord || (this.draft !== null && (this.draft.dirty || this.draft.state !== "clean"));
+  }
+
+  get reviewed(): boolean {
+    return this.status.status === "reviewed";
+  }
+
+  /** What its sentences rest on, as far as that still holds for the text as it stands. */
+  get citations(): CitationsDto {
+    const { text, citations } = this.#checked;
+    return { ...citations, sentences: this.draft ? still(this.draft.text, text, citations) : [] };
+  }
+
+  /** The sentences as the preview that is shown has them. */
+  get checked(): SentenceDto[] {
+    return this.#checked.citations.sentences;
   }
 
   /** Reads it again. What is typed and not saved stays, and so does what is typed while the answer is on its way. */
@@ -51,16 +85,23 @@ export class PostmortemStore {
     });
   }
 
-  /** Throws the edited text away. When that is refused, the text stays and is saved on. */
-  async refill(): Promise<void> {
-    const old = this.draft;
-    await old?.hold();
-    try {
-      this.#take(await this.#backend.savePostmortem(this.#id, null));
-    } catch (thrown) {
-      old?.release();
-      throw thrown;
-    }
+  /** Puts the edited text aside. When that is refused, the text stays and is saved on. */
+  refill(): Promise<void> {
+    return this.#replace(() => this.#backend.savePostmortem(this.#id, null, "filled"));
+  }
+
+  /** Puts an earlier version back; `null` is one the record filled. */
+  restore(markdown: string | null): Promise<void> {
+    return this.#replace(() => this.#backend.savePostmortem(this.#id, markdown, "restored"));
+  }
+
+  reshape(shape: string): Promise<void> {
+    return this.#replace(() => this.#backend.setPostmortemShape(this.#id, shape));
+  }
+
+  async setStatus(status: string): Promise<void> {
+    await this.draft?.flush();
+    this.#take(await this.#backend.setPostmortemStatus(this.#id, status));
   }
 
   /** `refused` is told why the preview could not be drawn. */
@@ -70,13 +111,46 @@ export class PostmortemStore {
     const mine = ++this.#turn;
     this.#render = setTimeout(async () => {
       try {
-        const answer = await this.#backend.renderMarkdown(text);
+        const answer = await this.#backend.previewPostmortem(this.#id, text);
         // Only the newest rendering is shown.
-        if (mine === this.#turn) this.html = answer;
+        if (mine !== this.#turn) return;
+        this.html = answer.html;
+        this.sections = answer.sections;
+        this.#checked = { text, citations: answer.citations };
       } catch (thrown) {
         refused(asError(thrown).message);
       }
     }, RENDER);
+  }
+
+  /** Cites an item where the caret was last. */
+  cite(id: string, refused: (why: string) => void): void {
+    this.draft?.insert(`[${id}]`);
+    this.type(this.draft?.text ?? "", refused);
+  }
+
+  /** Saves what stands there now as a version of its own. */
+  async keepAs(origin: PostmortemOrigin): Promise<void> {
+    this.#origin = origin;
+    try {
+      await this.draft?.flush();
+    } finally {
+      this.#origin = "typed";
+    }
+  }
+
+  async #replace(by: () => Promise<PostmortemDto>): Promise<void> {
+    const old = this.draft;
+    // What is typed and not saved yet becomes a version before it makes room.
+    await old?.flush();
+    if (old?.dirty) throw new Error(`The text that stands here is not saved: ${old.error}`);
+    await old?.hold();
+    try {
+      this.#take(await by());
+    } catch (thrown) {
+      old?.release();
+      throw thrown;
+    }
   }
 
   #take(answer: PostmortemDto): void {
@@ -84,16 +158,24 @@ export class PostmortemStore {
     clearTimeout(this.#render);
     this.#inRecord = answer.edited;
     this.html = answer.html;
+    this.#checked = { text: answer.markdown, citations: answer.citations };
+    this.status = answer.status;
+    this.shape = answer.shape;
+    this.shapes = answer.shapes;
+    this.sections = answer.sections;
     this.#unsaved.set(this, false);
     // The preview and the next save must speak of the same text, so a new draft starts from what was read.
-    this.draft = new Draft(
+    const draft = new Draft(
       { text: answer.markdown, at: answer.updated_at },
       async (text) => {
-        const saved = await this.#backend.savePostmortem(this.#id, text);
+        const saved = await this.#backend.savePostmortem(this.#id, text, this.#origin);
         this.#inRecord = saved.edited;
+        this.status = saved.status;
         return { at: saved.updated_at };
       },
       (is) => this.#unsaved.set(this, is),
     );
+    if (this.draft) draft.succeed(this.draft);
+    this.draft = draft;
   }
 }

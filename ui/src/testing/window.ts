@@ -1,6 +1,9 @@
+import { EditorView } from "@codemirror/view";
 import { flushSync, mount, unmount } from "svelte";
 import { onTestFinished, vi } from "vitest";
 import App from "../App.svelte";
+// The window reads it when it is first wanted; a test waits for no file.
+import "../postmortem/editor";
 import { Fake, type Scene } from "../ipc/fake";
 
 /** The whole window over a made-up program, as a person would use it; it closes with the test. */
@@ -54,6 +57,30 @@ export async function openWindow(scene: Scene = "night", hash = "", prepare: (fa
       field.focus();
       field.value = text;
       field.dispatchEvent(new Event("input", { bubbles: true }));
+      await settle();
+    },
+    /** The source of the post-mortem. */
+    source(): EditorView {
+      const editor = target.querySelector<HTMLElement>(".cm-editor");
+      const view = editor && EditorView.findFromDOM(editor);
+      if (!view) throw new Error("the source of the post-mortem is not shown");
+      return view;
+    },
+    /** Writes it anew, as typing does. */
+    async write(text: string) {
+      const view = this.source();
+      view.focus();
+      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, userEvent: "input.type" });
+      await settle();
+    },
+    /** Opens a menu and presses the `nth` entry of that name. */
+    async choose(menu: string, entry: string, nth = 0) {
+      this.button(menu).click();
+      await settle();
+      const entries = [...document.querySelectorAll<HTMLElement>("[data-item]")];
+      const found = entries.filter((e) => e.textContent?.replace(/\s+/g, " ").trim().startsWith(entry))[nth];
+      if (!found) throw new Error(`there is no “${entry}” in “${menu}”`);
+      found.click();
       await settle();
     },
     button(name: string): HTMLButtonElement {

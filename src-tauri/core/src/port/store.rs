@@ -8,6 +8,7 @@ use crate::{
     change::Change,
     coverage::Coverage,
     incident::{Head, Incident, IncidentId},
+    postmortem::{Edit, StatusChange, Version},
     severity::Severity,
     silence::Silence,
     writing::Exchange,
@@ -265,11 +266,41 @@ pub trait Store: Send + Sync {
     /// When the database cannot be read.
     fn draft(&self, id: IncidentId) -> Result<Option<Draft>, StoreError>;
 
-    /// Saves the edited post-mortem; `None` goes back to the template.
+    /// Saves the edited post-mortem, keeping what it replaces. One that was reviewed is a draft again.
     ///
     /// # Errors
-    /// When it could not be written.
-    fn save_draft(&self, id: IncidentId, markdown: Option<&str>, at: Timestamp) -> Result<(), StoreError>;
+    /// When it could not be written; the caller must keep the text.
+    fn save_draft(&self, id: IncidentId, edit: &Edit<'_>, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Every version of the post-mortem, the current one included, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn draft_versions(&self, id: IncidentId) -> Result<Vec<Version>, StoreError>;
+
+    /// Every status the post-mortem was given, oldest first; none while it is a draft that nobody moved.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn draft_statuses(&self, id: IncidentId) -> Result<Vec<StatusChange>, StoreError>;
+
+    /// Gives the post-mortem a status.
+    ///
+    /// # Errors
+    /// When there is no such incident, or it could not be written.
+    fn set_draft_status(&self, id: IncidentId, change: &StatusChange) -> Result<(), StoreError>;
+
+    /// The name of the shape the record fills the post-mortem in, where one was chosen.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn draft_shape(&self, id: IncidentId) -> Result<Option<String>, StoreError>;
+
+    /// Chooses the shape.
+    ///
+    /// # Errors
+    /// When there is no such incident, or it could not be written.
+    fn set_draft_shape(&self, id: IncidentId, shape: &str) -> Result<(), StoreError>;
 
     /// Spans of coverage that overlap the window.
     ///

@@ -17,6 +17,7 @@ use afterwatch_core::{
         Store, StoreError,
         store::{Draft, Extent, IncidentKey, IncidentQuery, Lease, Notes, Pruned, Pruning, Saved},
     },
+    postmortem::{Edit, StatusChange, Version},
     silence::Silence,
     writing::Exchange,
 };
@@ -120,8 +121,28 @@ impl Store for FlakyStore {
         self.inner.draft(id)
     }
 
-    fn save_draft(&self, id: IncidentId, markdown: Option<&str>, at: Timestamp) -> Result<()> {
-        self.inner.save_draft(id, markdown, at)
+    fn save_draft(&self, id: IncidentId, edit: &Edit<'_>, at: Timestamp) -> Result<()> {
+        self.inner.save_draft(id, edit, at)
+    }
+
+    fn draft_versions(&self, id: IncidentId) -> Result<Vec<Version>> {
+        self.inner.draft_versions(id)
+    }
+
+    fn draft_statuses(&self, id: IncidentId) -> Result<Vec<StatusChange>> {
+        self.inner.draft_statuses(id)
+    }
+
+    fn set_draft_status(&self, id: IncidentId, change: &StatusChange) -> Result<()> {
+        self.inner.set_draft_status(id, change)
+    }
+
+    fn draft_shape(&self, id: IncidentId) -> Result<Option<String>> {
+        self.inner.draft_shape(id)
+    }
+
+    fn set_draft_shape(&self, id: IncidentId, shape: &str) -> Result<()> {
+        self.inner.set_draft_shape(id, shape)
     }
 
     fn coverage(&self, cluster: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Coverage>> {

@@ -7,6 +7,7 @@ use afterwatch_core::{
         Store, StoreError,
         store::{IncidentKey, IncidentQuery, Saved},
     },
+    postmortem::{Edit, Origin},
     severity::Severity,
 };
 use afterwatch_store::SqliteStore;
@@ -190,7 +191,7 @@ fn changes_since_a_revision_name_each_incident_once_with_its_newest_write() {
     assert_eq!(store.changed_since(0).unwrap(), [(one.id, 1), (two.id, 3)]);
     assert_eq!(store.changed_since(1).unwrap(), [(two.id, 3)]);
     store.save_notes(one.id, "typed", at(0)).unwrap();
-    store.save_draft(one.id, Some("# Draft"), at(0)).unwrap();
+    store.save_draft(one.id, &Edit { markdown: Some("# Draft"), origin: Origin::Typed, by: "mara" }, at(0)).unwrap();
     assert_eq!(store.changed_since(3).unwrap(), [(one.id, 5)]);
     assert_eq!(store.changed_since(u64::MAX).unwrap(), []);
     // Notes are a document of their own: whoever holds the incident may go on writing it.

@@ -23,11 +23,24 @@ Service checkout had no endpoint for 17 m 48 s, of which 2 m 28 s were not recor
 ## Contributing factors
 
 - The memory limit and the heap flag are set apart: the limit changed, the flag did not [E2, E12].
+- The upgrade ran at night with nobody watching.
 
-## Not known
+## Root cause
+
+The heap may grow to 384 MiB in a container limited to 192 MiB [E12].
+
+## What is not known
 
 - Memory use before the kills: no metrics source.
 - 03:04:10–03:06:38 was not recorded [E18].
+
+## Action items
+
+| Kind | Action | Owner | Until | Status |
+| --- | --- | --- | --- | --- |
+| Prevent | Correct the chart value [A1] | Mara | 13 Nov | proposed |
+| Prevent | Check the heap flag against the limit in CI | no owner yet | no date | proposed |
+| Detect | Name a metrics source for prod-eu | platform | 27 Nov | proposed |
 `;
 
 const escape = (text: string) =>
@@ -63,4 +76,10 @@ export function html(markdown: string): string {
       return lines.length ? `<p>${inline(lines.join(" "))}</p>` : "";
     })
     .join("\n");
+}
+
+/** What stands under a heading of the second level. */
+export function bodyOf(markdown: string, heading: string): string {
+  const [, after = ""] = markdown.split(`## ${heading}\n`);
+  return (after.split(/^## /m)[0] ?? "").trim();
 }
