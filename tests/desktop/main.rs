@@ -13,6 +13,7 @@ mod frame;
 mod newcomer;
 mod package;
 mod pages;
+mod postmortem;
 mod recovery;
 mod scale;
 mod support;

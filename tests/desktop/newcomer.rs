@@ -53,7 +53,7 @@ async fn pictures_of_the_first_minute() {
     window.find("pre, [role=log], table").await;
     album.keep("evidence").await;
     window.keys("4").await;
-    window.reads("Save as…").await;
+    window.reads("Export").await;
     album.keep("post-mortem").await;
     window.keys("gh").await;
     window.find("input[type=search]").await;

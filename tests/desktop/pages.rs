@@ -35,7 +35,7 @@ async fn axe_core_finds_nothing_on_any_page_in_light_or_dark() {
         window.click_incident(story::NAME).await;
         window.find("textarea[data-notes]").await;
         page("overview").await;
-        for (tab, sign) in [("Timeline", "Times"), ("Evidence", "E1"), ("Post-mortem", "Save as…")] {
+        for (tab, sign) in [("Timeline", "Times"), ("Evidence", "E1"), ("Post-mortem", "Export")] {
             window.click(tab).await;
             window.reads(sign).await;
             page(&tab.to_lowercase()).await;

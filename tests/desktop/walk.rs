@@ -127,7 +127,7 @@ impl Walk<'_> {
         window.reads("E1").await;
         self.page("evidence").await;
         window.keys("4").await;
-        window.reads("Save as…").await;
+        window.find(".cm-content").await;
         self.page("post-mortem").await;
         window.keys("1").await;
         window.reads("Cause").await;

@@ -63,9 +63,11 @@ async fn a_fault_is_notified_opened_noted_survives_a_kill_and_is_written_up() {
 
     // The post-mortem is there, with the note in it, and is saved as Markdown.
     window.click("Post-mortem").await;
-    window.click("Copy").await;
+    window.click("Export").await;
+    window.click("Copy Markdown").await;
     window.reads("Markdown copied.").await;
-    window.click("Save as…").await;
+    window.click("Export").await;
+    window.click("Markdown…").await;
     let saved = desktop.saved();
     let file = eventually("the saved post-mortem", async || {
         std::fs::read_dir(&saved).ok()?.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == "md"))

@@ -3,6 +3,8 @@
 pub mod export;
 mod shape;
 
+use std::sync::Arc;
+
 use afterwatch_contract::{
     document::word,
     postmortem::{
@@ -109,7 +111,7 @@ pub async fn postmortem_section(shell: Held<'_>, id: String, section: Section) -
     Ok(afterwatch_report::section_markdown(&input(&source), section))
 }
 
-async fn page(shell: &Shell, key: IncidentKey) -> Answer<PostmortemDto> {
+async fn page(shell: &Arc<Shell>, key: IncidentKey) -> Answer<PostmortemDto> {
     let source = shell.desk().await?.engine.source(key).await.map_err(error)?;
     let markdown = text(shell, &source);
     let status = source.status.as_ref();

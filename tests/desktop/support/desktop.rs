@@ -124,7 +124,7 @@ impl Desktop {
         self.home.join("data").join("afterwatch")
     }
 
-    /// Where "Save as…" writes.
+    /// Where an export writes.
     pub fn saved(&self) -> PathBuf {
         let folder = self.home.join("saved");
         std::fs::create_dir_all(&folder).expect("a folder to save to");

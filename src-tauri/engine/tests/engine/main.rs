@@ -5,6 +5,7 @@ mod desk;
 mod flaky;
 mod notices;
 mod others;
+mod postmortem;
 mod recording;
 mod setting;
 mod trouble;
