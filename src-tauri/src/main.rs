@@ -12,6 +12,8 @@ mod autostart;
 mod commands;
 mod contexts;
 mod desk;
+#[cfg(target_os = "linux")]
+mod drawing;
 mod drill;
 mod face;
 mod journal;
