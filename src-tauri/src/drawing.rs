@@ -5,19 +5,22 @@
 
 use std::{ffi::OsStr, path::Path};
 
-use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt, WebView, WebViewExt};
-
 /// Mesa's own switch: OpenGL by the processor, whatever is built in.
 const SOFTWARE: &str = "LIBGL_ALWAYS_SOFTWARE";
 
-/// Has the page painted without layers where no graphics card could compose them.
-pub fn suit(page: &WebView) {
-    if has_card(Path::new("/dev"), std::env::var_os(SOFTWARE).as_deref()) {
+/// WebKit's: no layers. It is read when the first page is made; a page that lives already does not survive the change.
+const NO_LAYERS: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
+
+/// Has pages painted without layers where no graphics card could compose them, unless the user said how. To be called
+/// before anything else.
+pub fn suit() {
+    if std::env::var_os(NO_LAYERS).is_some() || has_card(Path::new("/dev"), std::env::var_os(SOFTWARE).as_deref()) {
         return;
     }
-    if let Some(settings) = page.settings() {
-        tracing::info!("no graphics card: the page is drawn by the processor, without layers");
-        settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+    // SAFETY: the process has one thread so far, so that nobody reads the environment meanwhile.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::env::set_var(NO_LAYERS, "1");
     }
 }
 

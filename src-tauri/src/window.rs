@@ -184,7 +184,6 @@ fn create(app: &AppHandle) -> tauri::Result<WebviewWindow> {
         let app = app.clone();
         window.with_webview(move |page| {
             use webkit2gtk::WebViewExt;
-            crate::drawing::suit(&page.inner());
             page.inner().connect_web_process_terminated(move |_, why| {
                 tracing::error!(?why, "the window's page is gone");
                 page_crashed(&app);
