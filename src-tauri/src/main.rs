@@ -12,6 +12,8 @@ mod autostart;
 mod commands;
 mod contexts;
 mod desk;
+#[cfg(target_os = "linux")]
+mod drawing;
 mod drill;
 mod face;
 mod journal;
@@ -28,6 +30,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    drawing::suit();
     let args = args::Args::parse();
     if let Err(message) = app::display() {
         eprintln!("{message}");

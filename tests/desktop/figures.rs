@@ -55,7 +55,7 @@ async fn figures_of_the_window() {
         took[9], took[18]
     );
 
-    changed(&window, "20 incidents").await;
+    changed(&desktop, &window, "20 incidents").await;
 
     window.until_tray().await;
     let screen = Screen::of(&desktop.display);

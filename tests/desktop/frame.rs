@@ -8,7 +8,7 @@ use crate::support::{
     alone,
     desktop::{Desktop, Offers},
     eventually, story, watched,
-    window::{Window, app, lives},
+    window::{Window, app, lives, page_process},
     x11::Screen,
 };
 
@@ -97,6 +97,23 @@ async fn a_second_start_hands_its_incident_to_the_first_and_a_button_acknowledge
     desktop.tray.as_ref().unwrap().shows("calm").await;
     window.reads("Acknowledged").await;
     window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_graphics_card_the_page_has_no_layers_and_a_user_may_say_otherwise() {
+    let _alone = alone().await;
+    // The tests' desktop has OpenGL by the processor, whatever the machine has.
+    let desktop = Desktop::start(Offers::default()).await;
+    for (said, is) in [(None, "1"), (Some("0"), "0")] {
+        let more: Vec<_> = said.map(|value| ("WEBKIT_DISABLE_COMPOSITING_MODE", value)).into_iter().collect();
+        let window = Window::open_with(&desktop, &more).await;
+        let page = page_process(window.pid()).expect("the process of the page");
+        let environment = std::fs::read(format!("/proc/{page}/environ")).expect("its environment");
+        let wanted = format!("WEBKIT_DISABLE_COMPOSITING_MODE={is}");
+        let told = environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes());
+        assert!(told, "{}", String::from_utf8_lossy(&environment));
+        window.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,6 +63,24 @@ pub struct RuleDto {
     pub on: bool,
     /// How long its findings must have lasted, in seconds, where the user set it; null: the rule's own.
     pub hold_s: Option<u32>,
+    /// The number of the rule that can be set; null where it has none.
+    pub threshold: Option<ThresholdDto>,
+}
+
+/// A number from which on, or up to which, a rule tells of something.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ThresholdDto {
+    /// Words that come before the number: "tells of a container that has ended at least".
+    pub means: String,
+    /// `times`, `minutes` or `hours`.
+    pub unit: String,
+    /// The rule's own number.
+    pub usual: u32,
+    pub least: u32,
+    pub most: u32,
+    /// Where the user set it; null: the rule's own.
+    pub set: Option<u32>,
 }
 
 /// Something that opens no incident any more.

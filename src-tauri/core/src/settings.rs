@@ -146,11 +146,13 @@ pub struct RuleSetting {
     pub on: bool,
     /// Seconds a finding must have lasted, in place of the rule's own.
     pub hold_s: Option<u32>,
+    /// In the unit of the rule's threshold, in place of its own number.
+    pub threshold: Option<u32>,
 }
 
 impl Default for RuleSetting {
     fn default() -> RuleSetting {
-        RuleSetting { on: true, hold_s: None }
+        RuleSetting { on: true, hold_s: None, threshold: None }
     }
 }
 
@@ -249,6 +251,7 @@ impl Settings {
                 filter.holds.insert(id.clone(), SignedDuration::from_secs(i64::from(seconds)));
             }
         }
+        filter.thresholds = self.rules.iter().filter_map(|(id, rule)| Some((id.clone(), rule.threshold?))).collect();
         for ignored in self.ignored.iter().filter(|i| i.cluster.as_deref().is_none_or(|name| name == cluster)) {
             match &ignored.what {
                 IgnoredThing::Namespace(name) => _ = filter.namespaces.insert(name.clone()),

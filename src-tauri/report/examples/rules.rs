@@ -1,7 +1,7 @@
 //! Writes the rule reference, docs/rules.md, to stdout: `make docs`.
 
 use afterwatch_core::{
-    detect::{Hold, Rule, rules},
+    detect::{Hold, Rule, Threshold, rules},
     remediation::ActionKind,
 };
 
@@ -21,6 +21,8 @@ What holds for all of them:
   *critical*, *high* and *medium* are notified at once and *low* is only listed.
 - A kind that may not be read, or has not been read yet, is never taken for empty: the rules that need it stay silent.
 - Objects that are being deleted, and everything in a namespace that is being deleted, are silent.
+- A **threshold** is a number that can be set in Settings, Rules. Below a count of its own a finding opens nothing; it
+  joins an incident that is open.
 - **Limits** say when a rule is silent or takes back what it said, and what it does not claim.
 - Steps are text with a kubectl line to check and run. Afterwatch changes nothing in a cluster.
 ";
@@ -51,14 +53,20 @@ fn section(rule: &Rule) -> String {
     let advises = if steps.is_empty() { "nothing of its own".to_owned() } else { steps.join(", ") };
     let limits: String = rule.limits.iter().map(|s| format!("\n- {s}")).collect();
     format!(
-        "## {}\n\n{}\n\n| | |\n|---|---|\n| Hold time | {} |\n| Severity | {} |\n| Reads | {} |\n| Advises | {advises} |\n| Source | {} |\n\nLimits:\n{limits}",
+        "## {}\n\n{}\n\n| | |\n|---|---|\n| Hold time | {} |\n{}| Severity | {} |\n| Reads | {} |\n| Advises | {advises} |\n| Source | {} |\n\nLimits:\n{limits}",
         rule.id,
         rule.means,
         holds.join("<br>"),
+        rule.threshold.map(threshold).unwrap_or_default(),
         severities.join("<br>"),
         reads.join(", "),
         rule.source.replace('|', "\\|"),
     )
+}
+
+fn threshold(t: Threshold) -> String {
+    let unit = if t.usual == 1 { t.unit.trim_end_matches('s') } else { t.unit };
+    format!("| Threshold | {} {} {unit} ({} to {} can be set) |\n", t.means, t.usual, t.least, t.most)
 }
 
 fn hold(hold: Hold) -> String {

@@ -6,7 +6,7 @@ use std::path::Path;
 use afterwatch_contract::document::word;
 use afterwatch_contract::settings::{
     AppearanceSettings, DataDto, IgnoreRequest, IgnoredDto, NotificationSettings, QuietHoursDto, RetentionSettings,
-    RuleDto, SentNoteDto, SettingsPage,
+    RuleDto, SentNoteDto, SettingsPage, ThresholdDto,
 };
 use afterwatch_core::{
     Timestamp, detect,
@@ -79,16 +79,23 @@ pub async fn set_notifications(shell: Held<'_>, notifications: NotificationSetti
     shell.open().await.map_err(error)?.engine.change_settings(|s| s.notifications = policy).await.map_err(error)
 }
 
-/// Switches a rule on or off, and sets its hold time.
+/// Switches a rule on or off, and sets its hold time and its threshold.
 #[tauri::command]
-pub async fn set_rule(shell: Held<'_>, id: String, on: bool, hold_s: Option<u32>) -> Answer<()> {
-    if !detect::rules().any(|rule| rule.id == id) {
+pub async fn set_rule(
+    shell: Held<'_>,
+    id: String,
+    on: bool,
+    hold_s: Option<u32>,
+    threshold: Option<u32>,
+) -> Answer<()> {
+    let Some(rule) = detect::rules().find(|rule| rule.id == id) else {
         return Err(error(format!("There is no rule {id}.")));
-    }
+    };
+    let threshold = own_threshold(rule, threshold)?;
     if hold_s.is_some_and(|hold| hold > LONGEST_HOLD) {
         return Err(error("A finding is held for at most a day. To hear nothing of it, switch the rule off."));
     }
-    let setting = RuleSetting { on, hold_s };
+    let setting = RuleSetting { on, hold_s, threshold };
     let change = |settings: &mut Settings| {
         match setting == RuleSetting::default() {
             true => _ = settings.rules.remove(&id),
@@ -96,6 +103,16 @@ pub async fn set_rule(shell: Held<'_>, id: String, on: bool, hold_s: Option<u32>
         };
     };
     shell.open().await.map_err(error)?.engine.change_settings(change).await.map_err(error)
+}
+
+/// The threshold as it is kept: nothing where it is the rule's own number.
+fn own_threshold(rule: &detect::Rule, set: Option<u32>) -> Answer<Option<u32>> {
+    let Some(set) = set else { return Ok(None) };
+    let Some(own) = rule.threshold else { return Err(error(format!("{} has no threshold.", rule.id))) };
+    if !(own.least..=own.most).contains(&set) {
+        return Err(error(format!("{}: a number from {} to {} {}.", rule.id, own.least, own.most, own.unit)));
+    }
+    Ok((set != own.usual).then_some(set))
 }
 
 /// Ignores a namespace or a label from now on.
@@ -245,6 +262,14 @@ fn rules(settings: &Settings) -> Vec<RuleDto> {
             reads: rule.reads.iter().map(|kind| kind.as_str().to_owned()).collect(),
             on: set.on,
             hold_s: set.hold_s,
+            threshold: rule.threshold.map(|own| ThresholdDto {
+                means: own.means.to_owned(),
+                unit: own.unit.to_owned(),
+                usual: own.usual,
+                least: own.least,
+                most: own.most,
+                set: set.threshold,
+            }),
         }
     };
     detect::rules().map(dto).collect()
@@ -278,6 +303,16 @@ mod tests {
         settings.medium = "morning".to_owned();
         settings.on_call_until = Some("2026-11-16T08:00:00Z".to_owned());
         assert_eq!(notifications(&policy(&settings).unwrap()), settings);
+    }
+
+    #[test]
+    fn a_threshold_is_one_the_rule_knows_and_its_own_number_is_not_kept() {
+        let rule = |id: &str| detect::rules().find(|rule| rule.id == id).unwrap();
+        let killed = rule("container-oom-killed");
+        assert_eq!(own_threshold(killed, Some(5)).unwrap(), Some(5));
+        assert_eq!((own_threshold(killed, Some(1)).unwrap(), own_threshold(killed, None).unwrap()), (None, None));
+        assert!(own_threshold(killed, Some(0)).unwrap_err().message.contains("from 1 to 100 times"));
+        assert!(own_threshold(rule("claim-pending"), Some(5)).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use x11rb::{
     connection::Connection,
-    protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, MapState, Window},
+    protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, ImageFormat, MapState, Window},
     rust_connection::RustConnection,
 };
 
@@ -34,6 +34,16 @@ impl Screen {
         let message = ClientMessageEvent::new(32, window, self.atom("WM_PROTOCOLS"), data);
         self.connection.send_event(false, window, EventMask::NO_EVENT, message).expect("the X server");
         self.connection.flush().expect("the X server");
+    }
+
+    /// What the screen shows of a window, from its own left upper corner on: x, y, width and height in pixels.
+    pub fn pixels(&self, window: Window, [x, y, width, height]: [i16; 4]) -> Vec<u8> {
+        let size = |side: i16| u16::try_from(side).expect("a size");
+        let at = self.connection.translate_coordinates(window, self.root, x, y).expect("the X server").reply();
+        let at = at.expect("the window is there");
+        let image = ImageFormat::Z_PIXMAP;
+        let image = self.connection.get_image(image, self.root, at.dst_x, at.dst_y, size(width), size(height), !0);
+        image.expect("the X server").reply().expect("a part of the screen").data
     }
 
     fn is_visible(&self, window: Window) -> bool {

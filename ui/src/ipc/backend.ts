@@ -107,7 +107,7 @@ export interface Backend {
 
   settings(): Promise<SettingsPage>;
   setNotifications(notifications: NotificationSettings): Promise<void>;
-  setRule(id: string, on: boolean, holdS: number | null): Promise<void>;
+  setRule(id: string, on: boolean, holdS: number | null, threshold: number | null): Promise<void>;
   ignore(request: IgnoreRequest): Promise<void>;
   unignore(id: string): Promise<void>;
   setRetention(retention: RetentionSettings): Promise<void>;

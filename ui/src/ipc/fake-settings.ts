@@ -9,6 +9,7 @@ import type {
   IgnoreRequest,
   NotificationSettings,
   RetentionSettings,
+  RuleDto,
   SettingsPage,
 } from "./types";
 
@@ -68,9 +69,10 @@ export class FakeSettings {
   notifications(to: NotificationSettings): void {
     this.page = { ...this.page, notifications: to };
   }
-  rule(id: string, on: boolean, hold_s: number | null): void {
+  rule(id: string, on: boolean, hold_s: number | null, set: number | null): void {
     if (!this.page.rules.some((rule) => rule.id === id)) throw new BackendError(`There is no rule ${id}.`);
-    this.page = { ...this.page, rules: this.page.rules.map((r) => (r.id === id ? { ...r, on, hold_s } : r)) };
+    const changed = (r: RuleDto): RuleDto => ({ ...r, on, hold_s, threshold: r.threshold && { ...r.threshold, set } });
+    this.page = { ...this.page, rules: this.page.rules.map((r) => (r.id === id ? changed(r) : r)) };
   }
   ignore({ cluster, namespace, label, reason }: IgnoreRequest, now: number): void {
     const what = [namespace && `namespace ${namespace}`, label && `label ${label}`].filter(Boolean).join(", ");

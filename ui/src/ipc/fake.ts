@@ -413,8 +413,8 @@ export class Fake extends WithAssistant implements Backend {
 
   settings = () => this.#answer("settings", () => this.prefs.page);
   setNotifications = (to: NotificationSettings) => this.#answer("setNotifications", () => this.prefs.notifications(to));
-  setRule = (id: string, on: boolean, holdS: number | null) =>
-    this.#answer("setRule", () => this.prefs.rule(id, on, holdS));
+  setRule = (id: string, on: boolean, holdS: number | null, threshold: number | null) =>
+    this.#answer("setRule", () => this.prefs.rule(id, on, holdS, threshold));
   ignore = (request: IgnoreRequest) => this.#answer("ignore", () => this.prefs.ignore(request, this.now()));
   unignore = (id: string) => this.#answer("unignore", () => this.prefs.unignore(id));
   setRetention = (to: RetentionSettings) => this.#answer("setRetention", () => this.prefs.retention(to));

@@ -123,6 +123,20 @@ describe("rules", () => {
     expect(rule("image-pull-failing")?.hold_s).toBeNull();
   });
 
+  it("have thresholds with their unit, which take whole numbers within their limits and go back when emptied", async () => {
+    const w = await open("night", "#/settings/rules");
+    const set = (id: string) => w.backend.prefs.page.rules.find((r) => r.id === id)?.threshold?.set;
+    const ends = "container-oom-killed: tells of a container that has ended at least, in times";
+    expect((await write(ends, "3")).value).toBe("3");
+    expect(set("container-oom-killed")).toBe(3);
+    expect(w.text()).toContain("times, by itself 1");
+    expect((await write(ends, "0")).value).toBe("3");
+    expect(w.text()).toContain("A whole number from 1 to 100.");
+    expect((await write(ends, "")).value).toBe("1");
+    expect(set("container-oom-killed")).toBeNull();
+    expect(set("job-failed")).toBe(24);
+  });
+
   it("ignore a namespace or a label, which is listed and can be taken back", async () => {
     const w = await open("night", "#/settings/rules");
     await write("Namespace", "Not a name");

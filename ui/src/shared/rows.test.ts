@@ -39,6 +39,37 @@ describe("the rows of a long list", () => {
     expect(rows.reveal(50, 150, 200)).toBe(820);
   });
 
+  it("are not added up again for a row that is measured, nor for keys that are the same", () => {
+    let read = 0;
+    const long = new Proxy(keys(100_000), {
+      get: (of, name) => (read++, Reflect.get(of, name) as unknown),
+    });
+    const rows = new Heights(20);
+    rows.keys = long;
+    expect(rows.total).toBe(2_000_000);
+    read = 0;
+    for (let i = 0; i < 50; i++) rows.measured(99_000 + i, 25);
+    rows.keys = long;
+    expect(rows.top(99_050)).toBe(1_981_250);
+    expect(rows.at(1_981_249)).toBe(99_049);
+    expect(rows.at(5_000_000)).toBe(99_999);
+    expect(read).toBeLessThan(200);
+  });
+
+  it("stand where their heights put them, whatever was measured in which order", () => {
+    const rows = of(1000);
+    const heights = keys(1000).map((_, i) => 10 + ((i * 37) % 23));
+    for (const i of heights.keys()) rows.measured((i * 389) % 1000, heights[(i * 389) % 1000] ?? 0);
+    let top = 0;
+    for (const [i, height] of heights.entries()) {
+      expect(rows.top(i)).toBe(top);
+      expect(rows.at(top)).toBe(i);
+      expect(rows.at(top + height - 1)).toBe(i);
+      top += height;
+    }
+    expect(rows.total).toBe(top);
+  });
+
   it("may be none", () => {
     expect(of(0).window(0, 500, 5)).toEqual({ first: 0, last: 0, before: 0, after: 0 });
   });

@@ -14,16 +14,18 @@ export class Heights {
   #keys: readonly string[] = [];
   #known = new Map<string, number>();
   #estimate: number;
-  /** Tops of the rows, and the whole height as the last one; `null` when it must be added up again. */
-  #tops: Float64Array | null = null;
+  /** Sums of heights as in a Fenwick tree, so that a row that is measured costs a few steps however long the list is;
+   * `null` when they must be added up again. */
+  #sums: Float64Array | null = null;
 
   constructor(estimate: number) {
     this.#estimate = estimate;
   }
 
   set keys(keys: readonly string[]) {
+    if (keys === this.#keys) return;
     this.#keys = keys;
-    this.#tops = null;
+    this.#sums = null;
   }
 
   get total(): number {
@@ -32,37 +34,43 @@ export class Heights {
 
   /** Where a row begins, in pixels. */
   top(index: number): number {
-    return this.#added()[Math.min(Math.max(index, 0), this.#keys.length)] ?? 0;
+    const sums = this.#added();
+    let sum = 0;
+    for (let i = Math.min(Math.max(index, 0), this.#keys.length); i > 0; i -= i & -i) sum += sums[i] ?? 0;
+    return sum;
   }
 
   /** Notes how high a row turned out to be. Returns by how much that differs from what was thought. */
   measured(index: number, height: number): number {
     const key = this.#keys[index];
     if (key === undefined || height <= 0) return 0;
-    const before = this.#known.get(key) ?? this.#estimate;
-    if (before === height) return 0;
+    const by = height - (this.#known.get(key) ?? this.#estimate);
+    if (by === 0) return 0;
     this.#known.set(key, height);
-    this.#tops = null;
-    return height - before;
+    const sums = this.#sums;
+    if (sums) for (let i = index + 1; i < sums.length; i += i & -i) sums[i] = (sums[i] ?? 0) + by;
+    return by;
   }
 
   /** Forgets what was measured: the rows have another width now. */
   forget(): void {
     this.#known.clear();
-    this.#tops = null;
+    this.#sums = null;
   }
 
   /** The row that covers this pixel. */
   at(y: number): number {
-    const tops = this.#added();
-    let low = 0;
-    let high = this.#keys.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((tops[middle] ?? 0) <= y) low = middle;
-      else high = middle - 1;
+    const sums = this.#added();
+    const count = this.#keys.length;
+    let before = 0;
+    let left = y;
+    for (let step = 1 << Math.floor(Math.log2(Math.max(1, count))); step > 0; step >>= 1) {
+      const sum = sums[before + step];
+      if (sum === undefined || sum > left) continue;
+      before += step;
+      left -= sum;
     }
-    return Math.max(0, low);
+    return Math.max(0, Math.min(before, count - 1));
   }
 
   /** What to draw when `height` pixels from `top` on are in sight, with `spare` rows on either side. */
@@ -84,12 +92,15 @@ export class Heights {
   }
 
   #added(): Float64Array {
-    if (this.#tops) return this.#tops;
-    const tops = new Float64Array(this.#keys.length + 1);
-    for (let i = 0; i < this.#keys.length; i++) {
-      tops[i + 1] = (tops[i] ?? 0) + (this.#known.get(this.#keys[i] ?? "") ?? this.#estimate);
+    if (this.#sums) return this.#sums;
+    const sums = new Float64Array(this.#keys.length + 1);
+    for (let i = 1; i < sums.length; i++) {
+      const sum = (sums[i] ?? 0) + (this.#known.get(this.#keys[i - 1] ?? "") ?? this.#estimate);
+      sums[i] = sum;
+      const next = i + (i & -i);
+      if (next < sums.length) sums[next] = (sums[next] ?? 0) + sum;
     }
-    this.#tops = tops;
-    return tops;
+    this.#sums = sums;
+    return sums;
   }
 }

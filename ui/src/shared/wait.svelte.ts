@@ -4,6 +4,8 @@ export class Wait {
   since = $state<number | null>(null);
   /** The person gave up waiting. */
   stopped = $state(false);
+  /** Told that the person gave up. */
+  onstop: () => void = () => {};
   #turn = 0;
 
   /** Asks. `wanted` says whether the answer still is: not once it was asked anew, or is waited for no longer. */
@@ -23,5 +25,6 @@ export class Wait {
     this.#turn++;
     this.since = null;
     this.stopped = true;
+    this.onstop();
   }
 }

@@ -36,6 +36,7 @@ describe("a slow read", () => {
       "Filling the draft from the record",
       "The draft was not filled.",
     ],
+    ["the inbox", "#/incidents", "inbox", "Reading the record", "The incidents were not read."],
     ["the contexts", "#/clusters", "clusters", "Reading the contexts", "The contexts were not read."],
     ["the settings", "#/settings/rules", "settings", "Reading the settings", "The settings were not read."],
   ] as const)("says for how long, can be given up and tried again: %s", async (_, hash, method, what, stopped) => {
@@ -65,6 +66,23 @@ describe("a slow read", () => {
     await pass(20);
     expect(w.text()).toContain("The incident was not read.");
     expect(document.getElementById("incident-title")).toBeNull();
+  });
+
+  it("of a copy can be waited for no longer; it is written all the same, and said", async () => {
+    const w = await openWindow("night", "#/settings/recording");
+    w.backend.slow = 20_000;
+    w.button("Back up now").click();
+    await pass(6);
+    w.button("Cancel").click();
+    await settle();
+    expect(w.text()).toContain("Not waited for: the copy is written all the same.");
+    expect(w.button("Back up now").disabled).toBe(true);
+    await pass(15);
+    w.backend.slow = 0;
+    await pass(21);
+    expect(w.text()).toContain("Written to /home/mara/.local/share/afterwatch/backups/");
+    expect(w.text()).not.toContain("Not waited for");
+    expect(w.button("Back up now").disabled).toBe(false);
   });
 
   it("counts by the real clock while a drill is played faster", async () => {

@@ -2,7 +2,7 @@ import { asError, type Backend } from "../ipc/api";
 import type { AppEvent, Inbox, IncidentSummary, SilenceDto } from "../ipc/types";
 import { Wait } from "../shared/wait.svelte";
 import { NONE, type Filter } from "./filter";
-import { Follower } from "./live";
+import { Follower, GIVEN_UP } from "./live";
 
 type IncidentEvent = Extract<AppEvent, { type: "incident" }>;
 
@@ -36,7 +36,11 @@ export class InboxStore {
   constructor(backend: Backend) {
     this.#backend = backend;
     this.#follower = new Follower<Inbox, IncidentEvent>({
-      list: () => this.wait.for(() => this.#read()),
+      list: () =>
+        new Promise((done, fail) => {
+          this.wait.onstop = () => fail(GIVEN_UP);
+          this.wait.for((wanted) => this.#read(wanted)).then(done, fail);
+        }),
       replace: (inbox) => {
         this.incidents = inbox.incidents;
         const there = new Set(inbox.incidents.map((i) => i.id));
@@ -79,8 +83,9 @@ export class InboxStore {
   }
 
   /** All of it, part by part. The first ones are shown before the last ones have come. */
-  async #read(): Promise<Inbox> {
+  async #read(wanted: () => boolean): Promise<Inbox> {
     const first = await this.#backend.inbox(0);
+    if (!wanted()) throw GIVEN_UP;
     const rows = new Map(first.incidents.map((i) => [i.id, i]));
     let asked = first.incidents.length;
     try {

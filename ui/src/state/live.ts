@@ -23,6 +23,9 @@ interface Port<Snapshot extends { revision: number }, Change extends Revised> {
   failed(error: unknown): void;
 }
 
+/** What a list ends with that the person waits for no longer: it is asked for again when they say so. */
+export const GIVEN_UP = Symbol("given up");
+
 /** After a failed list, and after a list that is older than a change already seen. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
@@ -85,8 +88,10 @@ export class Follower<Snapshot extends { revision: number }, Change extends Revi
     } catch (error) {
       this.#listing = false;
       if (this.#stopped) return;
-      this.#port.failed(error);
-      this.#later();
+      if (error !== GIVEN_UP) {
+        this.#port.failed(error);
+        this.#later();
+      }
     }
     if (this.#again) {
       this.#again = false;

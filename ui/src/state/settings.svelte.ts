@@ -45,12 +45,12 @@ export class SettingsStore {
     );
   }
 
-  rule(id: string, change: Partial<Pick<RuleDto, "on" | "hold_s">>): Promise<void> {
+  rule(id: string, change: Partial<Pick<RuleDto, "on" | "hold_s" | "threshold">>): Promise<void> {
     return this.#change(
       (page) => ({ ...page, rules: page.rules.map((rule) => (rule.id === id ? { ...rule, ...change } : rule)) }),
       async (page) => {
         const rule = page.rules.find((r) => r.id === id);
-        if (rule) await this.#backend.setRule(id, rule.on, rule.hold_s);
+        if (rule) await this.#backend.setRule(id, rule.on, rule.hold_s, rule.threshold?.set ?? null);
       },
     );
   }

@@ -13,6 +13,8 @@ pub struct RuleFilter {
     pub off: BTreeSet<String>,
     /// Hold times in place of the rules' own.
     pub holds: BTreeMap<String, SignedDuration>,
+    /// Thresholds in place of the rules' own.
+    pub thresholds: BTreeMap<String, u32>,
     pub namespaces: BTreeSet<String>,
     /// Labels of the object or of the workload hit; without a value: any value.
     pub labels: Vec<(String, Option<String>)>,

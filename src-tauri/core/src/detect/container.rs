@@ -30,6 +30,7 @@ pub const RULES: &[Rule] = &[
             "References marked `optional`.",
             "A Secret's keys are never read: that one is missing is known from the kubelet's own words alone.",
         ],
+        threshold: None,
         advises: &[
             ActionKind::Patch,
             ActionKind::CreateConfigmap,
@@ -49,6 +50,7 @@ pub const RULES: &[Rule] = &[
             "When the last failed mount is more than eight minutes old.",
             "A pod whose sandbox is made: its volumes are mounted then.",
         ],
+        threshold: None,
         advises: &[
             ActionKind::Patch,
             ActionKind::CreateConfigmap,
@@ -68,6 +70,7 @@ pub const RULES: &[Rule] = &[
             "When the last failure is more than eight minutes old.",
             "While a volume of the pod is not mounted: that is `volume-not-mounted`.",
         ],
+        threshold: None,
         advises: &[],
     },
     Rule {
@@ -81,6 +84,7 @@ pub const RULES: &[Rule] = &[
             "Evictions that are more than an hour old.",
             "Two minutes after the eviction, when the workload has a ready pod and none that is not.",
         ],
+        threshold: None,
         advises: &[ActionKind::SetResources],
     },
 ];

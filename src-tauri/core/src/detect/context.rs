@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Detection;
+use super::{Detection, Threshold};
 use crate::{
     correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind, Observed},
@@ -73,6 +73,11 @@ impl<'a> Context<'a> {
         if !leaving {
             self.out.findings.push(finding);
         }
+    }
+
+    /// The number that holds for a rule: the user's as far as the rule allows it, else its own.
+    pub fn threshold(&self, rule_id: &str, own: &Threshold) -> u32 {
+        self.options.rules.thresholds.get(rule_id).map_or(own.usual, |set| (*set).clamp(own.least, own.most))
     }
 
     /// Asks for a log; true while the answer is not there.

@@ -5,12 +5,13 @@ mod why;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Context, Hold, Rule,
+    Context, Hold, Rule, Threshold,
     context::{Owner, evidence, finding, hold, pod_ref},
     rule::BY_WORKLOAD,
 };
 use crate::{
     evidence::EvidenceKind,
+    finding::Finding,
     logs::{self},
     object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
@@ -38,6 +39,7 @@ pub const RULES: &[Rule] = &[
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
         ],
+        threshold: Some(ENDS),
         advises: &[ActionKind::ManualCheck, ActionKind::Patch, ActionKind::SetEnv],
     },
     Rule {
@@ -52,6 +54,7 @@ pub const RULES: &[Rule] = &[
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],
+        threshold: Some(ENDS),
         advises: &[ActionKind::SetResources],
     },
     Rule {
@@ -65,6 +68,7 @@ pub const RULES: &[Rule] = &[
             "Exit codes 126, 127 and 128 of a container that wrote a log: then its program did start, and the crash is `container-crash-loop`.",
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],
+        threshold: Some(ENDS),
         advises: &[ActionKind::Patch],
     },
     Rule {
@@ -81,12 +85,16 @@ pub const RULES: &[Rule] = &[
             "An init container that is still running, or ended with exit code 0.",
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],
+        threshold: Some(ENDS),
         advises: &[ActionKind::ManualCheck, ActionKind::Patch, ActionKind::SetEnv],
     },
 ];
 
 /// Seconds a first crash is held back: it may be a start-up race that mends itself.
 const FIRST: i64 = 8;
+/// How often a container must have ended before it is told.
+const ENDS: Threshold =
+    Threshold { means: "tells of a container that has ended at least", unit: "times", usual: 1, least: 1, most: 100 };
 /// How bad a crash is: a container that keeps failing is never less than high, however many serve beside it.
 const CRASHING: &[(Severity, &str)] = &[
     (Severity::Critical, "no pod of the workload is ready and steady"),
@@ -284,6 +292,9 @@ fn report(
     }
     // The first crash of a container may be a start-up race that mends itself; the second is not.
     f.hold = if status.restart_count == 0 && !oom && !death.running { hold(FIRST) } else { hold(0) };
+    if times < cx.threshold(rule, &ENDS) {
+        f.hold = Finding::JOINS_ONLY;
+    }
     f.awaits_log = pending && !oom;
     cx.report(f);
 }

@@ -22,6 +22,7 @@ pub const RULES: &[Rule] = &[Rule {
     holds: &[Hold::Exactly(HOLD, "")],
     severities: BY_WORKLOAD,
     limits: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
+    threshold: None,
     advises: &[ActionKind::SetImage, ActionKind::RolloutUndo],
 }];
 

@@ -19,7 +19,7 @@ pub mod storage;
 pub mod workload;
 
 pub use context::Context;
-pub use rule::{Hold, Rule};
+pub use rule::{Hold, Rule, Threshold};
 
 use crate::{finding::Finding, index::Index, observation::LogWant};
 use jiff::Timestamp;

@@ -36,6 +36,7 @@ pub const RULES: &[Rule] = &[
             "When the selector fits the template of a workload: one scaled to zero, or whose pods are on their way.",
             "A selector that finds no pod opens an incident only where it is news: it looks misspelt, its pods were seen to go, or people wrote it within the last hour.",
         ],
+        threshold: None,
         advises: &[ActionKind::SetServiceSelector],
     },
     Rule {
@@ -49,6 +50,7 @@ pub const RULES: &[Rule] = &[
             "A port number that no container declares, unless every container declares its ports and the Service's other ports fit none of them or its ports were changed.",
             "A Service whose selector finds no pod: that is `service-without-endpoints`.",
         ],
+        threshold: None,
         advises: &[ActionKind::SetServicePort],
     },
     Rule {
@@ -62,6 +64,7 @@ pub const RULES: &[Rule] = &[
             "The backend `use-annotation` of load balancer controllers.",
             "Services, classes or Secrets that may not be listed: what is not known is not missing.",
         ],
+        threshold: None,
         advises: &[ActionKind::SetIngressBackend, ActionKind::Patch, ActionKind::CreateSecret],
     },
 ];

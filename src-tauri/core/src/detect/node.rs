@@ -27,6 +27,7 @@ pub const RULES: &[Rule] = &[
         ],
         severities: &[(Severity::Critical, "always")],
         limits: &["A node that is being deleted."],
+        threshold: None,
         advises: &[ActionKind::ManualCheck, ActionKind::Drain],
     },
     Rule {
@@ -40,6 +41,7 @@ pub const RULES: &[Rule] = &[
             "Pods of a DaemonSet, which belong to their node, and pods that are finished.",
             "One finding for each workload, however many of its pods are on the node.",
         ],
+        threshold: None,
         advises: &[],
     },
     Rule {
@@ -50,6 +52,7 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(HOLD, "")],
         severities: &[(Severity::High, "always")],
         limits: &["As soon as the node's condition is False again."],
+        threshold: None,
         advises: &[ActionKind::ManualCheck],
     },
 ];

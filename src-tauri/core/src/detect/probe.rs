@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Context, Hold, Rule,
+    Context, Hold, Rule, Threshold,
     context::{Owner, cause, edit, event_evidence, evidence, finding, hold, pod_ref},
     rule::BY_WORKLOAD,
 };
@@ -37,6 +37,7 @@ pub const RULES: &[Rule] = &[
             "For a minute after the container crashed: that is `container-crash-loop`.",
             "One look (`scan`) tells it of a new pod only where the kubelet has said that the probe fails.",
         ],
+        threshold: None,
         advises: &[ActionKind::SetProbe],
     },
     Rule {
@@ -51,6 +52,7 @@ pub const RULES: &[Rule] = &[
             "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
+        threshold: Some(RESTARTS),
         advises: &[ActionKind::SetProbe],
     },
     Rule {
@@ -65,6 +67,7 @@ pub const RULES: &[Rule] = &[
             "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
+        threshold: Some(RESTARTS),
         advises: &[ActionKind::SetProbe],
     },
     Rule {
@@ -75,6 +78,7 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(GATE_PATIENCE, "")],
         severities: BY_WORKLOAD,
         limits: &["Pods with a container that is not ready: that has a rule of its own."],
+        threshold: None,
         advises: &[ActionKind::Patch],
     },
 ];
@@ -86,6 +90,14 @@ const BUDGET_MAX: i64 = 600;
 /// Seconds that whoever sets a readiness gate may take.
 const GATE_PATIENCE: i64 = 45;
 
+/// How often the probe must have had its container restarted before it is told.
+const RESTARTS: Threshold = Threshold {
+    means: "tells of a container that was restarted at least",
+    unit: "times",
+    usual: 1,
+    least: 1,
+    most: 100,
+};
 /// Kills by a probe are news for this long after the last one.
 const KILL_MEMORY: SignedDuration = SignedDuration::from_mins(5);
 
@@ -213,7 +225,7 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
             words::times(times),
             probe.describe()
         );
-        f.hold = hold(0);
+        f.hold = if times < cx.threshold(rule, &RESTARTS) { Finding::JOINS_ONLY } else { hold(0) };
         state(cx, &mut f, pod, spec, status, last);
         let said = said(&unhealthy);
         let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).chain(kill.last()).copied());

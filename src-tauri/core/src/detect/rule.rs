@@ -21,8 +21,25 @@ pub struct Rule {
     pub severities: &'static [(Severity, &'static str)],
     /// When it says nothing or takes back what it said, and what it does not claim: a sentence each.
     pub limits: &'static [&'static str],
+    /// A number of the rule that the user may set.
+    pub threshold: Option<Threshold>,
     /// The kinds of steps it may advise.
     pub advises: &'static [ActionKind],
+}
+
+/// A number from which on, or up to which, a rule tells of something. What lies on the silent side of a count opens
+/// nothing and joins what is open; what lies beyond a time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threshold {
+    /// What the number says, in words that come before it: "tells of it from so many on".
+    pub means: &'static str,
+    /// `times`, `minutes` or `hours`.
+    pub unit: &'static str,
+    /// The number where the user set none.
+    pub usual: u32,
+    /// The smallest and the largest number that make sense.
+    pub least: u32,
+    pub most: u32,
 }
 
 /// A hold time and when it applies: half a sentence, empty where it always does.

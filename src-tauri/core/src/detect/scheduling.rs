@@ -39,6 +39,7 @@ pub const RULES: &[Rule] = &[Rule {
         "A pod whose scheduling is gated (`schedulingGates`): it waits on purpose.",
         "Taints of nodes that are not meant for the pod explain nothing and are not blamed.",
     ],
+    threshold: None,
     advises: &[
         ActionKind::SetResources,
         ActionKind::Scale,

@@ -27,6 +27,7 @@ pub const RULES: &[Rule] = &[Rule {
     limits: &[
         "A claim whose class waits for its first consumer, while no pod that uses it has been scheduled and nothing failed.",
     ],
+    threshold: None,
     advises: &[ActionKind::CreateClaim, ActionKind::SetStorageClass],
 }];
 

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use regex::Regex;
 
 use super::{
-    Context, Hold, Rule,
+    Context, Hold, Rule, Threshold,
     context::{action, cause, edit, event_evidence, finding, hold, ns_flag, object_evidence, undo},
 };
 use crate::{
@@ -30,6 +30,7 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(0, "after the Deployment's own progress deadline (600 s unless it says otherwise)")],
         severities: &[(Severity::Critical, "no replica is available"), (Severity::Medium, "some still serve")],
         limits: &["A Deployment that is paused.", "A roll-out that makes progress, however slow."],
+        threshold: None,
         advises: &[ActionKind::RolloutUndo],
     },
     Rule {
@@ -44,8 +45,9 @@ pub const RULES: &[Rule] = &[
         ],
         limits: &[
             "When the controller has all the pods it wants.",
-            "When the last refusal is more than 20 minutes old and no condition says that it lasts.",
+            "When the last refusal is older than the threshold says and no condition says that it lasts.",
         ],
+        threshold: Some(CREATE_MEMORY),
         advises: &[
             ActionKind::RaiseQuota,
             ActionKind::SetResources,
@@ -63,10 +65,11 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(JOB, "")],
         severities: &[(Severity::Medium, "always")],
         limits: &[
-            "A Job that failed more than six hours ago.",
+            "A Job that failed longer ago than the threshold says.",
             "When a later run of the same CronJob has succeeded.",
             "Pods that fail while the Job still tries again.",
         ],
+        threshold: Some(JOB_MEMORY),
         advises: &[ActionKind::RerunJob, ActionKind::Patch],
     },
 ];
@@ -76,9 +79,11 @@ const HOLD: i64 = 5;
 /// Seconds for a failed Job.
 const JOB: i64 = 1;
 /// A failed Job is news for this long; a CronJob's next success ends it sooner.
-const JOB_MEMORY: SignedDuration = SignedDuration::from_hours(6);
+const JOB_MEMORY: Threshold =
+    Threshold { means: "a Job that failed is told of for", unit: "hours", usual: 6, least: 1, most: 168 };
 /// A refusal to create pods is current while its last event is not older than this.
-const CREATE_MEMORY: SignedDuration = SignedDuration::from_mins(20);
+const CREATE_MEMORY: Threshold =
+    Threshold { means: "the last refusal is told of for", unit: "minutes", usual: 20, least: 1, most: 1440 };
 
 /// Looks at every workload.
 pub fn all(cx: &mut Context<'_>) {
@@ -186,7 +191,8 @@ fn not_created(cx: &mut Context<'_>, o: &Object) {
         }
         _ => (false, false),
     };
-    let current = failure_condition || (short && cx.now.duration_since(seen) <= CREATE_MEMORY);
+    let lately = SignedDuration::from_mins(i64::from(cx.threshold("pods-not-created", &CREATE_MEMORY)));
+    let current = failure_condition || (short && cx.now.duration_since(seen) <= lately);
     if !current {
         return;
     }

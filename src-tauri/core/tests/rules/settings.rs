@@ -26,7 +26,7 @@ fn a_rule_that_is_switched_off_opens_nothing() {
     let mut world = killed();
     assert_eq!(world.diagnose().faults.len(), 1);
     for rule in world.diagnose().faults[0].findings.clone() {
-        world.settings.rules.insert(rule.rule_id, RuleSetting { on: false, hold_s: None });
+        world.settings.rules.insert(rule.rule_id, RuleSetting { on: false, ..RuleSetting::default() });
     }
     assert_eq!((world.diagnose().faults.len(), world.look_at(0).len()), (0, 0));
 }
@@ -36,7 +36,7 @@ fn an_open_incident_does_not_heal_because_its_rule_was_switched_off() {
     let mut world = killed();
     assert_eq!(world.look_at(0), [Step::Opened]);
     for finding in world.only().findings.clone() {
-        world.settings.rules.insert(finding.rule_id, RuleSetting { on: false, hold_s: None });
+        world.settings.rules.insert(finding.rule_id, RuleSetting { on: false, ..RuleSetting::default() });
     }
     assert_eq!(world.look_at(30), []);
     assert_eq!(world.only().state, State::Open);
@@ -52,12 +52,41 @@ fn a_longer_hold_time_waits_longer() {
     let mut world = killed();
     let rule = world.diagnose().faults[0].findings[0].rule_id.clone();
     for finding in world.diagnose().faults[0].findings.clone() {
-        world.settings.rules.insert(finding.rule_id, RuleSetting { on: true, hold_s: Some(120) });
+        world.settings.rules.insert(finding.rule_id, RuleSetting { hold_s: Some(120), ..RuleSetting::default() });
     }
     let early = world.diagnose();
     assert!(early.faults.is_empty() && early.next_due == Some(t(115)), "{rule}: {:?}", early.next_due);
     world.set_time(115);
     assert_eq!(world.diagnose().faults.len(), 1);
+}
+
+fn from(n: u32) -> RuleSetting {
+    RuleSetting { threshold: Some(n), ..RuleSetting::default() }
+}
+
+#[test]
+fn what_ends_less_often_than_the_threshold_opens_nothing_and_keeps_open_what_it_was_part_of() {
+    let mut world = killed();
+    world.settings.rules.insert("container-oom-killed".into(), from(5));
+    assert_eq!(world.diagnose().faults.len(), 0, "it was killed four times");
+    world.settings.rules.insert("container-oom-killed".into(), from(4));
+    assert_eq!(world.look_at(0), [Step::Opened]);
+    // A hold time of one's own does not undo it, and a higher threshold heals nothing.
+    world.settings.rules.insert("container-oom-killed".into(), RuleSetting { hold_s: Some(0), ..from(9) });
+    assert_eq!(world.look_at(20), []);
+    assert_eq!(world.only().state, State::Open);
+}
+
+#[test]
+fn a_threshold_beyond_what_the_rule_allows_is_taken_as_its_limit() {
+    let mut world = killed();
+    world.settings.rules.insert("container-oom-killed".into(), from(0));
+    assert_eq!(world.diagnose().faults.len(), 1);
+    for rule in afterwatch_core::detect::rules() {
+        let Some(own) = rule.threshold else { continue };
+        assert!(own.least <= own.usual && own.usual <= own.most, "{}", rule.id);
+        assert!(["times", "minutes", "hours"].contains(&own.unit), "{}", rule.id);
+    }
 }
 
 #[test]

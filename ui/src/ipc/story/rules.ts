@@ -1,6 +1,13 @@
 // A part of the rules, as the program tells of them.
 import type { RuleDto } from "../types";
 
+const often = { means: "tells of a container that has ended at least", unit: "times", usual: 1, least: 1, most: 100 };
+const thresholds: Record<string, RuleDto["threshold"]> = {
+  "container-crash-loop": { ...often, set: null },
+  "container-oom-killed": { ...often, set: null },
+  "job-failed": { means: "a Job that failed is told of for", unit: "hours", usual: 6, least: 1, most: 168, set: 24 },
+};
+
 const rows: [id: string, means: string, source: string, reads: string[]][] = [
   [
     "container-config-error",
@@ -71,4 +78,5 @@ export const rules: RuleDto[] = rows.map(([id, means, source, reads]) => ({
   reads,
   on: true,
   hold_s: null,
+  threshold: thresholds[id] ?? null,
 }));

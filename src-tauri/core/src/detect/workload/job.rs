@@ -1,6 +1,6 @@
 //! Jobs that fail.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context,
@@ -179,7 +179,8 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
 fn failed<'j>(cx: &Context<'_>, job: &'j Job) -> Option<(&'j Condition, Timestamp)> {
     let condition = Condition::find(&job.status.conditions, "Failed").filter(|c| c.is_true())?;
     let at = condition.last_transition_time.unwrap_or(cx.now);
-    (cx.now.duration_since(at) <= JOB_MEMORY && !job.metadata.deleting()).then_some((condition, at))
+    let news = SignedDuration::from_hours(i64::from(cx.threshold("job-failed", &JOB_MEMORY)));
+    (cx.now.duration_since(at) <= news && !job.metadata.deleting()).then_some((condition, at))
 }
 
 /// The other failed runs of the same CronJob: when, and their names.
