@@ -71,7 +71,7 @@ fn unloading_gives_the_memory_back() {
 #[test]
 fn a_file_that_is_not_there_is_a_sentence() {
     let mut worker = Worker::start();
-    let said = worker.load(load("/nowhere/model.gguf".into(), 512)).unwrap_err();
+    let said = worker.load(load("/nowhere/model.gguf".into(), 512)).map_err(|say| *say).unwrap_err();
     let Say::Failed { kind: FailureKind::Unfit, message } = said else { panic!("{said:?}") };
     assert!(message.contains("could not be read") && message.ends_with('.'), "{message}");
 }

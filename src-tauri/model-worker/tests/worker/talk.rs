@@ -100,10 +100,10 @@ impl Worker {
         self.answer(id).0.expect("the worker ended")
     }
 
-    pub fn load(&mut self, load: Load) -> Result<ModelInfo, Say> {
+    pub fn load(&mut self, load: Load) -> Result<ModelInfo, Box<Say>> {
         match self.asks(Ask::Load(load)) {
             Say::Loaded(model) => Ok(model),
-            other => Err(other),
+            other => Err(Box::new(other)),
         }
     }
 
