@@ -9,8 +9,7 @@ use std::{
 };
 
 use afterwatch_assistant::{
-    chosen::{Chosen, ModelChoice, SETTING, ServerPlace},
-    key::Kept,
+    chosen::{Chosen, ModelChoice, SETTING},
     library::Installed,
     models::{Job, JobKind, Models, Running},
     problem::{Problem, size},
@@ -104,8 +103,8 @@ async fn add(context: &Context, models: &Models, model: &Path, choose: bool) -> 
         &document,
         || rows("model", std::slice::from_ref(&document)),
         |sheet| {
-            sheet.line(format!("{} is here, as {}.", document.name, added.path.display()));
-            if !document.verified {
+            sheet.line(format!("{} is here, as {}.", document.model.name, added.path.display()));
+            if !document.model.verified {
                 sheet.line("Its hash is none of the catalogue's: whether it is what its name says was not checked.");
             }
             match choose {
@@ -122,22 +121,16 @@ async fn choose(context: &Context, models: &Models, args: ChooseModel) -> Outcom
     let mut chosen = chosen(&desk).await?;
     let mut told = Vec::new();
     if args.forget_server {
-        if let Some(place) = &chosen.server {
-            models.keys().remove(&place.url).await?;
-        }
-        chosen.forget_server();
+        models.forget_server(&mut chosen).await?;
         told.push("The server and its key are forgotten.".to_owned());
     }
     if let (Some(typed), Some(model)) = (&args.server, args.model) {
-        let url = server::address(typed)?;
-        if args.key_stdin
-            && let Kept::UntilEnd(why) = models.keys().set(&url, key_from_stdin()?).await?
-        {
+        let key = if args.key_stdin { Some(key_from_stdin()?) } else { None };
+        if let Some(why) = models.name_server(&mut chosen, typed, model, args.context_tokens, key).await? {
             // This program ends now, and the key with it.
             return Err(Failure::new(why, "", "Start a keychain, or name a server that wants no key"));
         }
-        chosen.use_server(ServerPlace { url: url.clone(), model, context: args.context_tokens });
-        told.push(server::warning(&url));
+        told.extend(chosen.server.as_ref().map(|place| server::warning(&place.url)));
         // Whether it answers is worth knowing now; it may also be started later.
         if let Some(server) = models.server(&chosen).await? {
             told.push(server.check().await.unwrap_or_else(|problem| problem.message));

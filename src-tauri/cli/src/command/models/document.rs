@@ -19,7 +19,7 @@ pub struct Document {
     threads: u32,
     processor_fits: bool,
     folder: String,
-    installed: Vec<InstalledModelDto>,
+    installed: Vec<InstalledDto>,
     server: Option<ModelServerDto>,
     catalogue: Vec<CatalogueModelDto>,
 }
@@ -59,10 +59,23 @@ impl Document {
     }
 }
 
+/// A model that is here, and why it cannot be used.
+#[derive(Serialize)]
+pub struct InstalledDto {
+    #[serde(flatten)]
+    pub model: InstalledModelDto,
+    /// What is wrong with the file.
+    problem: Option<String>,
+    /// Its memory is free now.
+    fits: bool,
+}
+
 /// A model that is here. One that vanished a moment ago has no name.
-pub fn installed(model: Option<&InstalledModel>) -> InstalledModelDto {
+pub fn installed(model: Option<&InstalledModel>) -> InstalledDto {
     let facts = model.and_then(|m| m.file.facts.as_ref().ok());
-    InstalledModelDto {
+    let problem = model.and_then(|m| m.file.facts.as_ref().err().cloned());
+    let fits = facts.is_some() && model.is_some_and(|m| m.fit.fits());
+    let model = InstalledModelDto {
         id: model.map(|m| m.file.id.clone()).unwrap_or_default(),
         name: model.map(|m| m.name.clone()).unwrap_or_default(),
         architecture: facts.map(|f| f.architecture.clone()).unwrap_or_default(),
@@ -75,7 +88,8 @@ pub fn installed(model: Option<&InstalledModel>) -> InstalledModelDto {
         verified: model.is_some_and(|m| m.verified),
         chosen: model.is_some_and(|m| m.chosen),
         exam: None,
-    }
+    };
+    InstalledDto { model, problem, fits }
 }
 
 fn offered(model: &CatalogueModel) -> CatalogueModelDto {
