@@ -15,6 +15,7 @@ mod desk;
 mod drill;
 mod face;
 mod journal;
+mod models;
 mod notify;
 #[cfg(target_os = "linux")]
 mod raise;
@@ -22,6 +23,7 @@ mod relay;
 mod shell;
 mod tray;
 mod window;
+mod writings;
 
 use std::process::ExitCode;
 

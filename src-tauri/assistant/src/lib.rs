@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod check;
+pub mod choice;
 pub mod chosen;
 mod disk;
 pub mod download;
@@ -16,6 +17,7 @@ mod http;
 pub mod key;
 pub mod library;
 pub mod machine;
+pub mod marks;
 pub mod models;
 mod pack;
 mod parse;

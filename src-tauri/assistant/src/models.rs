@@ -236,9 +236,8 @@ impl Models {
             (None, Some(facts)) => facts.memory_bytes,
             (None, None) => 0,
         };
-        let own = facts.and_then(|f| f.name.clone());
         InstalledModel {
-            name: entry.map(|e| e.name.clone()).or(own).unwrap_or_else(|| file.id.clone()),
+            name: self.name_of(&file),
             licence: entry.map(|e| e.licence.clone()).or_else(|| facts.and_then(|f| f.licence.clone())),
             memory_bytes,
             fit: machine.fit(memory_bytes),
@@ -246,6 +245,13 @@ impl Models {
             chosen: chosen.choice == ModelChoice::File { id: file.id.clone() },
             file,
         }
+    }
+
+    /// What a file is called: the catalogue's name for it, else the header's, else the file's.
+    pub fn name_of(&self, file: &Installed) -> String {
+        let entry = self.catalogue.iter().find(|e| e.sha256.is_some() && e.sha256 == file.sha256);
+        let own = file.facts.as_ref().ok().and_then(|facts| facts.name.clone());
+        entry.map(|e| e.name.clone()).or(own).unwrap_or_else(|| file.id.clone())
     }
 
     /// Begins to take a file in.

@@ -197,7 +197,8 @@ fn sentences(markdown: &str, range: Range<usize>) -> Vec<Range<usize>> {
                 if next.len() == rest.len() && !rest.is_empty() {
                     continue;
                 }
-                let cited = next.strip_prefix('[').and_then(|n| n.split_once(']')).filter(|(inside, _)| is_list(inside));
+                let cited =
+                    next.strip_prefix('[').and_then(|n| n.split_once(']')).filter(|(inside, _)| is_list(inside));
                 if let Some((inside, _)) = cited {
                     end += rest.len() - next.len() + inside.len() + 2;
                     end += text[end..].len() - text[end..].trim_start_matches('.').len();

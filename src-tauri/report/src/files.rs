@@ -4,8 +4,9 @@ use afterwatch_core::incident::Incident;
 use jiff::Timestamp;
 
 use crate::{
-    ReportInput, edit, file_name,
+    ReportInput, edit,
     figure::figure,
+    file_name,
     paper::PageOptions,
     section::{Page, plain_object},
     text::{inert, one_line},
@@ -41,10 +42,7 @@ pub fn markdown_files(
         text.push('\n');
         text.push_str(after);
     }
-    vec![
-        ReportFile { name, bytes: text.into_bytes() },
-        ReportFile { name: picture, bytes: figure.svg.into_bytes() },
-    ]
+    vec![ReportFile { name, bytes: text.into_bytes() }, ReportFile { name: picture, bytes: figure.svg.into_bytes() }]
 }
 
 /// Where the figure goes: at the end of the impact, else of the summary, else of the text.

@@ -2,6 +2,7 @@
 
 mod document;
 mod page;
+mod test;
 
 use std::{
     io::{IsTerminal, Read},
@@ -10,7 +11,6 @@ use std::{
 
 use afterwatch_assistant::{
     chosen::{Chosen, ModelChoice, SETTING},
-    library::Installed,
     models::{Job, JobKind, Models, Running},
     problem::{Problem, size},
     server,
@@ -39,6 +39,7 @@ pub async fn run(context: &Context, args: args::Models) -> Outcome<u8> {
         ModelsCommand::List => list(context, &models).await,
         ModelsCommand::Add(args) => add(context, &models, &args.model, args.choose).await,
         ModelsCommand::Choose(args) => choose(context, &models, args).await,
+        ModelsCommand::Test(args) => test::run(context, &models, args.id.as_deref()).await,
         ModelsCommand::Remove(args) => remove(context, &models, &args.id).await,
     }
 }
@@ -71,7 +72,7 @@ async fn list(context: &Context, models: &Models) -> Outcome<u8> {
     }
     progress.clear();
     let page = models.look(&chosen).await?;
-    let document = Document::of(&page, &chosen);
+    let document = Document::of(&page, &chosen).marked(&test::read(&desk).await?);
     context.out.show(&document, || document.lines(), |sheet| page::show(sheet, &page))?;
     Ok(exit::DONE)
 }
@@ -183,7 +184,7 @@ async fn remove(context: &Context, models: &Models, id: &str) -> Outcome<u8> {
 }
 
 /// Shows how far it is until it ends; none when it was interrupted.
-async fn follow(models: &Models, running: Running<Installed>, progress: &mut Progress) -> Outcome<Option<Installed>> {
+async fn follow<T>(models: &Models, running: Running<T>, progress: &mut Progress) -> Outcome<Option<T>> {
     let stop = signal::stop().map_err(super::scan::no_signals)?;
     let (mut watch, end) = (models.watch(), running.end());
     tokio::pin!(stop, end);
@@ -214,7 +215,11 @@ fn words(job: &Job) -> String {
         0..90 => format!(", {s} s left"),
         _ => format!(", {} m left", s.div_ceil(60)),
     });
-    format!("{doing} {}, {} of {}{left}; Ctrl C ends it", job.model, size(job.done), size(job.all))
+    let far = match job.kind {
+        JobKind::Exam => format!("{} of {} incidents", job.done, job.all),
+        JobKind::Import | JobKind::Download => format!("{} of {}", size(job.done), size(job.all)),
+    };
+    format!("{doing} {}, {far}{left}; Ctrl C ends it", job.model)
 }
 
 fn key_from_stdin() -> Outcome<String> {
@@ -257,6 +262,11 @@ pub async fn check(context: &Context) -> Check {
                 (Err(problem), _) | (_, Err(problem)) => return check(Level::Warn, problem.message, again),
                 (Ok(_), Ok(page)) => page,
             };
+            let worker = afterwatch_assistant::choice::worker_program();
+            if !worker.is_file() {
+                let missing = format!("the program that runs models is missing ({})", worker.display());
+                return check(Level::Warn, missing, "Install Afterwatch again; until then rules and templates write.");
+            }
             let found = page.installed.into_iter().find(|m| m.chosen);
             match found.as_ref().map(|m| (m, m.fit.sentence())) {
                 Some((m, None)) => check(Level::Ok, format!("{}, needs {}", m.name, size(m.memory_bytes)), ""),

@@ -126,9 +126,8 @@ pub(super) fn sections(blocks: Vec<Block>, known: &Known, cuts: &mut Vec<String>
             Block::Table { head, rows } if is_timeline(&head) => {
                 let rows: Vec<Row> = budget.of(rows).into_iter().map(|r| timeline_row(r, known)).collect();
                 let hatched = rows.iter().any(|r| r.gap);
-                let dashed = rows
-                    .iter()
-                    .any(|r| r.what.iter().any(|i| matches!(i, Inline::Label { dashed: true, .. })));
+                let dashed =
+                    rows.iter().any(|r| r.what.iter().any(|i| matches!(i, Inline::Label { dashed: true, .. })));
                 section.body.push(Form::Timeline { rows, hatched, dashed });
                 if section.id.is_empty() && !out.iter().any(|s| s.id == "timeline") {
                     if let Some(section) = out.last_mut() {

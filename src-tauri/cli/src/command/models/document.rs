@@ -2,6 +2,7 @@
 
 use afterwatch_assistant::{
     chosen::{Chosen, ModelChoice},
+    marks::Marks,
     models::{CatalogueModel, InstalledModel, Page},
 };
 use afterwatch_contract::assistant::{CatalogueModelDto, InstalledModelDto, ModelServerDto};
@@ -48,6 +49,14 @@ impl Document {
             }),
             catalogue: page.catalogue.iter().map(offered).collect(),
         }
+    }
+
+    /// The same with what models were found to be.
+    pub fn marked(mut self, marks: &Marks) -> Document {
+        for model in &mut self.installed {
+            model.exam = marks.of(Some(model.sha256.as_str())).map(super::test::exam);
+        }
+        self
     }
 
     /// A line each, for `-o jsonl`.
