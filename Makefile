@@ -19,7 +19,7 @@ PROFILE ?= dist
 
 RULES := docs/rules.md
 
-.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop pictures test-cluster test-package check bench package clean-lab deps-test deps-app deps-desktop deps-package deps-cluster
+.PHONY: help run run-window run-terminal dev test lint gen docs test-desktop pictures test-cluster test-package check bench package clean-lab deps-cli deps-test deps-app deps-desktop deps-package deps-cluster
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -30,10 +30,11 @@ run: ## build Afterwatch and open it; without a display, play a recorded inciden
 
 run-window: deps-app node_modules
 	npm run build
+	cargo build --release --locked -p afterwatch-model
 	cargo run --release --locked -p afterwatch
 
 # The history of the drill lies in a folder that goes when the post-mortem is written.
-run-terminal: deps-test
+run-terminal: deps-cli
 	@echo "There is no display (neither DISPLAY nor WAYLAND_DISPLAY is set): only the command line is built."
 	cargo build --release --locked -p kubectl-afterwatch
 	@afterwatch=$$CARGO_TARGET_DIR/release/kubectl-afterwatch; kept=$$(mktemp -d); trap 'rm -rf "$$kept"' EXIT; \
@@ -43,11 +44,13 @@ run-terminal: deps-test
 	echo "On a cluster of your own: $$afterwatch scan"
 
 dev: deps-app node_modules ## the same with live reload of the window
+	cargo build --locked -p afterwatch-model
 	npx --yes @tauri-apps/cli@2.12.5 dev
 
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
 	cargo test --locked
-	cargo build --locked -p kubectl-afterwatch
+	cargo test --locked -p afterwatch-model
+	cargo build --locked -p kubectl-afterwatch -p afterwatch-model
 	cargo test --locked -p afterwatch-tests --test scenarios --test badinput --test drill
 	cargo test --locked -p afterwatch-tests --test cluster -- --check
 	npm run check
@@ -64,16 +67,16 @@ lint: deps-app node_modules ## formatting, clippy, the import rule, the window's
 	.ci/check-generated $(CONTRACT)
 	.ci/check-docs $(RULES)
 
-gen: deps-test ## write the window's TypeScript types from the crate afterwatch-contract
+gen: deps-cli ## write the window's TypeScript types from the crate afterwatch-contract
 	rm -rf $(CONTRACT)
 	TS_RS_EXPORT_DIR=$(CURDIR)/$(CONTRACT) cargo test --locked -p afterwatch-contract export_bindings
 
-docs: deps-test ## write the rule reference from the rules
+docs: deps-cli ## write the rule reference from the rules
 	cargo run --quiet --locked -p afterwatch-report --example rules > $(RULES)
 
 test-desktop: deps-desktop node_modules ## the real window, driven by WebDriver under Xvfb
 	npm run build
-	cargo build --locked --workspace --bin afterwatch --bin kubectl-afterwatch
+	cargo build --locked --workspace --bin afterwatch --bin kubectl-afterwatch --bin afterwatch-model
 	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/debug/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/debug/kubectl-afterwatch \
 	  cargo test --locked -p afterwatch-tests --test desktop
 
@@ -101,18 +104,20 @@ check: lint test test-cluster test-desktop test-package ## all of it, as CI does
 
 bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a machine that does nothing else
 	npm run build
-	cargo build --release --locked --workspace --bin afterwatch --bin kubectl-afterwatch
+	cargo build --release --locked --workspace --bin afterwatch --bin kubectl-afterwatch --bin afterwatch-model
 	AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch tests/cluster/run --bench
 	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/release/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch \
 	  cargo test --locked -p afterwatch-tests --test desktop figures -- --ignored --nocapture
-	@for bin in afterwatch kubectl-afterwatch; do \
+	cargo test --release --locked -p afterwatch-model --test worker figures -- --ignored --nocapture
+	cargo run --release --locked -p afterwatch-report --example pages -- $(CARGO_TARGET_DIR)/pages
+	@for bin in afterwatch kubectl-afterwatch afterwatch-model; do \
 	  printf 'FIGURE size: %s: %s MB\n' $$bin $$(($$(stat -c %s $(CARGO_TARGET_DIR)/release/$$bin) / 1000000)); done
 
 clean-lab: ## forget the cluster that was built for the tests
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/afterwatch/lab"
 
 # A static pattern: make looks for no rule by pattern where the target is phony.
-deps-test deps-app deps-desktop deps-package deps-cluster: deps-%:
+deps-cli deps-test deps-app deps-desktop deps-package deps-cluster: deps-%:
 	@.ci/install-deps $*
 
 node_modules: package.json package-lock.json

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use afterwatch_assistant::models::Models;
 use tauri::{AppHandle, Manager, RunEvent};
 
 use crate::{
@@ -68,8 +69,10 @@ pub fn run(args: Args, folder: PathBuf) -> tauri::Result<()> {
 
 fn start(app: &AppHandle, args: &Args, folder: PathBuf) {
     let notifier = notify::native(app);
-    let shell = Shell::new(app.clone(), folder.join("afterwatch.db"), notifier);
+    let shell = Shell::new(app.clone(), folder.join("afterwatch.db"), Models::new(folder.join("models")), notifier);
     app.manage(Arc::clone(&shell));
+    let follows = Arc::clone(&shell);
+    tauri::async_runtime::spawn(async move { follows.follow_models() });
     // What takes longest begins first: the history opens while the page loads.
     tauri::async_runtime::spawn(Arc::clone(&shell).keep_opening());
     if !args.hidden {

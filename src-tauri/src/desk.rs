@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use afterwatch_core::port::{Clock, Notifier, StoreError};
+use afterwatch_core::port::{Clock, Model, Notifier, StoreError};
 use afterwatch_engine::{Engine, NotifyMode, Options, Ports, SystemClock};
 use afterwatch_store::SqliteStore;
 use jiff::{SignedDuration, tz::TimeZone};
@@ -20,8 +20,12 @@ impl Desk {
     ///
     /// # Errors
     /// When the history cannot be opened; trying again later is fine.
-    pub async fn open(database: PathBuf, notifier: Arc<dyn Notifier>) -> Result<Arc<Desk>, StoreError> {
-        Desk::of(database, notifier, Arc::new(SystemClock), None).await
+    pub async fn open(
+        database: PathBuf,
+        notifier: Arc<dyn Notifier>,
+        model: Arc<dyn Model>,
+    ) -> Result<Arc<Desk>, StoreError> {
+        Desk::of(database, notifier, model, Arc::new(SystemClock), None).await
     }
 
     /// The same over the only cluster of this kubeconfig, going by this clock.
@@ -31,15 +35,17 @@ impl Desk {
     pub async fn of_drill(
         database: PathBuf,
         notifier: Arc<dyn Notifier>,
+        model: Arc<dyn Model>,
         clock: Arc<dyn Clock>,
         kubeconfig: PathBuf,
     ) -> Result<Arc<Desk>, StoreError> {
-        Desk::of(database, notifier, clock, Some(kubeconfig)).await
+        Desk::of(database, notifier, model, clock, Some(kubeconfig)).await
     }
 
     async fn of(
         database: PathBuf,
         notifier: Arc<dyn Notifier>,
+        model: Arc<dyn Model>,
         clock: Arc<dyn Clock>,
         kubeconfig: Option<PathBuf>,
     ) -> Result<Arc<Desk>, StoreError> {
@@ -54,7 +60,7 @@ impl Desk {
             // A panic while opening must not take the window down with it.
             Err(error) => return Err(StoreError::Other { path, message: error.to_string() }),
         };
-        let ports = Ports { store: Arc::new(store), notifier, clock: Arc::clone(&clock) };
+        let ports = Ports { store: Arc::new(store), notifier, clock: Arc::clone(&clock), model };
         let options = Options {
             stability: SignedDuration::from_mins(10),
             notify: NotifyMode::Send,

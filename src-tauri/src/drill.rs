@@ -52,7 +52,9 @@ impl Drill {
         // One of its own: what comes at once is put together into one notification, and never a drill with the record.
         let notifier = Arc::new(Marked(notify::native(&shell.app)));
         let (database, kubeconfig) = (folder.path().join("drill.db"), player.kubeconfig().to_owned());
-        let desk = Desk::of_drill(database, notifier, player.clock(), kubeconfig).await.map_err(error)?;
+        let desk = Desk::of_drill(database, notifier, shell.writer.clone(), player.clock(), kubeconfig)
+            .await
+            .map_err(error)?;
         desk.contexts.choose(player.context(), true).await.map_err(error)?;
         desk.contexts.start().await;
         let begin = {

@@ -17,6 +17,7 @@ mod drawing;
 mod drill;
 mod face;
 mod journal;
+mod models;
 mod notify;
 #[cfg(target_os = "linux")]
 mod raise;
@@ -24,6 +25,7 @@ mod relay;
 mod shell;
 mod tray;
 mod window;
+mod writings;
 
 use std::process::ExitCode;
 

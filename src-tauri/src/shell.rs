@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use afterwatch_assistant::{choice::Writer, models::Models};
 use afterwatch_contract::window::{APP_EVENT, AppEvent, WindowError};
 use afterwatch_core::{
     incident::IncidentId,
@@ -18,7 +19,10 @@ use afterwatch_core::{
 use jiff::SignedDuration;
 use tauri::{AppHandle, Emitter, Manager};
 
-use crate::{commands::error, desk::Desk, drill::Drill, face::Outlook, notify::Click, relay, tray, window};
+use crate::{
+    commands::error, desk::Desk, drill::Drill, face::Outlook, models, notify::Click, relay, tray, window,
+    writings::Writings,
+};
 
 /// How often a history that cannot be opened is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -55,6 +59,11 @@ pub struct Shell {
     trouble: Mutex<Option<String>>,
     /// Whether a closed window's page may go.
     pub closing: window::Closing,
+    /// What is being written for the page.
+    pub writings: Writings,
+    pub models: Models,
+    /// What writes, on every desk.
+    pub writer: Arc<Writer>,
 }
 
 /// How far opening the history is.
@@ -65,7 +74,7 @@ enum Opening {
 }
 
 impl Shell {
-    pub fn new(app: AppHandle, database: PathBuf, notifier: Arc<dyn Notifier>) -> Arc<Shell> {
+    pub fn new(app: AppHandle, database: PathBuf, models: Models, notifier: Arc<dyn Notifier>) -> Arc<Shell> {
         Arc::new(Shell {
             app,
             database,
@@ -79,6 +88,9 @@ impl Shell {
             quitting: AtomicBool::new(false),
             trouble: Mutex::default(),
             closing: window::Closing::default(),
+            writings: Writings::default(),
+            models,
+            writer: Arc::default(),
         })
     }
 
@@ -123,7 +135,7 @@ impl Shell {
             }
             Opening::Failed(_) | Opening::Pending => {}
         }
-        match Desk::open(self.database.clone(), Arc::clone(&self.notifier)).await {
+        match Desk::open(self.database.clone(), Arc::clone(&self.notifier), self.writer.clone()).await {
             Ok(desk) => {
                 let was = std::mem::replace(&mut *self.opening(), Opening::Open(Arc::clone(&desk)));
                 if matches!(was, Opening::Failed(_)) {
@@ -131,6 +143,7 @@ impl Shell {
                     window::reload(&self.app);
                 }
                 relay::start(Arc::clone(self), Arc::clone(&desk));
+                tokio::spawn(models::start(Arc::clone(self), Arc::clone(&desk)));
                 let contexts = Arc::clone(&desk.contexts);
                 tokio::spawn(async move { contexts.start().await });
                 Ok(desk)
@@ -199,6 +212,8 @@ impl Shell {
     pub fn page_gone(&self) {
         self.page_hears.store(false, Ordering::SeqCst);
         self.closing.set_unsaved(false);
+        // Nobody would read what is being written.
+        self.writings.cancel_all();
     }
 
     /// Says in the window what happened outside of it, as soon as a page is there.

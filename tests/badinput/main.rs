@@ -10,6 +10,7 @@
 
 mod afterwatch;
 mod answers;
+mod ask;
 mod certificate;
 mod connection;
 mod credential;

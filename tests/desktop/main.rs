@@ -6,6 +6,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod asking;
 mod citizen;
 mod drill;
 mod figures;

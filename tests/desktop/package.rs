@@ -22,6 +22,7 @@ const BOTH: &[&str] = &[
     "/usr/bin/afterwatch",
     "/usr/bin/kubectl-afterwatch",
     "/usr/bin/kubectl_complete-afterwatch",
+    "/usr/lib/afterwatch/afterwatch-model",
     "/usr/share/applications/Afterwatch.desktop",
     "/usr/share/metainfo/io.github.afterwatch.metainfo.xml",
     "/usr/share/icons/hicolor/32x32/apps/afterwatch.png",
@@ -78,6 +79,9 @@ async fn the_package_installs_and_starts_and_an_upgrade_keeps_the_history() {
     assert!(desktop.cli(&["--version"]).await.starts_with("kubectl-afterwatch "));
     let report = desktop.cli(&["doctor"]).await;
     assert!(report.contains("kind-dev"), "{report}");
+    // It ends when nobody asks any more, and needs nothing that the package does not bring.
+    let worker = Command::new("/usr/lib/afterwatch/afterwatch-model").stdin(std::process::Stdio::null()).output();
+    assert!(worker.as_ref().is_ok_and(|ended| ended.status.success()), "{worker:?}");
 
     let window = Window::open(&desktop).await;
     window.watch("kind-dev").await;

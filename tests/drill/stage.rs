@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use afterwatch_assistant::choice::Writer;
 use afterwatch_cluster::{ClusterOptions, Kubeconfigs};
 use afterwatch_core::{
     coverage::Gap,
@@ -50,7 +51,7 @@ pub async fn watch(recording: &Recording, speed: f64, to: Option<&Path>) -> Watc
     let player = Player::start(recording, Pace { speed, skip_calm: false }).await.expect("a port on loopback");
     let clock = player.clock();
     let store = Arc::new(SqliteStore::open_in_memory().unwrap());
-    let ports = Ports { store, notifier: Arc::new(Nobody), clock: clock.clone() };
+    let ports = Ports { store, notifier: Arc::new(Nobody), clock: clock.clone(), model: Arc::new(Writer::default()) };
     let options = Options {
         stability: SignedDuration::from_mins(10),
         notify: NotifyMode::Count,

@@ -14,6 +14,8 @@ pub struct Entry {
     pub maker: String,
     pub licence: String,
     pub licence_url: String,
+    /// llama.cpp's word for the kind of network.
+    pub architecture: String,
     /// As people write it: `4.0 B`.
     pub parameters: String,
     pub file: String,
@@ -81,6 +83,8 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, String> {
 mod tests {
     use std::collections::HashSet;
 
+    use afterwatch_model_protocol::gguf;
+
     use super::*;
 
     fn shipped() -> Vec<Entry> {
@@ -113,6 +117,13 @@ mod tests {
             }
             assert!(e.url.ends_with(&format!("/{}", e.file)), "{}: the address is of another file", e.id);
             assert!(e.url.starts_with(&e.page), "{}: the page is of another repository", e.id);
+        }
+    }
+
+    #[test]
+    fn every_model_that_is_offered_is_of_a_kind_that_is_taken() {
+        for e in shipped() {
+            assert!(gguf::ARCHITECTURES.contains(&e.architecture.as_str()), "{}: {}", e.id, e.architecture);
         }
     }
 

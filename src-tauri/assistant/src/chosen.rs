@@ -28,6 +28,9 @@ pub struct ServerPlace {
     /// Tokens that fit, where the user knows better than the server tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u32>,
+    /// A key is kept in the keychain. Remembered here, since a locked keychain asks its user when it is only looked at.
+    #[serde(default)]
+    pub has_key: bool,
 }
 
 /// The whole setting. A server stays known while a file or nothing is chosen.
@@ -79,7 +82,7 @@ mod tests {
     use super::*;
 
     fn place() -> ServerPlace {
-        ServerPlace { url: "http://localhost:8080/v1".to_owned(), model: "m".to_owned(), context: None }
+        ServerPlace { url: "http://localhost:8080/v1".to_owned(), model: "m".to_owned(), context: None, has_key: false }
     }
 
     #[test]

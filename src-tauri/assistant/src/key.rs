@@ -92,6 +92,11 @@ impl Keys {
         self.ask(url, |entry| entry.get_password()).await.ok()
     }
 
+    /// True when a key is kept in memory, because no keychain answered.
+    pub fn remembers(&self, url: &str) -> bool {
+        self.memory().contains_key(url)
+    }
+
     /// Forgets the key of an address.
     ///
     /// # Errors

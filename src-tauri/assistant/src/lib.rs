@@ -5,19 +5,32 @@
 //! it must not know the engine, the history, Kubernetes or the window.
 
 pub mod catalogue;
+pub mod check;
+pub mod choice;
 pub mod chosen;
 mod disk;
 pub mod download;
 pub mod exam;
 pub mod generator;
+mod grammar;
 mod http;
 pub mod key;
 pub mod library;
 pub mod machine;
+pub mod marks;
 pub mod models;
+mod pack;
+mod parse;
+pub mod plain;
 pub mod problem;
+mod prompt;
+mod record;
 pub mod server;
 pub mod worker;
+mod writer;
+
+pub use record::offered;
+pub use writer::{Assistant, ModelInUse};
 
 /// Bytes in small hexadecimal letters.
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -16,9 +16,9 @@ use tokio::{
 
 use crate::{
     catalogue::{self, Entry},
-    chosen::{Chosen, ModelChoice},
+    chosen::{Chosen, ModelChoice, ServerPlace},
     download::{self, Patience, Wanted},
-    key::Keys,
+    key::{Kept, Keys},
     library::{Installed, Library},
     machine::{self, CONTEXT, Fit, Machine},
     problem::{Problem, quoted},
@@ -199,17 +199,14 @@ impl Models {
         let library = self.library.clone();
         let read = tokio::task::spawn_blocking(move || Ok::<_, Problem>((library.list()?, Machine::look())));
         let (files, machine) = read.await.map_err(|e| Problem::new(e.to_string()))??;
-        let server = match &chosen.server {
-            Some(place) => Some(ServerPage {
-                has_key: self.keys.get(&place.url).await.is_some(),
-                chosen: matches!(chosen.choice, ModelChoice::Server { .. }),
-                local: server::is_local(&place.url),
-                warning: server::warning(&place.url),
-                url: place.url.clone(),
-                model: place.model.clone(),
-            }),
-            None => None,
-        };
+        let server = chosen.server.as_ref().map(|place| ServerPage {
+            has_key: place.has_key || self.keys.remembers(&place.url),
+            chosen: matches!(chosen.choice, ModelChoice::Server { .. }),
+            local: server::is_local(&place.url),
+            warning: server::warning(&place.url),
+            url: place.url.clone(),
+            model: place.model.clone(),
+        });
         Ok(Page {
             machine,
             folder: self.folder().to_owned(),
@@ -239,9 +236,8 @@ impl Models {
             (None, Some(facts)) => facts.memory_bytes,
             (None, None) => 0,
         };
-        let own = facts.and_then(|f| f.name.clone());
         InstalledModel {
-            name: entry.map(|e| e.name.clone()).or(own).unwrap_or_else(|| file.id.clone()),
+            name: self.name_of(&file),
             licence: entry.map(|e| e.licence.clone()).or_else(|| facts.and_then(|f| f.licence.clone())),
             memory_bytes,
             fit: machine.fit(memory_bytes),
@@ -249,6 +245,13 @@ impl Models {
             chosen: chosen.choice == ModelChoice::File { id: file.id.clone() },
             file,
         }
+    }
+
+    /// What a file is called: the catalogue's name for it, else the header's, else the file's.
+    pub fn name_of(&self, file: &Installed) -> String {
+        let entry = self.catalogue.iter().find(|e| e.sha256.is_some() && e.sha256 == file.sha256);
+        let own = file.facts.as_ref().ok().and_then(|facts| facts.name.clone());
+        entry.map(|e| e.name.clone()).or(own).unwrap_or_else(|| file.id.clone())
     }
 
     /// Begins to take a file in.
@@ -377,13 +380,57 @@ impl Models {
         }
     }
 
-    /// The user's server, ready to write; none when none was named.
+    /// Names a server as the user typed it, and chooses it. A key of `None` leaves the one that is kept for this
+    /// address, an empty one removes it. Gives a sentence when the key could not be kept for longer than this run.
+    /// Nothing is contacted.
+    ///
+    /// # Errors
+    /// When the address is none, or a keychain that is locked does not let a key go.
+    pub async fn name_server(
+        &self,
+        chosen: &mut Chosen,
+        typed: &str,
+        model: String,
+        context: Option<u32>,
+        key: Option<String>,
+    ) -> Result<Option<String>, Problem> {
+        let url = server::address(typed)?;
+        let (mut has_key, mut told) = (chosen.server.as_ref().is_some_and(|s| s.url == url && s.has_key), None);
+        if let Some(key) = key {
+            let kept = self.keys.set(&url, key.clone()).await?;
+            has_key = kept == Kept::Keychain && !key.trim().is_empty();
+            if let Kept::UntilEnd(why) = kept {
+                told = Some(why);
+            }
+        }
+        // A key of another server is of no use any more.
+        if let Some(before) = chosen.server.as_ref().filter(|s| s.url != url && s.has_key) {
+            self.keys.remove(&before.url).await?;
+        }
+        chosen.use_server(ServerPlace { url, model: model.trim().to_owned(), context, has_key });
+        Ok(told)
+    }
+
+    /// Forgets the server and its key. When it was chosen, the rules write again.
+    ///
+    /// # Errors
+    /// When a keychain that is locked does not let the key go.
+    pub async fn forget_server(&self, chosen: &mut Chosen) -> Result<(), Problem> {
+        if let Some(place) = chosen.server.as_ref().filter(|s| s.has_key || self.keys.remembers(&s.url)) {
+            self.keys.remove(&place.url).await?;
+        }
+        chosen.forget_server();
+        Ok(())
+    }
+
+    /// The user's server, ready to write; none when none was named. The keychain is asked only where it holds a key.
     ///
     /// # Errors
     /// When its address is none, or the network cannot be used at all.
     pub async fn server(&self, chosen: &Chosen) -> Result<Option<server::Server>, Problem> {
         let Some(place) = &chosen.server else { return Ok(None) };
-        let key = self.keys.get(&place.url).await;
+        let asked = place.has_key || self.keys.remembers(&place.url);
+        let key = if asked { self.keys.get(&place.url).await } else { None };
         server::Server::new(place, key, server::Patience::default()).map(Some)
     }
 }

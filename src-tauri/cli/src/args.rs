@@ -1,10 +1,14 @@
 //! What can be typed. These names are a promise to scripts: add to them, never change them.
 
+#[path = "args/assistant.rs"]
+mod assistant;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
+pub use self::assistant::*;
 use crate::span;
 
 /// Watches Kubernetes, keeps the evidence, says what broke and why.
@@ -21,7 +25,8 @@ use crate::span;
                   incidents --fail-on-open) · 4 done in part, something could not be read · 130 interrupted, what was\n\
                   recorded is kept. Results go to stdout, everything else to stderr.\n\n\
                   Environment: KUBECONFIG · NO_COLOR · VISUAL, EDITOR (notes --edit) · AFTERWATCH_DATA_DIR (the folder of\n\
-                  the database and its backups) · AFTERWATCH_PLUGIN_LIMIT (how long a credential plugin may take, 60s)",
+                  the database and its backups) · AFTERWATCH_PLUGIN_LIMIT (how long a credential plugin may take, 60s) ·\n\
+                  AFTERWATCH_MODEL_WORKER (the program that runs models)",
     disable_help_subcommand = true,
     propagate_version = true
 )]
@@ -112,8 +117,10 @@ pub enum Command {
     Silence(Silence),
     /// List the mutes that hold, or end one
     Silences(Silences),
+    /// Ask a question about an incident. The answer comes from what was recorded, and cites it
+    Ask(Ask),
     /// The recommended steps for an incident, with their kubectl lines
-    Advise(One),
+    Advise(Advise),
     /// The post-mortem of an incident
     Report(Report),
     /// Play a recording as a cluster of its own and watch it: no cluster is needed. Keeps nothing unless --db is given
@@ -285,70 +292,6 @@ pub struct Silences {
     /// End this mute: its id or a unique beginning of it
     #[arg(long, value_name = "ID")]
     pub end: Option<String>,
-}
-
-#[derive(Args, Debug)]
-pub struct Models {
-    #[command(subcommand)]
-    pub command: ModelsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ModelsCommand {
-    /// The models that are here, and those that can be had
-    List,
-    /// Import a .gguf file, or download a model of the catalogue by its id
-    Add(AddModel),
-    /// Say which model writes
-    Choose(ChooseModel),
-    /// Delete a model's file
-    Remove(OneModel),
-}
-
-#[derive(Args, Debug)]
-pub struct AddModel {
-    /// A .gguf file, or the id of a model that `models list` offers; only the latter contacts anybody
-    #[arg(value_name = "FILE|ID")]
-    pub model: PathBuf,
-
-    /// Let it write from now on
-    #[arg(long)]
-    pub choose: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct ChooseModel {
-    /// A model that is here, or none: then rules and templates write
-    #[arg(value_name = "ID|none", required_unless_present_any = ["server", "forget_server"], conflicts_with = "server")]
-    pub id: Option<String>,
-
-    /// The address of an OpenAI-compatible inference server of yours, for example http://localhost:8080/v1. What is
-    /// asked, with the evidence chosen for it, is sent there
-    #[arg(long, value_name = "URL", requires = "model")]
-    pub server: Option<String>,
-
-    /// The model's name on that server
-    #[arg(long, value_name = "NAME", requires = "server")]
-    pub model: Option<String>,
-
-    /// Tokens that fit into that model, where the server does not tell
-    #[arg(long, value_name = "N", requires = "server", value_parser = clap::value_parser!(u32).range(512..))]
-    pub context_tokens: Option<u32>,
-
-    /// Read the server's key from stdin, and keep it in this system's keychain
-    #[arg(long, requires = "server")]
-    pub key_stdin: bool,
-
-    /// Forget the server and its key
-    #[arg(long, conflicts_with = "server")]
-    pub forget_server: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct OneModel {
-    /// The model's id, as `models list` names it
-    #[arg(value_name = "ID")]
-    pub id: String,
 }
 
 #[derive(Args, Debug)]

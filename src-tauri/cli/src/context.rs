@@ -9,7 +9,7 @@ use afterwatch_cluster::{ClusterOptions, ConnectProblem, Kubeconfigs, Limits};
 use afterwatch_contract::document::IncidentDto;
 use afterwatch_core::{
     incident::Incident,
-    port::{Clock, Cluster, Notifier, StoreError, store::IncidentKey},
+    port::{Clock, Cluster, Model, Notifier, StoreError, store::IncidentKey},
 };
 use afterwatch_engine::{Engine, NotifyMode, Options, Ports, SystemClock};
 use afterwatch_store::SqliteStore;
@@ -20,6 +20,7 @@ use crate::{
     failure::{Failure, Outcome},
     notifier::Nobody,
     output::{Out, Progress, say},
+    writer,
 };
 
 /// The invocation: common options, and where results go.
@@ -170,9 +171,13 @@ impl Context {
 
     /// Opens the database with an engine over it that only counts notifications.
     pub async fn desk(&self, want: Database) -> Outcome<Desk> {
-        let store = self.store(want).await?;
+        Ok(self.desk_with(self.store(want).await?, writer::rules()))
+    }
+
+    /// The same over an open database, with who writes.
+    pub fn desk_with(&self, store: Arc<SqliteStore>, model: Arc<dyn Model>) -> Desk {
         let stability = SignedDuration::from_mins(10);
-        Ok(self.desk_over(store, Arc::new(Nobody), NotifyMode::Count, stability, Arc::new(SystemClock)))
+        self.desk_of(store, Arc::new(Nobody), NotifyMode::Count, stability, Arc::new(SystemClock), model)
     }
 
     /// An engine over an open database.
@@ -184,7 +189,19 @@ impl Context {
         stability: SignedDuration,
         clock: Arc<dyn Clock>,
     ) -> Desk {
-        let ports = Ports { store: store.clone(), notifier, clock: clock.clone() };
+        self.desk_of(store, notifier, notify, stability, clock, writer::rules())
+    }
+
+    fn desk_of(
+        &self,
+        store: Arc<SqliteStore>,
+        notifier: Arc<dyn Notifier>,
+        notify: NotifyMode,
+        stability: SignedDuration,
+        clock: Arc<dyn Clock>,
+        model: Arc<dyn Model>,
+    ) -> Desk {
+        let ports = Ports { store: store.clone(), notifier, clock: clock.clone(), model };
         let recorder = format!("kubectl afterwatch watch (pid {})", std::process::id());
         let options = Options { stability, notify, zone: self.out.look.zone.clone(), recorder, alone: false };
         Desk { engine: Engine::new(ports, options), store, clock }

@@ -13,6 +13,7 @@ mod output;
 mod process;
 mod signal;
 mod span;
+mod writer;
 
 use std::{io::Write, process::ExitCode, time::Duration};
 

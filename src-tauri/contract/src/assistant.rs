@@ -177,6 +177,8 @@ pub struct CatalogueModelDto {
 pub struct ExamDto {
     pub at: String,
     pub incidents: u32,
+    /// Answers that were asked for.
+    pub outputs: u32,
     /// Answers that were valid.
     pub valid: u32,
     pub statements: u32,
@@ -184,6 +186,8 @@ pub struct ExamDto {
     pub tied: u32,
     /// Wrong statements that were caught.
     pub caught: u32,
+    /// Incidents for which steps are offered.
+    pub advised: u32,
     /// The right action came first.
     pub right_first: u32,
     pub seconds: f32,

@@ -4,6 +4,7 @@
 //! functions of [`Engine`]; neither decides anything. This crate knows tokio and core; it must not know kube, SQLite,
 //! tauri or the terminal.
 
+mod assistant;
 mod clock;
 mod event;
 mod history;
@@ -15,6 +16,7 @@ mod session;
 mod setting;
 mod writer;
 
+pub use assistant::WriteError;
 pub use clock::SystemClock;
 pub use event::{ClusterState, ClusterView, EngineEvent, IncidentStep};
 pub use history::MarkdownSource;

@@ -12,7 +12,7 @@ use std::{
 use afterwatch_core::{
     incident::{Incident, IncidentId},
     observation::Connection,
-    port::{Clock, Cluster, Notifier, Store, StoreError, store::IncidentKey},
+    port::{Clock, Cluster, Model, Notifier, Store, StoreError, store::IncidentKey},
     settings::Settings,
     silence::Silence,
 };
@@ -32,6 +32,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     pub notifier: Arc<dyn Notifier>,
     pub clock: Arc<dyn Clock>,
+    /// What writes about incidents. Never asked on the watch path.
+    pub model: Arc<dyn Model>,
 }
 
 /// What happens with notifications.
@@ -143,6 +145,11 @@ impl Engine {
         engine.poll_others();
         engine.keep_house();
         engine
+    }
+
+    /// What writes about incidents.
+    pub fn model(&self) -> &Arc<dyn Model> {
+        &self.0.ports.model
     }
 
     /// Starts recording a cluster, or follows the one who already records it into this database. Returns at once.

@@ -238,7 +238,17 @@ fn describe(values: &Values) -> Judged<Header> {
         Some(v) if v <= 16_384 => Ok(v),
         Some(v) => damaged(format!("its {key} of {v} cannot be")),
     };
-    let per_head = length("attention.key_length")? + length("attention.value_length")?;
+    let (key, value) = (length("attention.key_length")?, length("attention.value_length")?);
+    // Gemma 4 has layers of several kinds, and says so in keys of its own.
+    if key == 0 || (key != value && architecture != "gemma4") {
+        return damaged("its attention heads are of no length that can be");
+    }
+    match of("rope.dimension_count")? {
+        Some(n) if n > key || n % 2 == 1 || (n != key && kind::WHOLE_HEADS_TURN.contains(&architecture)) => {
+            return damaged(format!("its rope.dimension_count of {n} cannot be"));
+        }
+        _ => {}
+    }
     Ok(Header {
         name: values.text("general.name")?.map(|n| kind::shown(n).to_owned()).filter(|n| !n.is_empty()),
         architecture: architecture.to_owned(),
@@ -247,7 +257,7 @@ fn describe(values: &Values) -> Judged<Header> {
         chat_template: values.text("tokenizer.chat_template")?.map(str::to_owned),
         vocabulary: vocabulary(values)?,
         // Two bytes each, for the key and the value.
-        context_token_bytes: kept.iter().sum::<u64>() * per_head * 2,
+        context_token_bytes: kept.iter().sum::<u64>() * (key + value) * 2,
         width,
         ..Header::default()
     })

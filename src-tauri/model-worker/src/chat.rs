@@ -14,7 +14,7 @@ const FUEL: u64 = 2_000_000;
 const LONGEST_FRAME: usize = 256 << 10;
 /// What is used where a model brings no template, or one that cannot be used.
 const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\
-                      <|im_start|>assistant\n";
+                      {{ '<|im_start|>assistant\n' }}";
 
 /// How a model is spoken to.
 pub struct Chat {

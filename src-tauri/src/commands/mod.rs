@@ -2,11 +2,13 @@
 //! `src-tauri/permissions/desk.toml`, or it is refused.
 
 mod app;
+mod assistant;
 mod clusters;
 mod diagnostics;
 mod drill;
 mod history;
 mod incidents;
+mod models;
 mod notes;
 mod postmortem;
 mod settings;
@@ -34,6 +36,13 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         app::reload_environment,
         app::set_autostart,
         app::set_unsaved,
+        assistant::ask,
+        assistant::cancel_writing,
+        assistant::exchanges,
+        assistant::forget_exchange,
+        assistant::advise,
+        assistant::word_section,
+        assistant::model_state,
         clusters::clusters,
         clusters::watch_cluster,
         clusters::retry_cluster,
@@ -59,6 +68,17 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         incidents::not_an_incident,
         incidents::delete_incident,
         incidents::set_ticket,
+        models::models,
+        models::import_model,
+        models::download_model,
+        models::cancel_model_job,
+        models::remove_model,
+        models::choose_model,
+        models::test_model,
+        models::set_model_server,
+        models::forget_model_server,
+        models::choose_model_server,
+        models::try_model_server,
         notes::add_entry,
         notes::save_notes,
         notes::notes_history,
@@ -94,6 +114,13 @@ pub fn error(failure: impl Into<Failure>) -> WindowError {
 
 /// What [`error`] takes.
 pub struct Failure(WindowError);
+
+impl Failure {
+    /// One on which the window branches.
+    fn coded(code: &str, message: impl Into<String>) -> Failure {
+        Failure(WindowError { code: Some(code.to_owned()), message: message.into() })
+    }
+}
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {

@@ -60,6 +60,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use afterwatch_assistant::choice::Writer;
     use afterwatch_core::{
         coverage::EndedBy,
         object::kind::Mode,
@@ -83,7 +84,12 @@ mod tests {
         store.save(&[], &[], spans).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let ports = Ports { store: Arc::new(store), notifier: Arc::new(Nobody), clock: Arc::new(SystemClock) };
+            let ports = Ports {
+                store: Arc::new(store),
+                notifier: Arc::new(Nobody),
+                clock: Arc::new(SystemClock),
+                model: Arc::new(Writer::default()),
+            };
             let options = Options {
                 stability: SignedDuration::from_mins(10),
                 notify: NotifyMode::Count,

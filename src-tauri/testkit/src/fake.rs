@@ -1,6 +1,7 @@
 //! Stand-ins for the ports of core.
 
 mod cluster;
+mod model;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +12,7 @@ use afterwatch_core::{
 use jiff::SignedDuration;
 
 pub use cluster::FakeCluster;
+pub use model::FakeModel;
 
 use crate::t;
 

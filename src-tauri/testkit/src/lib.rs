@@ -11,6 +11,6 @@ pub mod status;
 mod world;
 
 pub use app::App;
-pub use fake::{FakeCluster, ManualClock, RecordingNotifier};
+pub use fake::{FakeCluster, FakeModel, ManualClock, RecordingNotifier};
 pub use object::{at, event, merge, object, t};
 pub use world::World;

@@ -425,9 +425,10 @@ describe("the next steps", () => {
     await settle();
     expect(w.text()).toContain("Order and reasons by rules.");
     expect(text(document.querySelector("aside ol .title"))).toBe("Roll back Deployment checkout");
-    expect(text(document.querySelector("aside ol li .why"))).toContain(
-      "Restores 512Mi. 3 pods restart, reversible A1.",
+    expect(text(document.querySelector("aside ol li .why"))).toBe(
+      "Restores 512Mi. At worst: 3 pods restart, reversible C2.",
     );
+    expect(text(document.querySelector("aside ol li")).match(/Restores 512Mi/g)).toHaveLength(1);
   });
 
   it("keep their order when the explaining is stopped by Esc, or fails", async () => {

@@ -13,6 +13,7 @@ import {
   speed,
   standing,
   tiedWords,
+  underStep,
   writer,
 } from "./words";
 
@@ -165,6 +166,15 @@ describe("advice", () => {
     expect(two.map((r) => r.why.length)).toEqual([2, 2]);
     const short = reasons(writing({ actions: ["A2", "A1"], statements: [said("x")] }));
     expect(short.map((r) => r.why.length)).toEqual([1, 0]);
+  });
+
+  it("says neither the name nor the id of its step again", () => {
+    const s = said("Roll back Deployment checkout: restores 512Mi.", "tied", ["A1", "C2"]);
+    expect(underStep(s, "A1", "Roll back Deployment checkout")).toMatchObject({
+      text: "Restores 512Mi.",
+      cites: ["C2"],
+    });
+    expect(underStep(s, "A2", "Scale Deployment checkout")).toEqual(s);
   });
 
   it("puts its steps first and forgets none; what it made up is no step", () => {

@@ -118,8 +118,8 @@ const READY = [
   "What is not known?",
   "What was ruled out?",
   "Which objects are affected?",
-  "What should be done first?",
-  "How was it fixed last time?",
+  "What should I do first?",
+  "Why did it happen?",
 ];
 export function ready(exchanges: readonly ExchangeDto[], asked: string | null): string[] {
   const before = new Set([...exchanges.map((e) => e.question), asked]);
@@ -146,6 +146,14 @@ export function reasons(writing: WritingDto): { action: string; why: StatementDt
   const each = writing.actions.length > 0 ? writing.statements.length / writing.actions.length : 0;
   const per = Number.isInteger(each) && each > 0 ? each : 1;
   return writing.actions.map((action, i) => ({ action, why: writing.statements.slice(i * per, (i + 1) * per) }));
+}
+
+/** A reason as it stands under its step: neither the step's name nor its id is said again. */
+export function underStep(s: StatementDto, action: string, title: string): StatementDto {
+  const cites = s.cites.filter((id) => id !== action);
+  const named = `${title}: `;
+  const text = s.text.startsWith(named) ? s.text.slice(named.length) : s.text;
+  return { ...s, cites, text: text.charAt(0).toUpperCase() + text.slice(1) };
 }
 
 /** The steps in the order of an advice; what it says nothing of follows as the rules have it. */

@@ -124,9 +124,14 @@ export class Desk {
         if (this.info) this.info = { ...this.info, drill: event.drill };
         return;
       case "model":
-      case "models":
         this.models.receive(event);
         return;
+      case "models": {
+        const there = this.router.route.screen === "settings" && this.router.route.section === "models";
+        if (event.job?.failed && !there) this.voice.show(event.job.failed, true);
+        this.models.receive(event);
+        return;
+      }
       case "trouble":
         this.trouble = event.text;
     }

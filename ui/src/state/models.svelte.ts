@@ -1,5 +1,5 @@
 import { asError, type Backend } from "../ipc/api";
-import type { AppEvent, ModelsPage, ModelStateDto, WritingStep } from "../ipc/types";
+import type { AppEvent, ModelJobDto, ModelsPage, ModelStateDto, WritingStep } from "../ipc/types";
 import { Wait } from "../shared/wait.svelte";
 import { Conversation } from "./conversation.svelte";
 
@@ -10,6 +10,8 @@ export class ModelsStore {
   page = $state.raw<ModelsPage | null>(null);
   error = $state<string | null>(null);
   readonly wait = new Wait();
+  /** What ended with a problem, until that was read: the program tells it once. */
+  failed = $state.raw<ModelJobDto | null>(null);
   /** The person wants the rules to write although there is a model. */
   byRules = $state(false);
   /** How far the model is read into memory, from 0 to 1, where this window waits for it. */
@@ -48,6 +50,7 @@ export class ModelsStore {
         if (!wanted()) return;
         this.page = page;
         this.#stand(page.state);
+        this.#ended(page.job);
         this.error = null;
       } catch (thrown) {
         if (wanted()) this.error = asError(thrown).message;
@@ -63,6 +66,7 @@ export class ModelsStore {
     }
     const before = this.page?.job ?? null;
     const { job } = event;
+    this.#ended(job);
     if (this.page) this.page = { ...this.page, job };
     // What goes on only counts up; what begins, ends or fails may have changed everything else.
     const goesOn = job && before && job.kind === before.kind && job.model === before.model && !job.failed;
@@ -84,6 +88,11 @@ export class ModelsStore {
       if (!of.busy && !of.advising?.on && of.typed.trim() === "") this.#conversations.delete(oldest);
     }
     return made;
+  }
+
+  #ended(job: ModelJobDto | null): void {
+    // What begins puts what failed before aside.
+    if (job) this.failed = job.failed === null ? null : job;
   }
 
   #stand(state: ModelStateDto): void {

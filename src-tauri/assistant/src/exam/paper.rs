@@ -1,11 +1,6 @@
 //! The bundled incidents a model is tried on.
 
-use afterwatch_core::{
-    Timestamp,
-    coverage::Gap,
-    incident::Incident,
-    writing::Case,
-};
+use afterwatch_core::{Timestamp, coverage::Gap, incident::Incident, writing::Case};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 

@@ -342,7 +342,12 @@ mod tests {
 
     #[test]
     fn a_key_with_a_line_break_is_refused_without_being_told() {
-        let place = ServerPlace { url: "http://localhost:1/v1".to_owned(), model: "m".to_owned(), context: None };
+        let place = ServerPlace {
+            url: "http://localhost:1/v1".to_owned(),
+            model: "m".to_owned(),
+            context: None,
+            has_key: false,
+        };
         let told = Server::new(&place, Some("sk-secret\n".to_owned()), Patience::default()).err().unwrap().message;
         assert!(!told.contains("sk-secret"), "{told}");
     }

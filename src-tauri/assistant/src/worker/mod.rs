@@ -22,7 +22,10 @@ use afterwatch_core::port::{BoxFuture, ModelError, model::ModelPhase};
 use afterwatch_model_protocol::{Ask, Generate, Say, gguf};
 use tokio::sync::{Mutex, watch};
 
-use self::turn::{Seat, Turn};
+use self::{
+    process::Process,
+    turn::{Seat, Turn},
+};
 use crate::generator::{Generated, Generator, Heard, Prompt};
 
 /// The worker's name, without the ending that programs have on Windows.
@@ -92,6 +95,8 @@ pub struct WorkerState {
     pub phase: ModelPhase,
     /// How much of the model is in memory, from 0 to 1.
     pub loaded: f32,
+    /// The worker's process; `None` while there is none.
+    pub process: Option<u32>,
     /// What went wrong last, and what to do; gone when something was written again.
     pub problem: Option<String>,
 }
@@ -204,9 +209,10 @@ impl Generator for WorkerGenerator {
 }
 
 impl Shared {
-    fn set(&self, phase: ModelPhase) {
+    fn set(&self, phase: ModelPhase, seat: &Seat) {
         self.state.send_modify(|state| {
             state.phase = phase;
+            state.process = seat.process.as_ref().and_then(Process::id);
             if phase != ModelPhase::Loading {
                 state.loaded = f32::from(u8::from(matches!(phase, ModelPhase::Ready | ModelPhase::Busy)));
             }
@@ -219,8 +225,11 @@ impl Shared {
             process.end(self.options.grace).await;
         }
         seat.loaded = false;
-        if self.state.borrow().phase != ModelPhase::Unusable {
-            self.set(ModelPhase::Idle);
+        let unusable = self.state.borrow().phase == ModelPhase::Unusable;
+        if unusable {
+            self.set(ModelPhase::Unusable, seat);
+        } else {
+            self.set(ModelPhase::Idle, seat);
         }
     }
 

@@ -70,6 +70,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether it has not ended yet.
+    pub(super) fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Asks, and returns the number that replies will carry.
     pub(super) async fn ask(&mut self, ask: Ask) -> io::Result<RequestId> {
         let id = self.next;

@@ -31,6 +31,13 @@ pub(super) struct Seat {
     not_before: Option<Instant>,
 }
 
+impl Seat {
+    /// How it stands between two turns.
+    fn phase(&self) -> ModelPhase {
+        if self.loaded { ModelPhase::Ready } else { ModelPhase::Idle }
+    }
+}
+
 /// Somebody's turn. When it is dropped before its end, the request is cancelled.
 pub(super) struct Turn {
     shared: Arc<Shared>,
@@ -55,20 +62,20 @@ impl Turn {
     /// Loads the model where it is not there, and asks.
     pub(super) async fn run(&mut self, ask: Ask, hear: &(dyn Fn(Heard) + Send + Sync)) -> Result<Say, Problem> {
         self.load(hear).await?;
-        self.shared.set(ModelPhase::Busy);
+        self.show(ModelPhase::Busy);
         self.ask(ask, hear).await
     }
 
     /// Ends the turn: says how it stands, and sees to it that memory is given back later.
     pub(super) fn finish(mut self, outcome: Result<Say, Problem>) -> Result<Say, ModelError> {
         let seat = self.seat.as_mut().expect("the seat is held until the end");
-        let here = if seat.loaded { ModelPhase::Ready } else { ModelPhase::Idle };
+        let here = seat.phase();
         match &outcome {
             Ok(_) => {
                 seat.crashes = 0;
                 seat.not_before = None;
                 self.shared.state.send_modify(|state| state.problem = None);
-                self.shared.set(here);
+                self.shared.set(here, seat);
             }
             Err(problem) => {
                 let unusable = problem.kind == Kind::Unusable;
@@ -77,7 +84,7 @@ impl Turn {
                     seat.not_before = pause(seat.crashes).map(|pause| Instant::now() + pause);
                 }
                 self.shared.state.send_modify(|state| state.problem = Some(problem.message.clone()));
-                self.shared.set(if unusable { ModelPhase::Unusable } else { here });
+                self.shared.set(if unusable { ModelPhase::Unusable } else { here }, seat);
             }
         }
         let running = seat.process.is_some();
@@ -93,7 +100,7 @@ impl Turn {
         let options = &shared.options;
         let seat = self.seat();
         // It may have ended since it was last asked.
-        if seat.process.as_mut().is_some_and(|process| process.id().is_none()) {
+        if seat.process.as_mut().is_some_and(|process| !process.lives()) {
             seat.process = None;
             seat.loaded = false;
         }
@@ -101,7 +108,7 @@ impl Turn {
             return Ok(());
         }
         self.rest(hear).await?;
-        self.shared.set(ModelPhase::Loading);
+        self.show(ModelPhase::Loading);
         let header = header(&options.model).await.map_err(problem::unfit)?;
         let context = options.context.min(header.trained_context);
         enough_memory(header.memory_bytes(context)).await?;
@@ -110,6 +117,7 @@ impl Turn {
                 Process::start(&options.program).map_err(|error| problem::no_program(&options.program, &error))?;
             tracing::info!(process = process.id(), model = %options.model.display(), "the model is being loaded");
             self.seat().process = Some(process);
+            self.show(ModelPhase::Loading);
         }
         let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
         let load = Load {
@@ -221,6 +229,11 @@ impl Turn {
         problem::hung(hang).after(so_far)
     }
 
+    fn show(&mut self, phase: ModelPhase) {
+        let shared = self.shared.clone();
+        shared.set(phase, self.seat());
+    }
+
     fn seat(&mut self) -> &mut Seat {
         self.seat.as_mut().expect("the seat is held until the end")
     }
@@ -242,7 +255,8 @@ impl Drop for Turn {
                 seat.process = None;
                 seat.loaded = false;
             }
-            shared.set(if seat.loaded { ModelPhase::Ready } else { ModelPhase::Idle });
+            shared.set(seat.phase(), &seat);
+            drop(seat);
             shared.end_when_idle();
             return;
         };
@@ -250,7 +264,7 @@ impl Drop for Turn {
             // Dropping the process kills it.
             seat.process = None;
             seat.loaded = false;
-            shared.set(ModelPhase::Idle);
+            shared.set(ModelPhase::Idle, &seat);
             return;
         };
         runtime.spawn(async move {
@@ -264,7 +278,7 @@ impl Drop for Turn {
                     process.kill().await;
                 }
             }
-            shared.set(if seat.loaded { ModelPhase::Ready } else { ModelPhase::Idle });
+            shared.set(seat.phase(), &seat);
             drop(seat);
             shared.end_when_idle();
         });

@@ -26,16 +26,18 @@ pub fn papers() -> Vec<Paper> {
     let mut add = |name: &str, mut incident: Incident, gaps, notes: &str, now| {
         let n = out.len();
         incident.number = n as u64 + 1;
-        let right = incident.actions.first().map(|a| a.id.clone()).into_iter().collect();
-        out.push(Paper {
+        let mut paper = Paper {
             name: name.to_owned(),
             question: QUESTIONS[n % QUESTIONS.len()].to_owned(),
-            right,
+            right: Vec::new(),
             notes: notes.to_owned(),
             gaps,
             now,
             incident,
-        });
+        };
+        let first = afterwatch_assistant::offered(&paper.case()).first().map(|a| a.id.clone());
+        paper.right.extend(first);
+        out.push(paper);
     };
     for name in [
         "out-of-memory-after-release",
@@ -119,7 +121,12 @@ fn built() -> Vec<(&'static str, World)> {
         }),
         ("image-unauthorised", {
             let app = App::deployment("shop/cart").container(json!({"image": "registry.corp.test/shop/cart:3.18.0"}));
-            waiting(&app, "ErrImagePull", "failed to authorize: failed to fetch oauth token: 401 Unauthorized", "Failed")
+            waiting(
+                &app,
+                "ErrImagePull",
+                "failed to authorize: failed to fetch oauth token: 401 Unauthorized",
+                "Failed",
+            )
         }),
         ("secret-missing", {
             let env = json!({"env": [{"name": "SMTP_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "mail-login", "key": "password"}}}]});
@@ -146,7 +153,13 @@ fn built() -> Vec<(&'static str, World)> {
             let state = json!({"phase": "Failed", "reason": "Evicted", "message": message, "startTime": at(-60)});
             world(&app, [app.pod("b2v6n", state)])
         }),
-        ("readiness-503", unready(&probed("shop/catalogue", "readinessProbe"), "Readiness probe failed: HTTP probe failed with statuscode: 503")),
+        (
+            "readiness-503",
+            unready(
+                &probed("shop/catalogue", "readinessProbe"),
+                "Readiness probe failed: HTTP probe failed with statuscode: 503",
+            ),
+        ),
         ("readiness-wrong-port", {
             let app = probed("shop/reviews", "readinessProbe").container(json!({"ports": [{"containerPort": 9090}]}));
             unready(&app, "Readiness probe failed: dial tcp 10.1.0.7:8080: connect: connection refused")
@@ -168,7 +181,13 @@ fn built() -> Vec<(&'static str, World)> {
             world.upsert(object("ResourceQuota pay/team-pay", quota));
             world
         }),
-        ("webhook-refuses", refused(&App::deployment("pay/refunds"), "Error creating: admission webhook \"policy.corp.test\" denied the request: images must be signed")),
+        (
+            "webhook-refuses",
+            refused(
+                &App::deployment("pay/refunds"),
+                "Error creating: admission webhook \"policy.corp.test\" denied the request: images must be signed",
+            ),
+        ),
         ("storage-class-missing", {
             let mut world = World::new();
             world.upsert(object("StorageClass standard", json!({})));
@@ -190,7 +209,10 @@ fn built() -> Vec<(&'static str, World)> {
             world
         }),
         ("service-selector-wrong", behind("shop/basket", json!({"spec": {"selector": {"app": "baskett"}}}))),
-        ("service-port-wrong", behind("shop/pricing", json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": "metrics"}]}}))),
+        (
+            "service-port-wrong",
+            behind("shop/pricing", json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": "metrics"}]}})),
+        ),
         ("job-failed", {
             let app = App::of(Kind::Job, "batch/nightly-export");
             let pod = app.pod("h6j1r", status::finished(1, -20));

@@ -1,10 +1,19 @@
 //! What Settings and the command line call: the page, and what takes a while.
 
-use std::{fs, io::Write, thread, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use afterwatch_assistant::{
     catalogue::{self, Entry},
-    chosen::{Chosen, ModelChoice, ServerPlace},
+    chosen::{Chosen, ModelChoice},
     download::Patience,
     key::Keys,
     models::{JobKind, Models},
@@ -133,13 +142,45 @@ async fn a_server_stays_known_while_a_file_is_chosen_and_its_key_is_never_in_the
     let models = Models::with(dir.path(), Vec::new(), keys(), SOON);
     let mut chosen = Chosen::default();
     assert!(models.server(&chosen).await.unwrap().is_none());
-    let url = "https://gpu.example.com/v1".to_owned();
-    chosen.use_server(ServerPlace { url: url.clone(), model: "m".to_owned(), context: None });
-    models.keys().set(&url, "sk-7".to_owned()).await.unwrap();
+    let named =
+        models.name_server(&mut chosen, "https://gpu.example.com/", "m".to_owned(), None, Some("sk-7".to_owned()));
+    assert_eq!(named.await.unwrap(), None);
     let server = models.page(&chosen).await.unwrap().server.unwrap();
     assert!(server.has_key && server.chosen && !server.local && server.warning.contains("gpu.example.com"));
     assert!(!chosen.to_setting().to_string().contains("sk-7"));
+    assert_eq!(models.keys().get("https://gpu.example.com/v1").await.as_deref(), Some("sk-7"));
     assert!(models.server(&chosen).await.unwrap().is_some());
     chosen.choice = ModelChoice::None;
     assert!(!models.page(&chosen).await.unwrap().server.unwrap().chosen);
+    // Another model on it keeps its key; another server does not get it.
+    models.name_server(&mut chosen, "https://gpu.example.com/v1", "n".to_owned(), None, None).await.unwrap();
+    assert!(models.page(&chosen).await.unwrap().server.unwrap().has_key);
+    models.name_server(&mut chosen, "localhost:8080", "n".to_owned(), None, None).await.unwrap();
+    let server = models.page(&chosen).await.unwrap().server.unwrap();
+    assert!(!server.has_key && server.local);
+    assert_eq!(models.keys().get("https://gpu.example.com/v1").await, None);
+    models.forget_server(&mut chosen).await.unwrap();
+    assert_eq!(chosen, Chosen::default());
+}
+
+#[tokio::test]
+async fn the_keychain_is_not_asked_when_the_page_is_opened_and_where_there_is_none_the_user_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let keys = Keys::over(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Err(keyring_core::Error::NoDefaultStore)
+    });
+    let models = Models::with(dir.path(), Vec::new(), keys, SOON);
+    let mut chosen = Chosen::default();
+    models.name_server(&mut chosen, "localhost:8080", "m".to_owned(), None, None).await.unwrap();
+    models.page(&chosen).await.unwrap();
+    models.server(&chosen).await.unwrap().unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    let told = models.name_server(&mut chosen, "localhost:8080", "m".to_owned(), None, Some("sk-8".to_owned())).await;
+    assert!(told.unwrap().unwrap().starts_with("No keychain answers on this desktop"));
+    assert!(models.page(&chosen).await.unwrap().server.unwrap().has_key);
+    // The next start knows of no key.
+    assert_eq!(chosen.to_setting()["server"]["has_key"], false);
 }

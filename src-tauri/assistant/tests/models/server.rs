@@ -37,7 +37,8 @@ fn prompt() -> Prompt {
 }
 
 fn server(stub: &Stub, key: Option<&str>) -> Server {
-    let place = ServerPlace { url: format!("{}/v1", stub.url), model: "qwen".to_owned(), context: None };
+    let place =
+        ServerPlace { url: format!("{}/v1", stub.url), model: "qwen".to_owned(), context: None, has_key: false };
     Server::new(&place, key.map(str::to_owned), SOON).unwrap()
 }
 
@@ -274,7 +275,8 @@ async fn evidence_is_not_sent_on_to_where_a_server_redirects() {
 
 #[tokio::test]
 async fn nobody_there_is_said_with_what_to_do() {
-    let place = ServerPlace { url: "http://127.0.0.1:9/v1".to_owned(), model: "m".to_owned(), context: None };
+    let place =
+        ServerPlace { url: "http://127.0.0.1:9/v1".to_owned(), model: "m".to_owned(), context: None, has_key: false };
     let server = Server::new(&place, None, SOON).unwrap();
     let told = ask(&server).await.0.unwrap_err().message;
     assert!(told.starts_with("127.0.0.1:9 cannot be reached") && told.contains("Start the inference server"), "{told}");
@@ -324,8 +326,12 @@ async fn the_list_of_models_tells_the_context_and_whether_the_model_is_there() {
 #[ignore = "needs an inference server, named by AFTERWATCH_TEST_SERVER and AFTERWATCH_TEST_MODEL"]
 async fn a_real_server_writes_json_of_the_schema() {
     let named = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
-    let place =
-        ServerPlace { url: named("AFTERWATCH_TEST_SERVER"), model: named("AFTERWATCH_TEST_MODEL"), context: None };
+    let place = ServerPlace {
+        url: named("AFTERWATCH_TEST_SERVER"),
+        model: named("AFTERWATCH_TEST_MODEL"),
+        context: None,
+        has_key: false,
+    };
     let server = Server::new(&place, None, Patience::default()).unwrap();
     assert!(server.context().await.unwrap() >= 256);
     let (done, heard, _) = ask(&server).await;

@@ -1,6 +1,7 @@
 //! The commands. Each opens what it needs, calls the engine, and prints.
 
 mod advise;
+mod ask;
 mod doctor;
 mod history;
 mod models;
@@ -30,7 +31,8 @@ pub async fn run(context: &Context, command: Command) -> Outcome<u8> {
         Command::Reopen(args) => people::reopen(context, &args.id).await,
         Command::Silence(args) => silence::add(context, args).await,
         Command::Silences(args) => silence::list(context, args.end.as_deref()).await,
-        Command::Advise(args) => advise::run(context, &args.id).await,
+        Command::Ask(args) => ask::run(context, &args).await,
+        Command::Advise(args) => advise::run(context, &args).await,
         Command::Report(args) => report::run(context, &args).await,
         Command::Replay(args) => replay::run(context, &args).await,
         Command::Models(args) => models::run(context, args).await,

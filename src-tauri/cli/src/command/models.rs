@@ -2,6 +2,7 @@
 
 mod document;
 mod page;
+mod test;
 
 use std::{
     io::{IsTerminal, Read},
@@ -9,9 +10,7 @@ use std::{
 };
 
 use afterwatch_assistant::{
-    chosen::{Chosen, ModelChoice, SETTING, ServerPlace},
-    key::Kept,
-    library::Installed,
+    chosen::{Chosen, ModelChoice, SETTING},
     models::{Job, JobKind, Models, Running},
     problem::{Problem, size},
     server,
@@ -40,6 +39,7 @@ pub async fn run(context: &Context, args: args::Models) -> Outcome<u8> {
         ModelsCommand::List => list(context, &models).await,
         ModelsCommand::Add(args) => add(context, &models, &args.model, args.choose).await,
         ModelsCommand::Choose(args) => choose(context, &models, args).await,
+        ModelsCommand::Test(args) => test::run(context, &models, args.id.as_deref()).await,
         ModelsCommand::Remove(args) => remove(context, &models, &args.id).await,
     }
 }
@@ -72,7 +72,7 @@ async fn list(context: &Context, models: &Models) -> Outcome<u8> {
     }
     progress.clear();
     let page = models.look(&chosen).await?;
-    let document = Document::of(&page, &chosen);
+    let document = Document::of(&page, &chosen).marked(&test::read(&desk).await?);
     context.out.show(&document, || document.lines(), |sheet| page::show(sheet, &page))?;
     Ok(exit::DONE)
 }
@@ -104,8 +104,8 @@ async fn add(context: &Context, models: &Models, model: &Path, choose: bool) -> 
         &document,
         || rows("model", std::slice::from_ref(&document)),
         |sheet| {
-            sheet.line(format!("{} is here, as {}.", document.name, added.path.display()));
-            if !document.verified {
+            sheet.line(format!("{} is here, as {}.", document.model.name, added.path.display()));
+            if !document.model.verified {
                 sheet.line("Its hash is none of the catalogue's: whether it is what its name says was not checked.");
             }
             match choose {
@@ -122,22 +122,16 @@ async fn choose(context: &Context, models: &Models, args: ChooseModel) -> Outcom
     let mut chosen = chosen(&desk).await?;
     let mut told = Vec::new();
     if args.forget_server {
-        if let Some(place) = &chosen.server {
-            models.keys().remove(&place.url).await?;
-        }
-        chosen.forget_server();
+        models.forget_server(&mut chosen).await?;
         told.push("The server and its key are forgotten.".to_owned());
     }
     if let (Some(typed), Some(model)) = (&args.server, args.model) {
-        let url = server::address(typed)?;
-        if args.key_stdin
-            && let Kept::UntilEnd(why) = models.keys().set(&url, key_from_stdin()?).await?
-        {
+        let key = if args.key_stdin { Some(key_from_stdin()?) } else { None };
+        if let Some(why) = models.name_server(&mut chosen, typed, model, args.context_tokens, key).await? {
             // This program ends now, and the key with it.
             return Err(Failure::new(why, "", "Start a keychain, or name a server that wants no key"));
         }
-        chosen.use_server(ServerPlace { url: url.clone(), model, context: args.context_tokens });
-        told.push(server::warning(&url));
+        told.extend(chosen.server.as_ref().map(|place| server::warning(&place.url)));
         // Whether it answers is worth knowing now; it may also be started later.
         if let Some(server) = models.server(&chosen).await? {
             told.push(server.check().await.unwrap_or_else(|problem| problem.message));
@@ -190,7 +184,7 @@ async fn remove(context: &Context, models: &Models, id: &str) -> Outcome<u8> {
 }
 
 /// Shows how far it is until it ends; none when it was interrupted.
-async fn follow(models: &Models, running: Running<Installed>, progress: &mut Progress) -> Outcome<Option<Installed>> {
+async fn follow<T>(models: &Models, running: Running<T>, progress: &mut Progress) -> Outcome<Option<T>> {
     let stop = signal::stop().map_err(super::scan::no_signals)?;
     let (mut watch, end) = (models.watch(), running.end());
     tokio::pin!(stop, end);
@@ -221,7 +215,11 @@ fn words(job: &Job) -> String {
         0..90 => format!(", {s} s left"),
         _ => format!(", {} m left", s.div_ceil(60)),
     });
-    format!("{doing} {}, {} of {}{left}; Ctrl C ends it", job.model, size(job.done), size(job.all))
+    let far = match job.kind {
+        JobKind::Exam => format!("{} of {} incidents", job.done, job.all),
+        JobKind::Import | JobKind::Download => format!("{} of {}", size(job.done), size(job.all)),
+    };
+    format!("{doing} {}, {far}{left}; Ctrl C ends it", job.model)
 }
 
 fn key_from_stdin() -> Outcome<String> {
@@ -264,6 +262,11 @@ pub async fn check(context: &Context) -> Check {
                 (Err(problem), _) | (_, Err(problem)) => return check(Level::Warn, problem.message, again),
                 (Ok(_), Ok(page)) => page,
             };
+            let worker = afterwatch_assistant::choice::worker_program();
+            if !worker.is_file() {
+                let missing = format!("the program that runs models is missing ({})", worker.display());
+                return check(Level::Warn, missing, "Install Afterwatch again; until then rules and templates write.");
+            }
             let found = page.installed.into_iter().find(|m| m.chosen);
             match found.as_ref().map(|m| (m, m.fit.sentence())) {
                 Some((m, None)) => check(Level::Ok, format!("{}, needs {}", m.name, size(m.memory_bytes)), ""),

@@ -86,23 +86,28 @@ pub fn timeline(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
 /// Written steps with their kubectl lines.
 pub fn steps(page: &mut Page<'_>, actions: &[Action]) {
     for (n, action) in actions.iter().enumerate() {
-        let a = &action.draft;
-        let prefix = format!("  {:>2}. ", n + 1);
-        let text = format!("{}, {}: {}", kind(a.kind), object(&a.target), sentence(&a.because));
-        page.hanging(&prefix, text, std::slice::from_ref(&action.id));
-        if !a.command.is_empty() {
-            page.copy(6, &a.command);
-        }
-        let mut small = Vec::new();
-        if !a.risk.is_empty() {
-            small.push(format!("At worst: {}", sentence(&a.risk)));
-        }
-        if !a.requires.is_empty() {
-            small.push(format!("Needs the right to {}.", words::list(&a.requires, 6)));
-        }
-        if !small.is_empty() {
-            page.hanging("      ", small.join(" "), &[]);
-        }
+        step(page, n + 1, action);
+    }
+}
+
+/// One of them, under its number.
+pub fn step(page: &mut Page<'_>, n: usize, action: &Action) {
+    let a = &action.draft;
+    let prefix = format!("  {n:>2}. ");
+    let text = format!("{}, {}: {}", kind(a.kind), object(&a.target), sentence(&a.because));
+    page.hanging(&prefix, text, std::slice::from_ref(&action.id));
+    if !a.command.is_empty() {
+        page.copy(6, &a.command);
+    }
+    let mut small = Vec::new();
+    if !a.risk.is_empty() {
+        small.push(format!("At worst: {}", sentence(&a.risk)));
+    }
+    if !a.requires.is_empty() {
+        small.push(format!("Needs the right to {}.", words::list(&a.requires, 6)));
+    }
+    if !small.is_empty() {
+        page.hanging("      ", small.join(" "), &[]);
     }
 }
 

@@ -8,6 +8,7 @@ pub mod page;
 mod progress;
 #[cfg(test)]
 mod tests;
+pub mod writing;
 
 use std::io::{self, IsTerminal, Write};
 

@@ -10,7 +10,7 @@ use afterwatch_core::{
 };
 use afterwatch_engine::{ClusterState, Engine, NotifyMode, Options, Ports};
 use afterwatch_store::SqliteStore;
-use afterwatch_testkit::{App, FakeCluster, ManualClock, RecordingNotifier, status};
+use afterwatch_testkit::{App, FakeCluster, FakeModel, ManualClock, RecordingNotifier, status};
 use jiff::{SignedDuration, tz::TimeZone};
 use serde_json::json;
 
@@ -20,6 +20,7 @@ pub struct Desk {
     pub clock: Arc<ManualClock>,
     pub notifier: Arc<RecordingNotifier>,
     pub store: Arc<dyn Store>,
+    pub model: Arc<FakeModel>,
 }
 
 impl Desk {
@@ -38,7 +39,9 @@ impl Desk {
     /// Another process at the same cluster.
     pub fn beside(store: Arc<dyn Store>, clock: Arc<ManualClock>, cluster: Arc<FakeCluster>, name: &str) -> Desk {
         let notifier = Arc::new(RecordingNotifier::default());
-        let ports = Ports { store: store.clone(), notifier: notifier.clone(), clock: clock.clone() };
+        let model = Arc::new(FakeModel::default());
+        let ports =
+            Ports { store: store.clone(), notifier: notifier.clone(), clock: clock.clone(), model: model.clone() };
         let options = Options {
             stability: SignedDuration::from_mins(1),
             notify: NotifyMode::Send,
@@ -46,7 +49,7 @@ impl Desk {
             recorder: name.to_owned(),
             alone: name == "the app",
         };
-        Desk { engine: Engine::new(ports, options), cluster, clock, notifier, store }
+        Desk { engine: Engine::new(ports, options), cluster, clock, notifier, store, model }
     }
 
     /// Watches, and waits until the first look is over.

@@ -1,5 +1,6 @@
 //! The engine over a scripted cluster, a real database and a clock that is moved by hand.
 
+mod assistant;
 mod coverage;
 mod desk;
 mod flaky;

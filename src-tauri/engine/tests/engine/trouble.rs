@@ -85,7 +85,7 @@ async fn a_recorder_that_a_defect_ended_says_so_and_begins_anew() {
     let clock = Arc::new(Mine { clock: desk.clock.clone(), armed: AtomicBool::new(false) });
     let notifier = Arc::new(RecordingNotifier::default());
     let engine = Engine::new(
-        Ports { store: desk.store.clone(), notifier, clock: clock.clone() },
+        Ports { store: desk.store.clone(), notifier, clock: clock.clone(), model: desk.model.clone() },
         Options {
             stability: SignedDuration::from_mins(1),
             notify: NotifyMode::Send,

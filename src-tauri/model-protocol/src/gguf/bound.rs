@@ -55,6 +55,11 @@ impl<R: Read + Seek> Bounded<R> {
 
     /// A text of at most `most` bytes.
     pub(super) fn text(&mut self, most: u64, what: &str) -> Judged<String> {
+        String::from_utf8(self.raw_text(most, what)?).or_else(|_| damaged(format!("{what} is not text")))
+    }
+
+    /// The bytes of a text of at most `most` bytes.
+    pub(super) fn raw_text(&mut self, most: u64, what: &str) -> Judged<Vec<u8>> {
         let length = self.u64()?;
         self.holds(length, 1)?;
         if length > most {
@@ -63,7 +68,7 @@ impl<R: Read + Seek> Bounded<R> {
         let mut into = vec![0; length as usize];
         self.source.read_exact(&mut into).map_err(ends)?;
         self.at += length;
-        String::from_utf8(into).or_else(|_| damaged(format!("{what} is not text")))
+        Ok(into)
     }
 
     /// Goes past a text of at most `most` bytes.

@@ -34,6 +34,12 @@ pub const ARCHITECTURES: &[&str] = &[
     "smollm3",
 ];
 
+/// Kinds whose positions turn the whole of a head; llama.cpp ends its process over a file that says otherwise.
+pub(super) const WHOLE_HEADS_TURN: &[&str] = &[
+    "apertus", "ernie4_5", "exaone4", "granite", "llama", "mistral3", "nemotron", "olmo2", "qwen2", "qwen2moe",
+    "qwen3", "qwen3moe", "seed_oss", "smollm3",
+];
+
 /// How a type stores weights: its name, and so many weights in so many bytes. `None`: no type, or one that is only
 /// used while computing.
 pub(super) fn stored(kind: u32) -> Option<(&'static str, u64, u64)> {

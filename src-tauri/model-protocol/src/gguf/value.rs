@@ -1,7 +1,8 @@
 //! The metadata: keys with values.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
     io::{Read, Seek},
 };
 
@@ -55,7 +56,7 @@ impl Values {
                     source.pass_text(16 * MAX_TEXT, super::kind::shown(&key))?;
                     Value::Text(String::new())
                 }
-                LIST => list(source)?,
+                LIST => list(source, key == "tokenizer.ggml.tokens")?,
                 _ => number(source, kind)?.map_or(Value::Other, Value::Number),
             };
             if let Some(key) = all.contains_key(&key).then(|| super::kind::shown(&key)) {
@@ -147,7 +148,8 @@ fn number(source: &mut Bounded<impl Read + Seek>, kind: u32) -> Judged<Option<u6
     })
 }
 
-fn list(source: &mut Bounded<impl Read + Seek>) -> Judged<Value> {
+/// With `distinct` no text may come twice: llama.cpp ends its process over a vocabulary with two equal tokens.
+fn list(source: &mut Bounded<impl Read + Seek>, distinct: bool) -> Judged<Value> {
     let kind = source.u32()?;
     let count = source.u64()?;
     if count > MAX_LIST {
@@ -156,8 +158,21 @@ fn list(source: &mut Bounded<impl Read + Seek>) -> Judged<Value> {
     if kind == TEXT {
         // Each has its length in front of it.
         source.holds(count, 8)?;
-        for _ in 0..count {
-            source.pass_text(MAX_TOKEN, "a token of its vocabulary")?;
+        let what = "a token of its vocabulary";
+        if distinct {
+            let mut seen = BTreeSet::new();
+            for _ in 0..count {
+                let token = source.raw_text(MAX_TOKEN, what)?;
+                // llama.cpp reads up to a zero, and gives those that are empty names of their own.
+                let token = token.split(|byte| *byte == 0).next().unwrap_or_default();
+                if !token.is_empty() && !seen.insert(digest(token)) {
+                    return damaged(format!("{what} is there twice"));
+                }
+            }
+        } else {
+            for _ in 0..count {
+                source.pass_text(MAX_TOKEN, what)?;
+            }
         }
         return Ok(Value::List { kind, count, numbers: None });
     }
@@ -169,6 +184,13 @@ fn list(source: &mut Bounded<impl Read + Seek>) -> Judged<Value> {
     }
     let numbers = (0..count).map(|_| number(source, kind)).collect::<Judged<Option<Vec<_>>>>()?;
     Ok(Value::List { kind, count, numbers })
+}
+
+/// So many bits of a text that two of a vocabulary are not equal by chance.
+fn digest(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Bytes of a single value.

@@ -12,6 +12,7 @@ struct Loaded {
 
 /// llama.cpp can be started once in a process.
 static TINY: LazyLock<Loaded> = LazyLock::new(|| {
+    crate::log::start();
     let backend = LlamaBackend::init().unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixture/tiny.gguf");
     let model = LlamaModel::load_from_file(&backend, path, &LlamaModelParams::default()).unwrap();

@@ -19,11 +19,18 @@ fn what_is_tied_is_cited_what_is_not_is_marked_and_what_was_struck_is_left_out()
         statement("It was killed for memory.", &["E1", "E99", "E2"], Standing::Tied),
         statement("Users noticed", &[], Standing::NotEstablished("Nothing says it.".into())),
         statement("The disk was full.", &["E3"], Standing::Struck("It was ruled out.".into())),
+        statement("Mara acknowledged it.", &[], Standing::Tied),
     ]);
     let text = worded(&incident(), Section::RootCause, &writing);
-    assert_eq!(text, "It was killed for memory [E1, E2].\n*Not established:* Users noticed.\n");
+    assert_eq!(
+        text,
+        "It was killed for memory [E1, E2].\n*Not established:* Users noticed.\nMara acknowledged it [timeline].\n"
+    );
     let text = worded(&incident(), Section::Impact, &writing);
-    assert_eq!(text, "- It was killed for memory [E1, E2].\n- *Not established:* Users noticed.\n");
+    assert_eq!(
+        text,
+        "- It was killed for memory [E1, E2].\n- *Not established:* Users noticed.\n- Mara acknowledged it [timeline].\n"
+    );
 }
 
 #[test]

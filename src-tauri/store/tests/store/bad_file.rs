@@ -13,7 +13,7 @@ use afterwatch_core::port::{
 use afterwatch_store::SqliteStore;
 use rusqlite::{Connection, config::DbConfig};
 
-use crate::sample::{evidence, incident, open, place, quick, saved};
+use crate::sample::{evidence, incident, newest_format, open, place, quick, saved};
 
 /// Opening fails and leaves the file as it was.
 fn refused(path: &Path) -> StoreError {
@@ -51,7 +51,7 @@ fn a_newer_format_is_refused_and_named() {
     drop(open(&path));
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 7").unwrap();
     let said = path.display().to_string();
-    assert_eq!(refused(&path), StoreError::Newer { path: said, found: 7, known: 1 });
+    assert_eq!(refused(&path), StoreError::Newer { path: said, found: 7, known: newest_format() });
 }
 
 #[test]

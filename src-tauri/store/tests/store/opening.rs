@@ -6,7 +6,7 @@ use afterwatch_core::port::{Store, store::IncidentKey};
 use afterwatch_store::{Options, SqliteStore};
 use rusqlite::Connection;
 
-use crate::sample::{at, incident, open, place, quick, saved};
+use crate::sample::{at, incident, newest_format, open, place, quick, saved};
 
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
@@ -64,7 +64,7 @@ fn a_new_database_has_the_newest_format_and_is_set_up_for_two_processes() {
         let value: rusqlite::types::Value = other.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap();
         format!("{value:?}")
     };
-    assert_eq!(ask("user_version"), "Integer(1)");
+    assert_eq!(ask("user_version"), format!("Integer({})", newest_format()));
     assert_eq!(ask("application_id"), format!("Integer({})", 0x4146_5457));
     assert_eq!(ask("journal_mode"), "Text(\"wal\")");
     assert_eq!(ask("auto_vacuum"), "Integer(2)");

@@ -32,6 +32,12 @@ pub fn open(path: &Path) -> SqliteStore {
     SqliteStore::open_with(path, &quick()).unwrap()
 }
 
+/// The newest format: one step each.
+pub fn newest_format() -> u32 {
+    let steps = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+    u32::try_from(steps.count()).unwrap()
+}
+
 /// A folder that goes with the test, and the database in it.
 pub fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,10 @@
  */
 export type ExamDto = { at: string, incidents: number, 
 /**
+ * Answers that were asked for.
+ */
+outputs: number, 
+/**
  * Answers that were valid.
  */
 valid: number, statements: number, 
@@ -16,6 +20,10 @@ tied: number,
  * Wrong statements that were caught.
  */
 caught: number, 
+/**
+ * Incidents for which steps are offered.
+ */
+advised: number, 
 /**
  * The right action came first.
  */

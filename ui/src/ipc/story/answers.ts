@@ -81,7 +81,7 @@ export function advice(incident: IncidentDto, byModel: boolean): WritingDto {
   if (!byModel) {
     return written(
       "rules",
-      incident.actions.map((a) => tied(`${a.because} ${a.risk}`.trim(), a.id)),
+      incident.actions.map((a) => tied(`${a.because} At worst: ${a.risk}`.replace(/ At worst: $/, ""), a.id, "C2")),
       ids,
     );
   }

@@ -63,6 +63,18 @@ describe("the models", () => {
     expect([chosen(), footer()]).toEqual(["house-tuned-7b-q5", "Model:house-tuned-7b-q5, on this laptop"]);
   });
 
+  it("whose file cannot be judged cannot be chosen, which is said", async () => {
+    await open("night", HERE, (fake) => {
+      const [first, other] = fake.assistant.page.installed;
+      if (!first || !other) throw new Error("two are needed");
+      const broken = { ...other, architecture: "", parameters: 0, context: 0, sha256: "" };
+      fake.assistant.page = { ...fake.assistant.page, installed: [first, broken] };
+    });
+    expect(text(row("house-tuned"))).toContain("its header cannot be read");
+    expect(text(row("house-tuned"))).not.toContain("parameters");
+    expect(radio("house-tuned").disabled).toBe(true);
+  });
+
   it("whose choice is refused leave the mark where it was", async () => {
     const w = await open("night", HERE);
     w.backend.refuse.set("chooseModel", new BackendError("It needs 9.8 GB of memory, 9.1 GB are free."));
@@ -206,7 +218,26 @@ describe("what takes a while", () => {
     expect(text(document.querySelector("[role=alert]"))).toContain("Qwen3-1.7B was not downloaded.");
     expect(text(document.querySelector("[role=alert]"))).toContain("Checksum differs, file deleted.");
     expect(w.button("Import a .gguf…").disabled).toBe(false);
+    // The program tells it once; here it stays until it was read.
+    w.backend.assistant.work(null);
+    await settle();
+    expect(text(document.querySelector("[role=alert]"))).toContain("Checksum differs, file deleted.");
     w.button("Close").click();
+    await settle();
+    expect(document.querySelector("[role=alert]")).toBeNull();
+  });
+
+  it("is told of elsewhere when it fails, and stands here when one comes back", async () => {
+    const w = await open("night", "#/incidents");
+    w.backend.assistant.work(job({ failed: "The disk is full: 0.7 GB are missing." }));
+    await settle();
+    expect(w.text()).toContain("The disk is full: 0.7 GB are missing.");
+    w.backend.assistant.work(null);
+    w.button("Close").click();
+    document.querySelector<HTMLAnchorElement>("footer .model")?.click();
+    await settle();
+    expect(text(document.querySelector("[role=alert]"))).toContain("The disk is full");
+    w.backend.assistant.work(job());
     await settle();
     expect(document.querySelector("[role=alert]")).toBeNull();
   });
@@ -285,10 +316,10 @@ describe("test my model", () => {
     expect(text(document.querySelector(".verdict"))).toMatch(/^Good enough to word causes/);
     const bars = [...document.querySelectorAll(".bar")].map(text);
     expect(bars).toEqual([
-      "Valid answers 24 of 24",
-      "Right step put first 21 of 24",
+      "Valid answers 71 of 72",
+      "Right step put first 20 of 22",
       "Sentences tied to evidence 187 of 212",
-      "Wrong sentences caughtstruck before anybody read them19",
+      "Wrong sentences caughtstruck or marked19",
       "Speedfirst word after 4.1 s9.2 tokens a second",
     ]);
     expect(w.text()).toContain("24 recorded incidents were put to it.");

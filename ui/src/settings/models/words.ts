@@ -8,6 +8,11 @@ export function nameOf(page: ModelsPage, id: string): string {
   return page.installed.find((m) => m.id === id)?.name ?? page.catalogue.find((m) => m.id === id)?.name ?? id;
 }
 
+/** `4.0 B`, `270 M` */
+export function parameters(n: number): string {
+  return n >= 950_000_000 ? `${(n / 1e9).toFixed(1)} B` : `${number(n / 1e6)} M`;
+}
+
 /** `1.1 of 1.8 GB`: the unit once where it is the same. */
 export function sizes(done: number, all: number): string {
   const [n, unit] = size(done).split(" ");
@@ -55,8 +60,8 @@ export function dropped(paths: readonly string[], busy: boolean): { path: string
 /** The figures of an exam as parts of a whole. */
 export function bars(exam: ExamDto): { name: string; of: number; all: number }[] {
   return [
-    { name: "Valid answers", of: exam.valid, all: exam.incidents },
-    { name: "Right step put first", of: exam.right_first, all: exam.incidents },
+    { name: "Valid answers", of: exam.valid, all: exam.outputs },
+    { name: "Right step put first", of: exam.right_first, all: exam.advised },
     { name: "Sentences tied to evidence", of: exam.tied, all: exam.statements },
   ];
 }

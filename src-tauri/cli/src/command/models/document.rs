@@ -2,6 +2,7 @@
 
 use afterwatch_assistant::{
     chosen::{Chosen, ModelChoice},
+    marks::Marks,
     models::{CatalogueModel, InstalledModel, Page},
 };
 use afterwatch_contract::assistant::{CatalogueModelDto, InstalledModelDto, ModelServerDto};
@@ -19,7 +20,7 @@ pub struct Document {
     threads: u32,
     processor_fits: bool,
     folder: String,
-    installed: Vec<InstalledModelDto>,
+    installed: Vec<InstalledDto>,
     server: Option<ModelServerDto>,
     catalogue: Vec<CatalogueModelDto>,
 }
@@ -50,6 +51,14 @@ impl Document {
         }
     }
 
+    /// The same with what models were found to be.
+    pub fn marked(mut self, marks: &Marks) -> Document {
+        for model in &mut self.installed {
+            model.exam = marks.of(Some(model.sha256.as_str())).map(super::test::exam);
+        }
+        self
+    }
+
     /// A line each, for `-o jsonl`.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = rows("installed", &self.installed);
@@ -59,10 +68,23 @@ impl Document {
     }
 }
 
+/// A model that is here, and why it cannot be used.
+#[derive(Serialize)]
+pub struct InstalledDto {
+    #[serde(flatten)]
+    pub model: InstalledModelDto,
+    /// What is wrong with the file.
+    problem: Option<String>,
+    /// Its memory is free now.
+    fits: bool,
+}
+
 /// A model that is here. One that vanished a moment ago has no name.
-pub fn installed(model: Option<&InstalledModel>) -> InstalledModelDto {
+pub fn installed(model: Option<&InstalledModel>) -> InstalledDto {
     let facts = model.and_then(|m| m.file.facts.as_ref().ok());
-    InstalledModelDto {
+    let problem = model.and_then(|m| m.file.facts.as_ref().err().cloned());
+    let fits = facts.is_some() && model.is_some_and(|m| m.fit.fits());
+    let model = InstalledModelDto {
         id: model.map(|m| m.file.id.clone()).unwrap_or_default(),
         name: model.map(|m| m.name.clone()).unwrap_or_default(),
         architecture: facts.map(|f| f.architecture.clone()).unwrap_or_default(),
@@ -75,7 +97,8 @@ pub fn installed(model: Option<&InstalledModel>) -> InstalledModelDto {
         verified: model.is_some_and(|m| m.verified),
         chosen: model.is_some_and(|m| m.chosen),
         exam: None,
-    }
+    };
+    InstalledDto { model, problem, fits }
 }
 
 fn offered(model: &CatalogueModel) -> CatalogueModelDto {

@@ -1,0 +1,3 @@
+#!/bin/sh
+# A worker that never says a word.
+exec sleep 600
