@@ -290,19 +290,34 @@ pub struct Report {
     #[command(flatten)]
     pub one: One,
 
-    /// md: Markdown. json: the incident with its evidence, notes, coverage, gaps, and the Markdown
+    /// md: Markdown. html: one page that needs nothing else. pdf: A4, for archives and screen readers. json: the
+    /// incident with its evidence, notes, coverage, gaps, and the Markdown
     #[arg(long, value_name = "FORMAT", default_value = "md")]
     pub format: ReportFormat,
 
     /// Write to this file, or into this folder under a name of its own, instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    /// Which sections it has: house, google-sre, pagerduty, atlassian, or a Markdown file of your own
+    #[arg(long, value_name = "NAME|FILE")]
+    pub shape: Option<String>,
+
+    /// Markdown only: begin with the facts as YAML front matter
+    #[arg(long)]
+    pub front_matter: bool,
+
+    /// Markdown only: draw the time axis into an .svg file beside it
+    #[arg(long, requires = "out")]
+    pub figure: bool,
 }
 
 /// What a post-mortem is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     Md,
+    Html,
+    Pdf,
     Json,
 }
 

@@ -161,6 +161,16 @@ fn units(markdown: &str) -> Vec<Unit> {
                 }
                 flush(&mut run, &mut out, &heading, skip);
             }
+            Event::Start(Tag::BlockQuote(_)) | Event::End(TagEnd::BlockQuote(_)) | Event::Rule => {
+                flush(&mut run, &mut out, &heading, skip);
+            }
+            Event::Start(_) | Event::End(_)
+                if !matches!(
+                    event,
+                    Event::Start(
+                        Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. }
+                    )
+                ) => {}
             _ => {
                 if let (Some((_, words)), Event::Text(text) | Event::Code(text)) = (&mut open_heading, &event) {
                     words.push_str(text);
@@ -197,7 +207,8 @@ fn sentences(markdown: &str, range: Range<usize>) -> Vec<Range<usize>> {
                 if next.len() == rest.len() && !rest.is_empty() {
                     continue;
                 }
-                let cited = next.strip_prefix('[').and_then(|n| n.split_once(']')).filter(|(inside, _)| is_list(inside));
+                let cited =
+                    next.strip_prefix('[').and_then(|n| n.split_once(']')).filter(|(inside, _)| is_list(inside));
                 if let Some((inside, _)) = cited {
                     end += rest.len() - next.len() + inside.len() + 2;
                     end += text[end..].len() - text[end..].trim_start_matches('.').len();

@@ -98,7 +98,8 @@ fn hatch(svg: &mut String, left: f64, right: f64, top: f64, bottom: f64) {
         }
         foot += 5.0;
     }
-    let _ = writeln!(svg, "<path class=\"hatch\" d=\"{path}\" stroke=\"#8c887d\" stroke-width=\"0.75\" fill=\"none\"/>");
+    let _ =
+        writeln!(svg, "<path class=\"hatch\" d=\"{path}\" stroke=\"#8c887d\" stroke-width=\"0.75\" fill=\"none\"/>");
 }
 
 /// Solid where it was watched, dotted where it was not.
@@ -188,9 +189,8 @@ fn placed(marks: &[&Mark], axis: &Axis, gaps: &[(i64, i64)]) -> Vec<(f64, &'stat
         let x = axis.x(mark.at);
         let long = mark.label.chars().count() as f64 * LETTER;
         let sides = [("start", x + 9.0, x + 9.0 + long, x + 9.0), ("end", x - 9.0 - long, x - 9.0, x - 9.0)];
-        let free = |a: f64, b: f64| {
-            a >= LEFT && b <= WIDTH && !taken.iter().any(|(c, d, of)| *of != n && a < *d && *c < b)
-        };
+        let free =
+            |a: f64, b: f64| a >= LEFT && b <= WIDTH && !taken.iter().any(|(c, d, of)| *of != n && a < *d && *c < b);
         // Rather not over a hatch, of which it would hide a part.
         let clear = |a: f64, b: f64| !gaps.iter().any(|(from, to)| a < axis.x(*to) && axis.x(*from) < b);
         let best = sides.iter().find(|(_, a, b, _)| free(*a, *b) && clear(*a, *b));

@@ -1,12 +1,16 @@
-//! From an incident to its post-mortem: Markdown by template, a safe preview, a file name.
+//! From an incident to its post-mortem: Markdown by template and in the shape a team is used to, a safe preview, and
+//! what leaves the laptop: Markdown with its figure, one HTML page, a PDF.
 //!
 //! Every statement cites a recorded item: evidence (`[E3]`), a change (`[C2]`), an action (`[A1]`) or the timeline
 //! itself for what people and Afterwatch did. Citations are checked against the incident; a statement that cites
 //! nothing that is there is printed as *not established*. Time that was not recorded is said to be so, and never
-//! turned into a number.
+//! turned into a number. What people wrote instead is checked by [`citations`], and exported as they wrote it.
 //!
 //! Text that comes from a cluster is inert in what is written here: it makes no link, no image, no HTML, no table
-//! cell. This crate reads no clock, no file and no environment.
+//! cell. The words of a page reach the typesetter as data, and it sees no file but its template.
+//!
+//! This crate reads no clock and no environment, and writes no file. It reads files in one place, `pdf::system`: fonts,
+//! from the folders a caller of [`pdf`] names, and only for letters that the embedded faces do not have.
 
 mod check;
 mod cite;
@@ -32,7 +36,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 pub use check::{CheckedParagraph, Citing, citations};
 pub use edit::{replace_section, section_of};
-pub use files::{ReportFile, markdown_files};
+pub use files::{ReportFile, front_matter, markdown_files};
 pub use html::html;
 pub use page_html::html_page;
 pub use paper::{PageOptions, Review};

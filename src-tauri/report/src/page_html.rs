@@ -82,12 +82,7 @@ impl Html<'_> {
     fn cover(&mut self) {
         self.out.push_str("<dl class=\"facts\">\n");
         for fact in &self.paper.cover {
-            let _ = writeln!(
-                self.out,
-                "<div><dt>{}</dt><dd>{}</dd></div>",
-                escaped(&fact.name),
-                escaped(&fact.value)
-            );
+            let _ = writeln!(self.out, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(&fact.name), escaped(&fact.value));
         }
         self.out.push_str("</dl>\n");
     }
@@ -98,11 +93,8 @@ impl Html<'_> {
             &format!("<svg role=\"img\" aria-label=\"{}\" ", escaped(&self.paper.alt)),
             1,
         );
-        let _ = writeln!(
-            self.out,
-            "<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>",
-            escaped(&self.paper.caption)
-        );
+        let _ =
+            writeln!(self.out, "<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>", escaped(&self.paper.caption));
     }
 
     fn section(&mut self, section: &Section) {

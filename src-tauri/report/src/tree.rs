@@ -232,7 +232,9 @@ impl<'a> Reader<'a, '_> {
         let mut out: Vec<Inline> = Vec::new();
         while let Some((event, range)) = self.events.next_if(|(event, _)| is_inline(event)) {
             match event {
-                Event::Text(text) | Event::InlineHtml(text) | Event::Html(text) => self.push_text(&mut out, &text, range),
+                Event::Text(text) | Event::InlineHtml(text) | Event::Html(text) => {
+                    self.push_text(&mut out, &text, range)
+                }
                 Event::Code(v) => out.push(Inline::C { v: clean(&v) }),
                 Event::SoftBreak => out.push(Inline::Soft),
                 Event::HardBreak => out.push(Inline::Br),
@@ -303,7 +305,7 @@ impl<'a> Reader<'a, '_> {
             // What stood apart stays apart.
             let block = match &event {
                 Event::Start(_) => !is_inline(&event),
-                Event::End(end) => !is_inline_end(*end),
+                Event::End(end) => open > 0 && !is_inline_end(*end),
                 _ => false,
             };
             if block && !text.is_empty() && !text.ends_with([' ', '\n']) {
@@ -417,9 +419,7 @@ pub(crate) fn ids(list: &str, known: &Known) -> Option<Vec<Cited>> {
 
 /// What follows *Not established:* up to the end of its line stands under a dashed line.
 fn unknown(inlines: Vec<Inline>) -> Vec<Inline> {
-    let says = |i: &Inline, what: &str| {
-        matches!(i, Inline::Em { c } if plain(c).trim().to_ascii_lowercase().starts_with(what))
-    };
+    let says = |i: &Inline, what: &str| matches!(i, Inline::Em { c } if plain(c).trim().to_ascii_lowercase().starts_with(what));
     if !inlines.iter().any(|i| says(i, "not established")) {
         return inlines;
     }

@@ -35,7 +35,9 @@ const PIECE: usize = 8;
 /// Why there is no PDF.
 #[derive(Debug, thiserror::Error)]
 pub enum PdfError {
-    #[error("The text is too long for a PDF: {bytes} bytes, and {LONGEST} can be set. Export Markdown or HTML, or shorten it.")]
+    #[error(
+        "The text is too long for a PDF: {bytes} bytes, and {LONGEST} can be set. Export Markdown or HTML, or shorten it."
+    )]
     TooLong { bytes: usize },
     #[error("The page could not be set: {0}. Export HTML instead, and report this as a bug.")]
     Set(String),

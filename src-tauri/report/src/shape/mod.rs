@@ -32,11 +32,15 @@ pub struct Shape {
 pub enum ShapeError {
     #[error("Line {line} of the shape names {{{{{name}}}}}, which is not known. Known are: {known}.")]
     Unknown { name: String, line: usize, known: String },
-    #[error("Line {line} of the shape has {{{{{name}}}}} beside other words: it is a whole part and must stand alone on its line.")]
+    #[error(
+        "Line {line} of the shape has {{{{{name}}}}} beside other words: it is a whole part and must stand alone on its line."
+    )]
     NotAlone { name: String, line: usize },
     #[error("Line {line} of the shape opens a name with {{{{ and does not close it with }}}}.")]
     Unclosed { line: usize },
-    #[error("The shape is too long: {bytes} bytes, and {LONGEST} are read. Leave only headings, prompts and names in it.")]
+    #[error(
+        "The shape is too long: {bytes} bytes, and {LONGEST} are read. Leave only headings, prompts and names in it."
+    )]
     TooLong { bytes: usize },
 }
 
