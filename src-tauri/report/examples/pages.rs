@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
     write(folder, "sample", &sample::incident())?;
-    write(folder, "eight-pages", &larger(60, 26))?;
+    write(folder, "eight-pages", &larger(40, 11))?;
     write(folder, "500-rows", &larger(500, 4))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The post-mortem as Markdown with its figure in a file beside it.
 
+use afterwatch_core::redact;
 use jiff::Timestamp;
 
 use crate::{
@@ -58,7 +59,7 @@ fn place(markdown: &str) -> usize {
 pub fn front_matter(input: &ReportInput<'_>, options: &PageOptions) -> String {
     let i = input.incident;
     // A string of JSON is one of YAML.
-    let text = |value: &str| serde_json::to_string(&one_line(value)).unwrap_or_default();
+    let text = |value: &str| serde_json::to_string(&one_line(&redact::text(value))).unwrap_or_default();
     let time = |at: Option<Timestamp>| at.map_or("null".to_owned(), |at| at.to_string());
     let id = if i.number == 0 { "null".to_owned() } else { text(&i.label()) };
     let rows = [

@@ -67,6 +67,17 @@ pub fn markdown(input: &ReportInput<'_>) -> String {
     markdown_shaped(input, house).unwrap_or_else(|error| unreachable!("the house's own shape: {error}"))
 }
 
+/// The last moment the record knows of. A page dated by it, instead of by the clock, is the same however often it is
+/// exported, until the record changes.
+pub fn last_moment(incident: &Incident) -> Timestamp {
+    let entries = incident.timeline.iter().flat_map(|e| [Some(e.at), e.until]);
+    let instants = [incident.acknowledged_at, incident.mitigated_at, incident.resolved_at];
+    let seen = incident.findings.iter().map(|f| Some(f.last_seen));
+    let changes = incident.changes.iter().map(|c| Some(c.change.at));
+    let all = entries.chain(instants).chain(seen).chain(changes).flatten();
+    all.max().map_or(incident.detected_at, |at| at.max(incident.detected_at))
+}
+
 /// A name to offer for the file: `INC-47-checkout.md`. Made of letters, digits, dots and dashes only.
 pub fn file_name(incident: &Incident) -> String {
     let mut subject = String::new();

@@ -77,6 +77,7 @@ fn only_known_ids_become_citations() {
         ("Gone [E99].", "p(Gone [E99].)"),
         ("Half [E1, E99].", "p(Half [E1, E99].)"),
         (r"Inert \[E1\].", "p(Inert [E1].)"),
+        ("[see *[E1]*](https://a.b)", "p(link<https://a.b>(see em([E1])))"),
         ("`[E1]`", "p(`[E1]`)"),
         ("spec.containers[app] [E1", "p(spec.containers[app] [E1)"),
         ("*Not established:* why [E1].\nMore.", "p(unknown(em(Not established:) why cite(E1).)~More.)"),

@@ -9,7 +9,8 @@ use afterwatch_contract::document::{Document, EvidenceDto, IncidentDto, word};
 use afterwatch_core::{coverage::Gap, incident::Incident, port::store::IncidentKey, redact};
 use afterwatch_engine::MarkdownSource;
 use afterwatch_report::{
-    PageOptions, ReportInput, Shape, front_matter, html_page, markdown_files, markdown_shaped, pdf, usual_font_folders,
+    PageOptions, ReportInput, Shape, front_matter, html_page, last_moment, markdown_files, markdown_shaped, pdf,
+    usual_font_folders,
 };
 use serde::Serialize;
 
@@ -47,14 +48,18 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
         ));
     }
     let options = PageOptions::default();
+    // A page is dated by what it was made from, so that exporting it again gives the same file.
+    let moments = [source.draft.as_ref().map(|d| d.updated_at), source.notes.updated_at];
+    let as_of = moments.into_iter().flatten().fold(last_moment(&source.incident), Ord::max);
+    let page = ReportInput { generated_at: as_of, ..input.clone() };
     let (bytes, extension) = match format {
         ReportFormat::Md if args.figure => return with_figure(context, args, &input, &markdown),
         ReportFormat::Md if args.front_matter => ((front_matter(&input, &options) + &markdown).into_bytes(), "md"),
         ReportFormat::Md => (markdown.into_bytes(), "md"),
-        ReportFormat::Html => (html_page(&input, &markdown, &options).into_bytes(), "html"),
+        ReportFormat::Html => (html_page(&page, &markdown, &options).into_bytes(), "html"),
         ReportFormat::Pdf => {
             let folders = usual_font_folders(std::env::home_dir().as_deref());
-            let pdf = pdf(&input, &markdown, &options, &folders)
+            let pdf = pdf(&page, &markdown, &options, &folders)
                 .map_err(|error| Failure::new("No PDF was written", error.to_string(), ""))?;
             (pdf, "pdf")
         }

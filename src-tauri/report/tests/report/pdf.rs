@@ -3,7 +3,7 @@
 use std::{process::Command, sync::OnceLock};
 
 use afterwatch_core::{evidence::Observed, incident::Incident, timeline::EntryKind};
-use afterwatch_report::{PageOptions, PdfError, Review, markdown, pdf, usual_font_folders};
+use afterwatch_report::{PageOptions, PdfError, Review, last_moment, markdown, pdf, usual_font_folders};
 
 use crate::sample::{at, coverage, evidence, gap, incident, input};
 
@@ -101,6 +101,8 @@ fn the_same_record_gives_the_same_bytes() {
     let text = house(&one);
     let first = sample();
     assert_eq!(first.bytes, made(&one, &text, &PageOptions::default()).bytes);
+    // Dated by the record and not by the clock, it stays so.
+    assert_eq!(last_moment(&one), at("03:25:20"));
     let reviewed = PageOptions { review: Review::Reviewed, ..PageOptions::default() };
     assert_ne!(first.bytes, made(&one, &text, &reviewed).bytes);
 }
@@ -254,6 +256,7 @@ fn deep_nesting_long_words_and_strange_letters_give_a_page() {
         format!("| {} | b |\n| - | - |\n| {} | c |", "h".repeat(300), "v".repeat(3000)),
         format!("|{}\n|{}\n|{}", "a|".repeat(120), "-|".repeat(120), "b|".repeat(120)),
         "\u{0}\u{1}\u{7f}\u{85}\u{2028}\u{202e}\u{feff}\u{fffe}\u{ffff}\u{e000}\u{10ffff} a\u{301}\u{302}\u{20e3} \u{200d}\u{200d} \u{fe0f}".into(),
+        "[see [E1] and [timeline]](https://a.b)".into(),
         "- [ ] task\n\n[^1]: note\n\nterm\n: def\n".into(),
         "|a|\n|-|\n".into(),
         "#\n\n##\n\n### \n".into(),
@@ -262,6 +265,13 @@ fn deep_nesting_long_words_and_strange_letters_give_a_page() {
         let pdf = of(&format!("## Summary\n\n{text}\n\nLast words [E1].\n"));
         assert!(pdf.words().contains("Last words"), "{}", &text[..text.len().min(40)]);
     }
+}
+
+#[test]
+fn a_timeline_above_all_sections_is_printed() {
+    let head = "| Time | What happened | Evidence | Seen |\n| - | - | - | - |\n| 02:56:12 | It began | E1 | live |\n";
+    let words = of(&format!("{head}\n## Summary\n\nIt began [timeline].\n\n{head}")).words();
+    assert_eq!(words.matches("02:56:12 It began E1").count(), 2, "{words}");
 }
 
 #[test]
