@@ -333,6 +333,16 @@ mod tests {
     }
 
     #[test]
+    fn a_report_is_asked_for_in_a_format_and_a_shape() {
+        let args = ["x", "report", "47", "--format", "pdf", "--shape", "google-sre", "--out", "f.pdf"];
+        let Command::Report(report) = Cli::try_parse_from(args).unwrap().command else { panic!("not a report") };
+        assert_eq!(report.format, ReportFormat::Pdf);
+        assert_eq!(report.shape.as_deref(), Some("google-sre"));
+        assert!(Cli::try_parse_from(["x", "report", "47", "--figure"]).is_err(), "the figure needs a place");
+        assert!(Cli::try_parse_from(["x", "report", "47", "--format", "docx"]).is_err());
+    }
+
+    #[test]
     fn common_options_are_understood_before_and_after_the_command() {
         let cli = Cli::try_parse_from([
             "x",
