@@ -68,7 +68,8 @@ impl Header {
         let kept = u64::from(context.max(256)).saturating_mul(self.context_token_bytes);
         // What is in flight while a chunk is computed: the likelihoods of all tokens, and some dozens of layers' values.
         let computing = chunk * (u64::from(self.vocabulary) * 4 + self.width.saturating_mul(4 * 24)) + (16 << 20);
-        let words = u64::from(self.vocabulary) * 320;
+        // The vocabulary itself, and what a grammar takes to look at every token of it.
+        let words = u64::from(self.vocabulary) * 1200;
         self.weight_bytes.saturating_add(kept).saturating_add(computing + words + (48 << 20))
     }
 }
@@ -249,10 +250,12 @@ fn describe(values: &Values) -> Judged<Header> {
         }
         _ => {}
     }
+    // What is only shown need not be there, nor be right.
+    let words = |key: &str| values.text(key).ok().flatten();
     Ok(Header {
-        name: values.text("general.name")?.map(|n| kind::shown(n).to_owned()).filter(|n| !n.is_empty()),
+        name: words("general.name").map(|n| kind::shown(n).to_owned()).filter(|n| !n.is_empty()),
         architecture: architecture.to_owned(),
-        licence: values.text("general.license")?.map(|n| kind::shown(n).to_owned()).filter(|n| !n.is_empty()),
+        licence: words("general.license").map(|n| kind::shown(n).to_owned()).filter(|n| !n.is_empty()),
         trained_context: trained as u32,
         chat_template: values.text("tokenizer.chat_template")?.map(str::to_owned),
         vocabulary: vocabulary(values)?,

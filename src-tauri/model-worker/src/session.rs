@@ -20,6 +20,7 @@ use crate::{
     prefix::PrefixCache,
 };
 
+mod choose;
 mod generate;
 
 use generate::Writer;

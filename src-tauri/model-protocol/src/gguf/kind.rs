@@ -36,8 +36,8 @@ pub const ARCHITECTURES: &[&str] = &[
 
 /// Kinds whose positions turn the whole of a head; llama.cpp ends its process over a file that says otherwise.
 pub(super) const WHOLE_HEADS_TURN: &[&str] = &[
-    "apertus", "ernie4_5", "exaone4", "granite", "llama", "mistral3", "nemotron", "olmo2", "qwen2", "qwen2moe",
-    "qwen3", "qwen3moe", "seed_oss", "smollm3",
+    "apertus", "ernie4_5", "exaone4", "granite", "llama", "mistral3", "olmo2", "qwen2", "qwen2moe", "qwen3",
+    "qwen3moe", "seed_oss", "smollm3",
 ];
 
 /// How a type stores weights: its name, and so many weights in so many bytes. `None`: no type, or one that is only

@@ -3,12 +3,9 @@
 use std::time::Instant;
 
 use afterwatch_model_protocol::{FailureKind, Generate, Generated, RequestId, Say, gguf};
-use llama_cpp_2::{
-    DecodeError, context::LlamaContext, llama_batch::LlamaBatch, model::LlamaModel, sampling::LlamaSampler,
-    token::LlamaToken,
-};
+use llama_cpp_2::{DecodeError, context::LlamaContext, llama_batch::LlamaBatch, model::LlamaModel, token::LlamaToken};
 
-use super::Stop;
+use super::{Stop, choose::Chooser};
 use crate::{
     chat::{Chat, Prompt},
     inbox::Cancelled,
@@ -16,8 +13,6 @@ use crate::{
     prefix::PrefixCache,
 };
 
-/// Bytes of a grammar; one made for an incident is some kilobytes long.
-const LONGEST_GRAMMAR: usize = 1 << 20;
 const CHUNK: usize = gguf::CHUNK as usize;
 
 /// A loaded model with what it has read.
@@ -64,7 +59,7 @@ impl<'m> Writer<'m> {
         })?;
         let most = self.room(&prompt, ask.max_tokens)?;
         // The grammar is read before the prompt: it is quick, and may be wrong.
-        let mut sampler = self.sampler(ask)?;
+        let mut chooser = Chooser::new(self.model, ask)?;
         let cached = self.resume(&prompt);
         self.read(id, &prompt, cached)?;
 
@@ -74,8 +69,7 @@ impl<'m> Writer<'m> {
         let (mut bytes, mut generated, mut first) = (Vec::new(), 0, None);
         let complete = loop {
             self.go_on(id)?;
-            // Chooses and takes it: a second time would leave the grammar without a state.
-            let token = sampler.sample(&self.context, -1);
+            let token = chooser.next(&self.context)?;
             first.get_or_insert_with(|| began.elapsed());
             if vocab.is_eog(token) {
                 break true;
@@ -125,33 +119,6 @@ impl<'m> Writer<'m> {
             ));
         }
         Ok(wanted.clamp(1, left))
-    }
-
-    fn sampler(&self, ask: &Generate) -> Result<LlamaSampler, Stop> {
-        let mut chain = Vec::new();
-        if let Some(grammar) = &ask.grammar {
-            let fits = (grammar.len() <= LONGEST_GRAMMAR)
-                .then(|| LlamaSampler::grammar(self.model, grammar, "root").ok())
-                .flatten();
-            chain.push(fits.ok_or_else(|| {
-                Stop::failed(
-                    FailureKind::Grammar,
-                    "The grammar for the answer cannot be used; this is a fault of Afterwatch.",
-                )
-            })?);
-        }
-        if ask.temperature > 0.0 {
-            chain.extend([
-                LlamaSampler::top_k(40),
-                LlamaSampler::top_p(0.95, 1),
-                LlamaSampler::min_p(0.05, 1),
-                LlamaSampler::temp(ask.temperature),
-                LlamaSampler::dist(ask.seed),
-            ]);
-        } else {
-            chain.push(LlamaSampler::greedy());
-        }
-        Ok(LlamaSampler::chain_simple(chain))
     }
 
     /// Brings the context to where it holds a beginning of the prompt, and says of how many tokens. The last token is

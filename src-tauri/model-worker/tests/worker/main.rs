@@ -2,7 +2,7 @@
 //! what the assistant makes of it.
 
 mod client;
-// mod figures;
+mod figures;
 mod hostile;
 mod limits;
 mod load;
