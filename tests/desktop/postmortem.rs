@@ -62,9 +62,10 @@ async fn a_sentence_is_checked_as_it_is_typed_and_the_report_leaves_as_pdf() {
     let pdf = std::fs::read(saved(&desktop, "pdf").await).unwrap();
     assert!(pdf.starts_with(b"%PDF-1."), "{:?}", &pdf[..8.min(pdf.len())]);
     assert!(pdf.len() > 10_000 && pdf.windows(5).any(|end| end == b"%%EOF"), "{} bytes", pdf.len());
-    for (entry, extension, sign) in
-        [("Markdown…", "md", "*Not established:* It broke by itself."), ("Web page (HTML)…", "html", "It broke by itself.")]
-    {
+    for (entry, extension, sign) in [
+        ("Markdown…", "md", "*Not established:* It broke by itself."),
+        ("Web page (HTML)…", "html", "It broke by itself."),
+    ] {
         window.click("Export").await;
         window.click(entry).await;
         let text = std::fs::read_to_string(saved(&desktop, extension).await).unwrap();
@@ -94,7 +95,11 @@ async fn a_sentence_is_checked_as_it_is_typed_and_the_report_leaves_as_pdf() {
 async fn saved(desktop: &Desktop, extension: &str) -> PathBuf {
     let folder = desktop.saved();
     eventually(&format!("the saved {extension}"), async || {
-        std::fs::read_dir(&folder).ok()?.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|e| e == extension))
+        std::fs::read_dir(&folder)
+            .ok()?
+            .flatten()
+            .map(|e| e.path())
+            .find(|p| p.extension().is_some_and(|e| e == extension))
     })
     .await
 }

@@ -11,12 +11,11 @@ use crate::{
 };
 
 /// The steps from nothing to the newest format. Released ones are never edited.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[
-        include_str!("../migrations/0001_history.sql"),
-        include_str!("../migrations/0002_assistant.sql"),
-        include_str!("../migrations/0003_postmortem.sql"),
-    ];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_history.sql"),
+    include_str!("../migrations/0002_assistant.sql"),
+    include_str!("../migrations/0003_postmortem.sql"),
+];
 
 /// The format of the file; 0 while it is empty.
 pub(crate) fn format(connection: &Connection) -> rusqlite::Result<u32> {
