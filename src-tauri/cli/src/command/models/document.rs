@@ -53,7 +53,7 @@ impl Document {
 
     /// The same with what models were found to be.
     pub fn marked(mut self, marks: &Marks) -> Document {
-        for model in &mut self.installed {
+        for InstalledDto { model, .. } in &mut self.installed {
             model.exam = marks.of(Some(model.sha256.as_str())).map(super::test::exam);
         }
         self

@@ -5,7 +5,7 @@ use afterwatch_assistant::{
     marks::{self, Mark, Marks},
     models::Models,
 };
-use afterwatch_contract::assistant::{ExamDto, InstalledModelDto};
+use afterwatch_contract::assistant::ExamDto;
 use jiff::Timestamp;
 
 use super::{chosen, follow};
@@ -19,7 +19,8 @@ pub async fn run(context: &Context, models: &Models, id: Option<&str>) -> Outcom
     let desk = context.desk(Database::Made).await?;
     let chosen = chosen(&desk).await?;
     let id = match (id, &chosen.choice) {
-        (Some(id), _) | (None, ModelChoice::File { id }) => id,
+        (Some(id), _) => id,
+        (None, ModelChoice::File { id }) => id.as_str(),
         (None, _) => {
             let next = "Name one of those that `kubectl afterwatch models list` shows";
             return Err(Failure::new("No model on this computer is chosen", "", next));
@@ -42,14 +43,14 @@ pub async fn run(context: &Context, models: &Models, id: Option<&str>) -> Outcom
     all.add(file.sha256.clone().unwrap_or_default(), mark.clone());
     desk.engine.set_setting(marks::SETTING, all.to_setting()).await?;
     let page = models.look(&chosen).await?;
-    let installed = super::document::installed(page.installed.iter().find(|m| m.file.id == file.id));
-    let document = InstalledModelDto { exam: Some(exam(&mark)), ..installed };
+    let mut document = super::document::installed(page.installed.iter().find(|m| m.file.id == file.id));
+    document.model.exam = Some(exam(&mark));
     context.out.show(
         &document,
         || rows("model", std::slice::from_ref(&document)),
         |sheet| {
             let o = &mark.outcome;
-            sheet.line(format!("{}: {}. {}", document.name, o.verdict().word(), o.sentence()));
+            sheet.line(format!("{}: {}. {}", document.model.name, o.verdict().word(), o.sentence()));
             sheet.line(format!(
                 "{} incidents in {:.0} s, {:.1} tokens per second, the first word after {:.1} s. {} wrong sentences were caught.",
                 o.incidents,
