@@ -4,9 +4,11 @@
 //! It knows neither the engine nor the history: what was chosen is given to it and given back.
 
 use std::{
+    collections::HashSet,
     future::Future,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use tokio::{
@@ -33,6 +35,8 @@ pub struct Models {
     keys: Keys,
     patience: Patience,
     jobs: Arc<Jobs>,
+    /// States of files that were hashed by themselves: once each, also where the folder keeps no note of it.
+    hashed: Arc<Mutex<HashSet<State>>>,
 }
 
 /// What is shown.
@@ -166,7 +170,14 @@ impl Models {
     /// The same with another catalogue, other keys and another patience.
     pub fn with(folder: impl Into<PathBuf>, catalogue: Vec<Entry>, keys: Keys, patience: Patience) -> Models {
         let jobs = Jobs { now: watch::Sender::new(None), task: Mutex::default() };
-        Models { library: Library::new(folder), catalogue: catalogue.into(), keys, patience, jobs: Arc::new(jobs) }
+        Models {
+            library: Library::new(folder),
+            catalogue: catalogue.into(),
+            keys,
+            patience,
+            jobs: Arc::new(jobs),
+            hashed: Arc::default(),
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -184,10 +195,20 @@ impl Models {
     /// When the folder cannot be read.
     pub async fn page(&self, chosen: &Chosen) -> Result<Page, Problem> {
         let page = self.look(chosen).await?;
-        let unhashed = page.installed.iter().find(|m| m.file.sha256.is_none() && m.file.facts.is_ok());
-        if let Some(model) = unhashed.filter(|_| page.job.is_none()) {
-            drop(self.hash(&model.file.id));
+        let mut hashed = self.hashed.lock().unwrap_or_else(PoisonError::into_inner);
+        let unhashed = |m: &&InstalledModel| m.file.sha256.is_none() && m.file.facts.is_ok();
+        let next = page
+            .installed
+            .iter()
+            .filter(unhashed)
+            .map(|m| (m, state_of(&m.file.path)))
+            .find(|(_, state)| !hashed.contains(state));
+        if let Some((model, state)) = next.filter(|_| page.job.is_none())
+            && self.hash(&model.file.id).is_ok()
+        {
+            hashed.insert(state);
         }
+        drop(hashed);
         Ok(page)
     }
 
@@ -433,6 +454,14 @@ impl Models {
         let key = if asked { self.keys.get(&place.url).await } else { None };
         server::Server::new(place, key, server::Patience::default()).map(Some)
     }
+}
+
+/// A file, and when it was changed.
+type State = (PathBuf, Option<SystemTime>);
+
+/// A file as it is now.
+fn state_of(path: &Path) -> State {
+    (path.to_owned(), std::fs::metadata(path).and_then(|about| about.modified()).ok())
 }
 
 impl Jobs {

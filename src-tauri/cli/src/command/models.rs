@@ -62,10 +62,10 @@ async fn list(context: &Context, models: &Models) -> Outcome<u8> {
     let chosen = chosen(&desk).await?;
     let mut progress = context.progress();
     // What was put into the folder by hand is known by its hash only after it was read.
-    loop {
-        let page = models.look(&chosen).await?;
-        let unread = page.installed.iter().find(|m| m.file.sha256.is_none() && m.file.facts.is_ok());
-        let Some(model) = unread else { break };
+    for model in models.look(&chosen).await?.installed {
+        if model.file.sha256.is_some() || model.file.facts.is_err() {
+            continue;
+        }
         if follow(models, models.hash(&model.file.id)?, &mut progress).await?.is_none() {
             return Ok(exit::INTERRUPTED);
         }

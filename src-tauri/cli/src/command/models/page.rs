@@ -4,12 +4,14 @@ use afterwatch_assistant::{
     models::{CatalogueModel, InstalledModel, Page},
     problem::size,
 };
+use afterwatch_core::words;
 
 use crate::output::page::{Cell, Page as Sheet};
 
 pub fn show(sheet: &mut Sheet<'_>, page: &Page) {
     let m = page.machine;
-    sheet.line(format!("{} memory, {} free, {} threads", size(m.memory_bytes), size(m.free_bytes), m.threads));
+    let threads = words::count(m.threads as usize, "thread");
+    sheet.line(format!("{} memory, {} free, {threads} for a model", size(m.memory_bytes), size(m.free_bytes)));
     if !m.processor_fits {
         sheet.line("This processor lacks AVX2, which the model worker needs: only a server can write here.");
     }
