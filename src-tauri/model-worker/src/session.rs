@@ -155,7 +155,10 @@ fn read_model(
     }
     let path = PathBuf::from(&load.path);
     let header = gguf::read(&path).map_err(|unfit| Stop::failed(FailureKind::Unfit, unfit.to_string()))?;
-    limits::bound_memory(header.memory_bytes(load.context.min(header.trained_context)), load.threads);
+    // A graphics driver takes far more addresses than it takes memory.
+    if !cfg!(any(feature = "vulkan", feature = "metal")) {
+        limits::bound_memory(header.memory_bytes(load.context.min(header.trained_context)), load.threads);
+    }
     log::forget();
     let (told, heard) = (outlet.clone(), cancelled.clone());
     let mut last = -1.0;

@@ -86,3 +86,29 @@ fn a_line_that_is_no_request_is_answered_and_the_next_one_too() {
     worker.write("");
     assert!(matches!(worker.asks(Ask::Info), Say::Info(_)));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_model_that_finds_no_memory_is_a_sentence_and_the_worker_goes_on() {
+    use afterwatch_model_protocol::FailureKind;
+
+    // The tiny model, claiming to hold four million tokens at once: a gigabyte of context.
+    let mut file = std::fs::read(tiny()).unwrap();
+    let key = b"qwen2.context_length";
+    let at = file.windows(key.len()).position(|bytes| bytes == key).unwrap() + key.len() + 4;
+    file[at..at + 4].copy_from_slice(&4_000_000_u32.to_le_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let hungry = folder.path().join("hungry.gguf");
+    std::fs::write(&hungry, file).unwrap();
+
+    let mut worker = Worker::start_as({
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "ulimit -v 500000; exec \"$0\""]).arg(crate::talk::program());
+        shell
+    });
+    let said = worker.load(load(hungry, 4_000_000)).map_err(|say| *say).unwrap_err();
+    let Say::Failed { kind: FailureKind::Memory, message } = said else { panic!("{said:?}") };
+    assert!(message.contains("about 1.1 GB") && message.contains("smaller model"), "{message}");
+    worker.load(load(tiny(), 512)).unwrap();
+    assert!(matches!(worker.asks(Ask::Generate(Box::new(generate("Why?", Some(SHORT), 40)))), Say::Generated(_)));
+}

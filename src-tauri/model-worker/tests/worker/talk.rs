@@ -36,8 +36,13 @@ impl Worker {
 
     pub fn start_with(change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(program());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).env("GGML_NO_BACKTRACE", "1");
         change(&mut command);
+        Self::start_as(command)
+    }
+
+    /// Starts it by a command of another kind.
+    pub fn start_as(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, replies) = channel();
