@@ -50,7 +50,7 @@ pub(super) fn names<'t>(text: &'t str, world: &str) -> Vec<Word<'t>> {
             continue;
         }
         let Some(kind) = kind_of(w.text) else { continue };
-        let plural = w.text.to_lowercase().ends_with('s') && kind.0 != "ingress";
+        let plural = w.text.to_lowercase().ends_with('s') && !kind.0.ends_with('s');
         // `pod checkout`: what follows a kind is its name, unless it is a word of prose.
         if let Some(next) = words.get(n + 1).filter(|next| adjacent(text, w, next))
             && !plural
@@ -170,7 +170,9 @@ pub(super) fn is_amount(word: &str) -> bool {
     );
     // `1h2m3s`
     let chained = !digits.is_empty() && word.chars().all(|c| c.is_ascii_digit() || "hms.".contains(c));
-    (number && known) || (chained && word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(['h', 'm', 's']))
+    (number && known)
+        || (digits.is_empty() && unit.len() == 3 && unit.ends_with("iB"))
+        || (chained && word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(['h', 'm', 's']))
 }
 
 /// The sentence calls something by another kind than it is.
