@@ -60,7 +60,7 @@ static DOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\bby ([A-Za-z][\w.@-]*)|(?:^|[.;:] )([A-Za-z][\w-]+) (?:had |has |then |later |manually |accidentally )?(?:changed|deployed|rolled|pushed|fixed|noticed|acknowledged|applied|merged|edited|restarted|scaled|reverted|released|ran|removed|deleted|set|lowered|raised|triggered|reported|decided|wrote|said|opened|broke|upgraded|forgot|misconfigured|updated|introduced|reduced|increased|shipped|committed|installed)\b",
+        r"\bby ([A-Za-z][\w.@-]*)|(?:^|[.;:] )([A-Za-z][\w-]+) (?:had |has |then |later |manually |accidentally )?(?:changed|deployed|rolled|pushed|fixed|noticed|acknowledged|applied|merged|edited|restarted|scaled|reverted|released|ran|removed|deleted|set|lowered|raised|triggered|reported|decided|wrote|said|opened|broke|upgraded|forgot|misconfigured|updated|introduced|reduced|increased|shipped|committed|installed|started|stopped|forced|touched|switched|moved|launched|called)\b",
     )
 });
 
@@ -70,7 +70,7 @@ pub(super) fn wrong(case: &Case, text: &str, scope: &Scope, world: &Scope) -> Op
     over(case, &lower)
         .or_else(|| nothing(case, &lower, scope))
         .or_else(|| direction(text, scope, world))
-        .or_else(|| person(text, &lower, scope, world))
+        .or_else(|| person(text, scope, world))
 }
 
 /// Whether it says how the incident stands: that can be checked against its state.
@@ -224,8 +224,13 @@ fn same(a: &str, b: &str) -> bool {
     }
 }
 
+/// Several things began to do something: `Crashes started`.
+fn starts_plural(first: Option<regex::Match<'_>>, small: &str) -> bool {
+    first.is_some() && small.ends_with('s')
+}
+
 /// People: none is named that the record does not name.
-fn person(text: &str, lower: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
+fn person(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
     for found in PERSON.as_ref()?.captures_iter(text) {
         let Some(name) = found.get(1).or(found.get(2)) else { continue };
         let small = name.as_str().trim_end_matches(['.', ',']).to_lowercase();
@@ -234,6 +239,7 @@ fn person(text: &str, lower: &str, scope: &Scope, world: &Scope) -> Option<Wrong
             || FUNCTION.has(&small)
             || DESCRIBING.has(&small)
             || PROSE.has(&small)
+            || starts_plural(found.get(2), &small)
             || small.ends_with("ing")
             || small.len() < 2;
         if plain || word::occurs(&scope.text, &small) {
@@ -258,6 +264,5 @@ fn person(text: &str, lower: &str, scope: &Scope, world: &Scope) -> Option<Wrong
             return Some(Wrong::Untied(format!("the record does not name {}", word.text)));
         }
     }
-    let _ = lower;
     None
 }

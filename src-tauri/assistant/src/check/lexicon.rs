@@ -52,7 +52,8 @@ pub(super) static PROSE: Lexicon = lexicon(
     led meant spoke struck told thought gets returns stays works goes comes loses becomes \
     turns grows allows leaves brings prevents stands answers accepts rejects refuses expects tries knows \
     finds puts helps drops serves listens looks belongs remains seems appears requires depends explains \
-    means causes leads carried kept went",
+    means causes leads carried kept went \
+     which as refs for ref that pressure exceeded",
 );
 
 /// Words that describe what follows.
@@ -82,7 +83,8 @@ pub(super) static PARTS: Lexicon = lexicon(
     self semi server service set she short shut side six size slow so spec specific stand start started starts \
     startup step still stop storage sub super sure ten term than the then there third three through time timed \
     to top tried tries trip try two type un under up ups use used user using usual visible volume well wide \
-    wise work write wrong year yet zero",
+    wise work write wrong year yet zero \
+     byte bytes letter digit core way fold times word sentence",
 );
 
 /// Words after “by”, or with a capital, that are nobody.
@@ -96,7 +98,8 @@ pub(super) static NOT_PEOPLE: Lexicon = lexicon(
     quota raising registry replicaset restoring role root rule rules saturday scheduler secret secrets \
     september server service services setting she some somebody someone something statefulset sunday system \
     that the their them themselves then there these they this those three thursday tuesday two utc warning way \
-    we webhook wednesday what when which who whoever you",
+    we webhook wednesday what when which who whoever you \
+     trouble work traffic everything kubelet pulling recording watching",
 );
 
 /// Written with capitals by everybody.

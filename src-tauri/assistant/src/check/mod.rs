@@ -160,6 +160,7 @@ impl<'a> Checker<'a> {
 
     fn times_names_numbers(&self, text: &str, scope: &Scope, cited: &str, anchors: &mut usize) -> Option<Wrong> {
         let world = &self.scopes.world;
+        let cites = cited.split(", ").count();
         let (times, mut rest) = moment::take(text);
         let mut untied = None;
         for (said, written) in times {
@@ -194,7 +195,9 @@ impl<'a> Checker<'a> {
             rest.replace_range(at..at + len, &" ".repeat(len));
         }
         for said in number::numbers(&rest) {
-            if number::borne_out(&said, &scope.numbers, &scope.spans) {
+            // "Two Services" of two cited items are counted by the citations.
+            let counted = said.unit == number::Unit::Plain && said.value >= 2.0 && said.value == cites as f64;
+            if counted || number::borne_out(&said, &scope.numbers, &scope.spans) {
                 *anchors += 1;
                 continue;
             }

@@ -35,6 +35,9 @@ const KINDS: &[(&str, &str)] = &[
     ("variable", ""),
 ];
 
+/// Other things that are called by a name after them; what follows with an `s` at its end is mostly a verb.
+const NAMED: &[&str] = &["volume", "plugin", "webhook", "quota", "key", "host", "user", "manager", "class", "called"];
+
 /// The names of a text, in its order, each once.
 pub(super) fn names<'t>(text: &'t str, world: &str) -> Vec<Word<'t>> {
     let words = word::words(text);
@@ -48,6 +51,16 @@ pub(super) fn names<'t>(text: &'t str, world: &str) -> Vec<Word<'t>> {
         if word::is_name(w.text) && !is_amount(w.text) && !is_kind_word(w.text) {
             take(*w);
             continue;
+        }
+        if NAMED.contains(&w.text.to_lowercase().as_str())
+            && let Some(next) = words.get(n + 1).filter(|next| adjacent(text, w, next))
+            && !is_prose(next.text)
+            && !next.text.ends_with('s')
+            && !word::is_name(next.text)
+            && kind_of(next.text).is_none()
+            && next.text.chars().all(char::is_alphabetic)
+        {
+            take(*next);
         }
         let Some(kind) = kind_of(w.text) else { continue };
         let plural = w.text.to_lowercase().ends_with('s') && !kind.0.ends_with('s');

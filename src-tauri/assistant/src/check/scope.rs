@@ -10,7 +10,7 @@ use afterwatch_core::{
 
 use super::{
     moment,
-    number::{self, Number},
+    number::{self, Number, Unit},
     word::{self, occurs},
 };
 use crate::plain;
@@ -53,9 +53,9 @@ impl Scope {
             self.text.push_str(&lower);
             self.text.push('\n');
         }
-        let (said, rest) = moment::take(text);
-        let _ = said;
+        let rest = moment::take(text).1;
         self.numbers.extend(number::numbers(&rest));
+        self.numbers.extend(ports(&rest));
         for line in text.lines() {
             for part in line.split([';', ',', '(', ')']) {
                 if let Some((from, to)) = part.split_once('→') {
@@ -82,6 +82,17 @@ impl Scope {
         self.moves.extend(other.moves.iter().cloned());
         self.writers.extend(other.writers.iter().cloned());
     }
+}
+
+/// Ports behind addresses, as in `10.1.0.7:8080`.
+fn ports(text: &str) -> impl Iterator<Item = Number> {
+    text.split(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | ',' | '(' | ')')).filter_map(|word| {
+        let (host, port) = word.rsplit_once(':')?;
+        let port = port.trim_end_matches([':', '.']);
+        let value: u16 = port.parse().ok()?;
+        let number = Number { unit: Unit::Port, value: f64::from(value), text: port.to_owned(), about: false };
+        (!host.is_empty() && port.len() > 1).then_some(number)
+    })
 }
 
 /// Instants as the API writes them.
