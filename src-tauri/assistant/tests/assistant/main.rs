@@ -4,6 +4,7 @@ mod asking;
 mod claims;
 mod fake;
 mod hostile;
+mod hostile_texts;
 mod papers;
 mod played;
 mod worlds;
