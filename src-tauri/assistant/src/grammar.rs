@@ -137,3 +137,7 @@ fn id_rule(ids: &[String]) -> String {
 fn literal(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+#[path = "grammar_tests.rs"]
+mod tests;

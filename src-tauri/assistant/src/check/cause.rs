@@ -55,7 +55,7 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         (
             "a full disk",
             r"\bdisks?\b|\bno space left\b|\bout of (disk|space)\b|\b(ephemeral|local) storage\b|\bfilled up\b|\binodes?\b",
-            r"disk|no space|storage|enospc|inode",
+            r"disk|no space|(ephemeral|local) storage|enospc|inode",
             &["ephemeral-", "log-disk", "log-no-space"],
         ),
         (
@@ -113,8 +113,8 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         ),
         (
             "an image that cannot be pulled",
-            r"\b(un)?able to pull\b|\b(cannot|could not|can't|couldn't|fail(s|ed|ing)? to) (be )?pull(ed)?\b|\bpull (failure|error)|\b(bad|wrong|missing|non-?existent|broken|corrupt(ed)?|incompatible) (container )?(image|tag)\b|\bimage (is |was )?(missing|corrupt\w*|not found|broken|incompatible)|\bregistry\b",
-            r"pull|image-|imagepull|registry|not found.*image|image.*not found|must be signed",
+            r"\b(un)?able to pull\b|\b(cannot|could not|can't|couldn't|fail(s|ed|ing)? to) (be )?pull(ed)?\b|\bpull (failure|error)|\b(bad|wrong|missing|non-?existent|broken|corrupt(ed)?|incompatible) (container )?(image|tag)\b|\bimage (is |was |that |which )?(missing|corrupt\w*|not found|broken|incompatible|(does|did) not exist)|\bregistry\b",
+            r"\bpull|errimage|imagepull|the registry|not found.*image|image.*not found|must be signed",
             &["image-"],
         ),
         (
@@ -216,7 +216,7 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         (
             "a removal",
             r"\b(was|were|been|got|has|had|someone|somebody) (accidentally |manually )?(deleted|removed|dropped|wiped)\b|\bdeletion\b|\bdelet(ed|ing) the\b",
-            r"delet|remov|dropp|does not exist|absent",
+            r"delet|remov|dropp",
             &["source-", "service-missing"],
         ),
         ("scaling", r"\bscal(ed|ing)( (up|down|out|in|back))?\b|\bautoscal\w+|\bhpa\b", r"scal|replicas", &[]),
@@ -245,6 +245,18 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             r"requests? (failed|were)|5xx|statuscode|status code|http|502|503|500",
             &["probe-bad-status"],
         ),
+        (
+            "something missing",
+            r"\b(is|was|are|were) (missing|absent|gone)\b|\bmissing (secret|config ?map|service|file)\b|\bdo(es)? not exist\b|\bdid not exist\b",
+            r"missing|absent|not found|does not exist|couldn't find|not set|no such|enoent|notfound|cannot be found",
+            &["source-", "image-", "service-missing", "log-missing", "storage-class", "claim-missing"],
+        ),
+        (
+            "people",
+            r"\b(team|engineer|developer|operator|admin|administrator|colleague|intern|contractor)s?\b",
+            r"team|engineer|developer|operator|admin|colleague|intern|contractor",
+            &[],
+        ),
     ];
     rows.iter()
         .filter_map(|(name, claim, proof, rules)| {
@@ -270,6 +282,9 @@ static OUT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static NO: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\b(no|not|never|neither|nor|without|none|nothing|free of|lacks?|isn't|wasn't|weren't|didn't|doesn't|cannot|can't|whether|unknown|if)\b").ok()
 });
+static ENOUGH: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"\bto spare\b|\b(was|is|were|are) (fine|enough|sufficient|free|present|available|healthy)\b|^(enough|sufficient|ample|plenty|spare|free)$").ok()
+});
 static CAUSAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\bcaus(e|ed|es|ing)\b|\bbecause\b|\bdue to\b|\breasons?\b|\bled to\b|\btriggered\b|\bstem(s|med)? from\b|\bresult(s|ed)? (of|from)\b|\bowing to\b|\bblame\w*\b|\bculprit\b|\bresponsible\b|\bbrought down\b|\bcomes? (down to|from)\b|\bcame from\b|\bfault of\b|\boriginat\w+|\bto do with\b|\bbehind (it|this|the)\b|\bthanks to\b|\bby way of\b|\bfell over\b|\bmade it fail\b|\broot of\b|\bbroke(n)? (it|the)\b").ok()
 });
@@ -281,6 +296,13 @@ pub(super) fn tone(clause: &str, at: usize) -> Tone {
         if rather.is_none_or(|r| at > r) {
             return Tone::RulesOut;
         }
+    }
+    // Enough of something is no lack of it.
+    let after: String = clause[at..].chars().take(40).collect();
+    if ENOUGH.as_ref().is_some_and(|enough| {
+        enough.is_match(&after) || clause[..at].split_whitespace().next_back().is_some_and(|w| enough.is_match(w))
+    }) {
+        return Tone::Denies;
     }
     let before: Vec<&str> = clause[..at].split_whitespace().rev().take(4).collect();
     let near = before.into_iter().rev().collect::<Vec<_>>().join(" ");

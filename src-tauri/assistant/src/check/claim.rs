@@ -5,7 +5,12 @@ use std::sync::LazyLock;
 use afterwatch_core::writing::Case;
 use regex::Regex;
 
-use super::{lexicon::NOT_PEOPLE, number, scope::Scope, word};
+use super::{
+    lexicon::{DESCRIBING, FUNCTION, NOT_PEOPLE, PROSE},
+    number,
+    scope::Scope,
+    word,
+};
 use crate::record::Record;
 
 /// What is wrong with a sentence.
@@ -23,7 +28,7 @@ fn regex(pattern: &str) -> Option<Regex> {
 
 static OVER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(is|was) (over|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|ended|stopped|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\brecovered\b",
+        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(is|was) (over|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
     )
 });
 static GOES_ON: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -55,7 +60,7 @@ static DOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\bby ([A-Za-z][\w.@-]*)|(?:^|[.;:] )([A-Z][a-z]+) (?:had |has |then |later |manually |accidentally )?(?:changed|deployed|rolled|pushed|fixed|noticed|acknowledged|applied|merged|edited|restarted|scaled|reverted|released|ran|removed|deleted|set|lowered|raised|triggered|reported|decided|wrote|said|opened|broke|upgraded|forgot|misconfigured|updated|introduced|reduced|increased|shipped|committed|installed)\b",
+        r"\bby ([A-Za-z][\w.@-]*)|(?:^|[.;:] )([A-Za-z][\w-]+) (?:had |has |then |later |manually |accidentally )?(?:changed|deployed|rolled|pushed|fixed|noticed|acknowledged|applied|merged|edited|restarted|scaled|reverted|released|ran|removed|deleted|set|lowered|raised|triggered|reported|decided|wrote|said|opened|broke|upgraded|forgot|misconfigured|updated|introduced|reduced|increased|shipped|committed|installed|started|stopped|forced|touched|switched|moved|launched|called)\b",
     )
 });
 
@@ -65,7 +70,28 @@ pub(super) fn wrong(case: &Case, text: &str, scope: &Scope, world: &Scope) -> Op
     over(case, &lower)
         .or_else(|| nothing(case, &lower, scope))
         .or_else(|| direction(text, scope, world))
-        .or_else(|| person(text, &lower, scope, world))
+        .or_else(|| person(text, scope, world))
+}
+
+/// Whether it says how the incident stands: that can be checked against its state.
+pub(super) fn is_about_state(text: &str) -> bool {
+    static STATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(
+            r"\b(not|is|was|been|still) (yet )?(over|open|resolved|mitigated|acknowledged|ongoing)\b|\bno (acknowledgement|notification)\b|\bnot recorded\b",
+        )
+    });
+    STATE.as_ref().is_some_and(|state| state.is_match(&text.to_lowercase()))
+}
+
+/// A quotation of several words that is not there.
+pub(super) fn misquoted(text: &str, scope: &str) -> Option<String> {
+    static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| regex("[“\"„]([^“”\"„]{3,}?)[”\"]"));
+    let one = |s: &str| s.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let scope = one(scope);
+    QUOTED.as_ref()?.captures_iter(text).map(|c| c[1].to_owned()).find(|quoted| {
+        let said = one(quoted.trim().trim_end_matches(['.', '…', ',']));
+        said.contains(' ') && !scope.contains(&said)
+    })
 }
 
 /// A match that is not told as wished for, feared or denied.
@@ -116,6 +142,10 @@ fn over(case: &Case, lower: &str) -> Option<Wrong> {
 
 fn nothing(case: &Case, lower: &str, scope: &Scope) -> Option<Wrong> {
     let found = NOTHING.as_ref()?.find(lower)?;
+    // What was looked at and found well may be called so.
+    if lower[found.end()..].starts_with(" with") && scope.denied.contains("trouble") {
+        return None;
+    }
     if !case.gaps.is_empty() {
         let r = Record::new(case);
         let first = r.gaps().first().map(|gap| r.range(gap.from, gap.to)).unwrap_or_default();
@@ -145,6 +175,15 @@ fn direction(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
                 true => Wrong::Untied(format!("what is cited does not say that it went from {from} to {to}")),
                 false => Wrong::Against(format!("it went from {to} to {from}")),
             });
+        }
+    }
+    // One end is right and the other is not.
+    for found in FROM_TO.as_ref()?.captures_iter(text) {
+        let (Some(from), Some(to)) = (found.get(1).or(found.get(3)), found.get(2).or(found.get(4))) else { continue };
+        let (from, to) = (clean(from.as_str()), clean(to.as_str()));
+        let half = scope.moves.iter().find(|(a, b)| same(a, &from) != same(b, &to));
+        if let (Some((a, b)), false) = (half, known(&from, &to, scope)) {
+            return Some(Wrong::Against(format!("it went from {a} to {b}")));
         }
     }
     let lower = text.to_lowercase();
@@ -185,13 +224,24 @@ fn same(a: &str, b: &str) -> bool {
     }
 }
 
+/// Several things began to do something: `Crashes started`.
+fn starts_plural(first: Option<regex::Match<'_>>, small: &str) -> bool {
+    first.is_some() && small.ends_with('s')
+}
+
 /// People: none is named that the record does not name.
-fn person(text: &str, lower: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
+fn person(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
     for found in PERSON.as_ref()?.captures_iter(text) {
         let Some(name) = found.get(1).or(found.get(2)) else { continue };
         let small = name.as_str().trim_end_matches(['.', ',']).to_lowercase();
         let starts_sentence = found.get(2).is_some();
-        let plain = NOT_PEOPLE.has(&small) || small.ends_with("ing") || small.len() < 2;
+        let plain = NOT_PEOPLE.has(&small)
+            || FUNCTION.has(&small)
+            || DESCRIBING.has(&small)
+            || PROSE.has(&small)
+            || starts_plural(found.get(2), &small)
+            || small.ends_with("ing")
+            || small.len() < 2;
         if plain || word::occurs(&scope.text, &small) {
             continue;
         }
@@ -214,6 +264,5 @@ fn person(text: &str, lower: &str, scope: &Scope, world: &Scope) -> Option<Wrong
             return Some(Wrong::Untied(format!("the record does not name {}", word.text)));
         }
     }
-    let _ = lower;
     None
 }

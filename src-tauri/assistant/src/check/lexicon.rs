@@ -46,7 +46,14 @@ pub(super) static PROSE: Lexicon = lexicon(
     requests restart restarts run runs said sat saw say says scheduler see sees select selector selects send \
     sends set sets show shows side spec spent start starts state status statuses stood stop stops stuck tag \
     takes team template that then there today together trouble unready use uses value values version volume \
-    wait waits want wants wasn't whatever wise won't write writes wrote",
+    wait waits want wants wasn't whatever wise won't write writes wrote \
+    came lets let got fell rose held met paid sent shut threw woke grew \
+    drew broke built brought caught chose cost cut felt found froze hung knew laid \
+    led meant spoke struck told thought gets returns stays works goes comes loses becomes \
+    turns grows allows leaves brings prevents stands answers accepts rejects refuses expects tries knows \
+    finds puts helps drops serves listens looks belongs remains seems appears requires depends explains \
+    means causes leads carried kept went \
+     which as refs for ref that pressure exceeded",
 );
 
 /// Words that describe what follows.
@@ -76,7 +83,8 @@ pub(super) static PARTS: Lexicon = lexicon(
     self semi server service set she short shut side six size slow so spec specific stand start started starts \
     startup step still stop storage sub super sure ten term than the then there third three through time timed \
     to top tried tries trip try two type un under up ups use used user using usual visible volume well wide \
-    wise work write wrong year yet zero",
+    wise work write wrong year yet zero \
+     byte bytes letter digit core way fold times word sentence",
 );
 
 /// Words after “by”, or with a capital, that are nobody.
@@ -90,5 +98,11 @@ pub(super) static NOT_PEOPLE: Lexicon = lexicon(
     quota raising registry replicaset restoring role root rule rules saturday scheduler secret secrets \
     september server service services setting she some somebody someone something statefulset sunday system \
     that the their them themselves then there these they this those three thursday tuesday two utc warning way \
-    we webhook wednesday what when which who whoever you",
+    we webhook wednesday what when which who whoever you \
+     trouble work traffic everything kubelet pulling recording watching",
+);
+
+/// Written with capitals by everybody.
+pub(super) static CAPITALS: Lexicon = lexicon(
+    "dns api cpu oom utc tls ssl url ram http https json yaml rbac mttr ip tcp udp sre slo pvc cni gpu vm os not and or",
 );

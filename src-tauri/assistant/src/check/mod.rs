@@ -114,6 +114,10 @@ impl<'a> Checker<'a> {
         };
         take(self.causes(text, &scope, &cited, &mut anchors));
         take(self.times_names_numbers(text, &scope, &cited, &mut anchors));
+        anchors += usize::from(claim::is_about_state(text));
+        if let Some(quoted) = claim::misquoted(text, &scope.text) {
+            take_quote(&mut wrong, quoted, &cited);
+        }
         if wrong.is_none() && anchors == 0 && !shares_words(text, &scope.text) {
             return Some(Wrong::Untied(format!("nothing in it can be found in {cited}")));
         }
@@ -129,10 +133,10 @@ impl<'a> Checker<'a> {
                     let established = self.established.contains(&n);
                     match cause::tone(&clause, found.start()) {
                         Tone::Denies => {}
+                        Tone::RulesOut if family.proven(&scope.denied) => *anchors += 1,
                         Tone::RulesOut if established && family.proven(&scope.affirmed) => {
                             return Some(Wrong::Against(format!("{} is among its causes", family.name)));
                         }
-                        Tone::RulesOut if family.proven(&scope.denied) => *anchors += 1,
                         Tone::RulesOut => {
                             untied = Some(format!("{cited} does not rule out {}", family.name));
                         }
@@ -156,6 +160,7 @@ impl<'a> Checker<'a> {
 
     fn times_names_numbers(&self, text: &str, scope: &Scope, cited: &str, anchors: &mut usize) -> Option<Wrong> {
         let world = &self.scopes.world;
+        let cites = cited.split(", ").count();
         let (times, mut rest) = moment::take(text);
         let mut untied = None;
         for (said, written) in times {
@@ -190,7 +195,9 @@ impl<'a> Checker<'a> {
             rest.replace_range(at..at + len, &" ".repeat(len));
         }
         for said in number::numbers(&rest) {
-            if number::borne_out(&said, &scope.numbers, &scope.spans) {
+            // "Two Services" of two cited items are counted by the citations.
+            let counted = said.unit == number::Unit::Plain && said.value >= 2.0 && said.value == cites as f64;
+            if counted || number::borne_out(&said, &scope.numbers, &scope.spans) {
                 *anchors += 1;
                 continue;
             }
@@ -206,6 +213,13 @@ impl<'a> Checker<'a> {
             untied.get_or_insert(not_there(&said.text, cited, elsewhere));
         }
         untied.map(Wrong::Untied)
+    }
+}
+
+/// Words between quotation marks that are not those of what is cited.
+fn take_quote(wrong: &mut Option<Wrong>, quoted: String, cited: &str) {
+    if wrong.is_none() {
+        *wrong = Some(Wrong::Untied(format!("{cited} does not say “{quoted}”")));
     }
 }
 

@@ -35,6 +35,9 @@ const KINDS: &[(&str, &str)] = &[
     ("variable", ""),
 ];
 
+/// Other things that are called by a name after them; what follows with an `s` at its end is mostly a verb.
+const NAMED: &[&str] = &["volume", "plugin", "webhook", "quota", "key", "host", "user", "manager", "class", "called"];
+
 /// The names of a text, in its order, each once.
 pub(super) fn names<'t>(text: &'t str, world: &str) -> Vec<Word<'t>> {
     let words = word::words(text);
@@ -49,8 +52,18 @@ pub(super) fn names<'t>(text: &'t str, world: &str) -> Vec<Word<'t>> {
             take(*w);
             continue;
         }
+        if NAMED.contains(&w.text.to_lowercase().as_str())
+            && let Some(next) = words.get(n + 1).filter(|next| adjacent(text, w, next))
+            && !is_prose(next.text)
+            && !next.text.ends_with('s')
+            && !word::is_name(next.text)
+            && kind_of(next.text).is_none()
+            && next.text.chars().all(char::is_alphabetic)
+        {
+            take(*next);
+        }
         let Some(kind) = kind_of(w.text) else { continue };
-        let plural = w.text.to_lowercase().ends_with('s') && kind.0 != "ingress";
+        let plural = w.text.to_lowercase().ends_with('s') && !kind.0.ends_with('s');
         // `pod checkout`: what follows a kind is its name, unless it is a word of prose.
         if let Some(next) = words.get(n + 1).filter(|next| adjacent(text, w, next))
             && !plural
@@ -170,7 +183,9 @@ pub(super) fn is_amount(word: &str) -> bool {
     );
     // `1h2m3s`
     let chained = !digits.is_empty() && word.chars().all(|c| c.is_ascii_digit() || "hms.".contains(c));
-    (number && known) || (chained && word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(['h', 'm', 's']))
+    (number && known)
+        || (digits.is_empty() && unit.len() == 3 && unit.ends_with("iB"))
+        || (chained && word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(['h', 'm', 's']))
 }
 
 /// The sentence calls something by another kind than it is.

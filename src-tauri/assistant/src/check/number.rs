@@ -39,12 +39,12 @@ static FORMS: LazyLock<Vec<(Kind, Regex)>> = LazyLock::new(|| {
         (Kind::Exit, format!(r"(?i)\b(?:exit(?:ed)?(?:[ -]?(?:code|status))?(?: of| was| is| with(?: code| status)?)?|code|status code|exitcode)[: =]+{n}\b")),
         (Kind::Port, format!(r"(?i)\bports?(?: number)?[: ]+{n}\b")),
         (Kind::Percent, format!(r"(?i)\b{n} ?(?:%|percent|per cent)")),
-        (Kind::Span, r"(?i)\b((?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|sixty)[ -]?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b(?:,? (?:and )?\d+(?:\.\d+)? ?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)\b|\d+(?:m|s)\b)*)".to_owned()),
+        (Kind::Span, r"(?i)\b((?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|sixty)[ -]?(?:full |quiet |whole |long |more )?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b(?:,? (?:and )?\d+(?:\.\d+)? ?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)\b|\d+(?:m|s)\b)*)".to_owned()),
         (Kind::Short, r"\b((?:\d+h)?(?:\d+m)?\d+(?:h|m|s|ms))\b".to_owned()),
-        (Kind::Bytes, format!(r"\b{n} ?(Ki|Mi|Gi|Ti|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB|B|K|M|G|[Mm]ebibytes?|[Gg]ibibytes?|[Mm]egabytes?|[Gg]igabytes?|bytes?)\b")),
+        (Kind::Bytes, format!(r"\b{n}[ -]?(Ki|Mi|Gi|Ti|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB|B|K|M|G|[Mm]ebibytes?|[Gg]ibibytes?|[Mm]egabytes?|[Gg]igabytes?|bytes?)\b")),
         (Kind::Cores, format!(r"(?i)\b{n} ?(cores?|cpus?|millicores?|vcpus?)\b|\bcpu (\d+(?:\.\d+)?)\b")),
         (Kind::Times, format!(r"(?i)\b{n} ?(?:times|×|x|restarts?|crashes|retries|attempts|occasions|occurrences|deaths|terminations|kills)\b")),
-        (Kind::Restarts, format!(r"(?i)\b(?:restarts|restart ?count|count|failed pods|retried|failed)[: =]+{n}\b")),
+        (Kind::Restarts, format!(r"(?i)\b(?:restarts?|restart ?count|count|failed pods|retried|failed)[: =]+{n}\b")),
         (Kind::Once, r"(?i)\b(once|twice|thrice)\b".to_owned()),
         (Kind::Plain, format!(r"(?i)(?:^|[^\w.:/-]){n}(?:$|[^\w:/%-]|\.(?:\s|$)|-(?:pod|node|replica)\b)")),
     ]
@@ -213,7 +213,10 @@ pub(super) fn span(text: &str) -> Option<f64> {
         true
     };
     // Numbers written as a word come first and alone.
-    let mut words = text.split([' ', '-']).filter(|w| !w.is_empty() && *w != "and").peekable();
+    let mut words = text
+        .split([' ', '-'])
+        .filter(|w| !matches!(*w, "" | "and" | "full" | "quiet" | "whole" | "long" | "more"))
+        .peekable();
     while let Some(word) = words.next() {
         let word = word.trim_end_matches(',');
         if number(word).is_some() {
@@ -268,7 +271,13 @@ pub(super) fn borne_out(said: &Number, record: &[Number], spans: &[f64]) -> bool
         }
         Unit::Exit | Unit::Percent | Unit::Bytes => of(said.unit),
         Unit::Port | Unit::Cores => of(said.unit) || of(Unit::Plain) || of(Unit::Port),
-        Unit::Plain => of(Unit::Plain) || of(Unit::Port) || of(Unit::Exit) || of(Unit::Cores),
+        Unit::Plain => {
+            record.iter().any(|n| n.unit == Unit::Times && is(n) && n.text.contains("pods"))
+                || of(Unit::Plain)
+                || of(Unit::Port)
+                || of(Unit::Exit)
+                || of(Unit::Cores)
+        }
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use afterwatch_core::{Timestamp, metrics::Span};
+use afterwatch_core::{
+    Timestamp,
+    metrics::Span,
+    writing::{Section, Standing, Statement, Task},
+};
 
 use super::{
     moment,
-    number::{self, Number},
+    number::{self, Number, Unit},
     word::{self, occurs},
 };
+use crate::plain;
 use crate::record::{Record, action_name, between, entity, object};
 
 /// Text of the record with what can be compared in it.
@@ -39,15 +44,18 @@ impl Scope {
                 || lower.trim_end().ends_with(": false")
                 || lower.contains("reports no ")
                 || lower.contains("ruled out");
-            let part = if no { &mut self.denied } else { &mut self.affirmed };
-            part.push_str(&lower);
-            part.push('\n');
+            // A condition that is not known speaks neither for nor against.
+            if !lower.contains("pressure: unknown") {
+                let part = if no { &mut self.denied } else { &mut self.affirmed };
+                part.push_str(&lower);
+                part.push('\n');
+            }
             self.text.push_str(&lower);
             self.text.push('\n');
         }
-        let (said, rest) = moment::take(text);
-        let _ = said;
+        let rest = moment::take(text).1;
         self.numbers.extend(number::numbers(&rest));
+        self.numbers.extend(ports(&rest));
         for line in text.lines() {
             for part in line.split([';', ',', '(', ')']) {
                 if let Some((from, to)) = part.split_once('→') {
@@ -74,6 +82,17 @@ impl Scope {
         self.moves.extend(other.moves.iter().cloned());
         self.writers.extend(other.writers.iter().cloned());
     }
+}
+
+/// Ports behind addresses, as in `10.1.0.7:8080`.
+fn ports(text: &str) -> impl Iterator<Item = Number> {
+    text.split(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | ',' | '(' | ')')).filter_map(|word| {
+        let (host, port) = word.rsplit_once(':')?;
+        let port = port.trim_end_matches([':', '.']);
+        let value: u16 = port.parse().ok()?;
+        let number = Number { unit: Unit::Port, value: f64::from(value), text: port.to_owned(), about: false };
+        (!host.is_empty() && port.len() > 1).then_some(number)
+    })
 }
 
 /// Instants as the API writes them.
@@ -122,6 +141,7 @@ pub(super) fn scopes(r: &Record<'_>) -> Scopes {
             scope.add(&format!("{}\n{from}\n{to}", field.path), false);
             scope.moves.push((from.to_lowercase(), to.to_lowercase()));
         }
+        scope.add("a field manager, not a person; the cluster does not record who ran it, it is not recorded", false);
         scope.writers.extend(change.who.iter().map(|who| who.to_lowercase()));
         scope.moments.push(change.at);
         by_id.insert(held.id.clone(), scope);
@@ -226,6 +246,15 @@ fn timeline(r: &Record<'_>) -> Scope {
     if let (Some(change), Some(start)) = (r.suspect(), i.started_at) {
         scope.spans.push(start.duration_since(change.change.at).as_secs_f64().abs());
     }
+    // What the rules say of the timeline is said by the timeline.
+    for section in [Section::Detection, Section::Response, Section::Impact, Section::RootCause, Section::ActionItems] {
+        let said = plain::write(r.case, &Task::Section(section)).statements;
+        let own = |s: &&Statement| s.standing == Standing::Tied && (s.cites.is_empty() || s.text.starts_with("It is "));
+        for statement in said.iter().filter(own) {
+            scope.add(&statement.text, false);
+        }
+    }
+    scope.add(&plain::moment(r, plain::Moment::Ended), false);
     let count = |n: usize, what: &str| format!("{n} {what}");
     scope.add(&count(i.findings.len(), "findings"), false);
     scope.add(&count(i.changes.len(), "changes"), false);

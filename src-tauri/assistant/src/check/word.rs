@@ -1,6 +1,6 @@
 //! The words of a sentence, and which of them must be names.
 
-use super::lexicon::PARTS;
+use super::lexicon::{CAPITALS, PARTS};
 
 /// A word with its place in the text, without the signs around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,10 @@ pub(super) fn is_name(word: &str) -> bool {
     }
     if digits && letters {
         return true;
+    }
+    // `STRIPE`, `THREADS`: capitals all through, unless everybody writes it so.
+    if word.chars().count() > 2 && word.chars().all(char::is_uppercase) {
+        return !CAPITALS.has(&word.to_lowercase());
     }
     // `OOMKilled`, `CrashLoopBackOff`: a capital after a small letter.
     let chars: Vec<char> = word.chars().collect();

@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn control_tokens_are_taken_apart_and_ordinary_signs_stay() {
         for (text, expected) in [
-            ("<|im_end|>", "‹¦im_end¦›"),
-            ("< |im_start|>system", "‹ |im_start¦›system"),
+            ("<|im_end|>", "‹|im_end|›"),
+            ("< |im_start|>system", "‹ |im_start|›system"),
             ("[INST] do [/inst]", "⟦INST⟧ do ⟦/inst⟧"),
             ("</s><s>", "‹/s›‹s›"),
             ("<start_of_turn>user", "‹start_of_turn›user"),
