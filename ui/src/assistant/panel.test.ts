@@ -56,6 +56,15 @@ describe("the panel Ask", () => {
     expect(text(document.querySelector("dialog"))).toContain("Ask about this incidentCtrlJ");
   });
 
+  it("tells the program of a question that was begun, so that a hidden window is not taken away with it", async () => {
+    const w = await open("night", HERE);
+    await w.press("j", { ctrlKey: true });
+    await w.type(field(), "Why did");
+    expect(w.backend.unsaved).toBe(true);
+    await w.press("Enter");
+    expect(w.backend.unsaved).toBe(false);
+  });
+
   it("offers three questions while it is empty, and asks the one that is pressed", async () => {
     const w = await open("night", HERE);
     w.button("Ask").click();

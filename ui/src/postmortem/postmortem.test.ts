@@ -176,7 +176,8 @@ describe("a section", () => {
     await caretAt(w, "helm lowered");
     await w.choose("Rewrite", "Word this section");
     expect(dialog()).toContain("Summary: worded anew");
-    expect(dialog()).toContain("Worded by Qwen3-4B Instruct, on this computer. 2 of 2 statements are tied to the record");
+    expect(dialog()).toContain("Qwen3-4B Instruct, on this laptop, ");
+    expect(dialog()).toContain("2 of 2 sentences tied to evidence");
     const before = source(w);
     w.button("Leave it as it is").click();
     await settle();
@@ -220,10 +221,49 @@ describe("a section", () => {
     await w.choose("Rewrite", "Word this section");
     w.backend.assistant.run?.step({ type: "words", more: "A Helm upgrade lowered ", tokens_per_second: 11.4 });
     await settle();
-    expect(dialog()).toContain("A Helm upgrade lowered");
+    expect(dialog()).toContain("Writing, 4 words, 11.4 tokens a second");
+    expect(dialog()).toContain("nobody has checked yet: A Helm upgrade lowered");
     w.button("Cancel").click();
     await settle();
     expect(cancel).toHaveBeenCalledOnce();
+  });
+});
+
+describe("while only the preview is shown", () => {
+  it("a press on a check brings the source back and leads to the sentence", async () => {
+    const w = await open();
+    w.button("Read").click();
+    await settle();
+    expect(w.target.querySelector(".cm-editor")).toBeNull();
+    w.button("Cites nothing").click();
+    await settle();
+    await settle();
+    const { from, to } = w.source().state.selection.main;
+    expect(source(w).slice(from, to)).toBe("The upgrade ran at night with nobody watching.");
+  });
+
+  it("a section that is taken is taken", async () => {
+    const w = await open();
+    w.button("Read").click();
+    await settle();
+    await w.choose("Rewrite", "Word this section");
+    w.button("Take it").click();
+    await settle();
+    await settle();
+    expect(source(w)).toContain("## Summary\n\nA Helm upgrade lowered the memory limit of checkout");
+    expect((await w.backend.postmortemVersions(INC_47))[0]?.origin).toBe("worded");
+  });
+});
+
+describe("a text that could not be saved", () => {
+  it("is not given up for a status", async () => {
+    const w = await open();
+    await w.write("# Mine");
+    w.backend.refuse.set("savePostmortem", new BackendError("The disk is full."));
+    await w.choose("Status", "In review");
+    expect(w.text()).toContain("The text that stands here is not saved: The disk is full.");
+    expect(source(w)).toBe("# Mine");
+    expect(w.backend.papers.status.get(INC_47)).toBeUndefined();
   });
 });
 
@@ -268,6 +308,16 @@ describe("the export", () => {
     await w.choose("Export", "Markdown");
     expect(w.backend.papers.written).toEqual([{ format: "md", frontMatter: true }]);
     expect(w.text()).toContain("with INC-47-checkout.svg beside it");
+  });
+
+  it("copies the text as the record has it, without what was taken out on the way there", async () => {
+    const w = await open();
+    await w.write("# Mine\n");
+    const save = w.backend.savePostmortem;
+    w.backend.savePostmortem = (id, text, origin) => save(id, text?.replace(/hunter2/, "‹removed›") ?? null, origin);
+    await w.write("# Mine\n\ntoken=hunter2\n");
+    await w.choose("Export", "Copy Markdown");
+    expect(w.backend.copied).toEqual(["# Mine\n\ntoken=‹removed›\n"]);
   });
 
   it("puts a summary for a chat on the clipboard", async () => {

@@ -2,6 +2,7 @@ import { asError, type Backend } from "../ipc/api";
 import type { ExchangeDto, WritingDto, WritingStep } from "../ipc/types";
 import { Wait } from "../shared/wait.svelte";
 import { Run } from "./run.svelte";
+import type { Unsaved } from "./unsaved";
 
 /** What was asked about one incident, what is being answered, and the advice on its steps. */
 export class Conversation {
@@ -11,19 +12,31 @@ export class Conversation {
   error = $state<string | null>(null);
   readonly wait = new Wait();
   /** The question that is being typed. */
-  typed = $state("");
+  #typed = $state("");
   /** What is being answered, or ended without an answer and can be asked again. */
   asked = $state<{ question: string; run: Run } | null>(null);
   /** Why the recommended steps, in which order, and for which revision of the incident. */
   advice = $state.raw<{ writing: WritingDto; revision: number } | null>(null);
   advising = $state<Run | null>(null);
   #backend: Backend;
+  #unsaved: Unsaved;
   #onstep: (step: WritingStep) => void;
 
-  constructor(backend: Backend, id: string, onstep: (step: WritingStep) => void) {
+  constructor(backend: Backend, id: string, unsaved: Unsaved, onstep: (step: WritingStep) => void) {
     this.#backend = backend;
+    this.#unsaved = unsaved;
     this.#onstep = onstep;
     this.id = id;
+  }
+
+  get typed(): string {
+    return this.#typed;
+  }
+
+  /** A question that was begun and not asked keeps the page alive while the window is hidden. */
+  set typed(text: string) {
+    this.#typed = text;
+    this.#unsaved.set(this, text.trim() !== "");
   }
 
   /** An answer is on its way. */

@@ -12,6 +12,7 @@ import { ModelsStore } from "./models.svelte";
 import { Pages } from "./pages.svelte";
 import { Router } from "./router.svelte";
 import { SettingsStore } from "./settings.svelte";
+import { Unsaved } from "./unsaved";
 import { Voice } from "./voice.svelte";
 
 const KEY = Symbol("desk");
@@ -48,11 +49,13 @@ export class Desk {
     this.clock = new Clock(() => storyTime(backend.now(), this.info?.drill));
     this.inbox = new InboxStore(backend);
     this.clusters = new ClustersStore(backend);
-    this.pages = new Pages(backend);
+    // That it could not be told changes nothing about the text: it is kept and tried again here.
+    const unsaved = new Unsaved((is) => void backend.setUnsaved(is).catch(() => undefined));
+    this.pages = new Pages(backend, unsaved);
     this.appearance = new Appearance(backend);
     this.history = new HistoryStore(backend);
     this.settings = new SettingsStore(backend);
-    this.models = new ModelsStore(backend);
+    this.models = new ModelsStore(backend, unsaved);
     this.inbox.onlisted = (incidents) => this.pages.readOlder(incidents);
     this.inbox.onopened = (i) => this.voice.say(`New ${i.severity} incident: ${i.title}, ${i.cluster}.`);
   }

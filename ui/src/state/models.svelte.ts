@@ -2,6 +2,7 @@ import { asError, type Backend } from "../ipc/api";
 import type { AppEvent, ModelJobDto, ModelsPage, ModelStateDto, WritingStep } from "../ipc/types";
 import { Wait } from "../shared/wait.svelte";
 import { Conversation } from "./conversation.svelte";
+import type { Unsaved } from "./unsaved";
 
 /** The chosen model, the models there are, and what is written with them. */
 export class ModelsStore {
@@ -17,11 +18,13 @@ export class ModelsStore {
   /** How far the model is read into memory, from 0 to 1, where this window waits for it. */
   loaded = $state<number | null>(null);
   #backend: Backend;
+  #unsaved: Unsaved;
   #conversations = new Map<string, Conversation>();
   static readonly KEPT = 24;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, unsaved: Unsaved) {
     this.#backend = backend;
+    this.#unsaved = unsaved;
   }
 
   /** A model is chosen, so that it is asked for. */
@@ -81,7 +84,7 @@ export class ModelsStore {
       this.#conversations.set(id, known);
       return known;
     }
-    const made = new Conversation(this.#backend, id, (step) => this.#step(step));
+    const made = new Conversation(this.#backend, id, this.#unsaved, (step) => this.#step(step));
     this.#conversations.set(id, made);
     for (const [oldest, of] of this.#conversations) {
       if (this.#conversations.size <= ModelsStore.KEPT) break;

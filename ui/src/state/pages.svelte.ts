@@ -3,7 +3,7 @@ import type { EvidenceDto, IncidentPage, NotesDto } from "../ipc/types";
 import { Wait } from "../shared/wait.svelte";
 import { Draft } from "./draft.svelte";
 import { PostmortemStore } from "./postmortem.svelte";
-import { Unsaved } from "./unsaved";
+import type { Unsaved } from "./unsaved";
 
 /** One item of evidence with its excerpt, as far as it was read. */
 class Item {
@@ -119,10 +119,9 @@ export class Pages {
   #unsaved: Unsaved;
   static readonly KEPT = 24;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, unsaved: Unsaved) {
     this.#backend = backend;
-    // That it could not be told changes nothing about the text: it is kept and tried again here.
-    this.#unsaved = new Unsaved((is) => void backend.setUnsaved(is).catch(() => undefined));
+    this.#unsaved = unsaved;
   }
 
   /** The page of this incident; it is read when nobody has read it yet. */

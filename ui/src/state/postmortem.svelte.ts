@@ -99,9 +99,15 @@ export class PostmortemStore {
     return this.#replace(() => this.#backend.setPostmortemShape(this.#id, shape));
   }
 
+  /** Nothing typed is given up for it: it is saved before, and what is typed meanwhile stays. */
   async setStatus(status: string): Promise<void> {
-    await this.draft?.flush();
-    this.#take(await this.#backend.setPostmortemStatus(this.#id, status));
+    const { draft } = this;
+    await this.#kept();
+    const typed = draft?.typed;
+    const answer = await this.#backend.setPostmortemStatus(this.#id, status);
+    if (this.draft === draft && draft?.typed === typed) return this.#take(answer);
+    this.#inRecord = answer.edited;
+    this.status = answer.status;
   }
 
   /** `refused` is told why the preview could not be drawn. */
@@ -129,6 +135,12 @@ export class PostmortemStore {
     this.type(this.draft?.text ?? "", refused);
   }
 
+  /** The text as the record has it: saved before, and without what is taken out on the way there. */
+  async recorded(): Promise<string> {
+    await this.#kept();
+    return (await this.#backend.postmortem(this.#id)).markdown;
+  }
+
   /** Saves what stands there now as a version of its own. */
   async keepAs(origin: PostmortemOrigin): Promise<void> {
     this.#origin = origin;
@@ -139,11 +151,16 @@ export class PostmortemStore {
     }
   }
 
+  /** Settles once what is typed here is in the record. */
+  async #kept(): Promise<void> {
+    const { draft } = this;
+    await draft?.flush();
+    if (draft?.dirty) throw new Error(`The text that stands here is not saved: ${draft.error}`);
+  }
+
   async #replace(by: () => Promise<PostmortemDto>): Promise<void> {
     const old = this.draft;
-    // What is typed and not saved yet becomes a version before it makes room.
-    await old?.flush();
-    if (old?.dirty) throw new Error(`The text that stands here is not saved: ${old.error}`);
+    await this.#kept();
     await old?.hold();
     try {
       this.#take(await by());
