@@ -38,6 +38,15 @@ pub struct MarkdownSource {
     pub shape: Option<String>,
 }
 
+impl MarkdownSource {
+    /// When people last changed anything of it: its text, its status, the notes.
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        let text = self.draft.as_ref().map(|draft| draft.updated_at);
+        let status = self.status.as_ref().map(|change| change.at);
+        [text, status, self.notes.updated_at].into_iter().flatten().max()
+    }
+}
+
 /// The kind whose coverage decides whether an incident was watched.
 pub(crate) const WATCHED: &str = "pods";
 

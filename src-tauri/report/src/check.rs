@@ -185,6 +185,18 @@ fn units(markdown: &str) -> Vec<Unit> {
     out
 }
 
+/// The text with every sentence that rests on nothing in the record marked as *not established*: nobody who reads a
+/// file sees the checks.
+pub fn marked(markdown: &str, incident: &Incident) -> String {
+    let mut out = markdown.to_owned();
+    for checked in citations(markdown, incident).iter().rev() {
+        if matches!(checked.citing, Citing::Nothing | Citing::Unknown(_)) {
+            out.insert_str(checked.bytes.start, "*Not established:* ");
+        }
+    }
+    out
+}
+
 /// The sentences of a paragraph. A citation after the full stop belongs to the sentence before it.
 fn sentences(markdown: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let text = &markdown[range.clone()];
@@ -280,7 +292,10 @@ fn citing(text: &str, known: &Known) -> Option<Citing> {
             }
         }
     }
-    Some(if !unknown.is_empty() {
+    Some(if !unknown.is_empty() && plain.starts_with("not established:") {
+        // Whoever marked it knows that what it names is not there.
+        Citing::SaysNotEstablished
+    } else if !unknown.is_empty() {
         Citing::Unknown(unknown)
     } else if !cites.is_empty() {
         Citing::Cites(cites)

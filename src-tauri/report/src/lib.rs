@@ -36,7 +36,7 @@ use afterwatch_core::{
 use jiff::{Timestamp, tz::TimeZone};
 
 pub use chat::chat;
-pub use check::{CheckedParagraph, Citing, citations};
+pub use check::{CheckedParagraph, Citing, citations, marked};
 pub use edit::{replace_section, section_of};
 pub use files::{ReportFile, front_matter, markdown_files};
 pub use html::html;

@@ -21,7 +21,7 @@ use afterwatch_core::{
     writing::Section,
 };
 use afterwatch_engine::MarkdownSource;
-use afterwatch_report::{CheckedParagraph, Citing, PageOptions, ReportInput, Review};
+use afterwatch_report::{CheckedParagraph, Citing, PageOptions, ReportInput};
 use jiff::tz::TimeZone;
 
 use super::{Answer, Held, check_size, error};
@@ -208,11 +208,7 @@ fn input(source: &MarkdownSource) -> ReportInput<'_> {
 }
 
 fn options(source: &MarkdownSource) -> PageOptions {
-    let review = match source.status.as_ref().map(|change| change.status) {
-        None | Some(Status::Draft) => Review::Draft,
-        Some(Status::InReview) => Review::InReview,
-        Some(Status::Reviewed) => Review::Reviewed,
-    };
+    let review = source.status.as_ref().map(|change| change.status.into()).unwrap_or_default();
     PageOptions { review, author: None }
 }
 

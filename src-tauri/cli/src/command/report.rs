@@ -9,8 +9,8 @@ use afterwatch_contract::document::{Document, EvidenceDto, IncidentDto, word};
 use afterwatch_core::{coverage::Gap, incident::Incident, port::store::IncidentKey, redact};
 use afterwatch_engine::MarkdownSource;
 use afterwatch_report::{
-    PageOptions, ReportInput, Shape, front_matter, html_page, last_moment, markdown_files, markdown_shaped, pdf,
-    usual_font_folders,
+    PageOptions, ReportInput, Shape, front_matter, html_page, last_moment, markdown_files, markdown_shaped, marked,
+    pdf, usual_font_folders,
 };
 use serde::Serialize;
 
@@ -35,7 +35,11 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
     };
     let markdown = text(&source, &input, args)?;
     // Whatever leaves the laptop goes through the redactor once more.
-    let markdown = redact::text(&markdown).into_owned();
+    let mut markdown = redact::text(&markdown).into_owned();
+    if source.draft.is_some() {
+        // What a person wrote and nothing carries says so, as it does when the window exports it.
+        markdown = marked(&markdown, &source.incident);
+    }
     let format = match context.out.format {
         Format::Json | Format::Jsonl => ReportFormat::Json,
         _ => args.format,
@@ -47,13 +51,13 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
             "Leave them out, or use --format md",
         ));
     }
-    let options = PageOptions::default();
+    let review = source.status.as_ref().map(|change| change.status.into()).unwrap_or_default();
+    let options = PageOptions { review, author: None };
     // A page is dated by what it was made from, so that exporting it again gives the same file.
-    let moments = [source.draft.as_ref().map(|d| d.updated_at), source.notes.updated_at];
-    let as_of = moments.into_iter().flatten().fold(last_moment(&source.incident), Ord::max);
+    let as_of = source.changed_at().into_iter().fold(last_moment(&source.incident), Ord::max);
     let page = ReportInput { generated_at: as_of, ..input.clone() };
     let (bytes, extension) = match format {
-        ReportFormat::Md if args.figure => return with_figure(context, args, &input, &markdown),
+        ReportFormat::Md if args.figure => return with_figure(context, args, &input, &markdown, &options),
         ReportFormat::Md if args.front_matter => ((front_matter(&input, &options) + &markdown).into_bytes(), "md"),
         ReportFormat::Md => (markdown.into_bytes(), "md"),
         ReportFormat::Html => (html_page(&page, &markdown, &options).into_bytes(), "html"),
@@ -114,7 +118,13 @@ fn text(source: &MarkdownSource, input: &ReportInput<'_>, args: &Report) -> Outc
     let Some(wanted) = &args.shape else {
         return Ok(match &source.draft {
             Some(draft) => draft.markdown.clone(),
-            None => afterwatch_report::markdown(input),
+            // The shape chosen in the app, unless it is a file of its own there.
+            None => match source.shape.as_deref().and_then(Shape::named) {
+                Some(shape) => {
+                    markdown_shaped(input, &shape).map_err(|error| unusable(&shape.name, &error.to_string()))?
+                }
+                None => afterwatch_report::markdown(input),
+            },
         });
     };
     if source.draft.is_some() {
@@ -154,12 +164,18 @@ fn unusable(shape: &str, why: &str) -> Failure {
 }
 
 /// Markdown and figure, beside each other.
-fn with_figure(context: &Context, args: &Report, input: &ReportInput<'_>, markdown: &str) -> Outcome<u8> {
+fn with_figure(
+    context: &Context,
+    args: &Report,
+    input: &ReportInput<'_>,
+    markdown: &str,
+    options: &PageOptions,
+) -> Outcome<u8> {
     let Some(path) = args.out.as_ref().filter(|path| path.as_os_str() != "-") else {
         return Err(Failure::new("Nothing was written", "two files do not fit into a pipe", "Name a file with --out"));
     };
     let path = target(path, input.incident, "md");
-    let files = markdown_files(input, markdown, &PageOptions::default(), args.front_matter);
+    let files = markdown_files(input, markdown, options, args.front_matter);
     for (n, file) in files.into_iter().enumerate() {
         // The first is the text, which has the name that was asked for; what it refers to keeps its own.
         let path = if n == 0 { path.clone() } else { path.with_file_name(&file.name) };

@@ -8,7 +8,7 @@ mod appendix;
 mod cover;
 mod section;
 
-use afterwatch_core::{redact, words};
+use afterwatch_core::{postmortem::Status, redact, words};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -41,6 +41,16 @@ impl Review {
             Review::Draft => "Draft, not reviewed",
             Review::InReview => "Draft, in review",
             Review::Reviewed => "Reviewed",
+        }
+    }
+}
+
+impl From<Status> for Review {
+    fn from(status: Status) -> Review {
+        match status {
+            Status::Draft => Review::Draft,
+            Status::InReview => Review::InReview,
+            Status::Reviewed => Review::Reviewed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use afterwatch_report::{Citing, Shape, citations, markdown_shaped};
+use afterwatch_report::{Citing, Shape, citations, markdown_shaped, marked};
 
 use crate::sample::{coverage, gap, incident, input};
 
@@ -40,6 +40,18 @@ fn each_sentence_is_told_apart() {
     assert_eq!(words(r"It read \[E1\]."), ["nothing"]);
     assert_eq!(words("`[E1]` is not prose [E1]."), ["cites"]);
     assert_eq!(words("**Established** (5 for, 0 against). The heap grew [E1]."), ["cites"]);
+}
+
+#[test]
+fn what_leaves_says_of_itself_what_nothing_carries_and_says_it_once() {
+    let text = "## Summary\n\nIt was killed [E1]. By **magic**. See [E99].\n\n- Nobody saw it.\n";
+    let once = marked(text, &incident());
+    assert_eq!(
+        once,
+        "## Summary\n\nIt was killed [E1]. *Not established:* By **magic**. *Not established:* See [E99].\n\n\
+         - *Not established:* Nobody saw it.\n"
+    );
+    assert_eq!(marked(&once, &incident()), once);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 use afterwatch_contract::{postmortem::ExportedDto, window::WindowError};
 use afterwatch_core::{incident::Incident, port::store::IncidentKey, redact};
 use afterwatch_engine::MarkdownSource;
-use afterwatch_report::Citing;
+use afterwatch_report::{ReportInput, last_moment};
 use tauri::Manager;
 use tauri_plugin_dialog::DialogExt;
 
@@ -153,14 +153,15 @@ pub async fn chat_summary(shell: Held<'_>, id: String, markdown: String) -> Answ
 
 fn make(mut source: MarkdownSource, markdown: &str, format: Format, front_matter: bool) -> Answer<Made> {
     // Once more before it leaves the history: a person may have pasted a token since.
-    let clean = marked(&redact::text(markdown), &source.incident);
+    let clean = afterwatch_report::marked(&redact::text(markdown), &source.incident);
     source.notes.text = redact::text(&source.notes.text).into_owned();
-    let input = input(&source);
+    // Dated by what it was made from, so that exporting it again gives the same file.
+    let as_of = source.changed_at().into_iter().fold(last_moment(&source.incident), Ord::max);
+    let input = ReportInput { generated_at: as_of, ..input(&source) };
     let options = options(&source);
     match format {
         Format::Pdf => {
-            let home = std::env::var_os("HOME").map(PathBuf::from);
-            let fonts = afterwatch_report::usual_font_folders(home.as_deref());
+            let fonts = afterwatch_report::usual_font_folders(std::env::home_dir().as_deref());
             let bytes = afterwatch_report::pdf(&input, &clean, &options, &fonts)
                 .map_err(|problem| error(format!("PDF not written. {problem}")))?;
             Ok(Made { bytes, beside: Vec::new() })
@@ -175,18 +176,6 @@ fn make(mut source: MarkdownSource, markdown: &str, format: Format, front_matter
             Ok(Made { bytes, beside: files.map(|file| (file.name, file.bytes)).collect() })
         }
     }
-}
-
-/// The text with every sentence that rests on nothing in the record marked as *not established*: nobody who reads the
-/// file sees the checks.
-fn marked(markdown: &str, incident: &Incident) -> String {
-    let mut out = markdown.to_owned();
-    for checked in afterwatch_report::citations(markdown, incident).iter().rev() {
-        if matches!(checked.citing, Citing::Nothing | Citing::Unknown(_)) {
-            out.insert_str(checked.bytes.start, "*Not established:* ");
-        }
-    }
-    out
 }
 
 /// The place, from the system's dialog.
