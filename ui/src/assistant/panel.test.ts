@@ -56,12 +56,16 @@ describe("the panel Ask", () => {
     expect(text(document.querySelector("dialog"))).toContain("Ask about this incidentCtrlJ");
   });
 
-  it("tells the program of a question that was begun, so that a hidden window is not taken away with it", async () => {
+  it("keeps a hidden page for a question that was begun or is being answered", async () => {
     const w = await open("night", HERE);
     await w.press("j", { ctrlKey: true });
     await w.type(field(), "Why did");
     expect(w.backend.unsaved).toBe(true);
+    w.backend.assistant.pace = null;
     await w.press("Enter");
+    expect([field().value, w.backend.unsaved]).toEqual(["", true]);
+    w.backend.assistant.run?.end();
+    await settle();
     expect(w.backend.unsaved).toBe(false);
   });
 

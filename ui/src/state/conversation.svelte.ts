@@ -33,10 +33,9 @@ export class Conversation {
     return this.#typed;
   }
 
-  /** A question that was begun and not asked keeps the page alive while the window is hidden. */
   set typed(text: string) {
     this.#typed = text;
-    this.#unsaved.set(this, text.trim() !== "");
+    this.#hold();
   }
 
   /** An answer is on its way. */
@@ -63,9 +62,11 @@ export class Conversation {
     if (this.busy) return null;
     const run = new Run(this.#backend);
     this.asked = { question, run };
+    this.#hold();
     const answer = await run.of((writing, onStep) =>
       this.#backend.ask(this.id, question, useModel, writing, (step) => this.#told(step, onStep)),
     );
+    this.#hold();
     // Asked again in the meantime, or forgotten: what is in the record is read from there.
     if (this.asked?.run !== run) {
       if (answer) await this.read();
@@ -74,11 +75,13 @@ export class Conversation {
     if (!answer) return null;
     this.exchanges = [...(this.exchanges ?? []).filter((e) => e.id !== answer.id), answer];
     this.asked = null;
+    this.#hold();
     return answer;
   }
 
   stop(): void {
     this.asked?.run.stop();
+    this.#hold();
   }
 
   /** Lets go of what ended without an answer. */
@@ -102,6 +105,11 @@ export class Conversation {
     this.advice = { writing, revision };
     this.advising = null;
     return writing;
+  }
+
+  /** A question that was begun, or is being answered, is nowhere else: a page that is hidden stays for it. */
+  #hold(): void {
+    this.#unsaved.set(this, this.#typed.trim() !== "" || this.busy);
   }
 
   #told(step: WritingStep, onStep: (step: WritingStep) => void): void {
