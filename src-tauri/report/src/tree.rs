@@ -431,7 +431,17 @@ pub(crate) fn ids(list: &str, known: &Known) -> Option<Vec<Cited>> {
     (!out.is_empty()).then_some(out)
 }
 
-/// What follows *Not established:* up to the end of its line stands under a dashed line.
+/// Where another sentence begins in the text after this one. `ids_next`: citations follow, and they belong to the
+/// sentence before them.
+fn next_sentence(text: &str, ids_next: bool) -> Option<usize> {
+    text.char_indices().filter(|(_, c)| matches!(c, '.' | '!' | '?')).map(|(i, _)| i + 1).find(|end| {
+        let rest = &text[*end..];
+        let next = rest.trim_start();
+        next.len() < rest.len() && if next.is_empty() { !ids_next } else { !next.starts_with(char::is_lowercase) }
+    })
+}
+
+/// The sentence that begins with *Not established:*, or the rest of its line, stands under a dashed line.
 fn unknown(inlines: Vec<Inline>) -> Vec<Inline> {
     let says = |i: &Inline, what: &str| matches!(i, Inline::Em { c } if plain(c).trim().to_ascii_lowercase().starts_with(what));
     if !inlines.iter().any(|i| says(i, "not established")) {
@@ -442,10 +452,19 @@ fn unknown(inlines: Vec<Inline>) -> Vec<Inline> {
     while let Some(inline) = rest.next() {
         if says(&inline, "not established:") {
             let mut c = vec![inline];
-            while let Some(more) = rest.next_if(|i| !matches!(i, Inline::Soft | Inline::Br)) {
-                c.push(more);
+            let mut after = None;
+            while let Some(more) = rest.next_if(|i| after.is_none() && !matches!(i, Inline::Soft | Inline::Br)) {
+                let ids_next = matches!(rest.peek(), Some(Inline::Cite { .. } | Inline::Timeline));
+                match more {
+                    Inline::S { mut v } => {
+                        after = next_sentence(&v, ids_next).map(|at| Inline::text(v.split_off(at)));
+                        c.push(Inline::S { v });
+                    }
+                    more => c.push(more),
+                }
             }
             out.push(Inline::Unknown { c });
+            out.extend(after);
         } else if says(&inline, "not established") {
             out.push(Inline::Unknown { c: vec![inline] });
         } else {

@@ -81,6 +81,10 @@ fn only_known_ids_become_citations() {
         ("`[E1]`", "p(`[E1]`)"),
         ("spec.containers[app] [E1", "p(spec.containers[app] [E1)"),
         ("*Not established:* why [E1].\nMore.", "p(unknown(em(Not established:) why cite(E1).)~More.)"),
+        ("*Not established:* why. Killed [E1].", "p(unknown(em(Not established:) why.) Killed cite(E1).)"),
+        ("*Not established:* why. **It** ran.", "p(unknown(em(Not established:) why.) strong(It) ran.)"),
+        ("*Not established:* why. [E1] More.", "p(unknown(em(Not established:) why. cite(E1) More.))"),
+        ("*Not established:* v1.2 e.g. here.", "p(unknown(em(Not established:) v1.2 e.g. here.))"),
         ("It is *not established*.", "p(It is unknown(em(not established)).)"),
     ] {
         assert_eq!(show(markdown), expected, "{markdown}");
