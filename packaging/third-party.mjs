@@ -34,6 +34,13 @@ for (const name of ["svelte", "@tauri-apps/api"]) {
   const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   libraries.push({ name, version, license, folder });
 }
+// The faces of the PDF, which are embedded.
+libraries.push({
+  name: "Noto Serif, Noto Sans (fonts), DejaVu Sans Mono (font)",
+  version: "2.004, 2.37",
+  license: "OFL-1.1, Bitstream Vera",
+  folder: join("src-tauri", "report", "fonts"),
+});
 
 const texts = new Map();
 console.log("Afterwatch contains these libraries:\n");

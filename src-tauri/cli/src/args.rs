@@ -290,19 +290,34 @@ pub struct Report {
     #[command(flatten)]
     pub one: One,
 
-    /// md: Markdown. json: the incident with its evidence, notes, coverage, gaps, and the Markdown
+    /// md: Markdown. html: one page that needs nothing else. pdf: A4, for archives and screen readers. json: the
+    /// incident with its evidence, notes, coverage, gaps, and the Markdown
     #[arg(long, value_name = "FORMAT", default_value = "md")]
     pub format: ReportFormat,
 
     /// Write to this file, or into this folder under a name of its own, instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    /// Which sections it has: house, google-sre, pagerduty, atlassian, or a Markdown file of your own
+    #[arg(long, value_name = "NAME|FILE")]
+    pub shape: Option<String>,
+
+    /// Markdown only: begin with the facts as YAML front matter
+    #[arg(long)]
+    pub front_matter: bool,
+
+    /// Markdown only: draw the time axis into an .svg file beside it
+    #[arg(long, requires = "out")]
+    pub figure: bool,
 }
 
 /// What a post-mortem is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     Md,
+    Html,
+    Pdf,
     Json,
 }
 
@@ -315,6 +330,16 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_report_is_asked_for_in_a_format_and_a_shape() {
+        let args = ["x", "report", "47", "--format", "pdf", "--shape", "google-sre", "--out", "f.pdf"];
+        let Command::Report(report) = Cli::try_parse_from(args).unwrap().command else { panic!("not a report") };
+        assert_eq!(report.format, ReportFormat::Pdf);
+        assert_eq!(report.shape.as_deref(), Some("google-sre"));
+        assert!(Cli::try_parse_from(["x", "report", "47", "--figure"]).is_err(), "the figure needs a place");
+        assert!(Cli::try_parse_from(["x", "report", "47", "--format", "docx"]).is_err());
     }
 
     #[test]

@@ -161,6 +161,16 @@ fn units(markdown: &str) -> Vec<Unit> {
                 }
                 flush(&mut run, &mut out, &heading, skip);
             }
+            Event::Start(Tag::BlockQuote(_)) | Event::End(TagEnd::BlockQuote(_)) | Event::Rule => {
+                flush(&mut run, &mut out, &heading, skip);
+            }
+            Event::Start(_) | Event::End(_)
+                if !matches!(
+                    event,
+                    Event::Start(
+                        Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. }
+                    )
+                ) => {}
             _ => {
                 if let (Some((_, words)), Event::Text(text) | Event::Code(text)) = (&mut open_heading, &event) {
                     words.push_str(text);

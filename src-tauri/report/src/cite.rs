@@ -67,6 +67,12 @@ impl Known {
         Known(evidence.chain(changes).chain(actions).filter(|id| is_id(id)).cloned().collect())
     }
 
+    /// Just these.
+    #[cfg(test)]
+    pub fn of(ids: &[&str]) -> Known {
+        Known(ids.iter().map(|id| (*id).to_owned()).collect())
+    }
+
     pub fn has(&self, id: &str) -> bool {
         self.0.contains(id)
     }

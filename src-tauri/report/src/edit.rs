@@ -103,7 +103,8 @@ mod tests {
             let page = format!("{before}\n\n## The section\n\nold\n\n# Next\n\n{after}");
             if let Some(page) = replace_section(&page, "The section", &body) {
                 prop_assert_eq!(section_of(&page, "The section"), Some(&body[..]));
-                prop_assert!(page.ends_with(&format!("# Next\n\n{after}")));
+                let rest = format!("# Next\n\n{after}");
+                prop_assert!(page.ends_with(&rest));
             }
         }
     }

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use afterwatch_core::{
     Timestamp,
     evidence::Observed,
+    redact,
     severity::Severity,
     timeline::{EntryKind, TimelineEntry},
     words,
@@ -200,7 +201,7 @@ fn brief(summary: &str) -> String {
         _ => part.to_owned(),
     };
     // The face of the figure has no arrow, and one letter of another face would set the whole label in it.
-    words::clip(&one_line(&part).replace('→', "to"), 40)
+    words::clip(&one_line(&redact::text(&part)).replace('→', "to"), 40)
 }
 
 fn caption(gaps: &[(i64, i64)], hollow: bool) -> String {

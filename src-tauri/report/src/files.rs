@@ -1,6 +1,6 @@
 //! The post-mortem as Markdown with its figure in a file beside it.
 
-use afterwatch_core::incident::Incident;
+use afterwatch_core::redact;
 use jiff::Timestamp;
 
 use crate::{
@@ -20,8 +20,8 @@ pub struct ReportFile {
     pub bytes: Vec<u8>,
 }
 
-/// The Markdown, then the figure it shows. `front_matter` puts the facts before it as YAML (`title`, `id`,
-/// `severity`, `state`, the times in UTC, `cluster`, `subject`, `status`), for wikis and static sites.
+/// The Markdown, then the figure it shows. `front_matter` puts the facts before it (`title`, `id`, `severity`, `state`,
+/// the times in UTC, `cluster`, `subject`, `status`), for wikis and static sites.
 pub fn markdown_files(
     input: &ReportInput<'_>,
     markdown: &str,
@@ -32,7 +32,7 @@ pub fn markdown_files(
     let picture = format!("{}-figure.svg", name.strip_suffix(".md").unwrap_or(&name));
     let figure = figure(&Page::new(input));
     let shown = format!("![{}]({picture})\n\n*{}*\n", inert(&figure.alt), inert(&figure.caption));
-    let mut text = if front_matter { facts(input.incident, options) } else { String::new() };
+    let mut text = if front_matter { self::front_matter(input, options) } else { String::new() };
     let at = place(markdown);
     let (before, after) = markdown.split_at(at);
     text.push_str(before.trim_end());
@@ -55,9 +55,11 @@ fn place(markdown: &str) -> usize {
     end_of("impact").or_else(|| end_of("summary")).unwrap_or(markdown.len())
 }
 
-fn facts(i: &Incident, options: &PageOptions) -> String {
+/// The facts as YAML between two lines of dashes, to stand before the Markdown.
+pub fn front_matter(input: &ReportInput<'_>, options: &PageOptions) -> String {
+    let i = input.incident;
     // A string of JSON is one of YAML.
-    let text = |value: &str| serde_json::to_string(&one_line(value)).unwrap_or_default();
+    let text = |value: &str| serde_json::to_string(&one_line(&redact::text(value))).unwrap_or_default();
     let time = |at: Option<Timestamp>| at.map_or("null".to_owned(), |at| at.to_string());
     let id = if i.number == 0 { "null".to_owned() } else { text(&i.label()) };
     let rows = [

@@ -1,12 +1,16 @@
-//! From an incident to its post-mortem: Markdown by template, a safe preview, a file name.
+//! From an incident to its post-mortem: Markdown by template and in the shape a team is used to, a safe preview, and
+//! what leaves the laptop: Markdown with its figure, one HTML page, a PDF.
 //!
 //! Every statement cites a recorded item: evidence (`[E3]`), a change (`[C2]`), an action (`[A1]`) or the timeline
 //! itself for what people and Afterwatch did. Citations are checked against the incident; a statement that cites
 //! nothing that is there is printed as *not established*. Time that was not recorded is said to be so, and never
-//! turned into a number.
+//! turned into a number. What people wrote instead is checked by [`citations`], and exported as they wrote it.
 //!
 //! Text that comes from a cluster is inert in what is written here: it makes no link, no image, no HTML, no table
-//! cell. This crate reads no clock, no file and no environment.
+//! cell. The words of a page reach the typesetter as data, and it sees no file but its template.
+//!
+//! This crate reads no clock and no environment, and writes no file. It reads files in one place, `pdf::system`: fonts,
+//! from the folders a caller of [`pdf`] names, and only for letters that the embedded faces do not have.
 
 mod chat;
 mod check;
@@ -34,7 +38,7 @@ use jiff::{Timestamp, tz::TimeZone};
 pub use chat::chat;
 pub use check::{CheckedParagraph, Citing, citations};
 pub use edit::{replace_section, section_of};
-pub use files::{ReportFile, markdown_files};
+pub use files::{ReportFile, front_matter, markdown_files};
 pub use html::html;
 pub use page_html::html_page;
 pub use paper::{PageOptions, Review};
@@ -63,6 +67,17 @@ pub struct ReportInput<'a> {
 pub fn markdown(input: &ReportInput<'_>) -> String {
     let house = &Shape::bundled()[0];
     markdown_shaped(input, house).unwrap_or_else(|error| unreachable!("the house's own shape: {error}"))
+}
+
+/// The last moment the record knows of. A page dated by it, instead of by the clock, is the same however often it is
+/// exported, until the record changes.
+pub fn last_moment(incident: &Incident) -> Timestamp {
+    let entries = incident.timeline.iter().flat_map(|e| [Some(e.at), e.until]);
+    let instants = [incident.acknowledged_at, incident.mitigated_at, incident.resolved_at];
+    let seen = incident.findings.iter().map(|f| Some(f.last_seen));
+    let changes = incident.changes.iter().map(|c| Some(c.change.at));
+    let all = entries.chain(instants).chain(seen).chain(changes).flatten();
+    all.max().map_or(incident.detected_at, |at| at.max(incident.detected_at))
 }
 
 /// A name to offer for the file: `INC-47-checkout.md`. Made of letters, digits, dots and dashes only.

@@ -305,7 +305,7 @@ impl<'a> Reader<'a, '_> {
             // What stood apart stays apart.
             let block = match &event {
                 Event::Start(_) => !is_inline(&event),
-                Event::End(end) => !is_inline_end(*end),
+                Event::End(end) => open > 0 && !is_inline_end(*end),
                 _ => false,
             };
             if block && !text.is_empty() && !text.ends_with([' ', '\n']) {
@@ -362,7 +362,7 @@ fn link(url: &str, c: Vec<Inline>, out: &mut Vec<Inline>) {
     let url = clean(url);
     let fine = ["https://", "http://", "mailto:"].iter().any(|s| url.to_ascii_lowercase().starts_with(s));
     if fine && url.len() <= 2000 && !url.contains(char::is_whitespace) {
-        out.push(Inline::Link { url, c });
+        out.push(Inline::Link { url, c: uncited(c) });
     } else {
         let seen = plain(&c);
         out.extend(c);
@@ -370,6 +370,20 @@ fn link(url: &str, c: Vec<Inline>, out: &mut Vec<Inline>) {
             push(out, &format!(" ({url})"));
         }
     }
+}
+
+/// A link leads to one place: what is cited inside of it is text.
+fn uncited(c: Vec<Inline>) -> Vec<Inline> {
+    c.into_iter()
+        .map(|inline| match inline {
+            Inline::Cite { .. } | Inline::Timeline => Inline::text(format!("[{}]", plain(&[inline]))),
+            Inline::Em { c } => Inline::Em { c: uncited(c) },
+            Inline::Strong { c } => Inline::Strong { c: uncited(c) },
+            Inline::Del { c } => Inline::Del { c: uncited(c) },
+            Inline::Unknown { c } => Inline::Unknown { c: uncited(c) },
+            other => other,
+        })
+        .collect()
 }
 
 /// The first word of a fence's info, if it looks like a language.

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use afterwatch_core::evidence::{EvidenceKind, Observed};
+use afterwatch_core::{
+    evidence::{EvidenceKind, Observed},
+    redact,
+};
 use serde::Serialize;
 
 use super::short_hash;
@@ -95,9 +98,9 @@ impl Writer {
         if !is_id(id) || !self.seen.insert(id.to_owned()) {
             return;
         }
-        let excerpt = visible(excerpt);
+        let excerpt = visible(&redact::text(excerpt));
         let excerpt = excerpt.trim_end();
-        let mut provenance = one_line(&provenance);
+        let mut provenance = one_line(&redact::text(&provenance));
         if !excerpt.is_empty() {
             provenance.push_str(&format!(" · sha256 {}", short_hash(excerpt.as_bytes())));
         }
@@ -106,7 +109,7 @@ impl Writer {
         self.left -= shown;
         self.items.push(Item {
             id: id.to_owned(),
-            title: one_line(title),
+            title: one_line(&redact::text(title)),
             provenance,
             reconstructed: observed == Observed::Reconstructed,
             mentioned: false,

@@ -8,6 +8,7 @@ mod appendix;
 mod cover;
 mod section;
 
+use afterwatch_core::{redact, words};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +21,7 @@ use crate::{
     cite::Known,
     figure::{self, Figure},
     section::Page,
+    text::one_line,
     tree::{Block, Inline, plain, tree},
 };
 
@@ -79,13 +81,16 @@ pub(crate) struct Paper {
 
 impl Paper {
     pub fn new(input: &ReportInput<'_>, markdown: &str, options: &PageOptions) -> Paper {
+        // Whatever leaves the laptop goes through the redactor once more.
+        let markdown = redact::text(markdown);
         let page = Page::new(input);
         let incident = input.incident;
         let known = Known::new(incident);
         let label = if incident.number == 0 { "Incident".to_owned() } else { incident.label() };
-        let (head, blocks) = section::head(tree(markdown, &known));
+        let (head, blocks) = section::head(tree(&markdown, &known));
         let title = head.title.as_deref().map(|t| t.strip_prefix(&format!("{label}: ")).unwrap_or(t).trim());
-        let title = title.filter(|t| !t.is_empty()).unwrap_or(&incident.title).to_owned();
+        let said = [title.unwrap_or_default(), &one_line(&incident.title), &label];
+        let title = said.into_iter().find(|t| !section::is_blank(t)).unwrap_or_default().to_owned();
         let author = options.author.clone().or(head.author).unwrap_or_else(|| "not named".to_owned());
         let mut cuts = Vec::new();
         let mut sections = section::sections(blocks, &known, &mut cuts);
@@ -97,7 +102,7 @@ impl Paper {
         let figure = figure::figure(&page);
         let date = input.generated_at.to_zoned(input.zone.clone()).strftime("%-d %B %Y").to_string();
         Paper {
-            head_left: format!("{label} · {}", afterwatch_core::words::clip(&title, 64)),
+            head_left: format!("{label} · {}", words::clip(&title, 64)),
             head_right: match options.review {
                 Review::Draft => format!("Draft of {date}"),
                 Review::InReview => format!("Draft in review, {date}"),
@@ -105,7 +110,7 @@ impl Paper {
             },
             foot: format!(
                 "Afterwatch {} · times are {} · record {}",
-                crate::text::one_line(input.version),
+                one_line(input.version),
                 page.clock.zone_name(incident.detected_at),
                 record_hash(input)
             ),

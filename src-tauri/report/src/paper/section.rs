@@ -57,7 +57,9 @@ pub(super) fn head(blocks: Vec<Block>) -> (Head, Vec<Block>) {
     let mut before = true;
     for block in blocks {
         match block {
-            Block::H { level: 1, c } if before && head.title.is_none() => head.title = Some(heading_words(&c)),
+            Block::H { level: 1, c } if before && head.title.is_none() && !is_blank(&heading_words(&c)) => {
+                head.title = Some(heading_words(&c));
+            }
             Block::Table { head: cells, rows } if before && cells.first().is_some_and(|c| plain(c) == "Incident") => {
                 let author = rows.iter().find(|r| r.first().is_some_and(|c| plain(c).trim() == "Author"));
                 head.author = author
@@ -98,6 +100,10 @@ pub(super) fn sections(blocks: Vec<Block>, known: &Known, cuts: &mut Vec<String>
             }
             skipping = None;
             let words = heading_words(c);
+            // A heading that says nothing heads nothing.
+            if is_blank(&words) {
+                continue;
+            }
             if words.split_once(" · ").is_some_and(|(id, _)| known.has(id)) {
                 (skipping, held_items) = (Some(*level), true);
                 continue;
@@ -129,7 +135,7 @@ pub(super) fn sections(blocks: Vec<Block>, known: &Known, cuts: &mut Vec<String>
                 let dashed =
                     rows.iter().any(|r| r.what.iter().any(|i| matches!(i, Inline::Label { dashed: true, .. })));
                 section.body.push(Form::Timeline { rows, hatched, dashed });
-                if section.id.is_empty() && !out.iter().any(|s| s.id == "timeline") {
+                if section.id.is_empty() && !section.title.is_empty() && !out.iter().any(|s| s.id == "timeline") {
                     if let Some(section) = out.last_mut() {
                         section.id = "timeline";
                     }
@@ -150,6 +156,11 @@ pub(super) fn sections(blocks: Vec<Block>, known: &Known, cuts: &mut Vec<String>
         ));
     }
     out
+}
+
+/// Whether nothing of it would be seen.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}'))
 }
 
 /// Rows that may still be printed.

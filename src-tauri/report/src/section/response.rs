@@ -66,15 +66,6 @@ impl Page<'_> {
         self.list(&items);
     }
 
-    pub(crate) fn lessons(&mut self) {
-        self.heading("What went well");
-        self.prompt("what helped to find it or put it right quickly?");
-        self.heading("What went badly");
-        self.prompt("what cost time, or made it worse?");
-        self.heading("Where we got lucky");
-        self.prompt("what could as well have gone the other way?");
-    }
-
     /// Entries as sentences, by time. What opened the incident has its own sentence.
     fn entries(&self, wanted: impl Fn(&TimelineEntry) -> bool) -> Vec<String> {
         let mut entries: Vec<_> =

@@ -47,7 +47,7 @@ pub enum ShapeError {
 type Write = fn(&mut Page<'_>);
 
 /// Whole parts.
-const PARTS: [(&str, Write); 18] = [
+const PARTS: [(&str, Write); 17] = [
     ("facts", |p| p.facts()),
     ("written", |p| p.written()),
     ("summary", |p| p.summary()),
@@ -58,7 +58,6 @@ const PARTS: [(&str, Write); 18] = [
     ("root_cause", |p| p.root_cause()),
     ("detection", |p| p.detection()),
     ("response", |p| p.response()),
-    ("lessons", |p| p.lessons()),
     ("not_known", |p| p.not_known()),
     ("action_items", |p| p.action_items()),
     ("metrics", |p| p.metrics()),

@@ -58,7 +58,12 @@ fn ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
-fn evidence(id: &str, kind: EvidenceKind, clock: &str, object: ObjectRef, summary: &str, excerpt: &str) -> Evidence {
+/// A log of checkout.
+pub fn evidence(id: &str, clock: &str, excerpt: &str) -> Evidence {
+    item(id, EvidenceKind::Log, clock, object("Pod", "checkout-5f8b97c6d-k2x7p"), "A log", excerpt)
+}
+
+fn item(id: &str, kind: EvidenceKind, clock: &str, object: ObjectRef, summary: &str, excerpt: &str) -> Evidence {
     Evidence {
         id: id.into(),
         draft: EvidenceDraft {
@@ -160,7 +165,7 @@ pub fn incident() -> Incident {
     timeline[4].observed = Observed::Reconstructed;
     let log = "02:56:11.611 WARN Heap 171 MiB used of 384 MiB\n02:56:12.031 INFO POST /v1/checkout 200 in 402 ms";
     let mut items = vec![
-        evidence(
+        item(
             "E1",
             EvidenceKind::ContainerStatus,
             "02:56:12",
@@ -168,7 +173,7 @@ pub fn incident() -> Incident {
             "Killed for memory, exit code 137",
             "lastState.terminated:\n  reason: OOMKilled\n  exitCode: 137",
         ),
-        evidence(
+        item(
             "E2",
             EvidenceKind::Diff,
             "02:54:07",
@@ -176,8 +181,8 @@ pub fn incident() -> Incident {
             "limits.memory 512Mi → 192Mi",
             "- limits.memory: 512Mi\n+ limits.memory: 192Mi",
         ),
-        evidence("E3", EvidenceKind::Log, "02:56:13", pod.clone(), "The last words before the kill", log),
-        evidence("E4", EvidenceKind::PodStatus, "03:06:41", pod.clone(), "Re-list after the gap", "restarts 4 → 6"),
+        item("E3", EvidenceKind::Log, "02:56:13", pod.clone(), "The last words before the kill", log),
+        item("E4", EvidenceKind::PodStatus, "03:06:41", pod.clone(), "Re-list after the gap", "restarts 4 → 6"),
     ];
     items[2].draft.truncated = true;
     items[3].draft.observed = Observed::Reconstructed;
