@@ -176,7 +176,9 @@ describe("a section", () => {
     await caretAt(w, "helm lowered");
     await w.choose("Rewrite", "Word this section");
     expect(dialog()).toContain("Summary: worded anew");
-    expect(dialog()).toContain("Worded by Qwen3-4B Instruct, on this computer. 2 of 2 statements are tied to the record");
+    expect(dialog()).toContain(
+      "Worded by Qwen3-4B Instruct, on this computer. 2 of 2 statements are tied to the record",
+    );
     const before = source(w);
     w.button("Leave it as it is").click();
     await settle();
