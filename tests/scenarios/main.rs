@@ -4,6 +4,7 @@
 //! what does not belong to the story (`record.rs` says how one is made). It is played through index, rules and ledger
 //! at its own times; no clock of this machine takes part, so the same recording always gives the same text.
 
+mod hostile;
 mod play;
 mod record;
 mod recording;

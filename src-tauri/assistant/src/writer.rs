@@ -128,7 +128,7 @@ impl Model for Assistant {
             Some(model) => ModelState {
                 name: Some(model.name.clone()),
                 server: model.server.clone(),
-                phase: if now.busy > 0 && now.phase == ModelPhase::Ready { ModelPhase::Busy } else { now.phase },
+                phase: if now.busy > 0 && now.phase != ModelPhase::Loading { ModelPhase::Busy } else { now.phase },
                 problem: now.problem,
             },
         }

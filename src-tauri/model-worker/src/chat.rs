@@ -74,15 +74,15 @@ impl Chat {
         let pieces = pieces(&frame, messages.len())?;
         let vocab = model.vocab();
         let mut tokens = Vec::new();
-        let mut until = 0;
-        let mut in_order = true;
-        for (at, piece) in pieces.iter().enumerate() {
+        let (mut until, mut next) = (0, 0);
+        for piece in pieces {
             match piece {
-                Piece::Frame(text) => vocab_into(&mut tokens, vocab.tokenize(text.as_bytes(), false, true)),
+                Piece::Frame(text) => tokens.extend(vocab.tokenize(text.as_bytes(), false, true)),
                 Piece::Text(message) => {
-                    in_order &= pieces[..at].iter().filter(|p| matches!(p, Piece::Text(_))).count() == *message;
-                    vocab_into(&mut tokens, vocab.tokenize(messages[*message].text.trim().as_bytes(), false, false));
-                    if message + 1 == fixed && in_order {
+                    tokens.extend(vocab.tokenize(messages[message].text.trim().as_bytes(), false, false));
+                    // A template may put messages into another order; then nothing is known to be fixed.
+                    next = if message == next { next + 1 } else { usize::MAX };
+                    if next == fixed {
                         until = tokens.len();
                     }
                 }
@@ -135,10 +135,6 @@ impl Chat {
         pieces(&frame, messages.len())?;
         Ok(frame)
     }
-}
-
-fn vocab_into(tokens: &mut Vec<LlamaToken>, more: Vec<LlamaToken>) {
-    tokens.extend(more);
 }
 
 /// Stands for a message's text. The characters are from a private range, so that no template means them.

@@ -75,7 +75,44 @@ pub fn citations(markdown: &str, incident: &Incident) -> Vec<CheckedParagraph> {
             out.push(CheckedParagraph { heading: unit.heading.clone(), citing, line, bytes, utf16: from..to });
         }
     }
+    for n in (1..out.len()).rev() {
+        let (before, after) = (&out[n - 1], &out[n]);
+        if before.citing == Citing::Nothing
+            && matches!(after.citing, Citing::Cites(_))
+            && !markdown[before.bytes.start..after.bytes.start].contains('\n')
+            && is_cause(line_at(markdown, before.bytes.start))
+        {
+            out[n - 1].citing = out[n].citing.clone();
+        }
+    }
     out
+}
+
+/// Whether the record states its cause in this line: in one sentence or several, with what all of them stand on at the
+/// end.
+fn is_cause(line: &str) -> bool {
+    ["Established", "Likely", "Possible"]
+        .iter()
+        .any(|word| line.starts_with(&format!("{word} cause: ")) || line.starts_with(&format!("**{word}** (")))
+}
+
+/// The line of this place.
+fn line_at(text: &str, at: usize) -> &str {
+    let from = text[..at].rfind('\n').map_or(0, |n| n + 1);
+    text[from..].lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod cause_tests {
+    use super::*;
+
+    #[test]
+    fn only_the_line_in_which_the_record_states_its_cause_is_cited_as_a_whole() {
+        assert!(is_cause("Established cause: It was killed. Just before, it changed [E1, C2]."));
+        assert!(is_cause("**Likely** (3 for, 0 against). It ended with exit code 3 [E1]."));
+        assert!(!is_cause("The upgrade ran at night. Pods were killed [E5]."));
+        assert_eq!(line_at("one\ntwo. three\nfour", 9), "two. three");
+    }
 }
 
 /// Counts lines and UTF-16 units as it goes forward.

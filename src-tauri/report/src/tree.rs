@@ -287,7 +287,7 @@ impl<'a> Reader<'a, '_> {
     /// The end of what was begun.
     fn end(&mut self) {
         let mut open = 0_usize;
-        while let Some((event, _)) = self.events.next() {
+        for (event, _) in self.events.by_ref() {
             match event {
                 Event::Start(_) => open += 1,
                 Event::End(_) if open == 0 => return,

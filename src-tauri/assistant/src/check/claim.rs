@@ -102,9 +102,7 @@ fn firm(form: &Option<Regex>, text: &str) -> bool {
         // A name or an image that could not be resolved is no incident that was.
         let lookup = found.as_str().contains("resolved")
             && ["host", "name", "image", "reference", "dns", "address"].iter().any(|w| before.contains(w));
-        !lookup
-            && !UNSURE.as_ref().is_some_and(|unsure| unsure.is_match(before))
-            && !found.as_str().starts_with("been ") | !before.trim_end().ends_with("not")
+        !lookup && !UNSURE.as_ref().is_some_and(|unsure| unsure.is_match(before)) && !before.trim_end().ends_with("not")
     })
 }
 
@@ -195,19 +193,13 @@ fn direction(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
             Some(of(b)? - of(a)?)
         })
         .collect();
-    if !sizes.is_empty() {
-        if UP.as_ref()?.is_match(&lower)
-            && !DOWN.as_ref()?.is_match(&lower)
-            && sizes.iter().all(|d| *d < 0.0)
-            && lower.contains("to ") | lower.contains("limit")
-        {
+    // A direction is only told of something that was set.
+    if !sizes.is_empty() && (lower.contains("to ") || lower.contains("limit")) {
+        let (up, down) = (UP.as_ref()?.is_match(&lower), DOWN.as_ref()?.is_match(&lower));
+        if up && !down && sizes.iter().all(|d| *d < 0.0) {
             return Some(Wrong::Against("it was lowered".to_owned()));
         }
-        if DOWN.as_ref()?.is_match(&lower)
-            && !UP.as_ref()?.is_match(&lower)
-            && sizes.iter().all(|d| *d > 0.0)
-            && lower.contains("to ") | lower.contains("limit")
-        {
+        if down && !up && sizes.iter().all(|d| *d > 0.0) {
             return Some(Wrong::Against("it was raised".to_owned()));
         }
     }

@@ -169,7 +169,6 @@ pub(super) fn scopes(r: &Record<'_>) -> Scopes {
     };
     for cause in &i.causes {
         link(&cause.statement, &cause.evidence, false);
-        link(&format!("To be changed: {}", entity(cause)), &cause.evidence, false);
     }
     for finding in &i.findings {
         link(&format!("{} ({} times)", finding.message, finding.count.max(1)), &finding.evidence, false);
@@ -179,6 +178,14 @@ pub(super) fn scopes(r: &Record<'_>) -> Scopes {
     }
     for entry in i.timeline.iter().filter(|e| e.label.as_deref() != Some("cause")) {
         link(&entry.text, &entry.evidence, false);
+    }
+    // What is to be changed is said on the strength of all that the cause stands on.
+    for cause in &i.causes {
+        for id in &cause.evidence {
+            if let Some(scope) = by_id.get_mut(id) {
+                scope.add(&format!("To be changed: {}", entity(cause)), false);
+            }
+        }
     }
     let timeline = timeline(r);
     for scope in by_id.values() {

@@ -136,14 +136,6 @@ pub(crate) fn assemble(items: &[Item], counts: &[u32], budget: u32) -> Pack {
     pack
 }
 
-/// The same without counting, for a budget that is never used up: an estimate of three characters a token.
-#[cfg(test)]
-pub(crate) fn whole(case: &Case) -> Pack {
-    let items = items(case);
-    let counts = vec![1; items.len()];
-    assemble(&items, &counts, u32::MAX / 2)
-}
-
 fn head(r: &Record<'_>, out: &mut Vec<Item>) {
     let i = r.incident;
     let mut text = format!("title: {}\n", line(&i.title, LINE));
@@ -301,5 +293,51 @@ fn kind(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Action => "action",
         EvidenceKind::Note => "note",
         EvidenceKind::Metric => "metric",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exam;
+
+    fn counts(items: &[Item]) -> Vec<u32> {
+        items.iter().map(|item| u32::try_from(item.text.len() / 3).unwrap_or(u32::MAX)).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_by_rank_and_what_is_indispensable_stays() {
+        for paper in exam::papers() {
+            let case = paper.case();
+            let items = items(&case);
+            let counts = counts(&items);
+            let whole = assemble(&items, &counts, u32::MAX / 2);
+            let mut before = 0;
+            for budget in [0, 200, 400, 800, 1600] {
+                let pack = assemble(&items, &counts, budget);
+                assert!(pack.text.starts_with("INCIDENT\ntitle: "), "{}", paper.name);
+                assert_eq!(pack.actions, whole.actions, "{}: steps are always offered", paper.name);
+                assert!(pack.text.contains("CAUSES"), "{}", paper.name);
+                assert!(pack.items >= before, "{}: more room, more items", paper.name);
+                before = pack.items;
+                // What may be cited is on the page.
+                for id in &pack.cites {
+                    let begins =
+                        |line: &str| line.starts_with(&format!("{id}:")) || line.starts_with(&format!("{id} ("));
+                    assert!(pack.text.lines().any(begins), "{}: {id}", paper.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_causes_evidence_comes_before_what_is_only_beside_it() {
+        let paper = exam::papers().into_iter().next().expect("a paper");
+        let case = paper.case();
+        let items = items(&case);
+        let small = assemble(&items, &counts(&items), 800);
+        for id in &case.incident.causes[0].evidence {
+            assert!(small.cites.contains(id), "{id} is left out for others: {:?}", small.cites);
+        }
     }
 }

@@ -85,8 +85,8 @@ pub async fn run(context: &Context, args: &Report) -> Outcome<u8> {
                 edited: source.draft.is_some(),
                 markdown: &markdown,
             };
-            let json = inert::json(&serde_json::to_string_pretty(&post_mortem).unwrap_or_default());
-            (format!("{json}\n").into_bytes(), "json")
+            let json = serde_json::to_string_pretty(&post_mortem).unwrap_or_default();
+            (format!("{}\n", inert::json(&json)).into_bytes(), "json")
         }
     };
     match &args.out {

@@ -201,7 +201,8 @@ fn theirs(bench: &OsStr, path: &Path, threads: u32) -> (f64, f64) {
             .arg("-m")
             .arg(path)
             .args(what)
-            .args(["-r", "1", "-t", &threads.to_string(), "-ngl", "0", "-o", "json"])
+            // Loaded as the worker loads it: read into memory, not mapped.
+            .args(["-lm", "none", "-r", "1", "-t", &threads.to_string(), "-ngl", "0", "-o", "json"])
             .output()
             .expect("llama-bench could not be run");
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&out.stdout).expect("llama-bench writes JSON");

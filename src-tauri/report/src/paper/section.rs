@@ -135,10 +135,12 @@ pub(super) fn sections(blocks: Vec<Block>, known: &Known, cuts: &mut Vec<String>
                 let dashed =
                     rows.iter().any(|r| r.what.iter().any(|i| matches!(i, Inline::Label { dashed: true, .. })));
                 section.body.push(Form::Timeline { rows, hatched, dashed });
-                if section.id.is_empty() && !section.title.is_empty() && !out.iter().any(|s| s.id == "timeline") {
-                    if let Some(section) = out.last_mut() {
-                        section.id = "timeline";
-                    }
+                if section.id.is_empty()
+                    && !section.title.is_empty()
+                    && !out.iter().any(|s| s.id == "timeline")
+                    && let Some(section) = out.last_mut()
+                {
+                    section.id = "timeline";
                 }
             }
             block => {
