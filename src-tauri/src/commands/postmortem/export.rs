@@ -147,7 +147,8 @@ pub async fn show_exported(path: String) -> Answer<()> {
 pub async fn chat_summary(shell: Held<'_>, id: String, markdown: String) -> Answer<String> {
     check_size(&markdown)?;
     let source = shell.desk().await?.engine.source(IncidentKey::parse(&id)).await.map_err(error)?;
-    let text = afterwatch_report::chat(&input(&source), &markdown, &options(&source));
+    let clean = afterwatch_report::marked(&redact::text(&markdown), &source.incident);
+    let text = afterwatch_report::chat(&input(&source), &clean, &options(&source));
     Ok(redact::text(&text).into_owned())
 }
 
