@@ -27,6 +27,13 @@ export function mark(sentence: SentenceDto): { from: number; insert: string } {
   return { from: sentence.from, insert: MARK };
 }
 
+/** A text that leaves: whoever reads it sees no checks, so every sentence that rests on nothing says so. */
+export function allMarked(text: string, citations: CitationsDto): string {
+  return open(citations)
+    .toSorted((a, b) => b.from - a.from)
+    .reduce((now, { from }) => now.slice(0, from) + MARK + now.slice(from), text);
+}
+
 /** The change that cites an item in a sentence: before its full stop, or in the brackets that stand there. */
 export function citing(text: string, sentence: SentenceDto, id: string): { from: number; insert: string } {
   const words = text.slice(sentence.from, sentence.to).replace(/[\s.!?:;]+$/, "");

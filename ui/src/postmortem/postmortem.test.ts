@@ -310,14 +310,14 @@ describe("the export", () => {
     expect(w.text()).toContain("with INC-47-checkout.svg beside it");
   });
 
-  it("copies the text as the record has it, without what was taken out on the way there", async () => {
+  it("copies the text as the record has it, without what was taken out, and with what is not established marked", async () => {
     const w = await open();
     await w.write("# Mine\n");
     const save = w.backend.savePostmortem;
     w.backend.savePostmortem = (id, text, origin) => save(id, text?.replace(/hunter2/, "‹removed›") ?? null, origin);
-    await w.write("# Mine\n\ntoken=hunter2\n");
+    await w.write("# Mine\n\ntoken=hunter2 [E5].\n\nIt broke by itself.\n");
     await w.choose("Export", "Copy Markdown");
-    expect(w.backend.copied).toEqual(["# Mine\n\ntoken=‹removed›\n"]);
+    expect(w.backend.copied).toEqual(["# Mine\n\ntoken=‹removed› [E5].\n\n*Not established:* It broke by itself.\n"]);
   });
 
   it("puts a summary for a chat on the clipboard", async () => {

@@ -7,7 +7,7 @@ import type {
   SentenceDto,
   ShapeDto,
 } from "../ipc/types";
-import { still } from "../postmortem/checks";
+import { allMarked, still } from "../postmortem/checks";
 import { Wait } from "../shared/wait.svelte";
 import { Draft } from "./draft.svelte";
 import type { Unsaved } from "./unsaved";
@@ -135,10 +135,11 @@ export class PostmortemStore {
     this.type(this.draft?.text ?? "", refused);
   }
 
-  /** The text as the record has it: saved before, and without what is taken out on the way there. */
-  async recorded(): Promise<string> {
+  /** The text to be given away: as the record has it, without what is taken out on the way there, and marked. */
+  async leaving(): Promise<string> {
     await this.#kept();
-    return (await this.#backend.postmortem(this.#id)).markdown;
+    const { markdown, citations } = await this.#backend.postmortem(this.#id);
+    return allMarked(markdown, citations);
   }
 
   /** Saves what stands there now as a version of its own. */
