@@ -83,7 +83,8 @@ pub(super) fn sections(blocks: Vec<Block>, known: &Known, cuts: &mut Vec<String>
     let mut budget = Budget { left: ROWS, cut: 0 };
     // The level of the heading under which the appendix's own items are passed over.
     let mut skipping: Option<u8> = None;
-    let mut last_level = 2;
+    // A heading is at most one level below the one before: the title is of the first. A page that skips one is refused.
+    let mut last_level = 1;
     // A section of the appendix is not a section of the text, unless somebody wrote into it.
     let mut held_items = false;
     let end = |out: &mut Vec<Section>, held_items: bool| {

@@ -268,6 +268,14 @@ fn deep_nesting_long_words_and_strange_letters_give_a_page() {
 }
 
 #[test]
+fn headings_that_skip_a_level_give_a_page() {
+    for markdown in ["### Why [E1]\n\nSo.\n", "# Title\n\n#### Why\n\nSo.\n", "## A\n\n##### Why\n\nSo.\n"] {
+        let words = of(markdown).words();
+        assert!(words.contains("Why") && words.contains("So."), "{markdown}: {words}");
+    }
+}
+
+#[test]
 fn a_timeline_above_all_sections_is_printed() {
     let head = "| Time | What happened | Evidence | Seen |\n| - | - | - | - |\n| 02:56:12 | It began | E1 | live |\n";
     let words = of(&format!("{head}\n## Summary\n\nIt began [timeline].\n\n{head}")).words();
