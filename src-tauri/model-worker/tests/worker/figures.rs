@@ -138,7 +138,7 @@ fn figures() {
     figure("worker_memory_loaded", resident(&mut worker), "MB");
     figure("memory_estimate", header.memory_bytes(4096) as f64 / 1e6, "MB");
 
-    let bench = std::env::var_os("AFTERWATCH_LLAMA_BENCH");
+    let bench = std::env::var_os("AFTERWATCH_LLAMA_BENCH").filter(|program| !program.is_empty());
     let (mut read, mut written, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let mut against = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
