@@ -48,10 +48,10 @@ dev: deps-app node_modules ## the same with live reload of the window
 	npx --yes @tauri-apps/cli@2.12.5 dev
 
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 	cargo test --locked -p afterwatch-model
 	cargo build --locked -p kubectl-afterwatch -p afterwatch-model
-	cargo test --locked -p afterwatch-tests --test scenarios --test badinput --test drill
+	cargo test --locked --no-fail-fast -p afterwatch-tests --test scenarios --test badinput --test drill
 	cargo test --locked -p afterwatch-tests --test cluster -- --check
 	npm run check
 	npm test
