@@ -235,8 +235,8 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         ),
         (
             "what users saw",
-            r"\busers?\b|\bcustomers?\b|\brevenue\b|\borders were lost\b|\bdata loss\b|\blost data\b|\bcomplain\w*",
-            r"users?\b|customers?|revenue|data",
+            r"\busers?\b|\bcustomers?\b|\bclients\b|\bvisitors?\b|\bshoppers?\b|\brevenue\b|\borders were lost\b|\bdata loss\b|\blost data\b|\bcomplain\w*",
+            r"users?\b|customers?|clients|visitors?|revenue|data",
             &[],
         ),
         (

@@ -187,14 +187,8 @@ fn direction(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
         }
     }
     let lower = text.to_lowercase();
-    let sizes: Vec<f64> = scope
-        .moves
-        .iter()
-        .filter_map(|(a, b)| {
-            let of = |text: &str| number::numbers(text).first().map(|n| n.value);
-            Some(of(b)? - of(a)?)
-        })
-        .collect();
+    let sizes: Vec<f64> =
+        scope.moves.iter().filter_map(|(a, b)| Some(number::amount(b)? - number::amount(a)?)).collect();
     if !sizes.is_empty() {
         if UP.as_ref()?.is_match(&lower)
             && !DOWN.as_ref()?.is_match(&lower)
