@@ -28,7 +28,7 @@ fn regex(pattern: &str) -> Option<Regex> {
 
 static OVER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(is|was) (over|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
+        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(is|was) (over|closed|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
     )
 });
 static GOES_ON: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -53,10 +53,13 @@ static UNSURE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static FROM_TO: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?i)\bfrom (\S+) (?:\w+ )?(?:down |up |back |over )?to (\S+)|(\S+) (?:→|->) (\S+)"));
-static UP: LazyLock<Option<Regex>> =
-    LazyLock::new(|| regex(r"\b(raised|increased|bumped|lifted|grew|doubled|higher|increase[sd]?|raises?)\b"));
+static UP: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(r"\b(raised|went up|goes up|rose|increased|bumped|lifted|grew|doubled|higher|increase[sd]?|raises?)\b")
+});
 static DOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    regex(r"\b(lowered|reduced|decreased|cut|shrunk|shrank|dropped|halved|lowers?|reduces?|quartered|smaller)\b")
+    regex(
+        r"\b(lowered|went down|goes down|fell|reduced|decreased|cut|shrunk|shrank|dropped|halved|lowers?|reduces?|quartered|smaller)\b",
+    )
 });
 static PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(

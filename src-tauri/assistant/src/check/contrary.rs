@@ -54,6 +54,17 @@ static OWN_DEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static REQUEST: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(memory|cpu|storage|resource) requests?\b"));
 static WROTE: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"\b(wrote|logged|printed)\b|\blogs? (says?|said|shows?|showed|has|had|holds?|names?)\b"));
+static PULLED: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(pulled|downloaded|fetched)\b"));
+static NOT_PULLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"\b(be|been|being|was|is|not|never|cannot|can['’]t) (pulled|downloaded|fetched)\b|\b(cannot|could not|couldn['’]t)\b",
+    )
+});
+static WELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"\bserv(es|ed|ing) (requests|traffic|users|customers)\b|\banswer(s|ed) (in time|at once|normally|quickly|correctly)\b|\b(ran|runs?|running|works?|worked|working) (fine|well|normally|again|stably|correctly|as expected|smoothly)\b|\b(stay(s|ed)|remain(s|ed)|kept) (up|running|alive|online)\b|\bwithout (a |any )?(break|trouble|problems?|fault|pause|gaps?|incident)\b|\bfinish(ed|ing) (its|the) (work|job|task)\b|\b(container|program|process|app) (ended|exited|stopped) by itself\b|\bsucceed(ed|s)?\b|\bsuccessful(ly)?\b|\b(large|big|strong|high) enough\b|\bmade (it|things|matters) (worse|better)\b|\bworsened\b|\b(whole|entire|full) (time|period|incident|night|history) (was|is|has been) (recorded|watched|observed)\b",
+    )
+});
 static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(memory|cpu) limits?\b"));
 
 /// What is wrong with it.
@@ -68,6 +79,8 @@ pub(super) fn wrong(case: &Case, text: &str, scope: &Scope) -> Option<Wrong> {
         .or_else(|| factor(&lower, scope))
         .or_else(|| pressure(&lower, scope))
         .or_else(|| silent(&lower, scope))
+        .or_else(|| pulled(&lower, scope))
+        .or_else(|| well(&lower, scope))
 }
 
 /// It says that something did not happen which the record says did.
@@ -109,9 +122,13 @@ fn ready(lower: &str, scope: &Scope) -> Option<Wrong> {
 
 /// Whether something in it is said not to be so, or not yet.
 fn denies(lower: &str) -> bool {
-    [" no ", " not ", "n't ", "n’t ", "none ", "never ", "nothing", "without", "until ", "once ", "when ", "empty"]
-        .iter()
-        .any(|w| lower.contains(w))
+    let padded = format!(" {lower}");
+    [
+        " no ", " not ", "n't ", "n’t ", " none ", "never ", "nothing", "nobody", "without", "until ", "once ",
+        "when ", "empty",
+    ]
+    .iter()
+    .any(|w| padded.contains(w))
 }
 
 fn severity(case: &Case, lower: &str) -> Option<Wrong> {
@@ -175,4 +192,20 @@ fn pressure(lower: &str, scope: &Scope) -> Option<Wrong> {
 fn silent(lower: &str, scope: &Scope) -> Option<Wrong> {
     let wrote = WROTE.as_ref()?.is_match(lower) && !denies(lower);
     (wrote && scope.text.contains("wrote no log")).then(|| Wrong::Against("it wrote no log".to_owned()))
+}
+
+/// It is said to have been pulled where the record says that it could not be.
+fn pulled(lower: &str, scope: &Scope) -> Option<Wrong> {
+    let says = PULLED.as_ref()?.is_match(lower) && !NOT_PULLED.as_ref()?.is_match(lower) && !denies(lower);
+    let failed =
+        ["cannot pull", "cannot be pulled", "errimagepull", "failed to pull"].iter().any(|w| scope.text.contains(w));
+    (says && failed).then(|| Wrong::Against("it could not be pulled".to_owned()))
+}
+
+/// It says that something went well, or became worse, in words that the record does not have.
+fn well(lower: &str, scope: &Scope) -> Option<Wrong> {
+    let found = WELL.as_ref()?.find(lower)?;
+    let denied = denies(&lower[..found.start()]) || found.as_str().ends_with(" enough") && denies(lower);
+    (!denied && !scope.text.contains(found.as_str()))
+        .then(|| Wrong::Untied(format!("what is cited does not say “{}”", found.as_str())))
 }
