@@ -219,10 +219,29 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             r"delet|remov|dropp",
             &["source-", "service-missing"],
         ),
+        ("a reboot", r"\breboot\w*", r"reboot", &[]),
+        (
+            "a move to another node",
+            r"\b(moved|migrated|rescheduled) (to|onto)\b",
+            r"moved|migrat|reschedul|elsewhere|scheduled",
+            &[],
+        ),
+        (
+            "its size or age",
+            r"\btoo (large|big|old|new)\b",
+            r"too (large|big|old|new)|exceed|insufficient|quota",
+            &["request-too-large"],
+        ),
+        (
+            "a wrong value",
+            r"\b(wrong|invalid|bad|expired) (values?|passwords?|tokens?|credentials?)\b",
+            r"wrong|invalid|bad |must be|unknown value|expired|not accepted|parse",
+            &["log-bad-config"],
+        ),
         ("a creation", r"\bcreated\b", r"creat|added|\bnew\b", &[]),
         (
             "being down",
-            r"\b(was|is|were|are|went) (down|offline|unavailable|unreachable|overloaded|switched off|turned off)\b",
+            r"\b(was|is|were|are) (down|offline|unavailable|unreachable|overloaded|switched off|turned off)\b|\bwent (offline|unreachable)\b",
             r"\bdown\b|offline|unavailable|unreachable|no ready|refused|not ready|stopped reporting|out of reach",
             &[],
         ),
@@ -342,7 +361,7 @@ mod tests {
 
     #[test]
     fn every_family_can_be_read() {
-        assert_eq!(families().len(), 50);
+        assert_eq!(families().len(), 54);
     }
 
     #[test]

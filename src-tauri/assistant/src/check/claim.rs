@@ -28,7 +28,7 @@ fn regex(pattern: &str) -> Option<Regex> {
 
 static OVER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(is|was) (over|closed|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
+        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(incident|outage|case) (is|was) closed\b|\b(is|was) (over|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
     )
 });
 static GOES_ON: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -80,7 +80,7 @@ pub(super) fn wrong(case: &Case, text: &str, scope: &Scope, world: &Scope) -> Op
 pub(super) fn is_about_state(text: &str) -> bool {
     static STATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         regex(
-            r"\b(not|is|was|been|still) (yet )?(over|open|resolved|mitigated|acknowledged|ongoing)\b|\bno (acknowledgement|notification)\b|\bnot recorded\b",
+            r"\b(not|is|was|been|still) (yet )?(over|open|resolved|mitigated|acknowledged|ongoing)\b|\b(not|never) (yet )?(recovered|ended)\b|\bno (acknowledgement|notification)\b|\bnot recorded\b",
         )
     });
     STATE.as_ref().is_some_and(|state| state.is_match(&text.to_lowercase()))

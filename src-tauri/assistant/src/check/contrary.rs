@@ -54,6 +54,11 @@ static OWN_DEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static REQUEST: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(memory|cpu|storage|resource) requests?\b"));
 static WROTE: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"\b(wrote|logged|printed)\b|\blogs? (says?|said|shows?|showed|has|had|holds?|names?)\b"));
+static CHANGED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"\b(was|were|been|got) (just |then |later )?(lowered|raised|increased|decreased|reduced|changed|edited|modified|switched|replaced|upgraded|downgraded)\b",
+    )
+});
 static PULLED: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(pulled|downloaded|fetched)\b"));
 static NOT_PULLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
@@ -62,10 +67,13 @@ static NOT_PULLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static WELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\bserv(es|ed|ing) (requests|traffic|users|customers)\b|\banswer(s|ed) (in time|at once|normally|quickly|correctly)\b|\b(ran|runs?|running|works?|worked|working) (fine|well|normally|again|stably|correctly|as expected|smoothly)\b|\b(stay(s|ed)|remain(s|ed)|kept) (up|running|alive|online)\b|\bwithout (a |any )?(break|trouble|problems?|fault|pause|gaps?|incident)\b|\bfinish(ed|ing) (its|the) (work|job|task)\b|\b(container|program|process|app) (ended|exited|stopped) by itself\b|\bsucceed(ed|s)?\b|\bsuccessful(ly)?\b|\b(large|big|strong|high) enough\b|\bmade (it|things|matters) (worse|better)\b|\bworsened\b|\b(whole|entire|full) (time|period|incident|night|history) (was|is|has been) (recorded|watched|observed)\b",
+        r"\bserv(es|ed|ing) (requests|traffic|users|customers)\b|\banswer(s|ed) (in time|at once|normally|quickly|correctly)\b|\b(ran|runs?|running|works?|worked|working) (fine|well|normally|again|stably|correctly|as expected|smoothly)\b|\b(stay(s|ed)|remain(s|ed)|kept) (up|running|alive|online)\b|\bwithout (a |any )?(break|trouble|problems?|fault|pause|gaps?|incident)\b|\bfinish(ed|ing) (its|the) (work|job|task)\b|\b(container|program|process|app) (ended|exited|stopped) by itself\b|\bsucceed(ed|s)?\b|\bsuccessful(ly)?\b|\b(large|big|strong|high) enough\b|\bmade (it|things|matters) (worse|better)\b|\bworsened\b|\bas (it|they) (was|were)\b|\buntouched\b|\bunchanged\b|\bin place\b|\bfrom outside\b|\b(would|will|does|do) not help\b|\b(whole|entire|full) (time|period|incident|night|history) (was|is|has been) (recorded|watched|observed)\b",
     )
 });
 static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(memory|cpu) limits?\b"));
+
+/// How the record says that nothing was restarted.
+const NEVER_RESTARTED: [&str; 2] = ["restarts 0", "restartcount: 0"];
 
 /// What is wrong with it.
 pub(super) fn wrong(case: &Case, text: &str, scope: &Scope) -> Option<Wrong> {
@@ -81,6 +89,7 @@ pub(super) fn wrong(case: &Case, text: &str, scope: &Scope) -> Option<Wrong> {
         .or_else(|| silent(&lower, scope))
         .or_else(|| pulled(&lower, scope))
         .or_else(|| well(&lower, scope))
+        .or_else(|| change(&lower, scope))
 }
 
 /// It says that something did not happen which the record says did.
@@ -93,6 +102,7 @@ fn denied(lower: &str, scope: &Scope) -> Option<Wrong> {
             v if v.starts_with("crash") => "crash",
             v if v.starts_with("panic") => "panic",
             v if v.starts_with("exceed") => "exceed",
+            v if v.starts_with("restart") && NEVER_RESTARTED.iter().any(|w| scope.text.contains(w)) => continue,
             v if v.starts_with("restart") => "restart",
             _ if changed => return Some(Wrong::Untied("what is cited is a change".to_owned())),
             _ => continue,
@@ -208,4 +218,11 @@ fn well(lower: &str, scope: &Scope) -> Option<Wrong> {
     let denied = denies(&lower[..found.start()]) || found.as_str().ends_with(" enough") && denies(lower);
     (!denied && !scope.text.contains(found.as_str()))
         .then(|| Wrong::Untied(format!("what is cited does not say “{}”", found.as_str())))
+}
+
+/// Something was changed, and what is cited is no change.
+fn change(lower: &str, scope: &Scope) -> Option<Wrong> {
+    let says = CHANGED.as_ref()?.is_match(lower) && !denies(lower);
+    let changed = ["chang", "→", "lowered", "modified", "added", "removed"].iter().any(|w| scope.affirmed.contains(w));
+    (says && scope.moves.is_empty() && !changed).then(|| Wrong::Untied("what is cited is no change".to_owned()))
 }
