@@ -210,7 +210,7 @@ async fn follow(mut worker: watch::Receiver<WorkerState>, model: ModelState, to:
 /// How a model that is here is run. What was read of fixed beginnings of prompts is kept beside it.
 pub(crate) fn options(models: &Models, file: &Installed) -> WorkerOptions {
     let mut options = WorkerOptions::new(worker_program(), &file.path);
-    options.prefix_cache = file.sha256.is_some().then(|| models.folder().join("read"));
+    options.prefix_cache = file.sha256.is_some().then(|| models.library().read_folder());
     options.sha256.clone_from(&file.sha256);
     options
 }

@@ -184,6 +184,10 @@ impl Models {
         self.library.folder()
     }
 
+    pub(crate) fn library(&self) -> &Library {
+        &self.library
+    }
+
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
@@ -312,15 +316,6 @@ impl Models {
             let whole = download::download(&wanted, &folder, patience, &tell).await?;
             library.adopt(whole, wanted.file, wanted.sha256).await
         })
-    }
-
-    /// Lets go of what came of a download that was not finished.
-    ///
-    /// # Errors
-    /// When there is none of that id in the catalogue.
-    pub fn forget_download(&self, id: &str) -> Result<(), Problem> {
-        self.library.forget_part(&self.entry(id)?.file);
-        Ok(())
     }
 
     /// True for the id of a model in the catalogue.

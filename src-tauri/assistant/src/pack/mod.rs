@@ -136,14 +136,6 @@ pub(crate) fn assemble(items: &[Item], counts: &[u32], budget: u32) -> Pack {
     pack
 }
 
-/// The same without counting, for a budget that is never used up: an estimate of three characters a token.
-#[cfg(test)]
-pub(crate) fn whole(case: &Case) -> Pack {
-    let items = items(case);
-    let counts = vec![1; items.len()];
-    assemble(&items, &counts, u32::MAX / 2)
-}
-
 fn head(r: &Record<'_>, out: &mut Vec<Item>) {
     let i = r.incident;
     let mut text = format!("title: {}\n", line(&i.title, LINE));

@@ -93,8 +93,10 @@ fn request(system: &str, user: &str, max_tokens: u32, grammar: Option<&str>) -> 
 fn figures() {
     let folder = tempfile::tempdir().unwrap();
     let path = model(folder.path());
-    let threads =
-        std::env::var("AFTERWATCH_BENCH_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(worker::threads());
+    let threads = std::env::var("AFTERWATCH_BENCH_THREADS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(afterwatch_assistant::machine::threads());
     let header = gguf::read(&path).unwrap();
     println!(
         "{} {} {}, {} parameters, {threads} threads",
