@@ -53,12 +53,9 @@ pub(super) fn take(text: &str) -> (Vec<(Said, String)>, String) {
         let mut from = 0;
         while let Some(found) = form.captures_at(&rest.clone(), from) {
             let Some(whole) = found.get(0) else { break };
-            match read(&found) {
-                Some(said) => {
-                    out.extend(said.into_iter().map(|s| (s, whole.as_str().to_owned())));
-                    rest.replace_range(whole.range(), &" ".repeat(whole.len()));
-                }
-                None => {}
+            if let Some(said) = read(&found) {
+                out.extend(said.into_iter().map(|s| (s, whole.as_str().to_owned())));
+                rest.replace_range(whole.range(), &" ".repeat(whole.len()));
             }
             from = whole.end();
         }

@@ -243,11 +243,9 @@ pub(super) fn span(text: &str) -> Option<f64> {
         true
     };
     // Numbers written as a word come first and alone.
-    let mut words = text
-        .split([' ', '-'])
-        .filter(|w| !matches!(*w, "" | "and" | "full" | "quiet" | "whole" | "long" | "more"))
-        .peekable();
-    while let Some(word) = words.next() {
+    let words =
+        text.split([' ', '-']).filter(|w| !matches!(*w, "" | "and" | "full" | "quiet" | "whole" | "long" | "more"));
+    for word in words {
         let word = word.trim_end_matches(',');
         if number(word).is_some() {
             digits = word.to_owned();
