@@ -67,6 +67,13 @@ static PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
 });
 
+/// What is done to a cluster, and leaves a change behind.
+static DEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"(?i)\b(changed|deployed|rolled|pushed|applied|merged|edited|scaled|reverted|released|deleted|removed|lowered|raised|upgraded|updated|misconfigured|reduced|increased|shipped|committed|installed|switched)\b",
+    )
+});
+
 /// Claims that do not hang on a name or number.
 pub(super) fn wrong(case: &Case, text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
     let lower = text.to_lowercase();
@@ -239,7 +246,13 @@ fn person(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
             || starts_plural(found.get(2), &small)
             || small.ends_with("ing")
             || small.len() < 2;
-        if plain || word::occurs(&scope.text, &small) {
+        if plain {
+            continue;
+        }
+        if DEED.as_ref().is_some_and(|deed| deed.is_match(text)) && !word::occurs(&world.unlogged, &small) {
+            return Some(Wrong::Untied(format!("no change by {} is recorded", name.as_str())));
+        }
+        if word::occurs(&scope.text, &small) {
             continue;
         }
         if starts_sentence && word::occurs(&world.text, &small) && !world.writers.contains(&small) {
