@@ -67,7 +67,7 @@ impl Writer {
                 }
                 Err(problem) => self.cannot_use(id, problem.message),
             },
-            ModelChoice::Server { url, model } => match models.server(chosen).await {
+            ModelChoice::Server { url, model } => match models.server(chosen) {
                 Ok(Some(server)) => self.use_server(model.clone(), url.clone(), Arc::new(server)),
                 Ok(None) => self.use_rules(),
                 Err(problem) => self.cannot_use(model, problem.message),

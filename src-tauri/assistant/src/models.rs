@@ -439,15 +439,18 @@ impl Models {
         Ok(())
     }
 
-    /// The user's server, ready to write; none when none was named. The keychain is asked only where it holds a key.
+    /// The user's server, ready to write; none when none was named. No keychain is asked before something is written.
     ///
     /// # Errors
     /// When its address is none, or the network cannot be used at all.
-    pub async fn server(&self, chosen: &Chosen) -> Result<Option<server::Server>, Problem> {
+    pub fn server(&self, chosen: &Chosen) -> Result<Option<server::Server>, Problem> {
         let Some(place) = &chosen.server else { return Ok(None) };
-        let asked = place.has_key || self.keys.remembers(&place.url);
-        let key = if asked { self.keys.get(&place.url).await } else { None };
-        server::Server::new(place, key, server::Patience::default()).map(Some)
+        let patience = server::Patience::default();
+        match place.has_key || self.keys.remembers(&place.url) {
+            true => server::Server::with_kept_key(place, self.keys.clone(), patience),
+            false => server::Server::new(place, None, patience),
+        }
+        .map(Some)
     }
 }
 
