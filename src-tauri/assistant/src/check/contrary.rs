@@ -48,7 +48,7 @@ static SEVERITY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static OWN_DEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\bafterwatch (?:has |had |then |itself |automatically )?(?:rolled|restored|reverted|fixed|repaired|applied|restarted|scaled|deleted|removed|changed|lowered|raised|undid|patched|set|switched|drained|evicted|went back)\b|\bby afterwatch (?:itself)?",
+        r"\bafterwatch (?:has |had |then |itself |automatically )?(?:rolled|restored|reverted|fixed|repaired|applied|restarted|scaled|deleted|removed|changed|lowered|raised|undid|patched|set|switched|drained|evicted|went back)\b|\b(?:rolled back|restored|reverted|fixed|repaired|applied|restarted|scaled|deleted|removed|changed|lowered|raised|patched) (?:\w+ )?by afterwatch\b",
     )
 });
 static REQUEST: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(memory|cpu|storage|resource) requests?\b"));
@@ -67,7 +67,7 @@ static NOT_PULLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static WELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\bserv(es|ed|ing) (requests|traffic|users|customers)\b|\banswer(s|ed) (in time|at once|normally|quickly|correctly)\b|\b(ran|runs?|running|works?|worked|working) (fine|well|normally|again|stably|correctly|as expected|smoothly)\b|\b(stay(s|ed)|remain(s|ed)|kept) (up|running|alive|online)\b|\bwithout (a |any )?(break|trouble|problems?|fault|pause|gaps?|incident)\b|\bfinish(ed|ing) (its|the) (work|job|task)\b|\b(container|program|process|app) (ended|exited|stopped) by itself\b|\bsucceed(ed|s)?\b|\bsuccessful(ly)?\b|\b(large|big|strong|high) enough\b|\bmade (it|things|matters) (worse|better)\b|\bworsened\b|\bas (it|they) (was|were)\b|\buntouched\b|\bunchanged\b|\bin place\b|\bfrom outside\b|\b(would|will|does|do) not help\b|\b(whole|entire|full) (time|period|incident|night|history) (was|is|has been) (recorded|watched|observed)\b",
+        r"\bserv(es|ed|ing) (requests|traffic|users|customers)\b|\banswer(s|ed) (in time|at once|normally|quickly|correctly)\b|\b(ran|runs?|running|works?|worked|working) (fine|well|normally|stably|correctly|as expected|smoothly)\b|\b(stay(s|ed)|remain(s|ed)|kept) (up|running|alive|online)\b|\bwithout (a |any )?(break|trouble|problems?|fault|pause|gaps?|incident)\b|\bfinish(ed|ing) (its|the) (work|job|task)\b|\b(container|program|process|app) (ended|exited|stopped) by itself\b|\bsucceed(ed|s)?\b|\bsuccessful(ly)?\b|\b(large|big|strong|high) enough\b|\bmade (it|things|matters) (worse|better)\b|\bworsened\b|\bas (it|they) (was|were)\b|\buntouched\b|\bunchanged\b|\bin place\b|\bfrom outside\b|\b(would|will|does|do) not help\b|\b(whole|entire|full) (time|period|incident|night|history) (was|is|has been) (recorded|watched|observed)\b",
     )
 });
 static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r"\b(memory|cpu) limits?\b"));
@@ -79,7 +79,7 @@ const NEVER_RESTARTED: [&str; 2] = ["restarts 0", "restartcount: 0"];
 pub(super) fn wrong(case: &Case, text: &str, scope: &Scope) -> Option<Wrong> {
     let lower = text.to_lowercase();
     denied(&lower, scope)
-        .or_else(|| ready(&lower, scope))
+        .or_else(|| ready(case, &lower, scope))
         .or_else(|| severity(case, &lower))
         .or_else(|| uncounted(&lower, scope))
         .or_else(|| deed(&lower, scope))
@@ -116,7 +116,7 @@ fn denied(lower: &str, scope: &Scope) -> Option<Wrong> {
 }
 
 /// It calls ready what is not, or the other way round.
-fn ready(lower: &str, scope: &Scope) -> Option<Wrong> {
+fn ready(case: &Case, lower: &str, scope: &Scope) -> Option<Wrong> {
     let (yes, no) = (SAYS_READY.as_ref()?, SAYS_NOT_READY.as_ref()?);
     let says_not = no.is_match(&scope.text);
     let says = scope.text.lines().any(|line| yes.is_match(line) && !no.is_match(line));
@@ -124,7 +124,9 @@ fn ready(lower: &str, scope: &Scope) -> Option<Wrong> {
     if not_ready && says && !says_not {
         return Some(Wrong::Against("what is cited says that it is ready".to_owned()));
     }
-    if READY.as_ref()?.is_match(lower) && !not_ready && !denies(lower) && says_not && !says {
+    // What was not ready may have become so since.
+    let over = case.incident.mitigated_at.is_some();
+    if !over && READY.as_ref()?.is_match(lower) && !not_ready && !denies(lower) && says_not && !says {
         return Some(Wrong::Against("what is cited says that it is not ready".to_owned()));
     }
     None

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use afterwatch_assistant::worker;
+use afterwatch_assistant::machine;
 use afterwatch_model_protocol::{Ask, Generate, Generated, Load, Role, Say, gguf};
 
 use crate::talk::{Worker, long_text, say};
@@ -93,10 +93,8 @@ fn request(system: &str, user: &str, max_tokens: u32, grammar: Option<&str>) -> 
 fn figures() {
     let folder = tempfile::tempdir().unwrap();
     let path = model(folder.path());
-    let threads = std::env::var("AFTERWATCH_BENCH_THREADS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(afterwatch_assistant::machine::threads());
+    let threads =
+        std::env::var("AFTERWATCH_BENCH_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(machine::threads());
     let header = gguf::read(&path).unwrap();
     println!(
         "{} {} {}, {} parameters, {threads} threads",
