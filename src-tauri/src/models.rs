@@ -47,9 +47,9 @@ impl Shell {
         let record = self.open().await.map_err(error)?;
         let sha256 = file.sha256.clone();
         let sha256 = sha256.ok_or_else(|| error("The file is still being read. Test it when that is done."))?;
-        let running = marks::test(&self.models, self.models.name_of(&file), &file).map_err(error)?;
-        // Two models at once would need the memory of both.
+        // Two models at once would need the memory of both: the test would be refused for what the other still holds.
         self.writer.unload().await;
+        let running = marks::test(&self.models, self.models.name_of(&file), &file).map_err(error)?;
         let shell = Arc::clone(self);
         tokio::spawn(async move {
             // A failure is told by the job.
