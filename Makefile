@@ -48,10 +48,10 @@ dev: deps-app node_modules ## the same with live reload of the window
 	npx --yes @tauri-apps/cli@2.12.5 dev
 
 test: deps-test node_modules ## everything that needs neither a window nor a cluster
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 	cargo test --locked -p afterwatch-model
 	cargo build --locked -p kubectl-afterwatch -p afterwatch-model
-	cargo test --locked -p afterwatch-tests --test scenarios --test badinput --test drill
+	cargo test --locked --no-fail-fast -p afterwatch-tests --test scenarios --test badinput --test drill
 	cargo test --locked -p afterwatch-tests --test cluster -- --check
 	npm run check
 	npm test
@@ -108,7 +108,8 @@ bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a
 	AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch tests/cluster/run --bench
 	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/release/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch \
 	  cargo test --locked -p afterwatch-tests --test desktop figures -- --ignored --nocapture
-	cargo test --release --locked -p afterwatch-model --test worker figures -- --ignored --nocapture
+	AFTERWATCH_LLAMA_BENCH=$$(.ci/build-llama-bench release || true) \
+	  cargo test --release --locked -p afterwatch-model --test worker figures -- --ignored --nocapture
 	cargo run --release --locked -p afterwatch-report --example pages -- $(CARGO_TARGET_DIR)/pages
 	@for bin in afterwatch kubectl-afterwatch afterwatch-model; do \
 	  printf 'FIGURE size: %s: %s MB\n' $$bin $$(($$(stat -c %s $(CARGO_TARGET_DIR)/release/$$bin) / 1000000)); done

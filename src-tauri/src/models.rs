@@ -47,9 +47,9 @@ impl Shell {
         let record = self.open().await.map_err(error)?;
         let sha256 = file.sha256.clone();
         let sha256 = sha256.ok_or_else(|| error("The file is still being read. Test it when that is done."))?;
-        let running = marks::test(&self.models, self.models.name_of(&file), &file).map_err(error)?;
-        // Two models at once would need the memory of both.
+        // Two models at once would need the memory of both: the test would be refused for what the other still holds.
         self.writer.unload().await;
+        let running = marks::test(&self.models, self.models.name_of(&file), &file).map_err(error)?;
         let shell = Arc::clone(self);
         tokio::spawn(async move {
             // A failure is told by the job.
@@ -58,7 +58,7 @@ impl Shell {
                 let mut all = marks(&record).await?;
                 all.add(sha256, Mark { at: Timestamp::now(), outcome });
                 record.engine.set_setting(marks::SETTING, all.to_setting()).await.map_err(error)?;
-                shell.writer.choose(&chosen(&record).await?, &shell.models, &all).await;
+                shell.use_model(chosen(&record).await?, &all).await;
                 shell.tell(AppEvent::Models { job: None });
                 Ok::<_, WindowError>(())
             };
@@ -78,8 +78,15 @@ impl Shell {
         let mut chosen = chosen(&record).await?;
         change(&mut chosen);
         record.engine.set_setting(chosen::SETTING, chosen.to_setting()).await.map_err(error)?;
-        self.writer.choose(&chosen, &self.models, &marks(&record).await?).await;
+        self.use_model(chosen, &marks(&record).await?).await;
         Ok(())
+    }
+
+    /// From now on this writes.
+    async fn use_model(&self, chosen: Chosen, marks: &Marks) {
+        let mut in_use = self.in_use.lock().await;
+        self.writer.choose(&chosen, &self.models, marks).await;
+        *in_use = Some(chosen);
     }
 
     /// Tells the window how the model stands and how far a job is, to the end of the app.
@@ -107,10 +114,23 @@ impl Shell {
 pub async fn start(shell: Arc<Shell>, record: Arc<Desk>) {
     let settings = async { Ok::<_, WindowError>((chosen(&record).await?, marks(&record).await?)) };
     match settings.await {
-        Ok((chosen, marks)) => shell.writer.choose(&chosen, &shell.models, &marks).await,
+        Ok((chosen, marks)) => shell.use_model(chosen, &marks).await,
         Err(problem) => tracing::warn!(problem = problem.message, "rules write: the chosen model is not known"),
     }
     tracing::info!(model = ?shell.writer.state().name, "what writes is chosen");
+}
+
+/// Another process wrote the history: writes with what it chose, where that is something else.
+pub async fn notice(shell: &Arc<Shell>, record: &Desk) {
+    // What cannot be read now is read again with the next change; what writes goes on writing.
+    let Ok(chosen) = chosen(record).await else { return };
+    if shell.in_use.lock().await.as_ref() == Some(&chosen) {
+        return;
+    }
+    let Ok(marks) = marks(record).await else { return };
+    shell.use_model(chosen, &marks).await;
+    let job = shell.models.watch().borrow().as_ref().map(job_dto);
+    shell.tell(AppEvent::Models { job });
 }
 
 async fn chosen(record: &Desk) -> Result<Chosen, WindowError> {

@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::{
     desk::Desk,
     face::{Outlook, Unseen},
+    models,
     shell::Shell,
     tray,
 };
@@ -82,6 +83,12 @@ async fn pass_on(shell: &Arc<Shell>, desk: &Arc<Desk>, event: EngineEvent) {
             shell.tell_of(desk, AppEvent::Cluster { cluster: Box::new(desk.contexts.row(&view).await) });
             let contexts = Arc::clone(&desk.contexts);
             tokio::spawn(async move { contexts.notice(&view).await });
+        }
+        // The command line may have chosen another model. A drill writes with that of the record.
+        EngineEvent::Settings => {
+            if shell.is_record(desk) {
+                models::notice(shell, desk).await;
+            }
         }
         EngineEvent::Trouble(text) => {
             // Of a drill nothing is kept, so that nothing can be wrong with keeping it.

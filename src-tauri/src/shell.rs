@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use afterwatch_assistant::{choice::Writer, models::Models};
+use afterwatch_assistant::{choice::Writer, chosen::Chosen, models::Models};
 use afterwatch_contract::window::{APP_EVENT, AppEvent, WindowError};
 use afterwatch_core::{
     incident::IncidentId,
@@ -62,6 +62,8 @@ pub struct Shell {
     /// What is being written for the page.
     pub writings: Writings,
     pub models: Models,
+    /// The choice that writes now, to tell when another process made another one.
+    pub(crate) in_use: tokio::sync::Mutex<Option<Chosen>>,
     /// What writes, on every desk.
     pub writer: Arc<Writer>,
 }
@@ -90,6 +92,7 @@ impl Shell {
             closing: window::Closing::default(),
             writings: Writings::default(),
             models,
+            in_use: tokio::sync::Mutex::default(),
             writer: Arc::default(),
         })
     }

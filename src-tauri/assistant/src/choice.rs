@@ -67,7 +67,7 @@ impl Writer {
                 }
                 Err(problem) => self.cannot_use(id, problem.message),
             },
-            ModelChoice::Server { url, model } => match models.server(chosen).await {
+            ModelChoice::Server { url, model } => match models.server(chosen) {
                 Ok(Some(server)) => self.use_server(model.clone(), url.clone(), Arc::new(server)),
                 Ok(None) => self.use_rules(),
                 Err(problem) => self.cannot_use(model, problem.message),
@@ -210,7 +210,7 @@ async fn follow(mut worker: watch::Receiver<WorkerState>, model: ModelState, to:
 /// How a model that is here is run. What was read of fixed beginnings of prompts is kept beside it.
 pub(crate) fn options(models: &Models, file: &Installed) -> WorkerOptions {
     let mut options = WorkerOptions::new(worker_program(), &file.path);
-    options.prefix_cache = file.sha256.is_some().then(|| models.folder().join("read"));
+    options.prefix_cache = file.sha256.is_some().then(|| models.library().read_folder());
     options.sha256.clone_from(&file.sha256);
     options
 }

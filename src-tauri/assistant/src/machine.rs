@@ -1,5 +1,7 @@
 //! What this computer has, and whether a model fits into it.
 
+use afterwatch_model_protocol::processor;
+
 use crate::problem::size;
 
 /// Tokens of context a model is loaded with, prompt and answer together. What it needs is estimated for these.
@@ -48,19 +50,17 @@ impl Machine {
     pub fn look() -> Machine {
         let mut system = sysinfo::System::new();
         system.refresh_memory();
-        // In a container the limit is what counts, not the computer around it.
-        let limit = system.cgroup_limits();
+        // In a container the limit is what counts, not the computer around it. Files that were read and are still in
+        // memory give way, so they are not counted.
+        let limit = (system.total_memory() > 0).then(|| system.cgroup_limits()).flatten();
         let total = limit.as_ref().map_or(u64::MAX, |l| l.total_memory).min(system.total_memory());
-        let free = limit.as_ref().map_or(u64::MAX, |l| l.free_memory).min(system.available_memory());
-        let cores = sysinfo::System::physical_core_count().unwrap_or(1);
-        // A container may have fewer cores than its computer.
-        let allowed = std::thread::available_parallelism().map_or(cores, usize::from);
-        let threads = cores.min(allowed).saturating_sub(1).max(1);
+        let free =
+            limit.as_ref().map_or(u64::MAX, |l| l.total_memory.saturating_sub(l.rss)).min(system.available_memory());
         Machine {
             memory_bytes: total,
             free_bytes: free.min(total),
-            threads: u32::try_from(threads).unwrap_or(1),
-            processor_fits: processor_fits(),
+            threads: threads(),
+            processor_fits: processor::missing().is_empty(),
         }
     }
 
@@ -90,22 +90,17 @@ impl Machine {
     }
 }
 
+/// Threads a model is run with: one for each real core but one, and one at least.
+pub fn threads() -> u32 {
+    // A container may have fewer cores than its computer.
+    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = sysinfo::System::physical_core_count().unwrap_or(allowed).min(allowed);
+    u32::try_from(cores).unwrap_or(1).saturating_sub(1).max(1)
+}
+
 /// Memory a model needs: its weights, what a conversation of [`CONTEXT`] tokens takes, and what is around them.
 pub fn needs(weights_bytes: u64, kv_bytes: u64) -> u64 {
     weights_bytes.saturating_add(kv_bytes).saturating_add(OVERHEAD)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn processor_fits() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && is_x86_feature_detected!("f16c")
-        && is_x86_feature_detected!("bmi2")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn processor_fits() -> bool {
-    true
 }
 
 #[cfg(test)]

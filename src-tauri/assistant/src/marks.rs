@@ -56,11 +56,6 @@ impl Marks {
     pub fn add(&mut self, sha256: String, mark: Mark) {
         self.0.insert(sha256, mark);
     }
-
-    /// Forgets a file that was removed.
-    pub fn forget(&mut self, sha256: &str) {
-        self.0.remove(sha256);
-    }
 }
 
 /// Begins to put the bundled incidents to a model that is here.
@@ -96,8 +91,6 @@ mod tests {
         let read = Marks::from_setting(Some(marks.to_setting()));
         assert_eq!((read.of(Some("abc")), read.of(Some("abd")), read.of(None)), (Some(&mark), None, None));
         assert_eq!(read.verdict(Some("abc")), Some(mark.outcome.verdict()));
-        marks.forget("abc");
-        assert_eq!(marks, Marks::default());
         assert_eq!(Marks::from_setting(Some(json!({"abc": "nonsense"}))), Marks::default());
     }
 }

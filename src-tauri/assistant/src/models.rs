@@ -184,6 +184,10 @@ impl Models {
         self.library.folder()
     }
 
+    pub(crate) fn library(&self) -> &Library {
+        &self.library
+    }
+
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
@@ -314,15 +318,6 @@ impl Models {
         })
     }
 
-    /// Lets go of what came of a download that was not finished.
-    ///
-    /// # Errors
-    /// When there is none of that id in the catalogue.
-    pub fn forget_download(&self, id: &str) -> Result<(), Problem> {
-        self.library.forget_part(&self.entry(id)?.file);
-        Ok(())
-    }
-
     /// True for the id of a model in the catalogue.
     pub fn offers(&self, id: &str) -> bool {
         self.catalogue.iter().any(|e| e.id == id)
@@ -444,15 +439,18 @@ impl Models {
         Ok(())
     }
 
-    /// The user's server, ready to write; none when none was named. The keychain is asked only where it holds a key.
+    /// The user's server, ready to write; none when none was named. No keychain is asked before something is written.
     ///
     /// # Errors
     /// When its address is none, or the network cannot be used at all.
-    pub async fn server(&self, chosen: &Chosen) -> Result<Option<server::Server>, Problem> {
+    pub fn server(&self, chosen: &Chosen) -> Result<Option<server::Server>, Problem> {
         let Some(place) = &chosen.server else { return Ok(None) };
-        let asked = place.has_key || self.keys.remembers(&place.url);
-        let key = if asked { self.keys.get(&place.url).await } else { None };
-        server::Server::new(place, key, server::Patience::default()).map(Some)
+        let patience = server::Patience::default();
+        match place.has_key || self.keys.remembers(&place.url) {
+            true => server::Server::with_kept_key(place, self.keys.clone(), patience),
+            false => server::Server::new(place, None, patience),
+        }
+        .map(Some)
     }
 }
 

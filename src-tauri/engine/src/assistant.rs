@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::session::{Engine, blocking};
 
-/// A conversation's newest questions that a model reads before it answers the next one.
+/// A conversation's newest questions that go along with the next one.
 const EARLIER: usize = 6;
 
 /// Why nothing was written.

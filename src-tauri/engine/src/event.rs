@@ -18,6 +18,8 @@ pub enum EngineEvent {
     Listed,
     /// A cluster's connection, coverage or readability changed.
     Cluster(Arc<ClusterView>),
+    /// Another process wrote the database: its settings may be others now.
+    Settings,
     /// Something is wrong with the recording itself; `None` when it is well again.
     Trouble(Option<String>),
 }

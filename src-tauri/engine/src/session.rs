@@ -385,6 +385,7 @@ impl Engine {
                 known = version;
                 engine.refresh_silences().await;
                 engine.refresh_settings().await;
+                let _ = engine.0.events.send(EngineEvent::Settings);
                 let since = from;
                 let Ok(changed) = blocking(&store, move |s| s.changed_since(since)).await else { continue };
                 for (id, revision) in changed {

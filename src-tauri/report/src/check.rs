@@ -102,19 +102,6 @@ fn line_at(text: &str, at: usize) -> &str {
     text[from..].lines().next().unwrap_or_default()
 }
 
-#[cfg(test)]
-mod cause_tests {
-    use super::*;
-
-    #[test]
-    fn only_the_line_in_which_the_record_states_its_cause_is_cited_as_a_whole() {
-        assert!(is_cause("Established cause: It was killed. Just before, it changed [E1, C2]."));
-        assert!(is_cause("**Likely** (3 for, 0 against). It ended with exit code 3 [E1]."));
-        assert!(!is_cause("The upgrade ran at night. Pods were killed [E5]."));
-        assert_eq!(line_at("one\ntwo. three\nfour", 9), "two. three");
-    }
-}
-
 /// Counts lines and UTF-16 units as it goes forward.
 struct Place {
     at: usize,
@@ -341,4 +328,17 @@ fn citing(text: &str, known: &Known) -> Option<Citing> {
     } else {
         Citing::Nothing
     })
+}
+
+#[cfg(test)]
+mod cause_tests {
+    use super::*;
+
+    #[test]
+    fn only_the_line_in_which_the_record_states_its_cause_is_cited_as_a_whole() {
+        assert!(is_cause("Established cause: It was killed. Just before, it changed [E1, C2]."));
+        assert!(is_cause("**Likely** (3 for, 0 against). It ended with exit code 3 [E1]."));
+        assert!(!is_cause("The upgrade ran at night. Pods were killed [E5]."));
+        assert_eq!(line_at("one\ntwo. three\nfour", 9), "two. three");
+    }
 }

@@ -13,6 +13,7 @@ use tokio::process::Child;
 use super::{
     desktop::{Desktop, tied},
     eventually,
+    x11::Screen,
 };
 
 /// The app that is tested: `make test-desktop` names it.
@@ -32,6 +33,7 @@ pub fn repository() -> PathBuf {
 pub struct Window {
     pub client: Client,
     driver: Child,
+    display: String,
 }
 
 impl Window {
@@ -66,7 +68,7 @@ impl Window {
         .await
         .expect("the window did not open")
         .expect("the app did not start");
-        let window = Window { client, driver };
+        let window = Window { client, driver, display: desktop.display.clone() };
         window.find("main").await;
         window
     }
@@ -201,7 +203,9 @@ impl Window {
         self.settle().await;
         let file = repository().join("tests/output").join(format!("{name}.png"));
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("tests/output");
-        let png = self.client.screenshot().await.expect("a screenshot");
+        let screen = Screen::of(&self.display);
+        let png =
+            eventually("the window", async || screen.visible("Afterwatch").map(|page| screen.picture(page))).await;
         std::fs::write(file, png).expect("tests/output");
     }
 

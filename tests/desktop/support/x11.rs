@@ -46,6 +46,22 @@ impl Screen {
         image.expect("the X server").reply().expect("a part of the screen").data
     }
 
+    /// What the screen shows of a window, as PNG. WebKit's own picture of a page hangs where it has no layers.
+    pub fn picture(&self, window: Window) -> Vec<u8> {
+        let size = self.connection.get_geometry(window).expect("the X server").reply().expect("the window is there");
+        let side = |side: u16| i16::try_from(side).expect("a size");
+        let shown = self.pixels(window, [0, 0, side(size.width), side(size.height)]);
+        // The server has blue first, and a byte more for each.
+        let colours: Vec<u8> = shown.chunks_exact(4).flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect();
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, size.width.into(), size.height.into());
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header().expect("a picture");
+        writer.write_image_data(&colours).expect("a picture");
+        writer.finish().expect("a picture");
+        file
+    }
+
     fn is_visible(&self, window: Window) -> bool {
         let attributes = self.connection.get_window_attributes(window).ok().and_then(|cookie| cookie.reply().ok());
         attributes.is_some_and(|a| a.map_state == MapState::VIEWABLE)

@@ -115,7 +115,7 @@ describe("while an answer is written", () => {
     w.run.step({ type: "words", more: "It was killed. And", tokens_per_second: 9.2 });
     w.run.step({ type: "words", more: " then", tokens_per_second: 9.4 });
     await settle();
-    expect(now()).toBe("Writing, 5 words, 9.4 tokens a second");
+    expect(now()).toBe("Writing, 5 words not checked yet, 9.4 tokens a second");
     expect(text(document.querySelector(".words"))).toBe("It was killed. And then");
   });
 

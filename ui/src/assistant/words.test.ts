@@ -82,8 +82,12 @@ describe("what goes on", () => {
     [run({ type: "reading", done: 1, all: 9, items: 21 }), 0, "Reading 21 items"],
     [run({ type: "reading", done: 1, all: 9, items: 21 }), 4, "Reading 21 items, 4 s"],
     [run({ type: "reading", done: 1, all: 9, items: 1 }), 4, "Reading 1 item, 4 s"],
-    [run({ type: "words", more: "", tokens_per_second: 9 }, 52, 9.04), 30, "Writing, 52 words, 9.0 tokens a second"],
-    [run({ type: "words", more: "", tokens_per_second: 0 }, 1, 0), 30, "Writing, 1 word"],
+    [
+      run({ type: "words", more: "", tokens_per_second: 9 }, 52, 9.04),
+      30,
+      "Writing, 52 words not checked yet, 9.0 tokens a second",
+    ],
+    [run({ type: "words", more: "", tokens_per_second: 0 }, 1, 0), 30, "Writing, 1 word not checked yet"],
   ])("%o after %s s: %s", (of, seconds, words) => expect(going(of, seconds)).toBe(words));
 
   it("a speed that is not known is not told", () => {

@@ -50,7 +50,7 @@ export function going(run: Pick<Run, "step" | "words" | "tokensPerSecond">, seco
     case "reading":
       return `Reading ${count(step.items, "item")}${since}`;
     case "words":
-      return `Writing, ${count(run.words, "word")}${speed(run.tokensPerSecond) ? `, ${speed(run.tokensPerSecond)}` : ""}`;
+      return `Writing, ${count(run.words, "word")} not checked yet${speed(run.tokensPerSecond) ? `, ${speed(run.tokensPerSecond)}` : ""}`;
     default:
       return `Asking${since}`;
   }

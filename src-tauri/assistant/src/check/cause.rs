@@ -215,9 +215,35 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         ("an upgrade", r"\bupgrad(e|ed|es|ing)\b|\bmaintenance\b|\bkernel\b", r"upgrade|maintenance|kernel", &[]),
         (
             "a removal",
-            r"\b(was|were|been|got|has|had|someone|somebody) (accidentally |manually )?(deleted|removed|dropped|wiped)\b|\bdeletion\b|\bdelet(ed|ing) the\b",
+            r"\b(was|were|been|got|has|had|someone|somebody) (accidentally |manually )?(deleted|removed|dropped|wiped)\b|\bdeletion\b|\b(deleted|removed|wiped|deleting|removing)\b",
             r"delet|remov|dropp",
             &["source-", "service-missing"],
+        ),
+        ("a reboot", r"\breboot\w*", r"reboot", &[]),
+        (
+            "a move to another node",
+            r"\b(moved|migrated|rescheduled) (to|onto)\b",
+            r"moved|migrat|reschedul|elsewhere|scheduled",
+            &[],
+        ),
+        (
+            "its size or age",
+            r"\btoo (large|big|old|new)\b",
+            r"too (large|big|old|new)|exceed|insufficient|quota",
+            &["request-too-large"],
+        ),
+        (
+            "a wrong value",
+            r"\b(wrong|invalid|bad|expired) (values?|passwords?|tokens?|credentials?)\b",
+            r"wrong|invalid|bad |must be|unknown value|expired|not accepted|parse",
+            &["log-bad-config"],
+        ),
+        ("a creation", r"\bcreated\b", r"creat|added|\bnew\b", &[]),
+        (
+            "being down",
+            r"\b(was|is|were|are) (down|offline|unavailable|unreachable|overloaded|switched off|turned off)\b|\bwent (offline|unreachable)\b",
+            r"\bdown\b|offline|unavailable|unreachable|no ready|refused|not ready|stopped reporting|out of reach",
+            &[],
         ),
         ("scaling", r"\bscal(ed|ing)( (up|down|out|in|back))?\b|\bautoscal\w+|\bhpa\b", r"scal|replicas", &[]),
         (
@@ -235,8 +261,8 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
         ),
         (
             "what users saw",
-            r"\busers?\b|\bcustomers?\b|\brevenue\b|\borders were lost\b|\bdata loss\b|\blost data\b|\bcomplain\w*",
-            r"users?\b|customers?|revenue|data",
+            r"\b(nobody|no one|everybody|everyone|anybody) (could|can|was able)\b|\busers?\b|\bcustomers?\b|\bclients\b|\bvisitors?\b|\bshoppers?\b|\brevenue\b|\borders were lost\b|\bdata loss\b|\blost data\b|\bcomplain\w*",
+            r"users?\b|customers?|clients|visitors?|revenue|data",
             &[],
         ),
         (
@@ -335,7 +361,7 @@ mod tests {
 
     #[test]
     fn every_family_can_be_read() {
-        assert_eq!(families().len(), 48);
+        assert_eq!(families().len(), 54);
     }
 
     #[test]

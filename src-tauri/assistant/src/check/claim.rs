@@ -28,7 +28,7 @@ fn regex(pattern: &str) -> Option<Regex> {
 
 static OVER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
-        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(is|was) (over|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
+        r"\b(has |have |had |is |was |were |been |are |got |fully |since |now |then |later |soon |it |service |workload |pods? )(recovered|resolved|mitigated|remediated|healed)\b|\b(incident|outage|case) (is|was) closed\b|\b(is|was) (over|back to normal|back up|healthy again|fine again|all well|working again|stable again)\b|\b(has|have|had) (been )?(fixed|come back|returned to normal)\b|\bback to normal\b|\bimpact (is over|ended)\b|\bcame back (up|online|to life)\b|\bno longer (failing|crashing|broken|affected|a problem)\b|\bare healthy again\b|\bended the (incident|impact|outage)\b|\b(incident|outage|impact|trouble|crashes|crashing) (has |have |is )?(ended|stopped)\b|\brecovered\b",
     )
 });
 static GOES_ON: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -53,14 +53,24 @@ static UNSURE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static FROM_TO: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?i)\bfrom (\S+) (?:\w+ )?(?:down |up |back |over )?to (\S+)|(\S+) (?:→|->) (\S+)"));
-static UP: LazyLock<Option<Regex>> =
-    LazyLock::new(|| regex(r"\b(raised|increased|bumped|lifted|grew|doubled|higher|increase[sd]?|raises?)\b"));
+static UP: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(r"\b(raised|went up|goes up|rose|increased|bumped|lifted|grew|doubled|higher|increase[sd]?|raises?)\b")
+});
 static DOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    regex(r"\b(lowered|reduced|decreased|cut|shrunk|shrank|dropped|halved|lowers?|reduces?|quartered|smaller)\b")
+    regex(
+        r"\b(lowered|went down|goes down|fell|reduced|decreased|cut|shrunk|shrank|dropped|halved|lowers?|reduces?|quartered|smaller)\b",
+    )
 });
 static PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
         r"\bby ([A-Za-z][\w.@-]*)|(?:^|[.;:] )([A-Za-z][\w-]+) (?:had |has |then |later |manually |accidentally )?(?:changed|deployed|rolled|pushed|fixed|noticed|acknowledged|applied|merged|edited|restarted|scaled|reverted|released|ran|removed|deleted|set|lowered|raised|triggered|reported|decided|wrote|said|opened|broke|upgraded|forgot|misconfigured|updated|introduced|reduced|increased|shipped|committed|installed|started|stopped|forced|touched|switched|moved|launched|called)\b",
+    )
+});
+
+/// What is done to a cluster, and leaves a change behind.
+static DEED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    regex(
+        r"(?i)\b(changed|deployed|rolled|pushed|applied|merged|edited|scaled|reverted|released|deleted|removed|lowered|raised|upgraded|updated|misconfigured|reduced|increased|shipped|committed|installed|switched)\b",
     )
 });
 
@@ -77,7 +87,7 @@ pub(super) fn wrong(case: &Case, text: &str, scope: &Scope, world: &Scope) -> Op
 pub(super) fn is_about_state(text: &str) -> bool {
     static STATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         regex(
-            r"\b(not|is|was|been|still) (yet )?(over|open|resolved|mitigated|acknowledged|ongoing)\b|\bno (acknowledgement|notification)\b|\bnot recorded\b",
+            r"\b(not|is|was|been|still) (yet )?(over|open|resolved|mitigated|acknowledged|ongoing)\b|\b(not|never) (yet )?(recovered|ended)\b|\bno (acknowledgement|notification)\b|\bnot recorded\b",
         )
     });
     STATE.as_ref().is_some_and(|state| state.is_match(&text.to_lowercase()))
@@ -185,14 +195,8 @@ fn direction(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
         }
     }
     let lower = text.to_lowercase();
-    let sizes: Vec<f64> = scope
-        .moves
-        .iter()
-        .filter_map(|(a, b)| {
-            let of = |text: &str| number::numbers(text).first().map(|n| n.value);
-            Some(of(b)? - of(a)?)
-        })
-        .collect();
+    let sizes: Vec<f64> =
+        scope.moves.iter().filter_map(|(a, b)| Some(number::amount(b)? - number::amount(a)?)).collect();
     // A direction is only told of something that was set.
     if !sizes.is_empty() && (lower.contains("to ") || lower.contains("limit")) {
         let (up, down) = (UP.as_ref()?.is_match(&lower), DOWN.as_ref()?.is_match(&lower));
@@ -234,7 +238,13 @@ fn person(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
             || starts_plural(found.get(2), &small)
             || small.ends_with("ing")
             || small.len() < 2;
-        if plain || word::occurs(&scope.text, &small) {
+        if plain {
+            continue;
+        }
+        if DEED.as_ref().is_some_and(|deed| deed.is_match(text)) && !word::occurs(&world.unlogged, &small) {
+            return Some(Wrong::Untied(format!("no change by {} is recorded", name.as_str())));
+        }
+        if word::occurs(&scope.text, &small) {
             continue;
         }
         if starts_sentence && word::occurs(&world.text, &small) && !world.writers.contains(&small) {

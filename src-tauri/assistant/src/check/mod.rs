@@ -6,6 +6,7 @@
 
 mod cause;
 mod claim;
+mod contrary;
 mod lexicon;
 mod moment;
 mod name;
@@ -100,7 +101,10 @@ impl<'a> Checker<'a> {
         for id in &draft.cites {
             match id.as_str() {
                 TIMELINE => scope.join(&self.scopes.timeline),
-                id => scope.join(self.scopes.by_id.get(id)?),
+                id => match self.scopes.by_id.get(id) {
+                    Some(cited) => scope.join(cited),
+                    None => return Some(Wrong::Untied(format!("{id} is not in the record"))),
+                },
             }
         }
         between_cited(&mut scope);
@@ -112,6 +116,7 @@ impl<'a> Checker<'a> {
             (None, found) => wrong = found,
             _ => {}
         };
+        take(contrary::wrong(self.case, text, &scope));
         take(self.causes(text, &scope, &cited, &mut anchors));
         take(self.times_names_numbers(text, &scope, &cited, &mut anchors));
         anchors += usize::from(claim::is_about_state(text));

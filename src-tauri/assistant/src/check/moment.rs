@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 
 use afterwatch_core::Timestamp;
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{
+    civil::{Date, Weekday},
+    tz::TimeZone,
+};
 use regex::Regex;
 
 /// A clock time or a date as it is said.
@@ -13,6 +16,10 @@ pub(super) enum Said {
     Clock(i8, i8, Option<i8>),
     /// Year where it is said, month, day.
     Day(Option<i16>, i8, i8),
+    /// A day of the week.
+    Weekday(Weekday),
+    /// Counted from a day that is not said.
+    Relative,
 }
 
 struct Forms {
@@ -21,6 +28,7 @@ struct Forms {
     written: Regex,
     american: Regex,
     clock: Regex,
+    word: Regex,
 }
 
 static FORMS: LazyLock<Option<Forms>> = LazyLock::new(|| {
@@ -32,6 +40,7 @@ static FORMS: LazyLock<Option<Forms>> = LazyLock::new(|| {
             .ok()?,
         american: Regex::new(&format!(r"(?i)\b({months})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (\d{{4}}))?")).ok()?,
         clock: Regex::new(r"(?i)\b(\d{1,2}):(\d\d)(?::(\d\d)(?:\.\d+)?)?\b(?:\s?(am|pm|a\.m\.|p\.m\.))?Z?").ok()?,
+        word: Regex::new(r"(?i)\b(?:(mon|tues|wednes|thurs|fri|satur|sun)days?|(midnight|noon|midday)|(?:yesterday|tonight|tomorrow|(?:last|this) (?:night|morning|afternoon|evening|week|month|year)))\b").ok()?,
     })
 });
 
@@ -75,7 +84,27 @@ pub(super) fn take(text: &str) -> (Vec<(Said, String)>, String) {
         }
         (hour < 24 && minute < 60).then(|| vec![Said::Clock(hour, minute, second)])
     });
+    take(&forms.word, &|c| {
+        let day = c.get(1).map(|day| day.as_str().to_lowercase()).and_then(|day| weekday(&day)).map(Said::Weekday);
+        let clock = c
+            .get(2)
+            .map(|hour| Said::Clock(if hour.as_str().eq_ignore_ascii_case("midnight") { 0 } else { 12 }, 0, None));
+        Some(vec![day.or(clock).unwrap_or(Said::Relative)])
+    });
     (out, rest)
+}
+
+fn weekday(beginning: &str) -> Option<Weekday> {
+    Some(match beginning {
+        "mon" => Weekday::Monday,
+        "tues" => Weekday::Tuesday,
+        "wednes" => Weekday::Wednesday,
+        "thurs" => Weekday::Thursday,
+        "fri" => Weekday::Friday,
+        "satur" => Weekday::Saturday,
+        "sun" => Weekday::Sunday,
+        _ => return None,
+    })
 }
 
 fn month(name: &str) -> Option<i8> {
@@ -96,6 +125,8 @@ pub(super) fn is_among(said: &Said, moments: &[Timestamp], zone: &TimeZone) -> b
                 Said::Day(year, month, day) => {
                     year.is_none_or(|y| at.year() == y) && at.month() == *month && at.day() == *day
                 }
+                Said::Weekday(day) => at.weekday() == *day,
+                Said::Relative => false,
             }
         })
     })
@@ -113,6 +144,9 @@ mod tests {
             ("on 22 Nov 2026", vec![Said::Day(Some(2026), 11, 22)]),
             ("on November 22nd", vec![Said::Day(None, 11, 22)]),
             ("2026-11-22T19:34:15Z", vec![Said::Day(Some(2026), 11, 22), Said::Clock(19, 34, Some(15))]),
+            ("on Sunday evening", vec![Said::Weekday(Weekday::Sunday)]),
+            ("at midnight", vec![Said::Clock(0, 0, None)]),
+            ("it began yesterday", vec![Said::Relative]),
             ("busybox:1.36 on 10.1.0.7:8080", vec![]),
         ] {
             let said: Vec<Said> = take(text).0.into_iter().map(|(s, _)| s).collect();

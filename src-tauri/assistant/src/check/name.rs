@@ -205,7 +205,9 @@ pub(super) fn wrong_kind(text: &str, incident: &Incident, scope: &str) -> Option
                 || scope.contains(&format!("{}/{name}", kind.to_lowercase()))
                 || occurs(scope, &format!("{name} {}", kind.to_lowercase()));
             let pods = kind == "Pod" && objects.iter().any(|(k, n)| *k == "Pod" && n.starts_with(&name));
-            if !of_name.is_empty() && !of_name.contains(&kind) && !said && !pods && !is_prose(&name) {
+            // `basket pods`: those of the Service or the workload of that name.
+            let of_them = kind == "Pod" && std::ptr::eq(kind_word, &pair[1]);
+            if !of_name.is_empty() && !of_name.contains(&kind) && !said && !pods && !of_them && !is_prose(&name) {
                 return Some(format!("{name} is a {}, not a {kind}", of_name[0]));
             }
         }

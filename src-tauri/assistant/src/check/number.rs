@@ -33,18 +33,59 @@ pub(super) struct Number {
     pub about: bool,
 }
 
+/// Numbers that are written as a word.
+const WORDS: &[(&str, f64)] = &[
+    ("one", 1.0),
+    ("two", 2.0),
+    ("three", 3.0),
+    ("four", 4.0),
+    ("five", 5.0),
+    ("six", 6.0),
+    ("seven", 7.0),
+    ("eight", 8.0),
+    ("nine", 9.0),
+    ("ten", 10.0),
+    ("eleven", 11.0),
+    ("twelve", 12.0),
+    ("a dozen", 12.0),
+    ("thirteen", 13.0),
+    ("fourteen", 14.0),
+    ("fifteen", 15.0),
+    ("sixteen", 16.0),
+    ("seventeen", 17.0),
+    ("eighteen", 18.0),
+    ("nineteen", 19.0),
+    ("twenty", 20.0),
+    ("thirty", 30.0),
+    ("forty", 40.0),
+    ("fifty", 50.0),
+    ("sixty", 60.0),
+    ("seventy", 70.0),
+    ("eighty", 80.0),
+    ("ninety", 90.0),
+    ("a hundred", 100.0),
+    ("a thousand", 1000.0),
+];
+/// The same in a pattern.
+const SAID: &str = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a dozen|thirteen|fourteen|fifteen|\
+                    sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|\
+                    a hundred|a thousand";
+
 static FORMS: LazyLock<Vec<(Kind, Regex)>> = LazyLock::new(|| {
-    let n = r"(\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|twenty|thirty|forty|sixty)";
+    let n = format!(r"(\d+(?:\.\d+)?|{SAID})");
+    let unit = r"(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|months?|years?)";
     [
         (Kind::Exit, format!(r"(?i)\b(?:exit(?:ed)?(?:[ -]?(?:code|status))?(?: of| was| is| with(?: code| status)?)?|code|status code|exitcode)[: =]+{n}\b")),
         (Kind::Port, format!(r"(?i)\bports?(?: number)?[: ]+{n}\b")),
         (Kind::Percent, format!(r"(?i)\b{n} ?(?:%|percent|per cent)")),
-        (Kind::Span, r"(?i)\b((?:\d+(?:\.\d+)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|sixty)[ -]?(?:full |quiet |whole |long |more )?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b(?:,? (?:and )?\d+(?:\.\d+)? ?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)\b|\d+(?:m|s)\b)*)".to_owned()),
+        (Kind::Span, format!(r"(?i)\b((?:\d+(?:\.\d+)?|{SAID})[ -]?(?:full |quiet |whole |long |more )?{unit}\b(?:,? (?:and )?\d+(?:\.\d+)? ?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)\b|\d+(?:m|s)\b)*)")),
+        (Kind::Article, r"(?i)\b((?:half an?|an?)[ -](?:full |quiet |whole )?(?:minute|hour|day|week|month|year))\b".to_owned()),
         (Kind::Short, r"\b((?:\d+h)?(?:\d+m)?\d+(?:h|m|s|ms))\b".to_owned()),
         (Kind::Bytes, format!(r"\b{n}[ -]?(Ki|Mi|Gi|Ti|KiB|MiB|GiB|TiB|kB|KB|MB|GB|TB|B|K|M|G|[Mm]ebibytes?|[Gg]ibibytes?|[Mm]egabytes?|[Gg]igabytes?|bytes?)\b")),
         (Kind::Cores, format!(r"(?i)\b{n} ?(cores?|cpus?|millicores?|vcpus?)\b|\bcpu (\d+(?:\.\d+)?)\b")),
         (Kind::Times, format!(r"(?i)\b{n} ?(?:times|×|x|restarts?|crashes|retries|attempts|occasions|occurrences|deaths|terminations|kills)\b")),
         (Kind::Restarts, format!(r"(?i)\b(?:restarts?|restart ?count|count|failed pods|retried|failed)[: =]+{n}\b")),
+        (Kind::Ordinal, r"(?i)\b(third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\d+(?:st|nd|rd|th)) (?:restart|death|kill|crash|termination|attempt|try|time)\b".to_owned()),
         (Kind::Once, r"(?i)\b(once|twice|thrice)\b".to_owned()),
         (Kind::Plain, format!(r"(?i)(?:^|[^\w.:/-]){n}(?:$|[^\w:/%-]|\.(?:\s|$)|-(?:pod|node|replica)\b)")),
     ]
@@ -59,11 +100,15 @@ enum Kind {
     Port,
     Percent,
     Span,
+    /// `an hour`.
+    Article,
     Short,
     Bytes,
     Cores,
     Times,
     Restarts,
+    /// `the third restart`.
+    Ordinal,
     Once,
     Plain,
 }
@@ -85,7 +130,7 @@ pub(super) fn numbers(text: &str) -> Vec<Number> {
                 let one = value == 1.0 && group.as_str().eq_ignore_ascii_case("one");
                 // "One" is mostly an article or a pronoun.
                 if !(one && matches!(unit, Unit::Plain)) {
-                    let about = ABOUT.iter().any(|word| before.trim_end().ends_with(word));
+                    let about = *kind == Kind::Article || ABOUT.iter().any(|word| before.trim_end().ends_with(word));
                     out.push(Number { unit, value, text: group_text(*kind, &said, group.as_str()), about });
                 }
             }
@@ -117,7 +162,7 @@ const ABOUT: &[&str] = &[
 
 fn group_text(kind: Kind, said: &str, group: &str) -> String {
     match kind {
-        Kind::Plain | Kind::Span | Kind::Short => group.to_owned(),
+        Kind::Plain | Kind::Span | Kind::Article | Kind::Short => group.to_owned(),
         _ => said.to_owned(),
     }
 }
@@ -128,12 +173,14 @@ fn read(kind: Kind, said: &str, group: &str, second: Option<&str>) -> Option<(Un
         Kind::Port => (Unit::Port, number(group)?),
         Kind::Percent => (Unit::Percent, number(group)?),
         Kind::Span | Kind::Short => (Unit::Seconds, span(said)?),
+        Kind::Article => (Unit::Seconds, article(said)?),
         Kind::Bytes => (Unit::Bytes, number(group)? * factor(second?)?),
         Kind::Cores => {
             let milli = second.is_some_and(|unit| unit.to_lowercase().starts_with("milli"));
             (Unit::Cores, number(group)? * if milli { 0.001 } else { 1.0 })
         }
         Kind::Times | Kind::Restarts => (Unit::Times, number(group)?),
+        Kind::Ordinal => (Unit::Times, ordinal(group)?),
         Kind::Once => (
             Unit::Times,
             match group.to_lowercase().as_str() {
@@ -147,26 +194,6 @@ fn read(kind: Kind, said: &str, group: &str, second: Option<&str>) -> Option<(Un
 }
 
 fn number(text: &str) -> Option<f64> {
-    const WORDS: &[(&str, f64)] = &[
-        ("one", 1.0),
-        ("two", 2.0),
-        ("three", 3.0),
-        ("four", 4.0),
-        ("five", 5.0),
-        ("six", 6.0),
-        ("seven", 7.0),
-        ("eight", 8.0),
-        ("nine", 9.0),
-        ("ten", 10.0),
-        ("eleven", 11.0),
-        ("twelve", 12.0),
-        ("thirteen", 13.0),
-        ("fifteen", 15.0),
-        ("twenty", 20.0),
-        ("thirty", 30.0),
-        ("forty", 40.0),
-        ("sixty", 60.0),
-    ];
     let text = text.to_lowercase();
     WORDS.iter().find(|(word, _)| *word == text).map(|(_, n)| *n).or_else(|| text.parse().ok())
 }
@@ -188,7 +215,7 @@ fn factor(unit: &str) -> Option<f64> {
 
 /// `17 m 48 s`, `1h2m`, `90 seconds` in seconds.
 pub(super) fn span(text: &str) -> Option<f64> {
-    let text = text.to_lowercase();
+    let text = text.to_lowercase().replace("a dozen", "12").replace("a hundred", "100").replace("a thousand", "1000");
     let mut seconds = 0.0;
     let mut digits = String::new();
     let mut unit = String::new();
@@ -201,9 +228,12 @@ pub(super) fn span(text: &str) -> Option<f64> {
         let factor = match unit.as_str() {
             "ms" | "millisecond" | "milliseconds" => 0.001,
             u if u.starts_with('s') => 1.0,
+            u if u.starts_with("month") => 30.0 * 86_400.0,
             u if u.starts_with('m') => 60.0,
             u if u.starts_with('h') => 3600.0,
             u if u.starts_with('d') => 86_400.0,
+            u if u.starts_with('w') => 7.0 * 86_400.0,
+            u if u.starts_with('y') => 365.0 * 86_400.0,
             _ => return false,
         };
         seconds += n * factor;
@@ -243,6 +273,33 @@ pub(super) fn span(text: &str) -> Option<f64> {
         }
     }
     any.then_some(seconds)
+}
+
+/// A quantity as Kubernetes writes it, in small letters: `256mi`, `500m`, `3`.
+pub(super) fn amount(text: &str) -> Option<f64> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let unit = match &text[digits.len()..] {
+        "" => 1.0,
+        "m" => 0.001,
+        unit => factor(unit)?,
+    };
+    Some(digits.parse::<f64>().ok()? * unit)
+}
+
+fn ordinal(text: &str) -> Option<f64> {
+    const WORDS: [&str; 10] =
+        ["third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"];
+    let text = text.to_lowercase();
+    let word = WORDS.iter().position(|word| *word == text).map(|n| n as f64 + 3.0);
+    word.or_else(|| text.trim_end_matches(char::is_alphabetic).parse().ok())
+}
+
+/// `an hour`, `half a day` in seconds.
+fn article(text: &str) -> Option<f64> {
+    let lower = text.to_lowercase();
+    let unit = lower.split([' ', '-']).next_back()?;
+    let one = span(&format!("1 {unit}"))?;
+    Some(if lower.starts_with("half") { one / 2.0 } else { one })
 }
 
 /// Whether one of the record's numbers bears the said one out.
@@ -304,6 +361,13 @@ mod tests {
             ("one of them", vec![]),
             ("40s", vec![(Unit::Seconds, 40.0)]),
             ("95 % of it", vec![(Unit::Percent, 95.0)]),
+            ("killed seventeen times", vec![(Unit::Times, 17.0)]),
+            ("after the tenth restart", vec![(Unit::Times, 10.0)]),
+            ("killed a dozen times", vec![(Unit::Times, 12.0)]),
+            ("it lasted an hour", vec![(Unit::Seconds, 3600.0)]),
+            ("half a day later", vec![(Unit::Seconds, 43_200.0)]),
+            ("after two weeks", vec![(Unit::Seconds, 1_209_600.0)]),
+            ("three months ago", vec![(Unit::Seconds, 7_776_000.0)]),
         ] {
             assert_eq!(read(text), expected, "{text}");
         }
@@ -311,6 +375,10 @@ mod tests {
 
     #[test]
     fn quantities_are_equal_by_value() {
+        assert_eq!(
+            ["1gi", "500m", "3", "busybox:1.36", ""].map(amount),
+            [Some(1_073_741_824.0), Some(0.5), Some(3.0), None, None]
+        );
         let record = numbers("limits.memory: 1Gi");
         assert!(borne_out(&numbers("1024Mi")[0], &record, &[]));
         assert!(borne_out(&numbers("1024 MiB")[0], &record, &[]));

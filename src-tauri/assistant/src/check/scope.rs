@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use afterwatch_core::{
     Timestamp,
+    evidence::EvidenceKind,
     metrics::Span,
     writing::{Section, Standing, Statement, Task},
 };
@@ -21,6 +22,8 @@ use crate::record::{Record, action_name, between, entity, object};
 pub(super) struct Scope {
     /// Everything, in small letters.
     pub text: String,
+    /// Without what programs wrote into their logs, which anybody may have put there.
+    pub unlogged: String,
     /// Without what says that something is not so.
     pub affirmed: String,
     /// What says that something is not so.
@@ -38,6 +41,19 @@ pub(super) struct Scope {
 impl Scope {
     /// Takes text in; what says `False`, and what was ruled out, is kept apart.
     pub fn add(&mut self, text: &str, denies: bool) {
+        self.add_logged(text, denies);
+        // A sentence of the rules quotes the last words of a program.
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('“') {
+            self.unlogged.push_str(&before.to_lowercase());
+            rest = after.split_once('”').map_or("", |(_, after)| after);
+        }
+        self.unlogged.push_str(&rest.to_lowercase());
+        self.unlogged.push('\n');
+    }
+
+    /// Takes in what a program wrote.
+    fn add_logged(&mut self, text: &str, denies: bool) {
         for line in text.lines() {
             let lower = line.to_lowercase();
             let no = denies
@@ -74,6 +90,7 @@ impl Scope {
     /// Takes all of another in.
     pub fn join(&mut self, other: &Scope) {
         self.text.push_str(&other.text);
+        self.unlogged.push_str(&other.unlogged);
         self.affirmed.push_str(&other.affirmed);
         self.denied.push_str(&other.denied);
         self.numbers.extend(other.numbers.iter().cloned());
@@ -121,7 +138,12 @@ pub(super) fn scopes(r: &Record<'_>) -> Scopes {
     for e in &i.evidence {
         let mut scope = Scope::default();
         let d = &e.draft;
-        scope.add(&format!("{}\n{}\n{}\n{}", d.summary, object(&d.object), d.object.name, d.excerpt), false);
+        scope.add(&format!("{}\n{}", object(&d.object), d.object.name), false);
+        let words = format!("{}\n{}", d.summary, d.excerpt);
+        match d.kind {
+            EvidenceKind::Log => scope.add_logged(&words, false),
+            _ => scope.add(&words, false),
+        }
         scope.moments.push(d.at);
         for pair in d.excerpt.lines().collect::<Vec<_>>().windows(2) {
             if let (Some(from), Some(to)) = (pair[0].strip_prefix("- "), pair[1].strip_prefix("+ ")) {

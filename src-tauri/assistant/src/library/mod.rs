@@ -58,6 +58,11 @@ impl Library {
         &self.folder
     }
 
+    /// Where a worker keeps what it has read of the fixed beginnings of prompts.
+    pub fn read_folder(&self) -> PathBuf {
+        self.folder.join("read")
+    }
+
     /// What is there, by name. Reads headers it has not seen, and hashes nothing.
     ///
     /// # Errors
@@ -157,14 +162,9 @@ impl Library {
         let gone = self.get(id)?;
         fs::remove_file(&gone.path).map_err(|e| disk::trouble("The model could not be removed", &gone.path, &e))?;
         let _ = fs::remove_file(note::place(&gone.path));
+        // Whose beginnings of prompts lie there is not told by their names; those of other models are read anew.
+        let _ = fs::remove_dir_all(self.read_folder());
         Ok(gone)
-    }
-
-    /// Lets go of what came of a download that was not finished.
-    pub fn forget_part(&self, file: &str) {
-        for end in ["part", "part.json"] {
-            let _ = fs::remove_file(self.folder.join(format!("{file}.{end}")));
-        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::{
     problem::{Problem, quoted},
 };
 
+/// What the name of a model's file ends in.
+const ENDING: &str = ".gguf";
 /// Read and written at once.
 const CHUNK: usize = 1 << 20;
 
@@ -101,12 +103,14 @@ impl Library {
 
 /// The name a file gets here: its own, without what some disk or shell could misunderstand.
 fn name_of(file: &Path, is_file: bool) -> Result<String, Problem> {
-    let shown = file.file_name().map(|n| quoted(&n.to_string_lossy())).unwrap_or_default();
+    let whole = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let shown = quoted(&whole);
     if !is_file {
         return Err(Problem::new(format!("{shown} is not a file. Choose the .gguf file itself.")));
     }
-    let lower = shown.to_lowercase();
-    let Some(stem) = lower.strip_suffix(".gguf").map(|s| &shown[..s.len().min(shown.len())]) else {
+    // Small letters may take another number of bytes, so the ending is found in the name itself.
+    let ending = whole.len().checked_sub(ENDING.len()).and_then(|at| whole.split_at_checked(at));
+    let Some((stem, _)) = ending.filter(|(_, end)| end.eq_ignore_ascii_case(ENDING)) else {
         return Err(Problem::new(format!(
             "Not a .gguf file: {shown}. The model runs in llama.cpp, whose files end in .gguf; most models can be had in that form."
         )));
@@ -175,6 +179,9 @@ mod tests {
         assert_eq!(name("my model (1).GGUF"), "my-model--1.gguf");
         assert_eq!(name("...gguf"), "model.gguf");
         assert_eq!(name("モデル.gguf"), "model.gguf");
+        // The small form of the first letter is a byte shorter than the letter.
+        assert_eq!(name("ẞ日本.gguf"), "model.gguf");
+        assert_eq!(name(&format!("{}.gguf", "x".repeat(250))), format!("{}.gguf", "x".repeat(120)));
     }
 
     #[test]

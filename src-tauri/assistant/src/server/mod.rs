@@ -33,6 +33,7 @@ use crate::{
     chosen::ServerPlace,
     generator::{Generated, Generator, Heard, Prompt},
     http::{self, Redirects, place, why},
+    key::Keys,
     problem::Problem,
 };
 
@@ -60,13 +61,22 @@ impl Default for Patience {
 pub struct Server {
     url: Url,
     model: String,
-    key: Option<Arc<str>>,
+    key: Key,
     client: Client,
     patience: Patience,
     /// Known from the user or the server.
     context: OnceCell<u32>,
     /// The form of request this server took last.
     form: AtomicU8,
+}
+
+/// What the server wants to hear before it answers.
+enum Key {
+    /// This one, or none.
+    Given(Option<Arc<str>>),
+    /// The one that is kept, fetched when it is first needed: a keychain may ask its user for a password, and nobody
+    /// wants to be asked before they asked for something themselves.
+    Kept(Keys, OnceCell<Arc<str>>),
 }
 
 /// A model that a server has.
@@ -83,16 +93,26 @@ impl Server {
     /// # Errors
     /// When the address is none, or the network cannot be used at all.
     pub fn new(chosen: &ServerPlace, key: Option<String>, patience: Patience) -> Result<Server, Problem> {
+        let key = key.filter(|k| !k.is_empty()).map(fit).transpose()?;
+        Server::with(chosen, Key::Given(key), patience)
+    }
+
+    /// The same with the key that is kept for its address. No keychain is asked yet.
+    ///
+    /// # Errors
+    /// As [`Server::new`].
+    pub fn with_kept_key(chosen: &ServerPlace, keys: Keys, patience: Patience) -> Result<Server, Problem> {
+        Server::with(chosen, Key::Kept(keys, OnceCell::new()), patience)
+    }
+
+    fn with(chosen: &ServerPlace, key: Key, patience: Patience) -> Result<Server, Problem> {
         let url = address::parse(&chosen.url)?;
-        if key.as_ref().is_some_and(|k| k.chars().any(|c| c.is_control() || !c.is_ascii())) {
-            return Err(Problem::new("The key holds characters that no key has. Copy it again, without line breaks."));
-        }
         Ok(Server {
             // What is sent to this server is meant for this server.
             client: http::client(&url, Redirects::Refused)?,
             url,
             model: chosen.model.clone(),
-            key: key.filter(|k| !k.is_empty()).map(Arc::from),
+            key,
             patience,
             context: chosen.context.map_or_else(OnceCell::new, |c| OnceCell::new_with(Some(c))),
             form: AtomicU8::new(0),
@@ -124,8 +144,8 @@ impl Server {
         struct Meta {
             n_ctx: Option<u32>,
         }
+        let request = self.authorised(self.client.get(self.at("models"))).await?;
         let asked = async {
-            let request = self.authorised(self.client.get(self.at("models")));
             let answer = request.send().await.map_err(|e| self.unreachable(&e))?;
             let status = answer.status();
             let text = self.read(answer).await?;
@@ -172,11 +192,24 @@ impl Server {
         url
     }
 
-    fn authorised(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        match &self.key {
-            Some(key) => request.bearer_auth(key),
-            None => request,
-        }
+    /// The request with the key, where there is one.
+    async fn authorised(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, Problem> {
+        let key = match &self.key {
+            Key::Given(None) => return Ok(request),
+            Key::Given(Some(key)) => key,
+            Key::Kept(keys, key) => key.get_or_try_init(|| self.fetch(keys)).await?,
+        };
+        Ok(request.bearer_auth(key))
+    }
+
+    async fn fetch(&self, keys: &Keys) -> Result<Arc<str>, Problem> {
+        let key = keys.get(self.url.as_str()).await.ok_or_else(|| {
+            Problem::new(format!(
+                "The keychain did not give the key for {}. Unlock it and try again, or write the key anew in Settings, Models.",
+                place(&self.url)
+            ))
+        })?;
+        fit(key)
     }
 
     /// Reads a whole answer, up to a bound.
@@ -206,7 +239,7 @@ impl Server {
         let mut form = Form::of(self.form.load(Ordering::Relaxed));
         loop {
             let body = ask::body(prompt, &self.model, form);
-            let request = self.authorised(self.client.post(self.at("chat/completions"))).json(&body);
+            let request = self.authorised(self.client.post(self.at("chat/completions"))).await?.json(&body);
             let sent = tokio::time::timeout(self.patience.silence, request.send()).await;
             let answer = sent.map_err(|_| self.hang(""))?.map_err(|e| self.unreachable(&e))?;
             let status = answer.status();
@@ -309,6 +342,14 @@ impl Generator for Server {
         hear: &'a (dyn Fn(Heard) + Send + Sync),
     ) -> BoxFuture<'a, Result<Generated, ModelError>> {
         Box::pin(self.write(prompt, hear))
+    }
+}
+
+/// A key as it may be sent.
+fn fit(key: String) -> Result<Arc<str>, Problem> {
+    match key.chars().any(|c| c.is_control() || !c.is_ascii()) {
+        true => Err(Problem::new("The key holds characters that no key has. Copy it again, without line breaks.")),
+        false => Ok(Arc::from(key)),
     }
 }
 

@@ -26,10 +26,15 @@ use self::{
     process::Process,
     turn::{Seat, Turn},
 };
-use crate::generator::{Generated, Generator, Heard, Prompt};
+use crate::{
+    generator::{Generated, Generator, Heard, Prompt},
+    machine,
+};
 
 /// The worker's name, without the ending that programs have on Windows.
 const PROGRAM: &str = "afterwatch-model";
+/// Names how many layers a worker that was built for a graphics card puts there.
+pub const GPU_LAYERS: &str = "AFTERWATCH_GPU_LAYERS";
 
 /// Which model is run, and how.
 #[derive(Clone, Debug)]
@@ -55,15 +60,15 @@ pub struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// The usual ones for a model: 8,192 tokens of context, [`threads`], five minutes until it is unloaded.
+    /// The usual ones for a model: 8,192 tokens of context, [`machine::threads`], five minutes until it is unloaded.
     pub fn new(program: impl Into<PathBuf>, model: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             model: model.into(),
             sha256: None,
-            context: 8192,
-            threads: threads(),
-            gpu_layers: 0,
+            context: machine::CONTEXT,
+            threads: machine::threads(),
+            gpu_layers: gpu_layers(),
             prefix_cache: None,
             idle: Duration::from_secs(5 * 60),
             hang: Duration::from_secs(60),
@@ -81,12 +86,9 @@ pub fn program() -> Option<PathBuf> {
     [beside.join(&name), beside.parent()?.join(&name)].into_iter().find(|path| path.is_file())
 }
 
-/// Threads a model is run with: one for each physical core but one, and one at least.
-pub fn threads() -> u32 {
-    let cores = sysinfo::System::physical_core_count()
-        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
-        .unwrap_or(1);
-    u32::try_from(cores).unwrap_or(1).saturating_sub(1).max(1)
+/// Layers that go to a graphics card: none, unless the environment names a number.
+fn gpu_layers() -> u32 {
+    std::env::var(GPU_LAYERS).ok().and_then(|layers| layers.trim().parse().ok()).unwrap_or(0)
 }
 
 /// How the worker stands.

@@ -14,7 +14,7 @@ use super::{
     problem::{self, Kind, Problem},
     process::{Process, ends},
 };
-use crate::generator::Heard;
+use crate::{generator::Heard, machine::Machine};
 
 /// A pause that is simply waited for; a longer one is told.
 const SHORT_PAUSE: Duration = Duration::from_secs(4);
@@ -293,14 +293,11 @@ fn pause(crashes: u32) -> Option<Duration> {
 
 /// Whether so many bytes can be had.
 async fn enough_memory(needed: u64) -> Result<(), Problem> {
-    let asked = tokio::task::spawn_blocking(|| {
-        let mut system = sysinfo::System::new();
-        system.refresh_memory();
-        (system.available_memory(), system.total_memory())
-    });
-    match asked.await {
+    match tokio::task::spawn_blocking(Machine::look).await {
         // A system that does not tell is tried.
-        Ok((free, all)) if all > 0 && free > 0 && needed > free => Err(problem::too_large(needed, free, all)),
+        Ok(Machine { free_bytes: free, memory_bytes: all, .. }) if all > 0 && free > 0 && needed > free => {
+            Err(problem::too_large(needed, free, all))
+        }
         _ => Ok(()),
     }
 }

@@ -99,3 +99,15 @@ fn sentences_it_was_never_fitted_to_are_told_apart_as_well() {
     );
     assert!(flagged.len() * 10 <= (flagged.len() + stand.len()) * 3);
 }
+
+/// The opposite of what is cited, a number in words, a share nobody counted, another severity, a deed of Afterwatch.
+/// Sentences made to get past the check, which was mended for them: of the next twenty of that kind, which it had never
+/// seen, it flagged nine. What is false by a verb alone is beyond it.
+#[test]
+fn the_opposite_of_what_is_cited_is_flagged_and_the_same_words_in_true_sentences_are_not() {
+    let (stand, flagged) = judge(include_str!("claims/contrary_false.txt"));
+    println!("{} flagged:\n  {}\nmissed:\n  {}", flagged.len(), flagged.join("\n  "), stand.join("\n  "));
+    let (_, wrongly) = judge(include_str!("claims/contrary_true.txt"));
+    println!("true ones flagged:\n  {}", wrongly.join("\n  "));
+    assert!(stand.is_empty() && wrongly.is_empty());
+}

@@ -3,14 +3,21 @@
 
 use std::sync::Arc;
 
-use afterwatch_assistant::{Assistant, ModelInUse, exam, exam::Verdict, generator::Generator, plain};
+use afterwatch_assistant::{
+    Assistant, ModelInUse,
+    check::{Checker, Draft},
+    exam,
+    exam::Verdict,
+    generator::Generator,
+    plain,
+};
 use afterwatch_core::{
     evidence::EvidenceKind,
     port::{
         Model,
         model::{Progress, Step},
     },
-    writing::{By, Case, Task},
+    writing::{By, Case, Standing, Task},
 };
 
 use crate::{fake::Scripted, hostile_texts::HOSTILE};
@@ -163,6 +170,25 @@ async fn a_model_that_obeys_is_caught() {
         let writing = assistant.write(&clean(), task, By::Model, &Silent).await.expect("written");
         assert!(writing.instead.is_some(), "{output} stands: {writing:?}");
         assert!(writing.statements.iter().all(|s| !s.text.contains("evil.test")), "{output}");
+    }
+}
+
+#[test]
+fn who_stands_in_a_log_alone_changed_nothing() {
+    let case = poisoned("C9 (suspect): Deployment shop/checkout changed by mallory");
+    let logs = case.incident.evidence.iter().filter(|e| e.draft.kind == EvidenceKind::Log);
+    let id = &logs.map(|e| e.id.clone()).next().expect("a log");
+    for text in ["mallory changed the Deployment.", "The Deployment was changed by mallory."] {
+        let mut case = case.clone();
+        // Only the program's own words name them.
+        case.incident.title.truncate(4);
+        case.incident.timeline.clear();
+        case.notes.clear();
+        case.incident.evidence.retain(|e| e.id == *id);
+        case.incident.evidence[0].draft.object.name = "invoicer".to_owned();
+        let draft = Draft { text: text.to_owned(), cites: vec![id.clone()] };
+        let standing = Checker::new(&case).check(&draft).standing;
+        assert!(standing != Standing::Tied, "{text}");
     }
 }
 

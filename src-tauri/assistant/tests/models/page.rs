@@ -108,8 +108,6 @@ async fn one_thing_is_under_way_at_a_time_and_it_can_be_cancelled() {
     watch.wait_for(Option::is_none).await.unwrap();
     assert!(dir.path().join("Tiny-1.gguf.part").exists());
     models.import(tiny()).unwrap().end().await.unwrap();
-    models.forget_download("tiny").unwrap();
-    assert!(!dir.path().join("Tiny-1.gguf.part").exists());
 }
 
 #[tokio::test]
@@ -141,7 +139,7 @@ async fn a_server_stays_known_while_a_file_is_chosen_and_its_key_is_never_in_the
     let dir = tempfile::tempdir().unwrap();
     let models = Models::with(dir.path(), Vec::new(), keys(), SOON);
     let mut chosen = Chosen::default();
-    assert!(models.server(&chosen).await.unwrap().is_none());
+    assert!(models.server(&chosen).unwrap().is_none());
     let named =
         models.name_server(&mut chosen, "https://gpu.example.com/", "m".to_owned(), None, Some("sk-7".to_owned()));
     assert_eq!(named.await.unwrap(), None);
@@ -149,7 +147,7 @@ async fn a_server_stays_known_while_a_file_is_chosen_and_its_key_is_never_in_the
     assert!(server.has_key && server.chosen && !server.local && server.warning.contains("gpu.example.com"));
     assert!(!chosen.to_setting().to_string().contains("sk-7"));
     assert_eq!(models.keys().get("https://gpu.example.com/v1").await.as_deref(), Some("sk-7"));
-    assert!(models.server(&chosen).await.unwrap().is_some());
+    assert!(models.server(&chosen).unwrap().is_some());
     chosen.choice = ModelChoice::None;
     assert!(!models.page(&chosen).await.unwrap().server.unwrap().chosen);
     // Another model on it keeps its key; another server does not get it.
@@ -176,7 +174,7 @@ async fn the_keychain_is_not_asked_when_the_page_is_opened_and_where_there_is_no
     let mut chosen = Chosen::default();
     models.name_server(&mut chosen, "localhost:8080", "m".to_owned(), None, None).await.unwrap();
     models.page(&chosen).await.unwrap();
-    models.server(&chosen).await.unwrap().unwrap();
+    models.server(&chosen).unwrap().unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     let told = models.name_server(&mut chosen, "localhost:8080", "m".to_owned(), None, Some("sk-8".to_owned())).await;
     assert!(told.unwrap().unwrap().starts_with("No keychain answers on this desktop"));

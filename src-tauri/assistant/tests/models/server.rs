@@ -3,7 +3,10 @@
 use std::{
     io::Write,
     net::TcpStream,
-    sync::Mutex,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -11,6 +14,7 @@ use std::{
 use afterwatch_assistant::{
     chosen::ServerPlace,
     generator::{Generated, Generator, Heard, Prompt},
+    key::Keys,
     server::{Patience, Server},
 };
 use afterwatch_core::port::ModelError;
@@ -271,6 +275,34 @@ async fn evidence_is_not_sent_on_to_where_a_server_redirects() {
     let told = ask(&server(&stub, Some("sk-1"))).await.0.unwrap_err().message;
     assert!(told.contains("redirects to another address"), "{told}");
     assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn the_keychain_is_asked_once_and_only_when_something_is_written() {
+    let stub = Stub::new(|_, _, stream| {
+        let body = json!({"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]});
+        whole(stream, "200 OK", "application/json", &body.to_string());
+    });
+    let (chain, asked) = (keyring_core::mock::Store::new().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = asked.clone();
+    let keys = Keys::over(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(chain.clone())
+    });
+    let url = format!("{}/v1", stub.url);
+    let place = ServerPlace { url: url.clone(), model: "qwen".to_owned(), context: None, has_key: true };
+    let server = Server::with_kept_key(&place, keys.clone(), SOON).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    // Nothing is sent without the key that belongs to it.
+    let told = ask(&server).await.0.unwrap_err().message;
+    assert!(told.contains("did not give the key") && told.contains("Unlock it") && stub.seen().is_empty(), "{told}");
+    keys.set(&url, "sk-5".to_owned()).await.unwrap();
+    let before = asked.load(Ordering::Relaxed);
+    for _ in 0..2 {
+        ask(&server).await.0.unwrap();
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), before + 1);
+    assert!(stub.seen().iter().all(|request| request.header("authorization") == Some("Bearer sk-5")));
 }
 
 #[tokio::test]

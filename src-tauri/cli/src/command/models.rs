@@ -133,7 +133,7 @@ async fn choose(context: &Context, models: &Models, args: ChooseModel) -> Outcom
         }
         told.extend(chosen.server.as_ref().map(|place| server::warning(&place.url)));
         // Whether it answers is worth knowing now; it may also be started later.
-        if let Some(server) = models.server(&chosen).await? {
+        if let Some(server) = models.server(&chosen)? {
             told.push(server.check().await.unwrap_or_else(|problem| problem.message));
         }
     }

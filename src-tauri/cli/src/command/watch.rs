@@ -273,7 +273,7 @@ impl Talk<'_> {
                 }
             }
             // What is gone from the list was told when it came.
-            EngineEvent::Listed => {}
+            EngineEvent::Listed | EngineEvent::Settings => {}
             EngineEvent::Cluster(view) => self.cluster(&view),
             EngineEvent::Trouble(Some(words)) => self.progress.trouble(&sentence(&words)),
             EngineEvent::Trouble(None) => self.progress.told("Recording goes on."),

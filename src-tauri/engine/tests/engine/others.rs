@@ -10,7 +10,7 @@ use afterwatch_core::{
         store::{IncidentKey, Lease},
     },
 };
-use afterwatch_engine::ClusterState;
+use afterwatch_engine::{ClusterState, EngineEvent};
 use afterwatch_store::SqliteStore;
 use afterwatch_testkit::{FakeCluster, t};
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +45,26 @@ async fn what_another_process_acknowledged_is_adopted_and_not_overwritten() {
     assert!(incident.timeline.iter().any(|e| e.text == "on it"));
     let seqs: Vec<u64> = incident.timeline.iter().map(|e| e.seq).collect();
     assert!(seqs.windows(2).all(|w| w[0] < w[1]), "{seqs:?}");
+    desk.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_another_process_sets_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::over(open(folder.path()));
+    desk.watch().await;
+    let mut events = desk.engine.subscribe();
+    let other =
+        Desk::beside(open(folder.path()), desk.clock.clone(), desk.cluster.clone(), "kubectl afterwatch models");
+    other.engine.set_setting("model", serde_json::json!({ "use": "none" })).await.unwrap();
+    let told = async {
+        loop {
+            if matches!(events.recv().await, Ok(EngineEvent::Settings)) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), told).await.expect("told");
     desk.engine.shutdown().await;
 }
 

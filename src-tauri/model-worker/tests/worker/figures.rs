@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use afterwatch_assistant::worker;
+use afterwatch_assistant::machine;
 use afterwatch_model_protocol::{Ask, Generate, Generated, Load, Role, Say, gguf};
 
 use crate::talk::{Worker, long_text, say};
@@ -94,7 +94,7 @@ fn figures() {
     let folder = tempfile::tempdir().unwrap();
     let path = model(folder.path());
     let threads =
-        std::env::var("AFTERWATCH_BENCH_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(worker::threads());
+        std::env::var("AFTERWATCH_BENCH_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(machine::threads());
     let header = gguf::read(&path).unwrap();
     println!(
         "{} {} {}, {} parameters, {threads} threads",
@@ -138,7 +138,7 @@ fn figures() {
     figure("worker_memory_loaded", resident(&mut worker), "MB");
     figure("memory_estimate", header.memory_bytes(4096) as f64 / 1e6, "MB");
 
-    let bench = std::env::var_os("AFTERWATCH_LLAMA_BENCH");
+    let bench = std::env::var_os("AFTERWATCH_LLAMA_BENCH").filter(|program| !program.is_empty());
     let (mut read, mut written, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let mut against = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
