@@ -221,8 +221,8 @@ describe("a section", () => {
     await w.choose("Rewrite", "Word this section");
     w.backend.assistant.run?.step({ type: "words", more: "A Helm upgrade lowered ", tokens_per_second: 11.4 });
     await settle();
-    expect(dialog()).toContain("Writing, 4 words, 11.4 tokens a second");
-    expect(dialog()).toContain("nobody has checked yet: A Helm upgrade lowered");
+    expect(dialog()).toContain("Writing, 4 words not checked yet, 11.4 tokens a second");
+    expect(dialog()).toContain("A Helm upgrade lowered");
     w.button("Cancel").click();
     await settle();
     expect(cancel).toHaveBeenCalledOnce();
