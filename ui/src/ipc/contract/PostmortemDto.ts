@@ -4,4 +4,27 @@ import type { PostmortemStatusDto } from "./PostmortemStatusDto";
 import type { SectionHeadingDto } from "./SectionHeadingDto";
 import type { ShapeDto } from "./ShapeDto";
 
-export type PostmortemDto = { markdown: string, html: string, file_name: string, edited: boolean, updated_at: string | null, status: PostmortemStatusDto, shape: string, shapes: Array<ShapeDto>, citations: CitationsDto, sections: Array<SectionHeadingDto>, };
+/**
+ * The post-mortem as it is open in the editor.
+ */
+export type PostmortemDto = { markdown: string, 
+/**
+ * Sanitised HTML of the Markdown: no scripts, no raw HTML, no images, no styles.
+ */
+html: string, 
+/**
+ * A file name to offer, for example `INC-47-checkout.md`.
+ */
+file_name: string, 
+/**
+ * A person edited it; until then the record keeps it current.
+ */
+edited: boolean, 
+/**
+ * When it was last edited by a person.
+ */
+updated_at: string | null, status: PostmortemStatusDto, 
+/**
+ * The id of the shape it is filled in.
+ */
+shape: string, shapes: Array<ShapeDto>, citations: CitationsDto, sections: Array<SectionHeadingDto>, };
