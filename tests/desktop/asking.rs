@@ -1,6 +1,6 @@
 //! A question about an incident, by rules and by a model file that runs in the real worker.
 
-use fantoccini::key::Key;
+use fantoccini::{Locator, key::Key};
 
 use crate::support::{
     alone,
@@ -13,6 +13,12 @@ async fn ask(window: &Window, question: &str) {
     let field = window.find("textarea[aria-label='Question']").await;
     field.send_keys(question).await.unwrap();
     field.send_keys(&char::from(Key::Enter).to_string()).await.unwrap();
+}
+
+/// What stands under a question now: what is being written makes room for the answer.
+async fn answered(window: &Window, question: &str) -> Option<String> {
+    let css = format!("article[aria-label='{question}']");
+    window.client.find(Locator::Css(&css)).await.ok()?.text().await.ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,9 +36,8 @@ async fn a_question_is_answered_by_rules_kept_and_put_to_an_imported_model() {
     window.chord(Key::Control, 'j').await;
     window.reads("No model is chosen.").await;
     ask(&window, "Why did it start?").await;
-    let answer = window.find("article[aria-label='Why did it start?']").await;
     eventually("the answer with a chip", async || {
-        let text = answer.text().await.ok()?;
+        let text = answered(&window, "Why did it start?").await?;
         (text.contains("E1") && text.contains("tied to")).then_some(())
     })
     .await;
@@ -58,9 +63,8 @@ async fn a_question_is_answered_by_rules_kept_and_put_to_an_imported_model() {
     })
     .await;
     ask(&window, "Which container was it?").await;
-    let answer = window.find("article[aria-label='Which container was it?']").await;
     eventually("an answer", async || {
-        let text = answer.text().await.ok()?;
+        let text = answered(&window, "Which container was it?").await?;
         text.contains("tied to").then_some(())
     })
     .await;

@@ -120,6 +120,8 @@ function extensions(listeners: Listeners): Extension[] {
       "aria-label": "Post-mortem, Markdown",
       spellcheck: "true",
       autocapitalize: "on",
+      // It is reachable by keys anyway; said, so that what looks for a way into the scrolled region finds it.
+      tabindex: "0",
     }),
     EditorState.transactionFilter.of((transaction) => {
       const own = transaction.annotation(Transaction.userEvent) === PROGRAM;
