@@ -197,6 +197,14 @@ fn direction(text: &str, scope: &Scope, world: &Scope) -> Option<Wrong> {
     let lower = text.to_lowercase();
     let sizes: Vec<f64> =
         scope.moves.iter().filter_map(|(a, b)| Some(number::amount(b)? - number::amount(a)?)).collect();
+    // That something was set higher or lower is told by a change, or by what says so itself. Advice tells of no deed.
+    if scope.moves.is_empty()
+        && let Some(deed) = UP.as_ref()?.find(&lower).or(DOWN.as_ref()?.find(&lower))
+        && deed.as_str().ends_with("ed")
+        && !word::occurs(&scope.text, deed.as_str())
+    {
+        return Some(Wrong::Untied(format!("what is cited does not say that anything was {}", deed.as_str())));
+    }
     // A direction is only told of something that was set.
     if !sizes.is_empty() && (lower.contains("to ") || lower.contains("limit")) {
         let (up, down) = (UP.as_ref()?.is_match(&lower), DOWN.as_ref()?.is_match(&lower));
