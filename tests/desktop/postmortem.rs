@@ -49,12 +49,13 @@ async fn a_sentence_is_checked_as_it_is_typed_and_the_report_leaves_as_pdf() {
     window.picture("post-mortem-typed").await;
     assert_eq!(window.violations().await, Vec::<String>::new());
 
-    window.click("Mark line 5").await;
+    window.click("Mark line 5 as not established").await;
     window.reads("1 says what is not established").await;
     let source = window.text_of(".cm-content").await;
     assert!(source.contains("*Not established:* It broke by itself."), "{source}");
 
     // Out, with everything that goes with it.
+    std::fs::create_dir_all(desktop.saved()).unwrap();
     window.click("Export").await;
     window.click("PDF, A4…").await;
     window.reads("Saved to ").await;
