@@ -27,7 +27,7 @@ pub(crate) const AT_ONCE: usize = 6;
 /// Rights are asked about again after this long.
 pub(crate) const REVIEW_AGAIN: Duration = Duration::from_secs(600);
 /// One connection each; further namespaces are listed every minute instead.
-const MOST_WATCHES: u64 = 30;
+const MOST_WATCHES: u64 = 48;
 
 /// What a kind's task tells the supervisor.
 pub(crate) enum Signal {

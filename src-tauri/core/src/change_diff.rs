@@ -46,6 +46,23 @@ fn relevant(object: &Object) -> Value {
         Object::ServiceAccount(o) => put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets)),
         // Of a Secret only the metadata is known: its resourceVersion changes with its data and with its labels.
         Object::Secret(o) => put("resourceVersion", Ok(Value::String(o.metadata.resource_version.clone()))),
+        Object::PriorityClass(o) => put("value", Ok(o.value.into())),
+        Object::ValidatingWebhookConfiguration(o) => put("webhooks", serde_json::to_value(&o.webhooks)),
+        Object::MutatingWebhookConfiguration(o) => put("webhooks", serde_json::to_value(&o.webhooks)),
+        Object::APIService(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Role(o) => put("rules", serde_json::to_value(&o.rules)),
+        Object::ClusterRole(o) => put("rules", serde_json::to_value(&o.rules)),
+        Object::RoleBinding(o) => {
+            put("subjects", serde_json::to_value(&o.subjects));
+            put("roleRef", serde_json::to_value(&o.role_ref));
+        }
+        Object::ClusterRoleBinding(o) => {
+            put("subjects", serde_json::to_value(&o.subjects));
+            put("roleRef", serde_json::to_value(&o.role_ref));
+        }
+        Object::GatewayClass(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Gateway(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::HTTPRoute(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::Pod(_) | Object::KubeEvent(_) | Object::Namespace(_) | Object::EndpointSlice(_) => {}
     }
     put("labels", serde_json::to_value(&object.meta().labels));

@@ -53,6 +53,18 @@ kinds! {
     PersistentVolume, "PersistentVolume", "v1", "persistentvolumes", false;
     StorageClass, "StorageClass", "storage.k8s.io/v1", "storageclasses", false;
     IngressClass, "IngressClass", "networking.k8s.io/v1", "ingressclasses", false;
+    PriorityClass, "PriorityClass", "scheduling.k8s.io/v1", "priorityclasses", false;
+    ValidatingWebhookConfiguration, "ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", false;
+    MutatingWebhookConfiguration, "MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", false;
+    APIService, "APIService", "apiregistration.k8s.io/v1", "apiservices", false;
+    Role, "Role", "rbac.authorization.k8s.io/v1", "roles", true;
+    RoleBinding, "RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings", true;
+    ClusterRole, "ClusterRole", "rbac.authorization.k8s.io/v1", "clusterroles", false;
+    ClusterRoleBinding, "ClusterRoleBinding", "rbac.authorization.k8s.io/v1", "clusterrolebindings", false;
+    /// The Gateway API is an extension; where it is not served these three are neither read nor missed.
+    GatewayClass, "GatewayClass", "gateway.networking.k8s.io/v1", "gatewayclasses", false;
+    Gateway, "Gateway", "gateway.networking.k8s.io/v1", "gateways", true;
+    HTTPRoute, "HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes", true;
 }
 
 /// How a kind is kept up to date.
@@ -71,15 +83,11 @@ impl Kind {
         self.api_version().split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// How the kind is kept up to date. Classes change rarely, but whether one exists decides at once whether a claim
-    /// or an Ingress is broken: a list that is a minute old would accuse them falsely.
+    /// How the kind is kept up to date. Most of them change rarely, but whether one exists or what it allows decides at
+    /// once what is broken: a list that is a minute old would accuse an object falsely, or miss who is to blame.
     pub fn mode(self) -> Mode {
         match self {
-            Kind::PersistentVolume
-            | Kind::NetworkPolicy
-            | Kind::PodDisruptionBudget
-            | Kind::LimitRange
-            | Kind::HorizontalPodAutoscaler => Mode::Poll,
+            Kind::LimitRange | Kind::ClusterRole => Mode::Poll,
             _ => Mode::Watch,
         }
     }

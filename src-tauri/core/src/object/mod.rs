@@ -5,8 +5,11 @@
 //! here at all: the cluster adapter turns ConfigMap values into [`config::ValueDigest`]s as they arrive and never
 //! asks for Secret values.
 
+pub mod access;
+pub mod admission;
 pub mod config;
 pub mod event;
+pub mod gateway;
 pub mod kind;
 pub mod meta;
 pub mod network;
@@ -17,14 +20,17 @@ pub mod quantity;
 pub mod storage;
 pub mod workload;
 
+pub use access::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+pub use admission::{APIService, MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 pub use config::{ConfigMap, Secret, ServiceAccount, ValueDigest};
 pub use event::KubeEvent;
+pub use gateway::{Gateway, GatewayClass, HTTPRoute};
 pub use kind::Kind;
 pub use meta::{ManagedField, Meta, ObjectRef, OwnerReference};
 pub use network::{EndpointSlice, Ingress, IngressClass, NetworkPolicy, Service};
 pub use node::{Namespace, Node};
 pub use pod::{Container, ContainerStatus, Pod, PodSpec};
-pub use policy::{HorizontalPodAutoscaler, LimitRange, PodDisruptionBudget, ResourceQuota};
+pub use policy::{HorizontalPodAutoscaler, LimitRange, PodDisruptionBudget, PriorityClass, ResourceQuota};
 pub use quantity::Quantity;
 use serde::{Deserialize, Serialize};
 pub use storage::{PersistentVolume, PersistentVolumeClaim, StorageClass};
@@ -126,6 +132,17 @@ objects!(
     ServiceAccount,
     ConfigMap,
     Secret,
+    PriorityClass,
+    ValidatingWebhookConfiguration,
+    MutatingWebhookConfiguration,
+    APIService,
+    Role,
+    RoleBinding,
+    ClusterRole,
+    ClusterRoleBinding,
+    GatewayClass,
+    Gateway,
+    HTTPRoute,
 );
 
 impl Object {

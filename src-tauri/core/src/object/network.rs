@@ -13,6 +13,21 @@ use super::{LabelSelector, Meta, ObjectRef};
 pub struct Service {
     pub metadata: Meta,
     pub spec: ServiceSpec,
+    pub status: Balanced,
+}
+
+/// The addresses a load balancer gave a Service or an Ingress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Balanced {
+    pub load_balancer: LoadBalancer,
+}
+
+/// As reported; empty while there is none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LoadBalancer {
+    pub ingress: Vec<Value>,
 }
 
 /// Wanted state of a Service.
@@ -126,6 +141,7 @@ pub struct EndpointPort {
 pub struct Ingress {
     pub metadata: Meta,
     pub spec: IngressSpec,
+    pub status: Balanced,
 }
 
 /// Wanted state of an Ingress.

@@ -39,6 +39,17 @@ pub struct NodeStatus {
     pub conditions: Vec<Condition>,
     pub allocatable: BTreeMap<String, Quantity>,
     pub capacity: BTreeMap<String, Quantity>,
+    pub node_info: NodeInfo,
+}
+
+/// What the kubelet says of its machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeInfo {
+    /// `amd64`, `arm64`, ….
+    pub architecture: String,
+    pub operating_system: String,
+    pub kubelet_version: String,
 }
 
 /// A namespace.

@@ -42,6 +42,12 @@ pub struct PodSpec {
     pub termination_grace_period_seconds: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
     pub readiness_gates: Vec<ReadinessGate>,
+    pub scheduling_gates: Vec<LocalRef>,
+    /// What [`PodSpec::priority_class_name`] came to.
+    pub priority: Option<i32>,
+    pub hostname: Option<String>,
+    pub subdomain: Option<String>,
+    pub dns_config: Option<Value>,
 }
 
 /// A condition that somebody outside the kubelet must set before the pod counts as ready.
@@ -122,6 +128,7 @@ pub struct EnvFrom {
 pub struct ContainerPort {
     pub name: Option<String>,
     pub container_port: u16,
+    pub host_port: Option<u16>,
     pub protocol: Option<String>,
 }
 
@@ -275,6 +282,8 @@ pub struct PodStatus {
     #[serde(rename = "podIP")]
     pub pod_ip: Option<String>,
     pub start_time: Option<Timestamp>,
+    /// The node a preempting pod waits for.
+    pub nominated_node_name: Option<String>,
     pub conditions: Vec<Condition>,
     pub init_container_statuses: Vec<ContainerStatus>,
     pub container_statuses: Vec<ContainerStatus>,

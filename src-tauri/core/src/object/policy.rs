@@ -33,6 +33,8 @@ pub struct AutoscalerStatus {
     pub current_replicas: Option<i32>,
     pub desired_replicas: i32,
     pub conditions: Vec<Condition>,
+    /// As reported.
+    pub current_metrics: Option<Vec<Value>>,
 }
 
 /// A PodDisruptionBudget.
@@ -61,6 +63,7 @@ pub struct BudgetStatus {
     pub current_healthy: i32,
     pub desired_healthy: i32,
     pub expected_pods: i32,
+    pub conditions: Vec<Condition>,
 }
 
 /// A ResourceQuota.
@@ -77,6 +80,8 @@ pub struct ResourceQuota {
 #[serde(rename_all = "camelCase", default)]
 pub struct QuotaSpec {
     pub hard: BTreeMap<String, Quantity>,
+    /// `Terminating`, `BestEffort` and the like: the quota counts only such pods.
+    pub scopes: Vec<String>,
 }
 
 /// Limits and use.
@@ -111,4 +116,15 @@ pub struct LimitRangeItem {
     pub max: BTreeMap<String, Quantity>,
     pub min: BTreeMap<String, Quantity>,
     pub default: BTreeMap<String, Quantity>,
+}
+
+/// How much a pod matters when room is short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PriorityClass {
+    pub metadata: Meta,
+    pub value: i32,
+    pub global_default: bool,
+    /// `PreemptLowerPriority` (the API's default) or `Never`.
+    pub preemption_policy: Option<String>,
 }

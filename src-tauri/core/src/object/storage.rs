@@ -64,6 +64,17 @@ pub struct VolumeSpec {
     pub claim_ref: Option<ClaimRef>,
     pub node_affinity: Option<serde_json::Value>,
     pub persistent_volume_reclaim_policy: Option<String>,
+    /// A folder or disk of one node, as written.
+    pub local: Option<serde_json::Value>,
+    pub host_path: Option<serde_json::Value>,
+    pub csi: Option<VolumeDriver>,
+}
+
+/// The driver behind a volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VolumeDriver {
+    pub driver: String,
 }
 
 /// The claim a volume is bound to.

@@ -139,6 +139,8 @@ pub struct StatefulSetSpec {
     pub selector: LabelSelector,
     pub template: PodTemplate,
     pub volume_claim_templates: Vec<super::PersistentVolumeClaim>,
+    pub pod_management_policy: Option<String>,
+    pub update_strategy: Option<serde_json::Value>,
 }
 
 /// Observed state of a StatefulSet.
@@ -163,6 +165,7 @@ object!(
 pub struct DaemonSetSpec {
     pub selector: LabelSelector,
     pub template: PodTemplate,
+    pub update_strategy: Option<serde_json::Value>,
 }
 
 /// Observed state of a DaemonSet.
@@ -173,6 +176,7 @@ pub struct DaemonSetStatus {
     pub number_ready: i32,
     pub number_unavailable: i32,
     pub updated_number_scheduled: i32,
+    pub number_misscheduled: i32,
 }
 
 object!(
@@ -189,6 +193,7 @@ pub struct JobSpec {
     pub completions: Option<i32>,
     pub parallelism: Option<i32>,
     pub suspend: bool,
+    pub pod_failure_policy: Option<serde_json::Value>,
     pub template: PodTemplate,
 }
 
@@ -216,6 +221,8 @@ pub struct CronJobSpec {
     pub schedule: String,
     pub suspend: bool,
     pub concurrency_policy: Option<String>,
+    pub starting_deadline_seconds: Option<i64>,
+    pub time_zone: Option<String>,
     pub job_template: JobTemplate,
 }
 
@@ -232,4 +239,6 @@ pub struct JobTemplate {
 pub struct CronJobStatus {
     pub last_schedule_time: Option<Timestamp>,
     pub last_successful_time: Option<Timestamp>,
+    /// Jobs of it that run now.
+    pub active: Vec<super::network::TargetRef>,
 }

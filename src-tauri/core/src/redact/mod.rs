@@ -35,6 +35,7 @@ const ANNOTATIONS: &[&str] = &[
     "volume.kubernetes.io/selected-node",
     "pv.kubernetes.io/bind-completed",
     "kubernetes.io/ingress.class",
+    "volume.beta.kubernetes.io/storage-class",
 ];
 
 /// Removes secrets from an object as it arrives.
@@ -63,6 +64,12 @@ pub fn object(object: &mut Object) {
         Object::Job(o) => template(&mut o.spec.template),
         Object::CronJob(o) => template(&mut o.spec.job_template.spec.template),
         Object::KubeEvent(o) => clean(&mut o.message),
+        Object::ValidatingWebhookConfiguration(o) => {
+            o.webhooks.iter_mut().for_each(|w| clean(&mut w.client_config.url));
+        }
+        Object::MutatingWebhookConfiguration(o) => {
+            o.webhooks.iter_mut().for_each(|w| clean(&mut w.client_config.url));
+        }
         _ => {}
     }
 }
