@@ -86,7 +86,8 @@ impl Player {
             let unread: Vec<LogWant> = diagnosis.wants.iter().filter(|w| !self.recorded.contains(w)).cloned().collect();
             if !unread.is_empty() {
                 for want in unread {
-                    let read = LogRead { want, lines: Err("not in the recording".to_owned()), truncated: false };
+                    let read =
+                        LogRead { want, lines: Err("not in the recording".to_owned()), truncated: false, later: None };
                     self.index.apply(Observation { at: self.now, fact: Fact::Log(read) });
                 }
                 continue;

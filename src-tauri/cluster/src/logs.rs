@@ -25,6 +25,8 @@ const LINE_BYTES: usize = 4 << 10;
 const EXCUSE: &str = "unable to retrieve container logs for ";
 /// What is said where the kubelet has put nothing in its place yet.
 const NOT_YET: &str = "the log of this run of the container is not there";
+/// What is said where later runs have taken its place, and none of them has ended.
+const PASSED: &str = "the container was restarted again before its log was read";
 /// The times in which a kubelet puts the new container in the dead one's place, also where the node is busy.
 const SETTLE: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1600)];
 const LIMIT: Duration = Duration::from_secs(10);
@@ -38,24 +40,32 @@ pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
         Err(_) => Err("no more logs are read".to_owned()),
     };
     match result {
-        Ok((lines, truncated)) => LogRead { want, lines: Ok(lines), truncated },
-        Err(reason) => LogRead { want, lines: Err(redact::text(&reason).into_owned()), truncated: false },
+        Ok(tail) => LogRead { want, lines: Ok(tail.lines), truncated: tail.truncated, later: tail.later },
+        Err(reason) => LogRead { want, lines: Err(redact::text(&reason).into_owned()), truncated: false, later: None },
     }
 }
 
-async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), String> {
+/// Lines of one run of a container.
+struct Tail {
+    lines: Vec<String>,
+    truncated: bool,
+    /// See [`LogRead::later`].
+    later: Option<u32>,
+}
+
+async fn fetch(inner: &Inner, want: &LogWant) -> Result<Tail, String> {
     let mut link = inner.connector.link().await.map_err(|p| p.message)?;
     let (mut previous, mut renewed, mut settle) = (want.previous, false, SETTLE.iter());
     let mut first: Option<Failure> = None;
     loop {
-        let failure = match attempt(&link.query, want, previous).await {
-            Ok(Read::Meant(lines, truncated)) => return Ok((lines, truncated)),
+        let failure = match attempt(&link.query, want, previous, first.is_some()).await {
+            Ok(Read::Tail(tail)) => return Ok(tail),
             // The container was made anew meanwhile: the one that is meant is the previous one now.
             Ok(Read::OfTheNext) => {
                 previous = true;
                 continue;
             }
-            Ok(Read::OfTheOneBefore) => Failure::Nonsense(NOT_YET.into()),
+            Ok(Read::NotThere(words)) => Failure::Nonsense(words.into()),
             Err(Failure::Refused(r)) if r.code == 401 && !renewed => {
                 renewed = true;
                 link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(|p| p.message)?;
@@ -63,13 +73,14 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
             }
             Err(failure) => failure,
         };
-        // It is being made anew: in a moment the one that is meant is the previous one.
+        // It is being made anew: in a moment the one that is meant is the previous one. Or it is gone for good, and the
+        // run after it has ended as well.
         if !gone(&failure) {
             return Err(failure.to_string());
         }
         let Some(time) = settle.next() else { return Err(first.unwrap_or(failure).to_string()) };
+        previous = first.is_none() || !previous;
         first = first.or(Some(failure));
-        previous = true;
         tokio::time::sleep(*time).await;
     }
 }
@@ -78,22 +89,23 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<(Vec<String>, bool), Str
 fn gone(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(r) => r.code == 400 && r.message.contains("not found"),
-        Failure::Nonsense(text) => text.starts_with(EXCUSE) || text == NOT_YET,
+        Failure::Nonsense(text) => text.starts_with(EXCUSE) || text == NOT_YET || text == PASSED,
         _ => false,
     }
 }
 
 /// What came of asking once.
 enum Read {
-    /// The lines of the container that is meant, and whether something is missing.
-    Meant(Vec<String>, bool),
+    /// The lines of the run that is meant, or of a later one that has ended.
+    Tail(Tail),
     /// The present container is already the next one.
     OfTheNext,
-    /// The previous container is still the one before it.
-    OfTheOneBefore,
+    /// What is served is another run's, in these words.
+    NotThere(&'static str),
 }
 
-async fn attempt(server: &Server, want: &LogWant, previous: bool) -> Result<Read, Failure> {
+/// Asks once. `lost`: the run that is meant was asked for already and is not there; a later one that has ended will do.
+async fn attempt(server: &Server, want: &LogWant, previous: bool, lost: bool) -> Result<Read, Failure> {
     let namespace = encoded(want.pod.namespace.as_deref().unwrap_or("default"));
     let pod = format!("/api/v1/namespaces/{namespace}/pods/{}", encoded(&want.pod.name));
     let (log, truncated) = tail(server, &pod, want, previous).await?;
@@ -109,14 +121,17 @@ async fn attempt(server: &Server, want: &LogWant, previous: bool) -> Result<Read
     {
         return Err(Failure::Nonsense("the pod was replaced by a new one of the same name; its log is gone".into()));
     }
+    let mut later = None;
     if let Some(status) = now.container(&want.container) {
         let read = if previous { status.previous() } else { Some(status.restart_count) };
         if read != Some(want.restart) {
-            return match () {
-                () if !previous && status.previous() == Some(want.restart) => Ok(Read::OfTheNext),
-                () if read < Some(want.restart) => Ok(Read::OfTheOneBefore),
-                () => Err(Failure::Nonsense("the container was restarted again before its log was read".into())),
-            };
+            let ended = previous || status.state.terminated.is_some();
+            match () {
+                () if lost && ended && read > Some(want.restart) => later = read,
+                () if !previous && status.previous() == Some(want.restart) => return Ok(Read::OfTheNext),
+                () if read < Some(want.restart) => return Ok(Read::NotThere(NOT_YET)),
+                () => return Ok(Read::NotThere(PASSED)),
+            }
         }
     }
     let text = String::from_utf8_lossy(&log);
@@ -125,7 +140,7 @@ async fn attempt(server: &Server, want: &LogWant, previous: bool) -> Result<Read
         return Err(Failure::Nonsense(plain(text.trim_end())));
     }
     let (lines, shortened) = tidy(&text);
-    Ok(Read::Meant(lines, truncated || shortened))
+    Ok(Read::Tail(Tail { lines, truncated: truncated || shortened, later }))
 }
 
 /// The part of a pod that tells which pod it is, and which instance of each container is there.
@@ -155,6 +170,7 @@ struct Restarts {
 #[serde(default)]
 struct State {
     waiting: Option<serde::de::IgnoredAny>,
+    terminated: Option<serde::de::IgnoredAny>,
 }
 
 impl Instance {

@@ -61,6 +61,10 @@ pub struct LogRead {
     pub lines: Result<Vec<String>, String>,
     /// The source had more than was read.
     pub truncated: bool,
+    /// The lines are those of a later run of the container, which has ended too: its restart count. Nodes keep the log
+    /// of one dead container only, and one that ends at once is soon followed by the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<u32>,
 }
 
 /// How the connection to a cluster stands.

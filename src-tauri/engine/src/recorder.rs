@@ -374,7 +374,7 @@ impl Recorder {
                     // The incident waits no longer; the log is taken in all the same when it comes.
                     Err(_) => {
                         let lines = Err(format!("the log was not answered within {} s", LOG_PATIENCE.as_secs()));
-                        let late = LogRead { want, lines, truncated: false };
+                        let late = LogRead { want, lines, truncated: false, later: None };
                         let _ = sender.send(Observation { at: clock.now(), fact: Fact::Log(late) }).await;
                         read.await
                     }

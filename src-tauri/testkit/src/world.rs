@@ -154,13 +154,18 @@ impl World {
         let want =
             wanted.unwrap_or(LogWant { pod: reference, container: container.to_owned(), previous: false, restart });
         let lines = Ok(text.lines().map(str::to_owned).collect());
-        self.apply(Fact::Log(LogRead { want, lines, truncated: false }));
+        self.apply(Fact::Log(LogRead { want, lines, truncated: false, later: None }));
     }
 
     /// Every log that is wanted now cannot be read.
     pub fn refuse_logs(&mut self) {
         for want in self.diagnose().wants {
-            self.apply(Fact::Log(LogRead { want, lines: Err("the container is gone".to_owned()), truncated: false }));
+            self.apply(Fact::Log(LogRead {
+                want,
+                lines: Err("the container is gone".to_owned()),
+                truncated: false,
+                later: None,
+            }));
         }
     }
 

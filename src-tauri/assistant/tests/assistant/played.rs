@@ -69,7 +69,8 @@ pub fn play(name: &str) -> Played {
             let unread: Vec<LogWant> = diagnosis.wants.iter().filter(|w| !recorded.contains(w)).cloned().collect();
             if !unread.is_empty() {
                 for want in unread {
-                    let read = LogRead { want, lines: Err("not in the recording".to_owned()), truncated: false };
+                    let read =
+                        LogRead { want, lines: Err("not in the recording".to_owned()), truncated: false, later: None };
                     index.apply(Observation { at: now, fact: Fact::Log(read) });
                 }
                 continue;

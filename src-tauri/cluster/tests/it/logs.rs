@@ -1,7 +1,10 @@
 //! Reading a container's log.
 
 use crate::support::{Config, Reply, Request, Stub, pod};
-use afterwatch_core::{observation::LogWant, port::Cluster};
+use afterwatch_core::{
+    observation::{LogRead, LogWant},
+    port::Cluster,
+};
 use serde_json::json;
 
 fn want(previous: bool) -> LogWant {
@@ -68,22 +71,23 @@ async fn the_log_of_a_container_that_was_made_anew_meanwhile_is_the_previous_one
     assert_eq!(log(late, true).await.unwrap(), ["panic: no config"]);
 }
 
-/// The pod as it is now: its container was restarted so often.
-async fn read_after(restarts: u32, previous: bool) -> Result<Vec<String>, String> {
+/// The pod as it is now: its container was restarted so often, and is in this state.
+async fn read_after(restarts: u32, state: &'static str, previous: bool) -> LogRead {
     let stub = Stub::start(move |r| {
         if r.path.contains("/log?") {
             let of = if r.path.contains("previous=true") { restarts.checked_sub(1)? } else { restarts };
             return Some(Reply::Text(200, format!("instance {of}\n")));
         }
         r.path.ends_with("/pods/web-0").then(|| {
-            let statuses = json!([{"name": "other", "restartCount": 9}, {"name": "app", "restartCount": restarts}]);
+            let app = json!({"name": "app", "restartCount": restarts, "state": {state: {}}});
+            let statuses = json!([{"name": "other", "restartCount": 9}, app]);
             Reply::Json(
                 json!({"metadata": {"name": "web-0", "uid": "uid-web-0"}, "status": {"containerStatuses": statuses}}),
             )
         })
     })
     .await;
-    Config::new(&stub.address, json!({})).cluster().read_log(want(previous)).await.lines
+    Config::new(&stub.address, json!({})).cluster().read_log(want(previous)).await
 }
 
 /// The pod waits for its container's back-off: what died last is the previous one, and of the same count.
@@ -102,17 +106,44 @@ async fn while_the_back_off_is_waited_for_the_previous_log_is_that_of_the_last_i
     let cluster = Config::new(&stub.address, json!({})).cluster();
     let of = |restart| LogWant { restart, ..want(true) };
     assert_eq!(cluster.read_log(of(2)).await.lines.unwrap(), ["instance 2"]);
-    assert!(cluster.read_log(of(1)).await.lines.unwrap_err().contains("restarted again"));
+    assert_eq!(cluster.read_log(of(1)).await.later, Some(2));
     assert!(cluster.read_log(of(3)).await.lines.unwrap_err().contains("not there"));
 }
 
 #[tokio::test]
 async fn the_log_of_a_later_instance_is_never_taken_for_the_one_that_is_meant() {
-    assert_eq!(read_after(1, false).await.unwrap(), ["instance 1"]);
-    assert_eq!(read_after(2, true).await.unwrap(), ["instance 1"]);
-    assert_eq!(read_after(2, false).await.unwrap(), ["instance 1"], "it was made anew before its log was read");
+    for (restarts, previous) in [(1, false), (2, true), (2, false)] {
+        let read = read_after(restarts, "running", previous).await;
+        assert_eq!((read.lines.unwrap(), read.later), (vec!["instance 1".to_owned()], None), "{restarts} {previous}");
+    }
     for previous in [false, true] {
-        assert!(read_after(3, previous).await.unwrap_err().contains("restarted again"), "{previous}");
+        let read = read_after(3, "running", previous).await;
+        assert_eq!((read.lines.unwrap(), read.later), (vec!["instance 2".to_owned()], Some(2)), "{previous}");
+    }
+}
+
+/// A container that ends at once: the next run ended as well before the log of the one that was seen could be read,
+/// and a node keeps the log of one dead container.
+#[tokio::test]
+async fn where_the_log_is_gone_for_good_a_later_run_that_has_ended_speaks_and_says_so() {
+    let stub = Stub::start(|r| {
+        if r.path.contains("/log?") {
+            let text = match r.path.contains("previous=true") {
+                true => "unable to retrieve container logs for containerd://0123",
+                false => "FATAL: cannot open /data/routes.db\n",
+            };
+            return Some(Reply::Text(200, text.into()));
+        }
+        r.path.ends_with("/pods/web-0").then(|| {
+            let app = json!({"name": "app", "restartCount": 2, "state": {"terminated": {"exitCode": 1}}});
+            Reply::Json(json!({"metadata": {"uid": "uid-web-0"}, "status": {"containerStatuses": [app]}}))
+        })
+    })
+    .await;
+    for previous in [false, true] {
+        let read = Config::new(&stub.address, json!({})).cluster().read_log(want(previous)).await;
+        assert_eq!(read.lines.unwrap(), ["FATAL: cannot open /data/routes.db"], "{previous}");
+        assert_eq!(read.later, Some(2), "{previous}");
     }
 }
 

@@ -408,7 +408,8 @@ pub(super) fn log_evidence(
         Ok(lines) => {
             let tail = &lines[lines.len().saturating_sub(200)..];
             let words = logs::last_words(lines).map(|(_, l)| l).unwrap_or_default();
-            (format!("Log of container {}: {}", spec.name, words::clip(&words, 140)), tail.join("\n"))
+            let run = log.later.map(|run| format!(", of a later run (restart {run})")).unwrap_or_default();
+            (format!("Log of container {}{run}: {}", spec.name, words::clip(&words, 140)), tail.join("\n"))
         }
         Err(why) => (format!("The log of container {} could not be read", spec.name), why.clone()),
     };

@@ -186,7 +186,7 @@ fn clean(value: &mut Value) {
 }
 
 fn log(read: &LogRead) -> Log {
-    let LogRead { want, lines, truncated } = read;
+    let LogRead { want, lines, truncated, later } = read;
     let clean = |line: &String| redact::text(line).into_owned();
     Log {
         namespace: want.pod.namespace.clone().unwrap_or_default(),
@@ -194,7 +194,7 @@ fn log(read: &LogRead) -> Log {
         uid: want.pod.uid.clone(),
         container: want.container.clone(),
         previous: want.previous,
-        restart: want.restart,
+        restart: later.unwrap_or(want.restart),
         lines: lines.iter().flatten().map(clean).collect(),
         error: lines.as_ref().err().map(clean),
         truncated: *truncated,

@@ -41,7 +41,7 @@ fn facts() -> Vec<Fact> {
         [(&crashed, 3, "FATAL: password authentication failed for user \"app\""), (&crashed, 2, "starting")]
     {
         let want = LogWant { pod: pod.reference(), container: "app".into(), previous: false, restart };
-        facts.push(Fact::Log(LogRead { want, lines: Ok(vec![text.to_owned()]), truncated: false }));
+        facts.push(Fact::Log(LogRead { want, lines: Ok(vec![text.to_owned()]), truncated: false, later: None }));
     }
     facts
 }

@@ -191,7 +191,7 @@ impl Cluster for FakeCluster {
             Some(text) => Ok(text.lines().map(str::to_owned).collect()),
             None => Err("the fake cluster has no log of this container".to_owned()),
         };
-        Box::pin(async move { LogRead { want, lines, truncated: false } })
+        Box::pin(async move { LogRead { want, lines, truncated: false, later: None } })
     }
 }
 
