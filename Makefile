@@ -15,7 +15,7 @@ STORY ?= memory-limit
 DRILL_REPORT ?= drill-post-mortem.md
 
 # Cargo's profile of what `make package` packs.
-PROFILE ?= dist
+PROFILE ?= release
 
 RULES := docs/rules.md
 
@@ -89,11 +89,11 @@ pictures: deps-desktop node_modules ## take the README's pictures anew, of a dri
 test-cluster: deps-cluster ## real faults on a real Kubernetes (root: containers run; without: KWOK nodes only)
 	tests/cluster/run
 
-package: deps-app node_modules ## the deb and the rpm, optimised (PROFILE=release: sooner, and larger)
+package: deps-app node_modules ## the deb and the rpm, optimised
 	npm run build
 	packaging/build $(PROFILE)
 
-# What is tested is quick to build; PROFILE=dist tests what is shipped.
+# What is tested is quick to build; PROFILE=release tests what is shipped.
 test-package: PROFILE = dev
 test-package: deps-package node_modules ## packages of a plain build: contents; as root also installed, started, upgraded
 	npm run build
