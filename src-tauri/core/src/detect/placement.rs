@@ -149,7 +149,9 @@ pub(super) fn asked(spec: &PodSpec, name: &str) -> Option<Ask> {
         .collect();
     let total: i128 = sum.iter().map(|(_, _, _, q)| milli(q)).sum();
     let before = spec.init_containers.iter().filter(|c| !stays(c));
-    let largest = before.filter_map(|c| of(c).map(|(list, q)| (c.name.as_str(), true, list, q))).max_by_key(|(_, _, _, q)| milli(q));
+    let largest = before
+        .filter_map(|c| of(c).map(|(list, q)| (c.name.as_str(), true, list, q)))
+        .max_by_key(|(_, _, _, q)| milli(q));
     if let Some((container, init, list, q)) = largest.filter(|(_, _, _, q)| milli(q) > total) {
         return Some(Ask { milli: milli(&q), text: q.to_string(), container: container.to_owned(), init, list });
     }
@@ -218,7 +220,12 @@ pub(super) fn nearest<'n>(wrong: &str, names: impl Iterator<Item = &'n str>) -> 
     names
         .filter(|n| *n != wrong)
         .map(|n| (distance(wrong, n), n))
-        .filter(|(d, n)| *d <= far || (wrong.len() >= 4 && n.len() >= 4 && (n.starts_with(&format!("{wrong}-")) || wrong.starts_with(&format!("{n}-")))))
+        .filter(|(d, n)| {
+            *d <= far
+                || (wrong.len() >= 4
+                    && n.len() >= 4
+                    && (n.starts_with(&format!("{wrong}-")) || wrong.starts_with(&format!("{n}-"))))
+        })
         .min()
         .map(|(_, n)| n)
 }
@@ -280,6 +287,9 @@ mod tests {
         let mut less = spec.clone();
         less.init_containers.remove(0);
         let ask = asked(&less, "cpu").unwrap();
-        assert_eq!((ask.milli, ask.text.as_str(), ask.container.as_str(), ask.list), (6000, "1 + 2 + 3", "b", "limits"));
+        assert_eq!(
+            (ask.milli, ask.text.as_str(), ask.container.as_str(), ask.list),
+            (6000, "1 + 2 + 3", "b", "limits")
+        );
     }
 }

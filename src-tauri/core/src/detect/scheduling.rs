@@ -270,7 +270,18 @@ fn told_most(lower: &str) -> Option<Told> {
         (Told::Anti, &["anti-affinity"]),
         (Told::Near, &["pod affinity"]),
         (Told::Ports, &["free ports"]),
-        (Told::Volume, &["persistent volumes to bind", "enough free storage", "max volume count", "bound to non-existent", "volume node affinity", "persistentvolume's node affinity", "available volume zone"]),
+        (
+            Told::Volume,
+            &[
+                "persistent volumes to bind",
+                "enough free storage",
+                "max volume count",
+                "bound to non-existent",
+                "volume node affinity",
+                "persistentvolume's node affinity",
+                "available volume zone",
+            ],
+        ),
     ];
     const OTHERS: &[(Told, &[&str])] = &[
         (Told::Selector, &["node affinity", "node selector"]),

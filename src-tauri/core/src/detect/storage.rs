@@ -136,7 +136,11 @@ pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> 
 /// The last word of whoever failed to find or make a volume.
 fn complaint<'e>(events: &[&'e KubeEvent]) -> Option<&'e KubeEvent> {
     let failed = |e: &&&KubeEvent| {
-        e.is_warning() && matches!(e.reason(), "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost")
+        e.is_warning()
+            && matches!(
+                e.reason(),
+                "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost"
+            )
     };
     events.iter().rev().find(failed).copied()
 }
@@ -288,6 +292,25 @@ pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (C
             matches!(&**o, Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref().unwrap_or("") == class)
         })
     };
+    if !known && class_of(cx, claim).is_none() {
+        let class = claim.spec.storage_class_name.as_deref().unwrap_or("");
+        let said = complaint(&cx.index.events_of(&me))
+            .map(|e| format!(" The cluster says: {}", words::clip(e.message(), 240)));
+        let mut c = cause(
+            "volume-not-provisioned",
+            if said.is_some() { Confidence::Likely } else { Confidence::Possible },
+            me.clone(),
+            format!(
+                "PersistentVolumeClaim {} ({}, class {class}) gets no volume.{}",
+                me.name,
+                size(claim),
+                said.unwrap_or_default()
+            ),
+        );
+        c.signs.pro = 2;
+        c.needs.push("the storage classes of the cluster, which may not be read".into());
+        return (c, vec![recreate(&me)]);
+    }
     match (claim.spec.storage_class_name.as_deref(), class_of(cx, claim)) {
         (_, Some(class)) if class.provisioner == fit::NO_PROVISIONER => why_unbound(cx, claim),
         (_, Some(class)) => provision::why(cx, claim, &class),
@@ -349,7 +372,12 @@ fn template_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> String {
             .volume_claim_templates
             .iter()
             .find(|t| claim.metadata.name.starts_with(&format!("{}-{}-", t.metadata.name, s.metadata.name)))
-            .map(|t| format!(" It is made from volumeClaimTemplates[{}] of StatefulSet {}.", t.metadata.name, s.metadata.name)),
+            .map(|t| {
+                format!(
+                    " It is made from volumeClaimTemplates[{}] of StatefulSet {}.",
+                    t.metadata.name, s.metadata.name
+                )
+            }),
         _ => None,
     });
     made.unwrap_or_default()
@@ -361,10 +389,8 @@ fn going(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     if !claim.metadata.finalizers.iter().any(|f| f == "kubernetes.io/pvc-protection") {
         return;
     }
-    let used: Vec<&Pod> = pods_with(cx, claim)
-        .into_iter()
-        .filter(|p| p.spec.node_name.is_some() && !p.metadata.deleting())
-        .collect();
+    let used: Vec<&Pod> =
+        pods_with(cx, claim).into_iter().filter(|p| p.spec.node_name.is_some() && !p.metadata.deleting()).collect();
     let Some(first) = used.first() else { return };
     let me = claim_ref(claim);
     let owner = cx.owner(first).subject;

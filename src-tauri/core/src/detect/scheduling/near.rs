@@ -74,7 +74,14 @@ fn keys(terms: &[Term]) -> String {
 }
 
 /// Its own pods, or another workload's, forbid it the nodes there are.
-pub(super) fn anti(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod, owner: &Owner, tail: &str) -> CauseDraft {
+pub(super) fn anti(
+    cx: &Context<'_>,
+    open: &[&Node],
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    tail: &str,
+) -> CauseDraft {
     let own = terms(pod, "podAntiAffinity");
     f.headline = "cannot be scheduled: pods that must be apart have all the nodes".into();
     // Another workload wants no pod like this one beside its own.
@@ -105,7 +112,11 @@ pub(super) fn anti(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod,
     let places = own.first().map(|t| (t.key.clone(), domains(open, &t.key)));
     let many = match (&wanted, &places) {
         (Some(n), Some((key, have))) if !have.is_empty() => {
-            let of = if key == "kubernetes.io/hostname" { words::count(have.len(), "node") } else { format!("{} of {key}", words::count(have.len(), "value")) };
+            let of = if key == "kubernetes.io/hostname" {
+                words::count(have.len(), "node")
+            } else {
+                format!("{} of {key}", words::count(have.len(), "value"))
+            };
             let deadlock = if *n as usize <= have.len() && owner.subject.kind == "Deployment" {
                 ", and in a roll-out the old pods hold those that the new ones want"
             } else {
@@ -126,7 +137,11 @@ pub(super) fn anti(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod,
         .collect();
     holders.sort();
     holders.dedup();
-    let others = if holders.is_empty() { String::new() } else { format!(" It must be apart from {} too.", words::list(&holders, 3)) };
+    let others = if holders.is_empty() {
+        String::new()
+    } else {
+        format!(" It must be apart from {} too.", words::list(&holders, 3))
+    };
     let mut c = cause(
         "anti-affinity-unsatisfiable",
         Confidence::Established,
@@ -147,7 +162,10 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
     f.headline = "cannot be scheduled: no node has the pods it must be near".into();
     f.actions.push(edit(ActionKind::SetAffinity, &owner.subject, "no node has the pods it wants to be near"));
     let why = own.iter().find_map(|t| {
-        if !t.key.is_empty() && cx.index.knows(Kind::Node, None) && !nodes(cx).any(|n| n.metadata.labels.contains_key(&t.key)) {
+        if !t.key.is_empty()
+            && cx.index.knows(Kind::Node, None)
+            && !nodes(cx).any(|n| n.metadata.labels.contains_key(&t.key))
+        {
             return Some(format!("no node has the label {}", t.key));
         }
         let selector = t.selector.as_ref()?;
@@ -157,11 +175,20 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
             return None;
         }
         if !meant.is_empty() {
-            return Some(format!("{} with {said} {} on no node", words::count(meant.len(), "pod"), if meant.len() == 1 { "is" } else { "are" }));
+            return Some(format!(
+                "{} with {said} {} on no node",
+                words::count(meant.len(), "pod"),
+                if meant.len() == 1 { "is" } else { "are" }
+            ));
         }
-        let place = if t.namespaces.is_empty() { "any namespace".to_owned() } else { format!("namespace {}", words::list(&t.namespaces, 3)) };
+        let place = if t.namespaces.is_empty() {
+            "any namespace".to_owned()
+        } else {
+            format!("namespace {}", words::list(&t.namespaces, 3))
+        };
         let near = selector.match_labels.iter().find_map(|(k, v)| {
-            let mut values: Vec<&str> = cx.index.pods().filter_map(|p| p.metadata.labels.get(k)).map(String::as_str).collect();
+            let mut values: Vec<&str> =
+                cx.index.pods().filter_map(|p| p.metadata.labels.get(k)).map(String::as_str).collect();
             values.sort_unstable();
             values.dedup();
             placement::nearest(v, values.into_iter()).map(|n| format!(" (there are pods with {k}={n})"))
@@ -184,7 +211,14 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
 }
 
 /// Its pods must be spread more evenly than the nodes allow.
-pub(super) fn spread(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod, owner: &Owner, tail: &str) -> CauseDraft {
+pub(super) fn spread(
+    cx: &Context<'_>,
+    open: &[&Node],
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    tail: &str,
+) -> CauseDraft {
     let hard: Vec<&Value> = pod
         .spec
         .topology_spread_constraints
@@ -230,9 +264,8 @@ fn uneven(cx: &Context<'_>, open: &[&Node], pod: &Pod, constraint: &Value) -> St
     let key = placement::text(constraint, "topologyKey");
     let skew = constraint.get("maxSkew").and_then(Value::as_i64).unwrap_or(1);
     let selector = placement::selector(constraint.get("labelSelector"));
-    let at: BTreeMap<&str, &str> = nodes(cx)
-        .filter_map(|n| Some((n.metadata.name.as_str(), n.metadata.labels.get(key)?.as_str())))
-        .collect();
+    let at: BTreeMap<&str, &str> =
+        nodes(cx).filter_map(|n| Some((n.metadata.name.as_str(), n.metadata.labels.get(key)?.as_str()))).collect();
     let mut counts: BTreeMap<&str, usize> = at.values().map(|v| (*v, 0)).collect();
     let ns = pod.metadata.namespace.as_deref().unwrap_or("");
     for p in cx.index.pods().filter(|p| p.metadata.namespace.as_deref() == Some(ns) && !p.finished()) {
@@ -251,7 +284,14 @@ fn uneven(cx: &Context<'_>, open: &[&Node], pod: &Pod, constraint: &Value) -> St
 }
 
 /// Somebody has its host port.
-pub(super) fn ports(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod, owner: &Owner, tail: &str) -> CauseDraft {
+pub(super) fn ports(
+    cx: &Context<'_>,
+    open: &[&Node],
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    tail: &str,
+) -> CauseDraft {
     f.headline = "cannot be scheduled: its host port is taken".into();
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "another pod holds the host port"));
     let wanted = host_ports(pod);
@@ -270,7 +310,10 @@ pub(super) fn ports(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod
     let numbers: Vec<String> = wanted.iter().map(|(p, _)| p.to_string()).collect();
     let many = match replicas(cx, owner) {
         Some(n) if n as usize > open.len() && !open.is_empty() => {
-            format!(" {n} replicas need {n} nodes, and {} there.", if open.len() == 1 { "1 is".to_owned() } else { format!("{} are", open.len()) })
+            format!(
+                " {n} replicas need {n} nodes, and {} there.",
+                if open.len() == 1 { "1 is".to_owned() } else { format!("{} are", open.len()) }
+            )
         }
         _ => String::new(),
     };
@@ -285,7 +328,8 @@ pub(super) fn ports(cx: &Context<'_>, open: &[&Node], f: &mut Finding, pod: &Pod
             owner.subject
         ),
     );
-    let container = pod.spec.containers.iter().find(|c| c.ports.iter().any(|p| p.host_port.is_some() || pod.spec.host_network));
+    let container =
+        pod.spec.containers.iter().find(|c| c.ports.iter().any(|p| p.host_port.is_some() || pod.spec.host_network));
     c.field = container.map(|c| owner.field(false, &c.name, "ports"));
     c.referrer = holder.filter(|h| !h.same_name(&owner.subject));
     c

@@ -85,9 +85,8 @@ fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, tail: &
         .iter()
         .flat_map(|t| placement::list(t, "matchExpressions"))
         .find(|e| !nodes(cx).any(|n| placement::expression(e, n)));
-    let why = unmet.map_or(String::new(), |e| {
-        format!(": {}", lacks(cx, placement::text(e, "key"), &placement::values(e)))
-    });
+    let why =
+        unmet.map_or(String::new(), |e| format!(": {}", lacks(cx, placement::text(e, "key"), &placement::values(e))));
     f.headline = "cannot be scheduled: no node matches its node affinity".into();
     f.actions.push(edit(ActionKind::SetAffinity, &owner.subject, "no node satisfies its required node affinity"));
     let mut c = cause(
@@ -176,8 +175,7 @@ pub(super) fn taints(f: &mut Finding, pod: &Pod, owner: &Owner, meant: &[&Node],
         named.retain(|(_, k, _)| !of_cluster(k));
     }
     let list: Vec<String> = named.iter().map(|(s, _, _)| s.clone()).collect();
-    let spread: Vec<String> =
-        named.iter().map(|(s, _, on)| format!("{s} of node {}", words::list(on, 3))).collect();
+    let spread: Vec<String> = named.iter().map(|(s, _, on)| format!("{s} of node {}", words::list(on, 3))).collect();
     f.headline = "cannot be scheduled: a taint keeps it away".into();
     f.actions.push(edit(
         ActionKind::SetTolerations,
@@ -209,7 +207,11 @@ pub(super) fn taints(f: &mut Finding, pod: &Pod, owner: &Owner, meant: &[&Node],
         })
         .collect();
     let but = if close.is_empty() { String::new() } else { format!(" (it tolerates {})", words::list(&close, 3)) };
-    let on = if spread.is_empty() { "the taints of the nodes".to_owned() } else { format!("the taint {}", words::list(&spread, 3)) };
+    let on = if spread.is_empty() {
+        "the taints of the nodes".to_owned()
+    } else {
+        format!("the taint {}", words::list(&spread, 3))
+    };
     let mut c = cause(
         "taint-not-tolerated",
         if bearers.is_empty() { Confidence::Likely } else { Confidence::Established },

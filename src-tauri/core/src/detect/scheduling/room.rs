@@ -13,7 +13,7 @@ use super::super::{
 use super::{node, node_ref, replicas};
 use crate::{
     finding::{CauseDraft, Finding},
-    object::{Kind, KubeEvent, Node, Object, Pod},
+    object::{Kind, KubeEvent, Node, Object, Pod, Quantity},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -24,11 +24,10 @@ const PREEMPTED: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is lacking, by the scheduler's count of nodes.
 fn lacking(message: &str) -> Vec<String> {
-    static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(\d+) Insufficient ([\w./-]+?)[.,\s]").ok());
-    let padded = format!("{message} ");
+    static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(\d+) Insufficient ([\w./-]+)").ok());
     let mut found: Vec<(u64, String)> = NAMES
         .as_ref()
-        .map(|r| r.captures_iter(&padded))
+        .map(|r| r.captures_iter(message))
         .into_iter()
         .flatten()
         .map(|c| (c[1].parse().unwrap_or(0), c[2].trim_end_matches('.').to_owned()))
@@ -47,9 +46,9 @@ fn lacking(message: &str) -> Vec<String> {
 }
 
 /// How much of a resource a node offers in all, in thousandths and as it writes it.
-fn offered(node: &Node, name: &str) -> Option<(i128, String)> {
+fn offered<'n>(node: &'n Node, name: &str) -> Option<(i128, &'n Quantity)> {
     let q = node.status.allocatable.get(name)?;
-    Some((q.milli()?, q.to_string()))
+    Some((q.milli()?, q))
 }
 
 /// What the pod needs of a resource; a place where it is places that are counted.
@@ -82,8 +81,8 @@ pub(super) fn resources(
     };
     let out: Vec<&Node> = meant
         .iter()
-        .filter(|n| !open.iter().any(|o| o.metadata.name == n.metadata.name))
         .filter(|n| n.spec.unschedulable || node::lost(n))
+        .filter(|n| placement::untolerated(pod, n).is_some())
         .filter(fits)
         .copied()
         .collect();
@@ -106,7 +105,9 @@ pub(super) fn resources(
     c.field = match placement::asked(&pod.spec, first) {
         Some(ask) => Some(owner.field(ask.init, &ask.container, &format!("resources.{}.{first}", ask.list))),
         None if first == "pods" => Some("spec.replicas".into()).filter(|_| replicas(cx, owner).is_some()),
-        None => pod.spec.containers.first().map(|c| owner.field(false, &c.name, &format!("resources.requests.{first}"))),
+        None => {
+            pod.spec.containers.first().map(|c| owner.field(false, &c.name, &format!("resources.requests.{first}")))
+        }
     };
     c
 }
@@ -169,7 +170,12 @@ fn too_large(open: &[&Node], pod: &Pod, owner: &Owner, lacking: &[String], tail:
             _ => format!("requests {text}, which no node offers"),
         });
     }
-    format!("{} {} (insufficient {}). The scheduler says: {tail}", owner.subject, parts.join("; "), words::list(lacking, 3))
+    format!(
+        "{} {} (insufficient {}). The scheduler says: {tail}",
+        owner.subject,
+        parts.join("; "),
+        words::list(lacking, 3)
+    )
 }
 
 /// It would fit on an empty node: what is free, and who has the rest.
@@ -192,7 +198,10 @@ fn full(cx: &Context<'_>, open: &[&Node], pod: &Pod, owner: &Owner, lacking: &[S
         let nodes = match (open.len(), most_free) {
             (_, None) => "which no node has free".to_owned(),
             (1, Some((free, q, node))) => {
-                format!("which no node has free ({node} offers {q}, of which {} are free)", placement::amount(name, free))
+                format!(
+                    "which no node has free ({node} offers {q}, of which {} are free)",
+                    placement::amount(name, free)
+                )
             }
             (n, Some((free, q, node))) => format!(
                 "which none of {n} nodes has free (the most, {} of {q}, on {node})",
@@ -206,11 +215,13 @@ fn full(cx: &Context<'_>, open: &[&Node], pod: &Pod, owner: &Owner, lacking: &[S
             .map(|(who, pods, milli)| {
                 let place = who.namespace.as_deref().filter(|n| Some(*n) != owner.subject.namespace.as_deref());
                 let place = place.map(|n| format!(" in {n}")).unwrap_or_default();
-                let much = if name == "pods" { String::new() } else { format!("{} by ", placement::amount(name, *milli)) };
+                let much =
+                    if name == "pods" { String::new() } else { format!("{} by ", placement::amount(name, *milli)) };
                 format!("{who}{place} ({much}{})", words::count(*pods, "pod"))
             })
             .collect();
-        let most = if takers.is_empty() { String::new() } else { format!("; most is taken by {}", words::list(&takers, 3)) };
+        let most =
+            if takers.is_empty() { String::new() } else { format!("; most is taken by {}", words::list(&takers, 3)) };
         parts.push(format!("{text}, {nodes}{most}"));
     }
     if parts.is_empty() {
@@ -249,7 +260,9 @@ fn preempted(cx: &Context<'_>, f: &mut Finding, owner: &Owner) -> Option<CauseDr
     let m = BY.as_ref()?.captures(event.message())?;
     let named = &m[2];
     let winner = cx.index.pods().find(|p| {
-        p.metadata.uid == named || (p.metadata.name == named && m.get(1).is_none_or(|n| p.metadata.namespace.as_deref() == Some(n.as_str())))
+        p.metadata.uid == named
+            || (p.metadata.name == named
+                && m.get(1).is_none_or(|n| p.metadata.namespace.as_deref() == Some(n.as_str())))
     })?;
     let who = cx.owner(winner);
     if who.subject.same_name(&owner.subject) {

@@ -22,7 +22,15 @@ fn young(cx: &Context<'_>, since: Timestamp, seconds: i64) -> bool {
     cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(seconds)
 }
 
-fn draft(cx: &Context<'_>, rule: &str, pod: &Pod, owner: &Owner, since: Timestamp, basis: &str, lines: &[(&str, &str)]) -> (Finding, String) {
+fn draft(
+    cx: &Context<'_>,
+    rule: &str,
+    pod: &Pod,
+    owner: &Owner,
+    since: Timestamp,
+    basis: &str,
+    lines: &[(&str, &str)],
+) -> (Finding, String) {
     let me = pod_ref(pod);
     let mut f = finding(rule, me.clone(), &owner.subject, severity(cx, owner), since);
     f.started_basis = basis.into();
@@ -74,13 +82,20 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
             .filter(|p| Condition::find(&p.status.conditions, "PodScheduled").is_some_and(Condition::is_true))
             .filter_map(|p| p.spec.scheduler_name.as_deref());
         let near = placement::nearest(name, near).map(|n| format!(" Is {n} meant?")).unwrap_or_default();
-        f.actions.push(edit(ActionKind::Patch, &owner.subject, "name a scheduler that runs, for example default-scheduler"));
+        f.actions.push(edit(
+            ActionKind::Patch,
+            &owner.subject,
+            "name a scheduler that runs, for example default-scheduler",
+        ));
         let mut c = cause(
             "scheduler-missing",
             if serving { Confidence::Possible } else { Confidence::Likely },
             owner.subject.clone(),
             if serving {
-                format!("{} asks for the scheduler {name} (schedulerName), which placed other pods but says nothing of {}.", owner.subject, me.name)
+                format!(
+                    "{} asks for the scheduler {name} (schedulerName), which placed other pods but says nothing of {}.",
+                    owner.subject, me.name
+                )
             } else {
                 format!(
                     "{} asks for the scheduler {name} (schedulerName), and nothing in the cluster schedules under that name: no pod was placed by it, and {} has neither a condition nor an event.{near}",
@@ -140,7 +155,11 @@ pub(super) fn gated(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     f.headline = "waits behind a scheduling gate".into();
     f.message = format!("{} is not scheduled before its gate {gates} is lifted", f.object.name);
     f.hold = hold(GATED);
-    f.actions.push(edit(ActionKind::Patch, &owner.subject, "whoever set the gate must lift it, or it must go from the template"));
+    f.actions.push(edit(
+        ActionKind::Patch,
+        &owner.subject,
+        "whoever set the gate must lift it, or it must go from the template",
+    ));
     let mut c = cause(
         "scheduling-gate",
         Confidence::Established,
@@ -174,7 +193,11 @@ pub(super) fn pinned(cx: &mut Context<'_>, pod: &Pod) {
     f.headline = format!("is pinned to node {name}, which does not exist");
     f.message = format!("{} names node {name}, which does not exist", f.object.name);
     f.hold = hold(PINNED);
-    f.actions.push(edit(ActionKind::Patch, &owner.subject, "name a node that exists, or leave the choice to the scheduler"));
+    f.actions.push(edit(
+        ActionKind::Patch,
+        &owner.subject,
+        "name a node that exists, or leave the choice to the scheduler",
+    ));
     let all: Vec<String> = nodes(cx).map(|n| n.metadata.name.clone()).collect();
     let near = placement::nearest(name, all.iter().map(String::as_str)).map(|n| format!(" Is {n} meant?"));
     let mut c = cause(

@@ -79,11 +79,8 @@ pub(super) fn claims(
 
 fn missing(cx: &Context<'_>, f: &mut Finding, owner: &Owner, ns: Option<&str>, name: &str, volume: &str) -> CauseDraft {
     let entity = ObjectRef::missing(Kind::PersistentVolumeClaim, ns, name);
-    let all: Vec<&str> = cx
-        .index
-        .in_namespace(Kind::PersistentVolumeClaim, ns.unwrap_or(""))
-        .map(|o| o.meta().name.as_str())
-        .collect();
+    let all: Vec<&str> =
+        cx.index.in_namespace(Kind::PersistentVolumeClaim, ns.unwrap_or("")).map(|o| o.meta().name.as_str()).collect();
     let near = placement::nearest(name, all.into_iter()).map(|n| format!(" There is {n}.")).unwrap_or_default();
     let mut c = cause(
         "claim-missing",
@@ -217,7 +214,8 @@ pub(super) fn elsewhere(
     tail: &str,
 ) -> CauseDraft {
     f.headline = "cannot be scheduled: its volume is where it may not be".into();
-    let home = |v: &PersistentVolume| nodes(cx).filter(|n| allows(v, n)).map(|n| n.metadata.name.clone()).collect::<Vec<_>>();
+    let home =
+        |v: &PersistentVolume| nodes(cx).filter(|n| allows(v, n)).map(|n| n.metadata.name.clone()).collect::<Vec<_>>();
     let homeless = tied.iter().find(|(_, v)| home(v).is_empty());
     let (claim, volume) = homeless.unwrap_or(&tied[0]);
     let me = Object::PersistentVolume((*volume).clone()).reference();
@@ -243,7 +241,11 @@ pub(super) fn elsewhere(
     } else if super::asks_for_nodes(pod) {
         let selector = !pod.spec.node_selector.is_empty();
         let asks = pod.spec.node_selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", ");
-        let asks = if selector { asks } else { placement::describe(placement::required_terms(pod).map_or(&[], Vec::as_slice)) };
+        let asks = if selector {
+            asks
+        } else {
+            placement::describe(placement::required_terms(pod).map_or(&[], Vec::as_slice))
+        };
         let field = owner.pod_field(if selector { "nodeSelector" } else { "affinity.nodeAffinity" });
         let statement = format!(
             "PersistentVolume {} (claim {claim}) can only be used {} ({}), and {} asks for nodes with {asks} (volume node affinity conflict). The scheduler says: {why}",
@@ -254,11 +256,10 @@ pub(super) fn elsewhere(
         );
         (owner.subject.clone(), field, statement)
     } else {
-        let all: Vec<String> = tied
-            .iter()
-            .map(|(c, v)| format!("{} (claim {c}) {}", v.metadata.name, whereabouts(v)))
-            .collect();
-        let entity = claim_of(cx, pod.metadata.namespace.as_deref(), claim).map_or_else(|| me.clone(), storage::claim_ref);
+        let all: Vec<String> =
+            tied.iter().map(|(c, v)| format!("{} (claim {c}) {}", v.metadata.name, whereabouts(v))).collect();
+        let entity =
+            claim_of(cx, pod.metadata.namespace.as_deref(), claim).map_or_else(|| me.clone(), storage::claim_ref);
         let statement = format!(
             "The volumes of {} can be used on no node together (volume node affinity conflict): {}. The scheduler says: {why}",
             owner.subject,
@@ -266,7 +267,11 @@ pub(super) fn elsewhere(
         );
         (entity, "spec.volumeName".to_owned(), statement)
     };
-    f.actions.push(edit(ActionKind::Patch, &owner.subject, "it must be allowed where its volume is, or use another claim"));
+    f.actions.push(edit(
+        ActionKind::Patch,
+        &owner.subject,
+        "it must be allowed where its volume is, or use another claim",
+    ));
     let mut c = cause("volume-node-affinity", Confidence::Established, entity.clone(), statement);
     c.field = Some(field);
     c.referrer = Some(if entity.same_name(&owner.subject) { me } else { owner.subject.clone() });
@@ -276,7 +281,14 @@ pub(super) fn elsewhere(
 }
 
 /// No volume can be had on any node: none fits, none is free, or the node has its fill.
-pub(super) fn unbindable(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, lower: &str, tail: &str) -> CauseDraft {
+pub(super) fn unbindable(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    lower: &str,
+    tail: &str,
+) -> CauseDraft {
     let ns = pod.metadata.namespace.as_deref();
     f.headline = "cannot be scheduled: no volume can be had for it".into();
     let open = pod.spec.claims().filter_map(|(c, _)| claim_of(cx, ns, c)).find(|c| !bound(c));
@@ -288,16 +300,25 @@ pub(super) fn unbindable(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &O
     }
     let claims: Vec<String> = pod.spec.claims().map(|(c, _)| c.to_owned()).collect();
     let (rule, why) = match lower {
-        l if l.contains("max volume count") => ("volume-limit-reached", "the nodes have as many volumes as they can attach"),
+        l if l.contains("max volume count") => {
+            ("volume-limit-reached", "the nodes have as many volumes as they can attach")
+        }
         l if l.contains("zone") => ("volume-node-affinity", "its volume is in a zone without a node for it"),
-        _ => ("volume-node-affinity", "its volume can only be used on nodes the pod may not run on (volume node affinity conflict)"),
+        _ => (
+            "volume-node-affinity",
+            "its volume can only be used on nodes the pod may not run on (volume node affinity conflict)",
+        ),
     };
     let first = claims.first().and_then(|c| claim_of(cx, ns, c)).map(storage::claim_ref);
     let mut c = cause(
         rule,
         Confidence::Likely,
         first.unwrap_or_else(|| owner.subject.clone()),
-        format!("{} cannot be placed with its claim {}: {why}. The scheduler says: {tail}", owner.subject, words::list(&claims, 3)),
+        format!(
+            "{} cannot be placed with its claim {}: {why}. The scheduler says: {tail}",
+            owner.subject,
+            words::list(&claims, 3)
+        ),
     );
     c.signs.pro = 2;
     c.referrer = Some(owner.subject.clone());

@@ -59,11 +59,12 @@ fn misfits(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Vec<Misf
     }
     let of = volume.spec.claim_ref.as_ref();
     let holder = of.map(|r| format!("{}/{}", r.namespace.as_deref().unwrap_or(""), r.name)).unwrap_or_default();
-    let same_name =
-        of.is_none_or(|r| r.name == claim.metadata.name && r.namespace == claim.metadata.namespace);
+    let same_name = of.is_none_or(|r| r.name == claim.metadata.name && r.namespace == claim.metadata.namespace);
     let ours = same_name && of.and_then(|r| r.uid.as_ref()).is_none_or(|u| *u == claim.metadata.uid);
     match volume.status.phase.as_deref() {
-        Some("Released") => push("spec.claimRef", format!("is Released and still refers to claim {holder} of before (claimRef)"), true),
+        Some("Released") => {
+            push("spec.claimRef", format!("is Released and still refers to claim {holder} of before (claimRef)"), true)
+        }
         Some("Failed") => push("spec.claimRef", format!("is Failed after claim {holder}"), true),
         Some("Bound") if !ours => push("spec.claimRef", format!("is bound to claim {holder}"), true),
         _ if !ours => push("spec.claimRef", format!("is reserved for claim {holder} (claimRef)"), true),
@@ -115,7 +116,8 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
         })
         .collect();
     ranked.sort_by(|a, b| (a.1, a.0, &a.2.metadata.name).cmp(&(b.1, b.0, &b.2.metadata.name)));
-    let said = complaint(&cx.index.events_of(&me)).map(|e| format!(" The cluster says: {}", words::clip(e.message(), 240)));
+    let said =
+        complaint(&cx.index.events_of(&me)).map(|e| format!(" The cluster says: {}", words::clip(e.message(), 240)));
     let said = said.unwrap_or_default();
     let proven = if known { Confidence::Established } else { Confidence::Likely };
     let mut c = match ranked.first() {
@@ -125,7 +127,10 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
                 "no-volume-fits",
                 proven,
                 me,
-                format!("No persistent volume fits PersistentVolumeClaim {} ({wants}): {none}, and no provisioner makes one.{said}", claim.metadata.name),
+                format!(
+                    "No persistent volume fits PersistentVolumeClaim {} ({wants}): {none}, and no provisioner makes one.{said}",
+                    claim.metadata.name
+                ),
             );
             c.field = Some("spec.storageClassName".into());
             c

@@ -36,7 +36,9 @@ pub(super) fn bound(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     let users = users(cx, claim);
     let asks = format!("PersistentVolumeClaim {} asks for {asked} and has {has}", me.name);
     let mut steps = Vec::new();
-    let (since, held, severity, mut c) = if let Some(class) = class.filter(|c| !c.allow_volume_expansion && cx.index.knows(Kind::StorageClass, None)) {
+    let (since, held, severity, mut c) = if let Some(class) =
+        class.filter(|c| !c.allow_volume_expansion && cx.index.knows(Kind::StorageClass, None))
+    {
         let entity = ObjectRef {
             uid: Some(class.metadata.uid.clone()).filter(|u| !u.is_empty()),
             ..ObjectRef::missing(Kind::StorageClass, None, &class.metadata.name)
@@ -45,7 +47,10 @@ pub(super) fn bound(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
             "expansion-not-allowed",
             Confidence::Established,
             entity.clone(),
-            format!("{asks}: its StorageClass {} does not allow volumes to grow (allowVolumeExpansion is not true).", class.metadata.name),
+            format!(
+                "{asks}: its StorageClass {} does not allow volumes to grow (allowVolumeExpansion is not true).",
+                class.metadata.name
+            ),
         );
         c.field = Some("allowVolumeExpansion".into());
         c.referrer = Some(me.clone());
@@ -72,7 +77,9 @@ pub(super) fn bound(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
             "resize-waits-for-restart",
             Confidence::Established,
             me.clone(),
-            format!("{asks}: its disk has grown, and its file system grows when a pod that uses it starts again (FileSystemResizePending)."),
+            format!(
+                "{asks}: its disk has grown, and its file system grows when a pod that uses it starts again (FileSystemResizePending)."
+            ),
         );
         c.field = Some("spec.resources.requests.storage".into());
         if let Some(user) = users.first().filter(|u| u.kind != "Pod") {

@@ -11,7 +11,11 @@ use crate::{
 };
 
 /// Why a provisioner made no volume for the claim.
-pub(super) fn why(cx: &Context<'_>, claim: &PersistentVolumeClaim, class: &StorageClass) -> (CauseDraft, Vec<ActionDraft>) {
+pub(super) fn why(
+    cx: &Context<'_>,
+    claim: &PersistentVolumeClaim,
+    class: &StorageClass,
+) -> (CauseDraft, Vec<ActionDraft>) {
     let me = claim_ref(claim);
     let name = &me.name;
     let events = cx.index.events_of(&me);
@@ -116,9 +120,9 @@ fn class_ref(class: &StorageClass) -> ObjectRef {
 
 /// A volume of this driver exists.
 fn made_before(cx: &Context<'_>, provisioner: &str) -> bool {
-    cx.index.all(Kind::PersistentVolume).any(|o| {
-        matches!(&**o, Object::PersistentVolume(v) if v.spec.csi.as_ref().is_some_and(|c| c.driver == provisioner))
-    })
+    cx.index.all(Kind::PersistentVolume).any(
+        |o| matches!(&**o, Object::PersistentVolume(v) if v.spec.csi.as_ref().is_some_and(|c| c.driver == provisioner)),
+    )
 }
 
 /// The workloads that seem to be this provisioner, with the pods they want and have ready: they bear its name, or name

@@ -17,9 +17,7 @@ use crate::{
 /// Looks at every controller.
 pub(super) fn all(cx: &mut Context<'_>) {
     let index = cx.index;
-    for kind in
-        [Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::Deployment, Kind::CronJob]
-    {
+    for kind in [Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job, Kind::Deployment, Kind::CronJob] {
         for o in index.all(kind) {
             if !o.meta().deleting() {
                 refused(cx, o);
@@ -94,7 +92,11 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
         _ => Severity::Critical,
     };
     let mut f = finding("pods-not-created", me.clone(), &owner.subject, severity, started);
-    f.headline = if matches!(o.kind(), Kind::CronJob) { "cannot create its Job".into() } else { "cannot create its pods".into() };
+    f.headline = if matches!(o.kind(), Kind::CronJob) {
+        "cannot create its Job".into()
+    } else {
+        "cannot create its pods".into()
+    };
     f.started_basis = "first refused pod".into();
     f.count = failing.iter().map(|e| e.times()).sum::<u32>().max(1);
     f.hold = hold(HOLD);

@@ -53,7 +53,9 @@ fn spec<'a>(cx: &Context<'a>, owner: &Owner) -> Option<&'a PodSpec> {
 pub(super) fn explain(cx: &Context<'_>, owner: &Owner, message: &str) -> Told {
     let ns = owner.subject.namespace.as_deref();
     let tail = words::clip(message.split_once(" is forbidden: ").map_or(message, |(_, t)| t), 260);
-    if let Some(m) = pattern!(r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)\s*$").and_then(|r| r.captures(message)) {
+    if let Some(m) = pattern!(r"exceeded quota: ([^,]+), requested: (.+?), used: (.+?), limited: (.+?)\s*$")
+        .and_then(|r| r.captures(message))
+    {
         return quota(cx, owner, &m, message);
     }
     if let Some(m) = pattern!(r"failed quota: ([^:]+): must specify (.+?)\s*$").and_then(|r| r.captures(message)) {
@@ -65,13 +67,19 @@ pub(super) fn explain(cx: &Context<'_>, owner: &Owner, message: &str) -> Told {
     if let Some(m) = pattern!(r#"failed calling webhook "([^"]+)":? ?(.*)"#).and_then(|r| r.captures(message)) {
         return webhook::unreachable(cx, owner, &m[1], &m[2]);
     }
-    if let Some(m) = pattern!(r#"admission webhook "([^"]+)" denied the request(?: without explanation)?:? ?(.*)"#).and_then(|r| r.captures(message)) {
+    if let Some(m) = pattern!(r#"admission webhook "([^"]+)" denied the request(?: without explanation)?:? ?(.*)"#)
+        .and_then(|r| r.captures(message))
+    {
         return webhook::denied(cx, owner, &m[1], &m[2]).into();
     }
-    if let Some(m) = pattern!(r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^']+)')? denied request: ?(.*)").and_then(|r| r.captures(message)) {
+    if let Some(m) = pattern!(r"ValidatingAdmissionPolicy '([^']+)'(?: with binding '([^']+)')? denied request: ?(.*)")
+        .and_then(|r| r.captures(message))
+    {
         return policy(owner, &m).into();
     }
-    if let Some(m) = pattern!(r"violates PodSecurity \x22([^:\x22]+):?([^\x22]*)\x22: ?(.*)").and_then(|r| r.captures(message)) {
+    if let Some(m) =
+        pattern!(r"violates PodSecurity \x22([^:\x22]+):?([^\x22]*)\x22: ?(.*)").and_then(|r| r.captures(message))
+    {
         return pod_security(cx, owner, &m).into();
     }
     if let Some(m) = pattern!(r"((?:maximum|minimum) [\w./-]+ usage per \w+ is [^,\]]+?(?:, but (limit|request) is ([^,\]]+)|\. +No (limit|request) is specified)?|([\w./-]+) max limit to request ratio per \w+ is [^,\]]+(?:, but [^,\]]+)?)(?:[,\]]|\s*$)").and_then(|r| r.captures(message)) {
@@ -113,21 +121,30 @@ fn quota(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>, message: &str) -> To
     let subject = &owner.subject;
     let entity = named(cx, Kind::ResourceQuota, subject.namespace.as_deref(), &m[1]);
     let (used, limited) = (amounts(&m[3]), amounts(&m[4]));
-    let of = |list: &[(&str, &str)], name: &str| list.iter().find(|(n, _)| *n == name).map_or("?".to_owned(), |(_, v)| (*v).to_owned());
+    let of = |list: &[(&str, &str)], name: &str| {
+        list.iter().find(|(n, _)| *n == name).map_or("?".to_owned(), |(_, v)| (*v).to_owned())
+    };
     let parts: Vec<String> = amounts(&m[2])
         .into_iter()
-        .map(|(name, asked)| format!("{name}={asked} is requested, {name}={} is used of {name}={}", of(&used, name), of(&limited, name)))
+        .map(|(name, asked)| {
+            format!("{name}={asked} is requested, {name}={} is used of {name}={}", of(&used, name), of(&limited, name))
+        })
         .collect();
     let what = if message.contains("persistentvolumeclaims \"") { "A claim" } else { "A pod" };
-    let alone = amounts(&m[2]).into_iter().find(|(name, asked)| {
-        Quantity::new(*asked).milli() > Quantity::new(of(&limited, name)).milli()
-    });
-    let alone = alone.map(|(name, _)| format!(" It asks for more {name} than the quota allows in all.")).unwrap_or_default();
+    let alone = amounts(&m[2])
+        .into_iter()
+        .find(|(name, asked)| Quantity::new(*asked).milli() > Quantity::new(of(&limited, name)).milli());
+    let alone =
+        alone.map(|(name, _)| format!(" It asks for more {name} than the quota allows in all.")).unwrap_or_default();
     let mut c = cause(
         "quota-exceeded",
         Confidence::Established,
         entity.clone(),
-        format!("{what} of {subject} would exceed ResourceQuota {} (exceeded quota): {}.{alone}", &m[1], parts.join("; ")),
+        format!(
+            "{what} of {subject} would exceed ResourceQuota {} (exceeded quota): {}.{alone}",
+            &m[1],
+            parts.join("; ")
+        ),
     );
     let resource = amounts(&m[2]).first().map(|(name, _)| (*name).to_owned()).unwrap_or_default();
     c.field = Some(format!("spec.hard[{resource}]"));
@@ -204,7 +221,12 @@ fn policy(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
         "admission-denied",
         Confidence::Established,
         owner.subject.clone(),
-        format!("ValidatingAdmissionPolicy {}{binding} denies the pods of {}: {}", &m[1], owner.subject, words::clip(&m[3], 220)),
+        format!(
+            "ValidatingAdmissionPolicy {}{binding} denies the pods of {}: {}",
+            &m[1],
+            owner.subject,
+            words::clip(&m[3], 220)
+        ),
     );
     c.field = Some(owner.pod_field("containers"));
     (c, vec![edit(ActionKind::Patch, &owner.subject, "the refusal names the rule")])
@@ -216,7 +238,8 @@ fn pod_security(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraf
     let said = &m[3];
     // The first thing that is named is the field to begin with.
     let container = pattern!(r#"container "([^"]+)""#).and_then(|r| r.captures(said)).map(|c| c[1].to_owned());
-    let setting = pattern!(r"(securityContext\.[A-Za-z.]+[A-Za-z])").and_then(|r| r.captures(said)).map(|c| c[1].to_owned());
+    let setting =
+        pattern!(r"(securityContext\.[A-Za-z.]+[A-Za-z])").and_then(|r| r.captures(said)).map(|c| c[1].to_owned());
     let init = spec(cx, owner).is_some_and(|s| s.init_containers.iter().any(|c| Some(&c.name) == container.as_ref()));
     let volume = pattern!(r#"volumes? "([^"]+)""#).and_then(|r| r.captures(said)).map(|c| c[1].to_owned());
     let host = ["hostNetwork", "hostPID", "hostIPC"].into_iter().find(|h| said.contains(&format!("{h}=true")));
@@ -280,18 +303,30 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
     // The container whose amount is the one that is named; a default of the namespace may have put it there.
     let template = spec(cx, owner);
     let amount = |c: &crate::object::Container| {
-        let lists = if list == "limits" { [&c.resources.limits, &c.resources.requests] } else { [&c.resources.requests, &c.resources.limits] };
+        let lists = if list == "limits" {
+            [&c.resources.limits, &c.resources.requests]
+        } else {
+            [&c.resources.requests, &c.resources.limits]
+        };
         lists[0].get(resource).and_then(Quantity::milli)
     };
     let wrong = value.as_ref().and_then(Quantity::milli);
     let container = template.and_then(|t| {
         let found = t.init_containers.iter().map(|c| (c, true)).chain(t.containers.iter().map(|c| (c, false)));
         let all: Vec<_> = found.collect();
-        all.iter().find(|(c, _)| wrong.is_some() && amount(c) == wrong).or_else(|| all.iter().find(|(_, init)| !init)).map(|(c, init)| (c.name.clone(), *init))
+        all.iter()
+            .find(|(c, _)| wrong.is_some() && amount(c) == wrong)
+            .or_else(|| all.iter().find(|(_, init)| !init))
+            .map(|(c, init)| (c.name.clone(), *init))
     });
-    let by_default = template.is_some_and(|t| wrong.is_some() && !t.containers.iter().chain(&t.init_containers).any(|c| amount(c) == wrong))
+    let by_default = template
+        .is_some_and(|t| wrong.is_some() && !t.containers.iter().chain(&t.init_containers).any(|c| amount(c) == wrong))
         && said.contains("per Container");
-    let hint = if by_default { format!(" The {which} is not the workload's own: a default put it there.") } else { String::new() };
+    let hint = if by_default {
+        format!(" The {which} is not the workload's own: a default put it there.")
+    } else {
+        String::new()
+    };
     let at = container.as_ref().map(|(c, _)| format!(" (container {c})")).unwrap_or_default();
     let mut c = cause(
         "limit-range-violated",
@@ -319,7 +354,9 @@ fn priority(cx: &Context<'_>, owner: &Owner, name: &str) -> (CauseDraft, Vec<Act
         "priority-class-missing",
         Confidence::Established,
         subject.clone(),
-        format!("The pods of {subject} are refused: PriorityClass {name} (priorityClassName) does not exist (not found){have}.{near}"),
+        format!(
+            "The pods of {subject} are refused: PriorityClass {name} (priorityClassName) does not exist (not found){have}.{near}"
+        ),
     );
     c.field = Some(owner.pod_field("priorityClassName"));
     c.referrer = Some(named(cx, Kind::PriorityClass, None, name));
@@ -332,7 +369,9 @@ fn runtime(owner: &Owner, name: &str) -> (CauseDraft, Vec<ActionDraft>) {
         "runtime-class-missing",
         Confidence::Established,
         subject.clone(),
-        format!("The pods of {subject} are refused: RuntimeClass {name} (runtimeClassName) does not exist (not found)."),
+        format!(
+            "The pods of {subject} are refused: RuntimeClass {name} (runtimeClassName) does not exist (not found)."
+        ),
     );
     c.field = Some(owner.pod_field("runtimeClassName"));
     (c, vec![edit(ActionKind::Patch, subject, "its runtime class must exist")])
@@ -360,11 +399,18 @@ fn invalid(cx: &Context<'_>, owner: &Owner, said: &str) -> (CauseDraft, Vec<Acti
     let range = over.as_ref().and_then(|m| {
         let unset = container.is_some_and(|c| !c.resources.limits.contains_key(&m[1]));
         let ranges = cx.index.in_namespace(Kind::LimitRange, subject.namespace.as_deref().unwrap_or(""));
-        let mut ranges = ranges.filter(|o| matches!(&***o, Object::LimitRange(l) if l.spec.limits.iter().any(|i| i.default.contains_key(&m[1]))));
+        let mut ranges = ranges.filter(
+            |o| matches!(&***o, Object::LimitRange(l) if l.spec.limits.iter().any(|i| i.default.contains_key(&m[1]))),
+        );
         ranges.next().filter(|_| unset).map(|o| o.reference())
     });
     let hint = match (&range, &over) {
-        (Some(r), Some(m)) => format!(" It sets no {} limit: the default{} comes from LimitRange {}.", &m[1], m.get(2).map(|v| format!(" of {}", v.as_str())).unwrap_or_default(), r.name),
+        (Some(r), Some(m)) => format!(
+            " It sets no {} limit: the default{} comes from LimitRange {}.",
+            &m[1],
+            m.get(2).map(|v| format!(" of {}", v.as_str())).unwrap_or_default(),
+            r.name
+        ),
         _ => String::new(),
     };
     let rule = if over.is_some() { "request-over-limit" } else { "pod-invalid" };
@@ -372,7 +418,10 @@ fn invalid(cx: &Context<'_>, owner: &Owner, said: &str) -> (CauseDraft, Vec<Acti
         rule,
         Confidence::Established,
         subject.clone(),
-        format!("The pods of {subject}{at} are invalid and refused: {}.{hint}", words::clip(said.trim_end_matches('.'), 300)),
+        format!(
+            "The pods of {subject}{at} are invalid and refused: {}.{hint}",
+            words::clip(said.trim_end_matches('.'), 300)
+        ),
     );
     c.field = Some(field);
     c.referrer.clone_from(&range);

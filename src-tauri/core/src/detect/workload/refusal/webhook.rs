@@ -81,8 +81,7 @@ fn behind(cx: &Context<'_>, service: &ObjectRef) -> Behind {
     let workloads = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
     let meant = workloads.into_iter().flat_map(|k| cx.index.in_namespace(k, ns)).find(|o| {
         let labels = o.pod_template().map(|t| &t.metadata.labels);
-        !s.spec.selector.is_empty()
-            && labels.is_some_and(|l| s.spec.selector.iter().all(|(k, v)| l.get(k) == Some(v)))
+        !s.spec.selector.is_empty() && labels.is_some_and(|l| s.spec.selector.iter().all(|(k, v)| l.get(k) == Some(v)))
     });
     Behind::Empty(meant.map(|o| {
         let wanted = match &**o {
@@ -108,23 +107,46 @@ pub(super) fn unreachable(cx: &Context<'_>, owner: &Owner, name: &str, why: &str
     let configuration = found.as_ref().map_or(fallback, |(c, _)| c.clone());
     let state = service.as_ref().map_or(Behind::There, |s| behind(cx, s));
     let (entity, field, state_said) = match (&state, &service) {
-        (Behind::Missing, Some(s)) => (s.clone(), None, format!("its Service {} does not exist (not found) in namespace {}", s.name, s.namespace.as_deref().unwrap_or(""))),
+        (Behind::Missing, Some(s)) => (
+            s.clone(),
+            None,
+            format!(
+                "its Service {} does not exist (not found) in namespace {}",
+                s.name,
+                s.namespace.as_deref().unwrap_or("")
+            ),
+        ),
         (Behind::Empty(Some((workload, 0))), Some(s)) => (
             workload.clone(),
             Some("spec.replicas".to_owned()),
-            format!("its Service {} has no endpoints, because {workload} in {} is scaled to zero", s.name, s.namespace.as_deref().unwrap_or("")),
+            format!(
+                "its Service {} has no endpoints, because {workload} in {} is scaled to zero",
+                s.name,
+                s.namespace.as_deref().unwrap_or("")
+            ),
         ),
         (Behind::Empty(workload), Some(s)) => {
-            let of = workload.as_ref().map(|(w, n)| format!(": no pod of {w} ({n} wanted) is ready")).unwrap_or_default();
+            let of =
+                workload.as_ref().map(|(w, n)| format!(": no pod of {w} ({n} wanted) is ready")).unwrap_or_default();
             let real = cx.index.resolve(s).map_or_else(|| s.clone(), |o| o.reference());
-            (real, None, format!("its Service {} in {} has no ready endpoints{of}", s.name, s.namespace.as_deref().unwrap_or("")))
+            (
+                real,
+                None,
+                format!(
+                    "its Service {} in {} has no ready endpoints{of}",
+                    s.name,
+                    s.namespace.as_deref().unwrap_or("")
+                ),
+            )
         }
         _ => (configuration.clone(), Some(format!("webhooks[{name}].clientConfig")), kind_of(why).to_owned()),
     };
     let proven = found.is_some() && !matches!(state, Behind::There);
     let certificate = why.contains("x509");
     let policy = match &found {
-        Some((_, w)) if w.fails_closed() => " Its failurePolicy is Fail, so every request it is asked about is refused.",
+        Some((_, w)) if w.fails_closed() => {
+            " Its failurePolicy is Fail, so every request it is asked about is refused."
+        }
         Some(_) => "",
         None => " Requests it is asked about are refused (failurePolicy Fail).",
     };
@@ -133,7 +155,10 @@ pub(super) fn unreachable(cx: &Context<'_>, owner: &Owner, name: &str, why: &str
         "webhook-unreachable",
         if proven || (certificate && found.is_some()) { Confidence::Established } else { Confidence::Likely },
         entity.clone(),
-        format!("Admission webhook {name}{of} cannot be called: {state_said}.{policy} It says: {}", words::clip(why.trim_start_matches("failed to call webhook: "), 240)),
+        format!(
+            "Admission webhook {name}{of} cannot be called: {state_said}.{policy} It says: {}",
+            words::clip(why.trim_start_matches("failed to call webhook: "), 240)
+        ),
     );
     c.signs.pro = 2;
     c.field = field;
@@ -148,14 +173,17 @@ pub(super) fn unreachable(cx: &Context<'_>, owner: &Owner, name: &str, why: &str
         format!("kubectl edit {}", configuration.kubectl()),
     )];
     if let Behind::Empty(Some((workload, 0))) = &state {
-        steps.insert(0, action(
-            ActionKind::Scale,
-            workload,
-            "the webhook's pods must run",
-            "none",
-            "patch deployments/scale",
-            format!("kubectl scale {}{} --replicas=1", workload.kubectl(), ns_flag(workload)),
-        ));
+        steps.insert(
+            0,
+            action(
+                ActionKind::Scale,
+                workload,
+                "the webhook's pods must run",
+                "none",
+                "patch deployments/scale",
+                format!("kubectl scale {}{} --replicas=1", workload.kubectl(), ns_flag(workload)),
+            ),
+        );
     }
     let mut told: Told = (c, steps).into();
     if let Some((reference, w)) = &found {
