@@ -3,11 +3,12 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::HashMap,
+    rc::Rc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Detection, Threshold};
+use super::{Detection, Threshold, placement::Room};
 use crate::{
     correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind, Observed},
@@ -27,6 +28,7 @@ pub struct Context<'a> {
     out: Detection,
     serving: RefCell<HashMap<String, Serving>>,
     on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
+    room: RefCell<HashMap<String, Rc<Room>>>,
 }
 
 /// The pods of a workload that are ready and not about to go.
@@ -47,6 +49,7 @@ impl<'a> Context<'a> {
             out: Detection::default(),
             serving: RefCell::default(),
             on_node: OnceCell::new(),
+            room: RefCell::default(),
         }
     }
 
@@ -158,6 +161,16 @@ impl<'a> Context<'a> {
             all
         });
         all.get(node).cloned().unwrap_or_default()
+    }
+
+    /// Who takes a resource; counted once per run.
+    pub(super) fn room(&self, resource: &str) -> Rc<Room> {
+        if let Some(known) = self.room.borrow().get(resource) {
+            return Rc::clone(known);
+        }
+        let counted = Rc::new(Room::count(self, resource));
+        self.room.borrow_mut().insert(resource.to_owned(), Rc::clone(&counted));
+        counted
     }
 
     /// The same, with the number of pods that count as ready.

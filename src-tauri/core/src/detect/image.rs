@@ -2,12 +2,14 @@
 
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, event_evidence, evidence, finding, hold, ns_flag, pod_ref, undo},
+    context::{Owner, action, cause, event_evidence, evidence, finding, hold, ns_flag, pod_ref, undo},
+    placement,
     rule::BY_WORKLOAD,
 };
 use crate::{
     evidence::EvidenceKind,
-    object::{Kind, ObjectRef, Pod},
+    finding::{CauseDraft, Finding},
+    object::{Kind, KubeEvent, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -23,7 +25,7 @@ pub const RULES: &[Rule] = &[Rule {
     severities: BY_WORKLOAD,
     limits: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
     threshold: None,
-    advises: &[ActionKind::SetImage, ActionKind::RolloutUndo],
+    advises: &[ActionKind::SetImage, ActionKind::RolloutUndo, ActionKind::CreateSecret],
 }];
 
 /// Seconds.
@@ -97,27 +99,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         );
         f.evidence.push(item);
         f.evidence.extend(failed.iter().rev().take(2).map(|e| event_evidence(e, cx.now)));
-        let mut entity = owner.subject.clone();
-        let mut referrer = None;
-        let mut extra = String::new();
-        let mut field = owner.field(init, &spec.name, "image");
-        let ns = pod.metadata.namespace.as_deref();
-        if why == "unauthorised" && cx.index.knows(Kind::Secret, ns) {
-            let missing =
-                pod.spec.image_pull_secrets.iter().find(|s| cx.index.get(Kind::Secret, ns, &s.name).is_none());
-            if let Some(secret) = missing {
-                entity = ObjectRef::missing(Kind::Secret, ns, &secret.name);
-                referrer = Some(owner.subject.clone());
-                extra = format!(" Its pull secret {} does not exist.", secret.name);
-                field = owner.pod_field("imagePullSecrets");
-            } else if pod.spec.image_pull_secrets.is_empty() {
-                extra = " The pod has no pull secret.".into();
-            }
-        }
-        let statement = format!("Image {} of container {} cannot be pulled: {words_of}.{extra}", spec.image, spec.name);
-        let mut c = cause(&format!("image-{why}"), Confidence::Established, entity, statement);
-        c.referrer = referrer;
-        c.field = Some(field);
+        let mut c = why_of(cx, &mut f, pod, &owner, &spec.name, init, why, &spec.image, &words_of, &events);
         c.evidence = f.evidence.iter().map(|e| e.key.clone()).collect();
         f.causes.push(c);
         f.actions.push(action(
@@ -131,6 +113,124 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         f.actions.extend(undo(&owner.subject, "the revision before may have had an image that exists"));
         cx.report(f);
     }
+}
+
+/// The cause: the image's name, unless what is missing is the right to pull it, or the registry itself.
+#[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
+fn why_of(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    container: &str,
+    init: bool,
+    why: &str,
+    image: &str,
+    words_of: &str,
+    events: &[&KubeEvent],
+) -> CauseDraft {
+    let ns = pod.metadata.namespace.as_deref();
+    let mut entity = owner.subject.clone();
+    let mut referrer = None;
+    let mut extra = String::new();
+    let mut field = owner.field(init, container, "image");
+    // Where the registry wants to know who asks, a login that is missing is why. Some say "not found" instead.
+    let refused = matches!(why, "unauthorised" | "not-found");
+    let secrets = &pod.spec.image_pull_secrets;
+    let known = cx.index.knows(Kind::Secret, ns);
+    let gone = secrets.iter().find(|s| known && cx.index.get(Kind::Secret, ns, &s.name).is_none());
+    let unread = events.iter().rev().find(|e| {
+        e.reason() == "FailedToRetrieveImagePullSecret" && secrets.iter().any(|s| e.message().contains(&s.name))
+    });
+    let unread_name = unread.and_then(|e| secrets.iter().find(|s| e.message().contains(&s.name)));
+    if let Some(secret) = gone.or(unread_name).filter(|_| refused) {
+        let all = cx.index.in_namespace(Kind::Secret, ns.unwrap_or("")).map(|o| o.meta().name.as_str());
+        let near = placement::nearest(&secret.name, all).map(|n| format!(" There is {n}.")).unwrap_or_default();
+        extra = format!(
+            " Its pull secret {} does not exist (not found) in namespace {}.{near}",
+            secret.name,
+            ns.unwrap_or("")
+        );
+        if why == "unauthorised" {
+            entity = ObjectRef::missing(Kind::Secret, ns, &secret.name);
+            referrer = Some(owner.subject.clone());
+            field = owner.pod_field("imagePullSecrets");
+        }
+        if let Some(e) = unread {
+            f.evidence.push(event_evidence(e, cx.now));
+        }
+        f.actions.push(action(
+            ActionKind::CreateSecret,
+            &ObjectRef::missing(Kind::Secret, ns, &secret.name),
+            "the registry wants to know who asks",
+            "none for what runs already",
+            "create secrets",
+            format!(
+                "kubectl create secret docker-registry {}{} --docker-server=REGISTRY --docker-username=NAME",
+                secret.name,
+                ns_flag(&owner.subject)
+            ),
+        ));
+    } else if why == "unauthorised" {
+        extra = match secrets.as_slice() {
+            [] => " The pod has no pull secret (imagePullSecrets).".into(),
+            some => {
+                let names: Vec<String> = some.iter().map(|s| s.name.clone()).collect();
+                format!(
+                    " Its pull secret {} exists, so it does not hold a login for this registry, or not one that may pull.",
+                    words::list(&names, 3)
+                )
+            }
+        };
+    } else if why == "wrong-platform" {
+        let node = pod.spec.node_name.as_deref().unwrap_or("");
+        if let Some(Object::Node(n)) = cx.index.get(Kind::Node, None, node).map(|o| &**o)
+            && !n.status.node_info.architecture.is_empty()
+        {
+            extra =
+                format!(" Node {node} is {}/{}.", n.status.node_info.operating_system, n.status.node_info.architecture);
+        }
+    } else if why == "not-found"
+        && let Some(near) = similar(cx, image)
+    {
+        extra = format!(" Other containers run {near}.");
+    }
+    let statement = format!("Image {image} of container {container} cannot be pulled: {words_of}.{extra}");
+    let mut c = cause(&format!("image-{why}"), Confidence::Established, entity, statement);
+    c.referrer = referrer;
+    c.field = Some(field);
+    c
+}
+
+/// An image that runs elsewhere and differs little: what was meant, most likely.
+fn similar(cx: &Context<'_>, image: &str) -> Option<String> {
+    let repository = |i: &str| {
+        i.split('@')
+            .next()
+            .unwrap_or(i)
+            .rsplit_once(':')
+            .filter(|(_, t)| !t.contains('/'))
+            .map_or(i, |(r, _)| r)
+            .to_owned()
+    };
+    let mine = repository(image);
+    let mut running: Vec<&str> = cx
+        .index
+        .pods()
+        .flat_map(|p| {
+            p.containers()
+                .filter(|(_, s, _)| s.is_some_and(|s| s.state.running.is_some()))
+                .map(|(c, _, _)| c.image.as_str())
+        })
+        .filter(|i| *i != image)
+        .collect();
+    running.sort_unstable();
+    running.dedup();
+    let same = running.iter().find(|i| repository(i) == mine);
+    let names: Vec<String> = running.iter().map(|i| repository(i)).collect();
+    let near = placement::nearest(&mine, names.iter().map(String::as_str))
+        .and_then(|n| running.iter().find(|i| repository(i) == n));
+    same.or(near).map(|i| (*i).to_owned())
 }
 
 /// What kind of failure it is, and the runtime's words shortened.
@@ -148,21 +248,35 @@ fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) 
     } else if code(&["429"]) || has(&["toomanyrequests", "rate limit", "too many requests"]) {
         ("rate-limited", format!("the registry refuses for too many requests (rate limit): {tail}"))
     } else if has(&[
-        "no such host",
+        "no match for platform",
+        "no matching manifest",
+        "exec format",
+        "does not match the specified platform",
+    ]) {
+        ("wrong-platform", format!("the image has no variant for the node's platform (architecture): {tail}"))
+    } else if has(&["no such host", "server misbehaving"]) {
+        (
+            "registry-unreachable",
+            format!("the registry {} cannot be reached, its name does not resolve: {tail}", registry(image)),
+        )
+    } else if has(&["x509", "tls:", "http response to https client"]) {
+        ("registry-untrusted", format!("the registry {} is not trusted (TLS certificate): {tail}", registry(image)))
+    } else if has(&[
         "i/o timeout",
         "connection refused",
         "no route to host",
         "dial tcp",
-        "tls:",
-        "x509",
         "timeout",
         "deadline exceeded",
         "network is unreachable",
-        "server misbehaving",
     ]) {
-        ("registry-unreachable", format!("the registry cannot be reached: {tail}"))
-    } else if has(&["no match for platform", "exec format", "does not match the specified platform"]) {
-        ("wrong-platform", format!("the image has no variant for the node's platform: {tail}"))
+        ("registry-unreachable", format!("the registry {} cannot be reached: {tail}", registry(image)))
+    } else if has(&["no space left on device"]) {
+        ("node-disk-full", format!("the node has no space left for it: {tail}"))
+    } else if reason == "SignatureValidationFailed" || has(&["signature validation"]) {
+        ("not-signed", format!("its signature is not accepted: {tail}"))
+    } else if reason == "ImageInspectError" {
+        ("broken-on-node", format!("the copy on the node cannot be read: {tail}"))
     } else if code(&["401", "403"])
         || has(&[
             "unauthorized",
@@ -179,6 +293,14 @@ fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) 
         ("not-found", format!("the image or tag does not exist (not found): {tail}"))
     } else {
         ("pull-failed", tail)
+    }
+}
+
+/// The registry an image comes from.
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+        _ => "docker.io",
     }
 }
 

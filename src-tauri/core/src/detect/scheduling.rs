@@ -1,15 +1,16 @@
 //! Pods that no node takes: the scheduler's reasons, parsed.
 
+mod near;
 mod node;
-
-use std::sync::LazyLock;
+mod room;
+mod unseen;
+mod volume;
 
 use jiff::SignedDuration;
-use regex::Regex;
 
 use super::{
     Context, Hold, Rule,
-    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, pod_ref},
+    context::{Owner, cause, event_evidence, evidence, finding, hold, pod_ref},
     placement,
 };
 use crate::{
@@ -22,62 +23,127 @@ use crate::{
 };
 
 /// The rules of this family.
-pub const RULES: &[Rule] = &[Rule {
-    id: "pod-unschedulable",
-    means: "No node takes the pod.",
-    source: "kube-scheduler: condition PodScheduled=False, reason Unschedulable; messages of the scheduler's plugins",
-    reads: &[Kind::Pod, Kind::Node],
-    holds: &[
-        Hold::Exactly(HOLD, ""),
-        Hold::Exactly(SCALING, "when a cluster autoscaler said within the last ten minutes that it makes room"),
-    ],
-    severities: &[
-        (Severity::Critical, "it belongs to a workload that serves, of which no pod is ready"),
-        (Severity::Medium, "others of the workload are ready, or it serves nothing"),
-    ],
-    limits: &[
-        "A pod whose scheduling is gated (`schedulingGates`): it waits on purpose.",
-        "Taints of nodes that are not meant for the pod explain nothing and are not blamed.",
-    ],
-    threshold: None,
-    advises: &[
-        ActionKind::SetResources,
-        ActionKind::Scale,
-        ActionKind::SetAffinity,
-        ActionKind::SetNodeSelector,
-        ActionKind::SetTolerations,
-        ActionKind::RemoveTaint,
-        ActionKind::Uncordon,
-        ActionKind::CreateClaim,
-        ActionKind::SetStorageClass,
-        ActionKind::Patch,
-    ],
-}];
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "pod-unschedulable",
+        means: "No node takes the pod.",
+        source: "kube-scheduler: condition PodScheduled=False, reason Unschedulable; messages of the scheduler's plugins",
+        reads: &[Kind::Pod, Kind::Node],
+        holds: &[
+            Hold::Exactly(HOLD, ""),
+            Hold::Exactly(PREEMPTING, "when room is being made for it by ending pods of lower priority"),
+            Hold::Exactly(SCALING, "when a cluster autoscaler said within the last ten minutes that it makes room"),
+        ],
+        severities: SEVERITIES,
+        limits: &["Taints of nodes that are not meant for the pod explain nothing and are not blamed."],
+        threshold: None,
+        advises: &[
+            ActionKind::SetResources,
+            ActionKind::Scale,
+            ActionKind::SetAffinity,
+            ActionKind::SetNodeSelector,
+            ActionKind::SetTolerations,
+            ActionKind::RemoveTaint,
+            ActionKind::Uncordon,
+            ActionKind::CreateClaim,
+            ActionKind::SetStorageClass,
+            ActionKind::Patch,
+            ActionKind::ManualCheck,
+        ],
+    },
+    Rule {
+        id: "pod-without-scheduler",
+        means: "No scheduler has looked at the pod: its `schedulerName` is nobody's, or the cluster's scheduler is silent.",
+        source: "kubernetes.io/docs/tasks/extend-kubernetes/configure-multiple-schedulers: a pod whose scheduler does not run stays Pending",
+        reads: &[Kind::Pod, Kind::KubeEvent],
+        holds: &[
+            Hold::Exactly(FOREIGN, "when it names a scheduler of its own"),
+            Hold::Exactly(SILENT, "when the cluster's own scheduler is to place it"),
+        ],
+        severities: SEVERITIES,
+        limits: &[
+            "A pod about which a scheduler said anything, be it an event or a condition.",
+            "Younger pods, even at one look: a scheduler works through a queue.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::Patch, ActionKind::ManualCheck],
+    },
+    Rule {
+        id: "pod-gated",
+        means: "Pods of a serving workload wait behind a scheduling gate that nobody lifts.",
+        source: "kubernetes.io/docs/concepts/scheduling-eviction/pod-scheduling-readiness",
+        reads: &[Kind::Pod],
+        holds: &[Hold::Exactly(GATED, "")],
+        severities: SEVERITIES,
+        limits: &[
+            "Jobs and pods without a controller: queues hold those back on purpose.",
+            "While another pod of the workload is ready.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::Patch],
+    },
+    Rule {
+        id: "pod-on-missing-node",
+        means: "A pod is pinned to a node that does not exist.",
+        source: "kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node#nodename",
+        reads: &[Kind::Pod, Kind::Node],
+        holds: &[Hold::Exactly(PINNED, "")],
+        severities: SEVERITIES,
+        limits: &["Pods that a scheduler placed, and pods that a kubelet has seen.", "Where nodes may not be read."],
+        threshold: None,
+        advises: &[ActionKind::Patch],
+    },
+];
 
-/// Seconds.
+const SEVERITIES: &[(Severity, &str)] = &[
+    (Severity::Critical, "it belongs to a workload that serves, of which no pod is ready"),
+    (Severity::Medium, "others of the workload are ready, or it serves nothing"),
+];
+
+/// Hold times in seconds.
 const HOLD: i64 = 5;
-/// Seconds that an autoscaler may take.
+const PREEMPTING: i64 = 60;
 const SCALING: i64 = 600;
+const FOREIGN: i64 = 15;
+const SILENT: i64 = 60;
+const GATED: i64 = 30;
+const PINNED: i64 = 10;
 
 /// Looks at a pod that waits for a node.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
-    if pod.spec.node_name.is_some() || pod.status.phase.as_deref() != Some("Pending") {
+    if pod.status.phase.as_deref() != Some("Pending") {
         return;
     }
-    let Some(condition) = Condition::find(&pod.status.conditions, "PodScheduled").filter(|c| c.is_false()) else {
-        return;
-    };
-    if condition.reason.as_deref() != Some("Unschedulable") {
-        return;
+    let condition = Condition::find(&pod.status.conditions, "PodScheduled");
+    match condition {
+        _ if pod.spec.node_name.is_some() => unseen::pinned(cx, pod),
+        None => unseen::ignored(cx, pod),
+        Some(c) if c.is_false() => match c.reason.as_deref() {
+            Some("Unschedulable" | "SchedulerError") => refused(cx, pod, c),
+            Some("SchedulingGated") => unseen::gated(cx, pod, c),
+            _ => {}
+        },
+        Some(_) => {}
     }
+}
+
+/// How bad it is that a pod of this workload finds no node.
+fn severity(cx: &Context<'_>, owner: &Owner) -> Severity {
+    let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
+    if serves(owner) && !ready { Severity::Critical } else { Severity::Medium }
+}
+
+fn serves(owner: &Owner) -> bool {
+    matches!(owner.subject.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet")
+}
+
+fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     let message = condition.message.clone().unwrap_or_default();
+    let reason = condition.reason.as_deref().unwrap_or("");
     let me = pod_ref(pod);
     let owner = cx.owner(pod);
     let started = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
-    let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
-    let serves = matches!(owner.subject.kind.as_str(), "Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet");
-    let severity = if serves && !ready { Severity::Critical } else { Severity::Medium };
-    let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity, started);
+    let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity(cx, &owner), started);
     f.headline = "cannot be scheduled".into();
     f.started_basis = "first refusal by the scheduler".into();
     f.message = format!("No node takes {}: {}", me.name, words::clip(&message, 300));
@@ -88,7 +154,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         started,
         me.clone(),
         format!("{} is unschedulable: {}", me.name, words::clip(&message, 140)),
-        format!("pod: {}\ncondition: PodScheduled=False\nreason: Unschedulable\nmessage: {message}", me.name),
+        format!("pod: {}\ncondition: PodScheduled=False\nreason: {reason}\nmessage: {message}", me.name),
     );
     let mut keys = vec![item.key.clone()];
     f.evidence.push(item);
@@ -100,6 +166,10 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     let mut c = explain(cx, &mut f, pod, &owner, &message);
     c.evidence.splice(0..0, keys);
     f.causes.push(c);
+    // The pods it preempts are still ending.
+    if pod.status.nominated_node_name.as_deref().is_some_and(|n| !n.is_empty()) {
+        f.hold = hold(PREEMPTING);
+    }
     // An autoscaler that says it makes room is given time.
     let scaling = cx.index.events_of(&me).iter().any(|e| {
         e.reason() == "TriggeredScaleUp"
@@ -115,91 +185,123 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
     let lower = message.to_lowercase();
     let tail = words::clip(message, 260);
     // The pod's claims come first: the scheduler does not even look at nodes before they exist.
-    if let Some(c) = claims(cx, f, pod, owner, &lower, &tail) {
+    if let Some(c) = volume::claims(cx, f, pod, owner, &lower, &tail) {
         return c;
     }
     // The filters run one after another: only what keeps the pod off the nodes that passed the earlier ones counts.
     // Taints of nodes meant for others are in every message and explain nothing.
-    let asks = asks_for_nodes(pod);
-    let meant: Vec<&Node> = nodes(cx).filter(|n| placement::selected(pod, n)).collect();
     let known = cx.index.knows(Kind::Node, None);
+    let selected: Vec<&Node> = nodes(cx).filter(|n| placement::selected(pod, n)).collect();
+    if known && asks_for_nodes(pod) && selected.is_empty() {
+        return node::selector(cx, f, pod, owner, &tail);
+    }
+    let tied = volume::tied(cx, pod);
+    let meant: Vec<&Node> =
+        selected.iter().copied().filter(|n| tied.iter().all(|(_, v)| volume::allows(v, n))).collect();
+    if known && !tied.is_empty() && !selected.is_empty() && meant.is_empty() {
+        return volume::elsewhere(cx, f, pod, owner, &tied, &tail);
+    }
     let open: Vec<&Node> = meant.iter().copied().filter(|n| placement::untolerated(pod, n).is_none()).collect();
-    let mut c = if known && asks && meant.is_empty() {
-        node::selector(cx, f, pod, owner, &tail)
-    } else if known && !meant.is_empty() && open.is_empty() {
-        node::taints(cx, f, pod, owner, &meant, &tail)
-    } else if lower.contains("insufficient ") {
-        node::resources(&open, f, pod, owner, message, &tail)
-    } else if lower.contains("topology spread") {
-        node::spread(cx, f, pod, owner, &tail)
-    } else if lower.contains("anti-affinity") {
-        f.actions.push(edit(ActionKind::SetAffinity, &owner.subject, "its pods forbid each other the nodes there are"));
-        let n = replicas(cx, owner);
-        let keys = affinity_keys(pod);
-        let mut c = cause(
-            "anti-affinity-unsatisfiable",
-            Confidence::Established,
-            owner.subject.clone(),
-            format!(
-                "The pod anti-affinity of {} cannot be satisfied{n}: each pod wants a node of its own{keys}. The scheduler says: {tail}",
-                owner.subject
-            ),
-        );
-        c.field = Some(owner.pod_field("affinity.podAntiAffinity"));
-        c
-    } else if lower.contains("pod affinity") {
-        f.actions.push(edit(ActionKind::SetAffinity, &owner.subject, "no node has the pods it wants to be near"));
-        let keys = affinity_keys(pod);
-        let mut c = cause(
-            "pod-affinity-unsatisfiable",
-            Confidence::Established,
-            owner.subject.clone(),
-            format!("The pod affinity of {} matches no running pod{keys}. The scheduler says: {tail}", owner.subject),
-        );
-        c.field = Some(owner.pod_field("affinity.podAffinity"));
-        c
-    } else if lower.contains("node affinity/selector")
-        || lower.contains("node affinity")
-        || lower.contains("node selector")
-    {
-        node::selector(cx, f, pod, owner, &tail)
-    } else if lower.contains("untolerated taint") || lower.contains("taint") {
-        node::taints(cx, f, pod, owner, &meant, &tail)
-    } else if lower.contains("unschedulable") && lower.contains("were unschedulable") {
-        node::cordoned(cx, f, owner, &tail)
-    } else if lower.contains("free ports") {
-        f.actions.push(edit(ActionKind::Patch, &owner.subject, "another pod holds the host port"));
-        let ports: Vec<String> =
-            pod.spec.containers.iter().flat_map(|c| &c.ports).map(|p| p.container_port.to_string()).collect();
-        cause(
-            "host-port-taken",
-            Confidence::Established,
-            owner.subject.clone(),
-            format!(
-                "The host port {} of {} is taken on every node (didn't have free ports). The scheduler says: {tail}",
-                words::list(&ports, 3),
-                owner.subject
-            ),
-        )
-    } else if lower.contains("no nodes available") {
-        cause(
-            "no-nodes",
-            Confidence::Established,
-            owner.subject.clone(),
-            format!("The cluster has no node that could take {}: {tail}", owner.subject),
-        )
+    let mut c = if known && !meant.is_empty() && open.is_empty() {
+        node::taints(f, pod, owner, &meant, &tail)
     } else {
-        let mut c = cause(
-            "unschedulable",
-            Confidence::Likely,
-            owner.subject.clone(),
-            format!("No node takes {}: {tail}", owner.subject),
-        );
-        c.signs.pro = 2;
-        c
+        match told_most(&lower) {
+            Some(Told::Room) => room::resources(cx, &meant, &open, f, pod, owner, message, &tail),
+            Some(Told::Spread) => near::spread(cx, &open, f, pod, owner, &tail),
+            Some(Told::Anti) => near::anti(cx, &open, f, pod, owner, &tail),
+            Some(Told::Near) => near::affinity(cx, f, pod, owner, &tail),
+            Some(Told::Ports) => near::ports(cx, &open, f, pod, owner, &tail),
+            Some(Told::Volume) => volume::unbindable(cx, f, pod, owner, &lower, &tail),
+            Some(Told::Selector) => node::selector(cx, f, pod, owner, &tail),
+            Some(Told::Taint) => node::taints(f, pod, owner, &meant, &tail),
+            Some(Told::Cordon) => node::cordoned(&nodes(cx).collect::<Vec<_>>(), f, owner, &tail),
+            None if lower.contains("no nodes available") => cause(
+                "no-nodes",
+                Confidence::Established,
+                owner.subject.clone(),
+                format!("The cluster has no node that could take {}: {tail}", owner.subject),
+            ),
+            None => {
+                let mut c = cause(
+                    "unschedulable",
+                    Confidence::Likely,
+                    owner.subject.clone(),
+                    format!("No node takes {}: {tail}", owner.subject),
+                );
+                c.signs.pro = 2;
+                c
+            }
+        }
     };
+    if let [(claim, volume), ..] = tied.as_slice()
+        && c.rule_id != "claim-not-bindable"
+        && meant.len() < selected.len()
+    {
+        c.statement.push_str(&format!(
+            " Its volume {} (claim {claim}) keeps it on {}.",
+            volume.metadata.name,
+            words::list(&meant.iter().map(|n| format!("node {}", n.metadata.name)).collect::<Vec<_>>(), 3)
+        ));
+    }
     c.signs.pro = c.signs.pro.max(1);
     c
+}
+
+/// A family of the scheduler's reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Room,
+    Spread,
+    Anti,
+    Near,
+    Ports,
+    Volume,
+    Selector,
+    Taint,
+    Cordon,
+}
+
+/// The reason that most nodes gave, of those that are about the pod itself; what every message says of nodes meant for
+/// others counts only where nothing else is said.
+fn told_most(lower: &str) -> Option<Told> {
+    const OWN: &[(Told, &[&str])] = &[
+        (Told::Room, &["insufficient ", "too many pods"]),
+        (Told::Spread, &["topology spread"]),
+        (Told::Anti, &["anti-affinity"]),
+        (Told::Near, &["pod affinity"]),
+        (Told::Ports, &["free ports"]),
+        (
+            Told::Volume,
+            &[
+                "persistent volumes to bind",
+                "enough free storage",
+                "max volume count",
+                "bound to non-existent",
+                "volume node affinity",
+                "persistentvolume's node affinity",
+                "available volume zone",
+            ],
+        ),
+    ];
+    const OTHERS: &[(Told, &[&str])] = &[
+        (Told::Selector, &["node affinity", "node selector"]),
+        (Told::Taint, &["taint"]),
+        (Told::Cordon, &["were unschedulable"]),
+    ];
+    // What preemption would not help with repeats the same words with other numbers.
+    let first = lower.split(" preemption:").next().unwrap_or(lower);
+    let parts: Vec<&str> = first.split_once(':').map_or(first, |(_, rest)| rest).split([',', '.', ';']).collect();
+    let count = |words: &[&str]| {
+        let of = parts.iter().filter(|p| words.iter().any(|w| p.contains(w)));
+        let number = |p: &&&str| p.split_whitespace().find_map(|w| w.parse::<u64>().ok()).unwrap_or(1);
+        of.map(|p| number(&p)).max()
+    };
+    let own = OWN.iter().filter_map(|(told, words)| Some((*told, count(words)?)));
+    let most = own.fold(None, |best: Option<(Told, u64)>, next| match best {
+        Some(b) if b.1 >= next.1 => Some(b),
+        _ => Some(next),
+    });
+    most.map(|(t, _)| t).or_else(|| OTHERS.iter().find(|(_, words)| count(words).is_some()).map(|(t, _)| *t))
 }
 
 fn nodes<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a Node> {
@@ -211,7 +313,10 @@ fn nodes<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a Node> {
 }
 
 fn node_ref(node: &Node) -> ObjectRef {
-    Object::Node(node.clone()).reference()
+    ObjectRef {
+        uid: Some(node.metadata.uid.clone()).filter(|u| !u.is_empty()),
+        ..ObjectRef::missing(Kind::Node, None, &node.metadata.name)
+    }
 }
 
 /// The pod asks for certain nodes.
@@ -219,87 +324,12 @@ fn asks_for_nodes(pod: &Pod) -> bool {
     !pod.spec.node_selector.is_empty() || placement::required_terms(pod).is_some()
 }
 
-fn replicas(cx: &Context<'_>, owner: &Owner) -> String {
-    let wanted = match cx.index.resolve(&owner.subject).map(|o| &**o) {
+/// How many pods the workload is to have.
+fn replicas(cx: &Context<'_>, owner: &Owner) -> Option<i32> {
+    match cx.index.resolve(&owner.subject).map(|o| &**o) {
         Some(Object::Deployment(d)) => d.spec.replicas,
         Some(Object::StatefulSet(s)) => s.spec.replicas,
+        Some(Object::ReplicaSet(r)) => r.spec.replicas,
         _ => None,
-    };
-    wanted.map(|n| format!(" for {n} replicas")).unwrap_or_default()
-}
-
-fn affinity_keys(pod: &Pod) -> String {
-    let text = pod.spec.affinity.as_ref().map(ToString::to_string).unwrap_or_default();
-    static KEY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#""topologyKey":"([^"]+)""#).ok());
-    let mut keys: Vec<String> =
-        KEY.as_ref().map(|r| r.captures_iter(&text).map(|c| c[1].to_owned()).collect()).unwrap_or_default();
-    keys.sort();
-    keys.dedup();
-    if keys.is_empty() { String::new() } else { format!(" (topology key {})", words::list(&keys, 3)) }
-}
-
-fn claims(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, lower: &str, tail: &str) -> Option<CauseDraft> {
-    let ns = pod.metadata.namespace.as_deref();
-    let volume = lower.contains("persistentvolumeclaim") || lower.contains("volume") || lower.contains("claim");
-    if !volume {
-        return None;
     }
-    for (claim, volume_name) in pod.spec.claims() {
-        let known = cx.index.get(Kind::PersistentVolumeClaim, ns, claim);
-        let said = lower.contains(&format!("persistentvolumeclaim \"{claim}\" not found"));
-        if (known.is_none() && cx.index.knows(Kind::PersistentVolumeClaim, ns)) || said {
-            let entity = ObjectRef::missing(Kind::PersistentVolumeClaim, ns, claim);
-            let mut c = cause(
-                "claim-missing",
-                Confidence::Established,
-                entity.clone(),
-                format!(
-                    "PersistentVolumeClaim {claim} does not exist (not found) in namespace {}; volume {volume_name} of {} needs it.",
-                    ns.unwrap_or(""),
-                    owner.subject
-                ),
-            );
-            c.referrer = Some(owner.subject.clone());
-            f.headline = format!("cannot be scheduled: PersistentVolumeClaim {claim} is missing");
-            f.actions.push(action(
-                ActionKind::CreateClaim,
-                &entity,
-                format!("{} waits for it", owner.subject),
-                "none for what runs already",
-                "create persistentvolumeclaims",
-                format!("kubectl apply{} -f CLAIM.yaml", ns_flag(&owner.subject)),
-            ));
-            return Some(c);
-        }
-        if let Some(Object::PersistentVolumeClaim(pvc)) = known.map(|o| &**o)
-            && pvc.status.phase.as_deref() != Some("Bound")
-        {
-            let (mut c, steps) = super::storage::why_pending(cx, pvc);
-            c.referrer = Some(owner.subject.clone());
-            f.headline = format!("cannot be scheduled: PersistentVolumeClaim {claim} is not bound");
-            f.actions.extend(steps);
-            return Some(c);
-        }
-    }
-    if lower.contains("volume node affinity conflict") {
-        let claims: Vec<String> = pod.spec.claims().map(|(c, _)| c.to_owned()).collect();
-        let entity = pod
-            .spec
-            .claims()
-            .next()
-            .and_then(|(c, _)| cx.index.get(Kind::PersistentVolumeClaim, ns, c))
-            .map_or_else(|| owner.subject.clone(), |o| o.reference());
-        let mut c = cause(
-            "volume-node-affinity",
-            Confidence::Established,
-            entity,
-            format!(
-                "The volume of claim {} can only be used on nodes the pod may not run on (volume node affinity conflict). The scheduler says: {tail}",
-                words::list(&claims, 3)
-            ),
-        );
-        c.referrer = Some(owner.subject.clone());
-        return Some(c);
-    }
-    None
 }

@@ -3,6 +3,7 @@
 use super::{
     Context,
     context::{Owner, action, cause, ns_flag},
+    placement::nearest,
 };
 use crate::{
     finding::{CauseDraft, Finding},
@@ -104,7 +105,12 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
             cx.index.get(m.kind, ns, name).map_or_else(|| ObjectRef::missing(m.kind, ns, name), |o| o.reference());
         let keys = match cx.index.get(m.kind, ns, name).map(|o| &**o) {
             Some(Object::ConfigMap(map)) if !map.digests.is_empty() => {
-                format!(" It has the keys {}.", crate::words::list(&map.digests.keys().cloned().collect::<Vec<_>>(), 6))
+                let near = nearest(key, map.digests.keys().map(String::as_str));
+                let near = near.map(|n| format!(" Is {n} meant?")).unwrap_or_default();
+                format!(
+                    " It has the keys {}.{near}",
+                    crate::words::list(&map.digests.keys().cloned().collect::<Vec<_>>(), 6)
+                )
             }
             _ => String::new(),
         };
@@ -117,10 +123,23 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
             "source-key-missing",
         )
     } else {
+        let all = cx.index.in_namespace(m.kind, ns.unwrap_or("")).map(|o| o.meta().name.as_str());
+        let near = nearest(name, all).map(|n| format!(" There is {kind} {n}.")).unwrap_or_default();
+        // The name may be right and the place wrong.
+        let places: Vec<String> = cx
+            .index
+            .all(m.kind)
+            .filter(|o| o.meta().name == *name)
+            .filter_map(|o| o.meta().namespace.clone())
+            .collect();
+        let near = match places.is_empty() || !near.is_empty() {
+            true => near,
+            false => format!(" One of that name is in namespace {}.", crate::words::list(&places, 3)),
+        };
         (
             ObjectRef::missing(m.kind, ns, name),
             format!(
-                "{kind} {name} does not exist (not found) in namespace {}; {} of {} needs it.{also}",
+                "{kind} {name} does not exist (not found) in namespace {}; {} of {} needs it.{near}{also}",
                 ns.unwrap_or(""),
                 m.reference.via,
                 owner.subject

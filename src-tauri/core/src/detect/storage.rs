@@ -1,75 +1,164 @@
-//! Claims that are not bound.
+//! Claims that get no volume, cannot grow or cannot go; volumes that failed.
+
+mod fit;
+mod grow;
+mod provision;
 
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, edit, event_evidence, finding, hold, ns_flag, object_evidence},
+    context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence, pod_ref},
+    placement,
 };
 use crate::{
     evidence::EvidenceKind,
     finding::CauseDraft,
-    object::{Kind, Object, ObjectRef, PersistentVolumeClaim, StorageClass},
+    object::{Kind, KubeEvent, Object, ObjectRef, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass},
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
     words,
 };
 
+pub(super) use fit::{lost, why_unbound};
+
 /// The rules of this family.
-pub const RULES: &[Rule] = &[Rule {
-    id: "claim-pending",
-    means: "A PersistentVolumeClaim gets no volume.",
-    source: "kubernetes.io/docs/concepts/storage/persistent-volumes; events ProvisioningFailed, FailedBinding",
-    reads: &[Kind::PersistentVolumeClaim, Kind::StorageClass],
-    holds: &[
-        Hold::Exactly(PROVEN, "when it is proven that nothing can serve the claim"),
-        Hold::Exactly(UNPROVEN, "otherwise: a provisioner may take its time"),
-    ],
-    severities: &[(Severity::Medium, "always")],
-    limits: &[
-        "A claim whose class waits for its first consumer, while no pod that uses it has been scheduled and nothing failed.",
-    ],
-    threshold: None,
-    advises: &[ActionKind::CreateClaim, ActionKind::SetStorageClass],
-}];
+pub const RULES: &[Rule] = &[
+    Rule {
+        id: "claim-pending",
+        means: "A PersistentVolumeClaim gets no volume.",
+        source: "kubernetes.io/docs/concepts/storage/persistent-volumes; events ProvisioningFailed, FailedBinding",
+        reads: &[Kind::PersistentVolumeClaim, Kind::StorageClass, Kind::PersistentVolume],
+        holds: &[
+            Hold::Exactly(PROVEN, "when it is proven that nothing can serve the claim"),
+            Hold::Exactly(SAID, "when a provisioner or the binder says that it failed"),
+            Hold::Exactly(UNPROVEN, "otherwise: a provisioner may take its time"),
+            Hold::Exactly(SLOW, "when the provisioner is seen to run"),
+        ],
+        severities: &[(Severity::Medium, "always")],
+        limits: &[
+            "A claim whose class waits for its first consumer, while no node was chosen for a pod of it and nothing failed.",
+            "A claim of the last ten seconds, unless it is proven that nothing can serve it.",
+        ],
+        threshold: None,
+        advises: &[
+            ActionKind::CreateClaim,
+            ActionKind::SetStorageClass,
+            ActionKind::Patch,
+            ActionKind::Scale,
+            ActionKind::ManualCheck,
+        ],
+    },
+    Rule {
+        id: "claim-terminating",
+        means: "A PersistentVolumeClaim is to go while a pod still uses it.",
+        source: "kubernetes.io/docs/concepts/storage/persistent-volumes#storage-object-in-use-protection",
+        reads: &[Kind::PersistentVolumeClaim, Kind::Pod],
+        holds: &[Hold::Exactly(GOING, "")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &["When the pods that use it are being deleted too, or have finished."],
+        threshold: None,
+        advises: &[ActionKind::ManualCheck],
+    },
+    Rule {
+        id: "claim-not-resized",
+        means: "A PersistentVolumeClaim does not get the size that was asked for.",
+        source: "kubernetes.io/docs/concepts/storage/persistent-volumes#expanding-persistent-volumes-claims",
+        reads: &[Kind::PersistentVolumeClaim, Kind::StorageClass],
+        holds: &[
+            Hold::Exactly(SAID, "when it is proven or said that it failed"),
+            Hold::Exactly(SLOW, "while it waits: for a resizer, or for a pod to start again"),
+        ],
+        severities: &[(Severity::Medium, "when it failed"), (Severity::Low, "while it waits")],
+        limits: &["While a change of size is under way and nothing says that it failed."],
+        threshold: None,
+        advises: &[ActionKind::ExpandClaim, ActionKind::RolloutRestart, ActionKind::Patch],
+    },
+    Rule {
+        id: "volume-failed",
+        means: "A PersistentVolume could not be reclaimed.",
+        source: "kubernetes.io/docs/concepts/storage/persistent-volumes#phase",
+        reads: &[Kind::PersistentVolume],
+        holds: &[Hold::Exactly(SAID, "")],
+        severities: &[(Severity::Low, "always: no claim uses it any more")],
+        limits: &["Volumes that are Released and kept on purpose."],
+        threshold: None,
+        advises: &[ActionKind::ManualCheck],
+    },
+];
 
 /// Hold times in seconds.
 const PROVEN: i64 = 10;
-const UNPROVEN: i64 = 45;
+const SAID: i64 = 15;
+const UNPROVEN: i64 = 30;
+const SLOW: i64 = 120;
+const GOING: i64 = 30;
+/// Even one look does not call a claim forgotten that is not older than this.
+const FRESH: i64 = 10;
 
-/// Looks at every claim.
+/// Looks at every claim and volume.
 pub fn all(cx: &mut Context<'_>) {
-    let claims: Vec<PersistentVolumeClaim> = cx
-        .index
-        .all(Kind::PersistentVolumeClaim)
-        .filter_map(|o| match &**o {
-            Object::PersistentVolumeClaim(c)
-                if c.status.phase.as_deref() != Some("Bound") && !c.metadata.deleting() =>
-            {
-                Some(c.clone())
-            }
-            _ => None,
-        })
-        .collect();
-    for claim in claims {
-        pending(cx, &claim);
+    let index = cx.index;
+    for o in index.all(Kind::PersistentVolumeClaim) {
+        let Object::PersistentVolumeClaim(claim) = &**o else { continue };
+        if claim.metadata.deleting() {
+            going(cx, claim);
+        } else if claim.status.phase.as_deref() == Some("Bound") {
+            grow::bound(cx, claim);
+        } else {
+            pending(cx, claim);
+        }
+    }
+    for o in index.all(Kind::PersistentVolume) {
+        if let Object::PersistentVolume(volume) = &**o
+            && volume.status.phase.as_deref() == Some("Failed")
+            && !volume.metadata.deleting()
+        {
+            failed(cx, volume);
+        }
     }
 }
 
+/// A reference to a claim.
+pub(super) fn claim_ref(claim: &PersistentVolumeClaim) -> ObjectRef {
+    ObjectRef {
+        uid: Some(claim.metadata.uid.clone()).filter(|u| !u.is_empty()),
+        ..ObjectRef::missing(Kind::PersistentVolumeClaim, claim.metadata.namespace.as_deref(), &claim.metadata.name)
+    }
+}
+
+/// Its class binds when a pod is placed, and no node was chosen for one.
+pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> bool {
+    let waits = class_of(cx, claim).is_some_and(|c| c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
+    waits
+        && !claim.metadata.annotations.contains_key("volume.kubernetes.io/selected-node")
+        && complaint(&cx.index.events_of(&claim_ref(claim))).is_none()
+}
+
+/// The last word of whoever failed to find or make a volume.
+fn complaint<'e>(events: &[&'e KubeEvent]) -> Option<&'e KubeEvent> {
+    let failed = |e: &&&KubeEvent| {
+        e.is_warning()
+            && matches!(
+                e.reason(),
+                "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost"
+            )
+    };
+    events.iter().rev().find(failed).copied()
+}
+
+fn size(claim: &PersistentVolumeClaim) -> String {
+    claim.spec.resources.requests.get("storage").map(ToString::to_string).unwrap_or_default()
+}
+
 fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
-    let me = Object::PersistentVolumeClaim(claim.clone()).reference();
-    let lost = claim.status.phase.as_deref() == Some("Lost");
-    let class = class_of(cx, claim);
-    // A class that waits for the first consumer is silent while there is none.
-    let waits = class.as_ref().is_some_and(|c| c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
-    let users = users(cx, claim);
-    let events = cx.index.events_of(&me);
-    let failing = events
-        .iter()
-        .rev()
-        .find(|e| e.is_warning() && matches!(e.reason(), "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch"));
-    if waits && failing.is_none() && !users.iter().any(|(_, scheduled)| *scheduled) {
+    let me = claim_ref(claim);
+    if waits_for_pod(cx, claim) {
         return;
     }
-    let subject = users.first().map_or_else(|| me.clone(), |(owner, _)| owner.clone());
+    let phase = claim.status.phase.as_deref().unwrap_or("Pending");
+    let events = cx.index.events_of(&me);
+    let failing = complaint(&events);
+    let users = users(cx, claim);
+    let subject = users.first().cloned().unwrap_or_else(|| me.clone());
     // A class that was taken away later is when the trouble began, not the day the claim was made.
     let class_changed = cx
         .index
@@ -78,26 +167,34 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
         .map(|c| c.at)
         .max();
     let started = claim.metadata.creation_timestamp.max(class_changed).unwrap_or(cx.now);
+    let (mut c, steps) = why_pending(cx, claim);
+    let proven = c.confidence == Confidence::Established;
+    if cx.options.waive_holds && !proven && cx.now.duration_since(started).as_secs() < FRESH {
+        return;
+    }
     let mut f = finding("claim-pending", me.clone(), &subject, Severity::Medium, started);
     f.headline = format!("waits for PersistentVolumeClaim {}", me.name);
     if subject.same_name(&me) {
-        f.headline = if lost { "lost its volume".into() } else { "gets no volume".into() };
+        f.headline = if phase == "Lost" { "lost its volume".into() } else { "gets no volume".into() };
     }
     f.started_basis = "claim created".into();
-    f.message = format!("PersistentVolumeClaim {} is {}", me.name, claim.status.phase.as_deref().unwrap_or("Pending"));
+    f.message = format!("PersistentVolumeClaim {} is {phase}", me.name);
     // A dynamic provisioner may take its time; a claim nothing can serve is said soon.
-    let (mut c, steps) = why_pending(cx, claim);
-    f.hold = if c.confidence == Confidence::Established { hold(PROVEN) } else { hold(UNPROVEN) };
-    let size = claim.spec.resources.requests.get("storage").map(ToString::to_string).unwrap_or_default();
+    f.hold = hold(match c.confidence {
+        Confidence::Established => PROVEN,
+        Confidence::Likely if failing.is_some() => SAID,
+        Confidence::Possible if c.rule_id == "provisioner-slow" => SLOW,
+        _ => UNPROVEN,
+    });
     let item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
         "claim",
-        format!("PersistentVolumeClaim {} is {}", me.name, claim.status.phase.as_deref().unwrap_or("Pending")),
+        format!("PersistentVolumeClaim {} is {phase}", me.name),
         &[
             ("phase", claim.status.phase.clone().unwrap_or_default()),
             ("storageClassName", claim.spec.storage_class_name.clone().unwrap_or_else(|| "(default)".into())),
-            ("storage", size),
+            ("storage", size(claim)),
             ("accessModes", claim.spec.access_modes.join(", ")),
             ("volumeName", claim.spec.volume_name.clone().unwrap_or_default()),
         ],
@@ -105,12 +202,14 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     );
     c.evidence.push(item.key.clone());
     f.evidence.push(item);
-    if let Some(e) = failing.or_else(|| events.last()) {
+    if let Some(e) = failing.or_else(|| events.last().copied()) {
         let item = event_evidence(e, cx.now);
         c.evidence.push(item.key.clone());
         f.evidence.push(item);
     }
-    c.referrer = users.first().map(|(o, _)| o.clone());
+    if c.referrer.is_none() {
+        c.referrer = users.first().cloned();
+    }
     f.causes.push(c);
     f.actions.extend(steps);
     cx.report(f);
@@ -133,123 +232,262 @@ fn class_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Option<StorageCl
     }
 }
 
-/// The workloads that mount a claim, and whether one of their pods waits for it now.
-fn users(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Vec<(ObjectRef, bool)> {
-    let mut out: Vec<(ObjectRef, bool)> = Vec::new();
+/// The pods that use a claim and have not finished.
+fn pods_with<'a>(cx: &Context<'a>, claim: &PersistentVolumeClaim) -> Vec<&'a Pod> {
+    let index = cx.index;
     let ns = claim.metadata.namespace.as_deref().unwrap_or("");
-    for o in cx.index.in_namespace(Kind::Pod, ns) {
-        let Object::Pod(pod) = &**o else { continue };
-        if pod.spec.claims().any(|(c, _)| c == claim.metadata.name) && !pod.finished() {
-            let owner = cx.owner(pod).subject;
-            if !out.iter().any(|(o, _)| o.same_name(&owner)) {
-                out.push((owner, true));
-            }
+    // A namespace without such a pod is looked through once for each claim that is in trouble.
+    let all = index.all(Kind::Pod).filter_map(|o| match &**o {
+        Object::Pod(p) => Some(p),
+        _ => None,
+    });
+    all.filter(|p| p.metadata.namespace.as_deref() == Some(ns) && !p.finished())
+        .filter(|p| p.spec.claims().any(|(c, _)| c == claim.metadata.name))
+        .collect()
+}
+
+/// The workloads that mount a claim.
+fn users(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Vec<ObjectRef> {
+    let mut out: Vec<ObjectRef> = Vec::new();
+    for pod in pods_with(cx, claim) {
+        let owner = cx.owner(pod).subject;
+        if !out.iter().any(|o| o.same_name(&owner)) {
+            out.push(owner);
         }
     }
     out
 }
 
-/// Why a claim has no volume, as far as the objects say.
-pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (CauseDraft, Vec<ActionDraft>) {
-    let me = Object::PersistentVolumeClaim(claim.clone()).reference();
-    let name = &me.name;
-    let size = claim.spec.resources.requests.get("storage").map(ToString::to_string).unwrap_or_default();
-    let classes: Vec<String> = cx.index.all(Kind::StorageClass).map(|o| o.meta().name.clone()).collect();
-    let known = cx.index.knows(Kind::StorageClass, None);
-    let have = if classes.is_empty() {
-        "the cluster has no StorageClass".to_owned()
-    } else {
-        format!("the cluster has {}", words::list(&classes, 4))
-    };
-    let recreate = action(
+/// The pods that have the claim on a node, with their workloads.
+pub(super) fn holders(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Vec<(ObjectRef, ObjectRef)> {
+    let placed = pods_with(cx, claim).into_iter().filter(|p| p.spec.node_name.is_some());
+    placed.map(|p| (pod_ref(p), cx.owner(p).subject)).collect()
+}
+
+/// The step that makes a claim anew: most of its fields cannot be changed.
+fn recreate(claim: &ObjectRef) -> ActionDraft {
+    action(
         ActionKind::SetStorageClass,
-        &me,
+        claim,
         "a claim's class cannot be changed: make it anew with one that exists",
         "the claim is empty, nothing is lost",
         "create persistentvolumeclaims",
-        format!("kubectl get pvc {name}{} -o yaml > claim.yaml", ns_flag(&me)),
-    );
-    let events = cx.index.events_of(&me);
-    let said = events
-        .iter()
-        .rev()
-        .find(|e| e.is_warning())
-        .or(events.last())
-        .map(|e| words::clip(e.message(), 240))
-        .unwrap_or_default();
-    match claim.spec.storage_class_name.as_deref() {
-        Some(class) if !class.is_empty() => {
-            if known && !classes.iter().any(|c| c == class) {
-                let volumes = cx.index.all(Kind::PersistentVolume).any(|o| matches!(&**o, Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class)));
-                if !volumes {
-                    let entity = me.clone();
-                    let mut c = cause(
-                        "storage-class-missing",
-                        Confidence::Established,
-                        entity,
-                        format!(
-                            "PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist (not found); {have}."
-                        ),
-                    );
-                    c.field = Some("spec.storageClassName".into());
-                    return (c, vec![recreate]);
-                }
-            }
-            let volumes: Vec<String> = cx
-                .index
-                .all(Kind::PersistentVolume)
-                .filter_map(|o| match &**o {
-                    Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref() == Some(class) => {
-                        Some(v.metadata.name.clone())
-                    }
-                    _ => None,
-                })
-                .collect();
-            let mut c = cause(
-                "volume-not-provisioned",
-                if said.is_empty() { Confidence::Possible } else { Confidence::Likely },
-                me.clone(),
-                format!(
-                    "No volume of class {class} fits PersistentVolumeClaim {name} ({size}, {}){}.{}",
-                    claim.spec.access_modes.join(", "),
-                    if volumes.is_empty() {
-                        String::new()
-                    } else {
-                        format!("; volumes of the class: {}", words::list(&volumes, 4))
-                    },
-                    if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }
-                ),
-            );
-            c.signs.pro = 2;
-            c.needs.push("the provisioner's log".into());
-            (c, vec![edit(ActionKind::CreateClaim, &me, "a volume must match its class, size and access modes")])
-        }
-        Some(_) | None => {
-            let default = class_of(cx, claim);
-            if claim.spec.storage_class_name.is_none() && default.is_none() && known {
-                let mut c = cause(
-                    "no-default-storage-class",
-                    Confidence::Established,
-                    me.clone(),
-                    format!(
-                        "PersistentVolumeClaim {name} ({size}) names no StorageClass and the cluster has no default one (no storage class is set); {have}."
-                    ),
-                );
-                c.field = Some("spec.storageClassName".into());
-                return (c, vec![recreate]);
-            }
-            let mut c = cause(
-                "no-volume-fits",
-                Confidence::Likely,
-                me.clone(),
-                format!(
-                    "No persistent volume is available for PersistentVolumeClaim {name} ({size}, {}) and no storage class is set.{}",
-                    claim.spec.access_modes.join(", "),
-                    if said.is_empty() { String::new() } else { format!(" The cluster says: {said}") }
-                ),
-            );
-            c.signs.pro = 2;
-            (c, vec![recreate])
-        }
+        format!("kubectl get pvc {}{} -o yaml > claim.yaml", claim.name, ns_flag(claim)),
+    )
+}
+
+/// Why a claim has no volume, as far as the objects say.
+pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (CauseDraft, Vec<ActionDraft>) {
+    let me = claim_ref(claim);
+    if claim.status.phase.as_deref() == Some("Lost") {
+        return (lost(claim, claim.spec.volume_name.as_deref().unwrap_or("?")), vec![recreate(&me)]);
     }
+    if claim.spec.volume_name.as_deref().is_some_and(|v| !v.is_empty()) {
+        return why_unbound(cx, claim);
+    }
+    let classes: Vec<String> = cx.index.all(Kind::StorageClass).map(|o| o.meta().name.clone()).collect();
+    let known = cx.index.knows(Kind::StorageClass, None);
+    let of_class = |class: &str| {
+        cx.index.all(Kind::PersistentVolume).any(|o| {
+            matches!(&**o, Object::PersistentVolume(v) if v.spec.storage_class_name.as_deref().unwrap_or("") == class)
+        })
+    };
+    if !known && class_of(cx, claim).is_none() {
+        let class = claim.spec.storage_class_name.as_deref().unwrap_or("");
+        let said = complaint(&cx.index.events_of(&me))
+            .map(|e| format!(" The cluster says: {}", words::clip(e.message(), 240)));
+        let mut c = cause(
+            "volume-not-provisioned",
+            if said.is_some() { Confidence::Likely } else { Confidence::Possible },
+            me.clone(),
+            format!(
+                "PersistentVolumeClaim {} ({}, class {class}) gets no volume.{}",
+                me.name,
+                size(claim),
+                said.unwrap_or_default()
+            ),
+        );
+        c.signs.pro = 2;
+        c.needs.push("the storage classes of the cluster, which may not be read".into());
+        return (c, vec![recreate(&me)]);
+    }
+    match (claim.spec.storage_class_name.as_deref(), class_of(cx, claim)) {
+        (_, Some(class)) if class.provisioner == fit::NO_PROVISIONER => why_unbound(cx, claim),
+        (_, Some(class)) => provision::why(cx, claim, &class),
+        (Some(class), None) if !class.is_empty() && known && !of_class(class) => {
+            (class_missing(cx, claim, class, &classes), vec![recreate(&me)])
+        }
+        (None, None) if known && !of_class("") => (no_default(claim, &classes), vec![recreate(&me)]),
+        _ => why_unbound(cx, claim),
+    }
+}
+
+fn have(classes: &[String]) -> String {
+    match classes {
+        [] => "the cluster has no StorageClass".to_owned(),
+        some => format!("the cluster has {}", words::list(some, 4)),
+    }
+}
+
+fn class_missing(cx: &Context<'_>, claim: &PersistentVolumeClaim, class: &str, classes: &[String]) -> CauseDraft {
+    let name = &claim.metadata.name;
+    let near = placement::nearest(class, classes.iter().map(String::as_str));
+    let near = near.map(|n| format!(" Is {n} meant?")).unwrap_or_default();
+    let from = template_of(cx, claim);
+    let mut c = cause(
+        "storage-class-missing",
+        Confidence::Established,
+        claim_ref(claim),
+        format!(
+            "PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist (not found); {}.{near}{from}",
+            have(classes)
+        ),
+    );
+    c.field = Some("spec.storageClassName".into());
+    c
+}
+
+fn no_default(claim: &PersistentVolumeClaim, classes: &[String]) -> CauseDraft {
+    let mut c = cause(
+        "no-default-storage-class",
+        Confidence::Established,
+        claim_ref(claim),
+        format!(
+            "PersistentVolumeClaim {} ({}) names no StorageClass and the cluster has no default one (no storage class is set); {}.",
+            claim.metadata.name,
+            size(claim),
+            have(classes)
+        ),
+    );
+    c.field = Some("spec.storageClassName".into());
+    c
+}
+
+/// The StatefulSet whose template the claim was made from: there it must be put right as well.
+fn template_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> String {
+    let ns = claim.metadata.namespace.as_deref().unwrap_or("");
+    let made = cx.index.in_namespace(Kind::StatefulSet, ns).find_map(|o| match &**o {
+        Object::StatefulSet(s) => s
+            .spec
+            .volume_claim_templates
+            .iter()
+            .find(|t| claim.metadata.name.starts_with(&format!("{}-{}-", t.metadata.name, s.metadata.name)))
+            .map(|t| {
+                format!(
+                    " It is made from volumeClaimTemplates[{}] of StatefulSet {}.",
+                    t.metadata.name, s.metadata.name
+                )
+            }),
+        _ => None,
+    });
+    made.unwrap_or_default()
+}
+
+/// A claim that is to go and is still used.
+fn going(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
+    let Some(since) = claim.metadata.deletion_timestamp else { return };
+    if !claim.metadata.finalizers.iter().any(|f| f == "kubernetes.io/pvc-protection") {
+        return;
+    }
+    let used: Vec<&Pod> =
+        pods_with(cx, claim).into_iter().filter(|p| p.spec.node_name.is_some() && !p.metadata.deleting()).collect();
+    let Some(first) = used.first() else { return };
+    let me = claim_ref(claim);
+    let owner = cx.owner(first).subject;
+    let mut f = finding("claim-terminating", me.clone(), &owner, Severity::Medium, since);
+    f.headline = format!("uses PersistentVolumeClaim {}, which is being deleted", me.name);
+    f.started_basis = "deletion of the claim".into();
+    f.hold = hold(GOING);
+    let pods: Vec<String> = used.iter().map(|p| p.metadata.name.clone()).collect();
+    f.message = format!("PersistentVolumeClaim {} is Terminating and still used by {}", me.name, words::list(&pods, 3));
+    let item = object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "deletion",
+        format!("PersistentVolumeClaim {} is Terminating", me.name),
+        &[
+            ("deletionTimestamp", since.to_string()),
+            ("finalizers", claim.metadata.finalizers.join(", ")),
+            ("used by", pods.join(", ")),
+        ],
+        since,
+    );
+    let mut c = cause(
+        "claim-in-use",
+        Confidence::Established,
+        me.clone(),
+        format!(
+            "PersistentVolumeClaim {} was deleted while pod {} of {owner} uses it: the finalizer kubernetes.io/pvc-protection keeps it Terminating until that pod ends; then the claim is gone and no new pod can start with it.",
+            me.name,
+            words::list(&pods, 3)
+        ),
+    );
+    c.field = Some("metadata.deletionTimestamp".into());
+    c.referrer = Some(owner);
+    c.evidence.push(item.key.clone());
+    f.evidence.push(item);
+    f.causes.push(c);
+    f.actions.push(action(
+        ActionKind::ManualCheck,
+        &me,
+        "save what it holds before its pod ends; a deletion cannot be taken back",
+        "reads only",
+        "get persistentvolumeclaims",
+        format!("kubectl describe pvc {}{}", me.name, ns_flag(&me)),
+    ));
+    cx.report(f);
+}
+
+/// A volume that nobody uses and that could not be deleted or recycled.
+fn failed(cx: &mut Context<'_>, volume: &PersistentVolume) {
+    let me = Object::PersistentVolume(volume.clone()).reference();
+    let events = cx.index.events_of(&me);
+    let event = events.iter().rev().find(|e| e.is_warning());
+    let since = event.and_then(|e| e.first_seen()).or(volume.metadata.creation_timestamp).unwrap_or(cx.now);
+    let said = volume.status.message.as_deref().or(event.map(|e| e.message())).unwrap_or("no reason is given");
+    let policy = volume.spec.persistent_volume_reclaim_policy.as_deref().unwrap_or("Delete");
+    let claim = volume.spec.claim_ref.as_ref().map(|c| format!("{}/{}", c.namespace.as_deref().unwrap_or(""), c.name));
+    let mut f = finding("volume-failed", me.clone(), &me, Severity::Low, since);
+    f.headline = "could not be reclaimed".into();
+    f.started_basis = "first failed reclaim".into();
+    f.hold = hold(SAID);
+    f.message = format!("PersistentVolume {} is Failed: {}", me.name, words::clip(said, 240));
+    let item = object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "phase",
+        format!("PersistentVolume {} is Failed", me.name),
+        &[
+            ("phase", "Failed".into()),
+            ("reason", volume.status.reason.clone().unwrap_or_default()),
+            ("message", said.to_owned()),
+            ("persistentVolumeReclaimPolicy", policy.to_owned()),
+            ("claim", claim.clone().unwrap_or_default()),
+        ],
+        since,
+    );
+    let mut c = cause(
+        "volume-not-reclaimed",
+        Confidence::Likely,
+        me.clone(),
+        format!(
+            "PersistentVolume {} (reclaim policy {policy}, last used by claim {}) is Failed: {}.",
+            me.name,
+            claim.as_deref().unwrap_or("none"),
+            words::clip(said, 260)
+        ),
+    );
+    c.signs.pro = 2;
+    c.evidence.push(item.key.clone());
+    f.evidence.push(item);
+    f.causes.push(c);
+    f.actions.push(action(
+        ActionKind::ManualCheck,
+        &me,
+        "what keeps the volume from being reclaimed",
+        "reads only",
+        "get persistentvolumes",
+        format!("kubectl describe pv {}", me.name),
+    ));
+    cx.report(f);
 }

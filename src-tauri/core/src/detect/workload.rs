@@ -1,23 +1,18 @@
 //! Workloads: roll-outs that stand still, pods that are never made, jobs that fail.
 
+mod create;
 mod job;
-
-use std::sync::LazyLock;
-
-use jiff::SignedDuration;
-use regex::Regex;
+mod refusal;
 
 use super::{
     Context, Hold, Rule, Threshold,
-    context::{action, cause, edit, event_evidence, finding, hold, ns_flag, object_evidence, undo},
+    context::{cause, finding, object_evidence, undo},
 };
 use crate::{
     evidence::EvidenceKind,
-    finding::CauseDraft,
-    object::{Condition, Deployment, Kind, KubeEvent, Object, ObjectRef},
-    remediation::{ActionDraft, ActionKind},
+    object::{Condition, Deployment, Kind, Object},
+    remediation::ActionKind,
     severity::{Confidence, Severity},
-    words,
 };
 
 /// The rules of this family.
@@ -35,8 +30,8 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "pods-not-created",
-        means: "A controller cannot make its pods: quota, limits, admission or a missing service account.",
-        source: "controller-manager event FailedCreate; ReplicaSet condition ReplicaFailure",
+        means: "A controller cannot make its pods: quota, limits, admission, a webhook that does not answer, a missing service account.",
+        source: "controller-manager events FailedCreate and ReplicaSetCreateError; ReplicaSet condition ReplicaFailure",
         reads: &[Kind::ReplicaSet, Kind::KubeEvent],
         holds: &[Hold::Exactly(HOLD, "")],
         severities: &[
@@ -55,6 +50,7 @@ pub const RULES: &[Rule] = &[
             ActionKind::Patch,
             ActionKind::FixWebhook,
             ActionKind::SetLimitRange,
+            ActionKind::Scale,
         ],
     },
     Rule {
@@ -93,13 +89,7 @@ pub fn all(cx: &mut Context<'_>) {
             stuck(cx, d);
         }
     }
-    for kind in [Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job] {
-        for o in index.all(kind) {
-            if !o.meta().deleting() {
-                not_created(cx, o);
-            }
-        }
-    }
+    create::all(cx);
     for o in index.all(Kind::Job) {
         if let Object::Job(j) = &**o {
             job::job(cx, j);
@@ -160,258 +150,4 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
     f.causes.push(c);
     f.actions.extend(undo(&me, "the revision before was serving"));
     cx.report(f);
-}
-
-fn not_created(cx: &mut Context<'_>, o: &Object) {
-    let me = o.reference();
-    let events = cx.index.events_of(&me);
-    let failing: Vec<&KubeEvent> =
-        events.iter().copied().filter(|e| e.is_warning() && e.reason() == "FailedCreate").collect();
-    let Some(last) = failing.last() else { return };
-    let seen = last.last_seen().unwrap_or(cx.now);
-    let (short, failure_condition) = match o {
-        Object::ReplicaSet(r) => (
-            r.spec.replicas.unwrap_or(1) > r.status.replicas,
-            Condition::find(&r.status.conditions, "ReplicaFailure").is_some_and(Condition::is_true),
-        ),
-        Object::StatefulSet(s) => (s.spec.replicas.unwrap_or(1) > s.status.replicas, false),
-        Object::DaemonSet(d) => {
-            (cx.index.owned_by(&d.metadata.uid).count() < d.status.desired_number_scheduled as usize, false)
-        }
-        Object::Job(j) => {
-            let finished =
-                j.status.conditions.iter().any(|c| matches!(c.kind.as_str(), "Complete" | "Failed") && c.is_true());
-            (
-                !finished
-                    && !j.spec.suspend
-                    && j.status.active == 0
-                    && j.status.succeeded < j.spec.completions.unwrap_or(1),
-                false,
-            )
-        }
-        _ => (false, false),
-    };
-    let lately = SignedDuration::from_mins(i64::from(cx.threshold("pods-not-created", &CREATE_MEMORY)));
-    let current = failure_condition || (short && cx.now.duration_since(seen) <= lately);
-    if !current {
-        return;
-    }
-    let owner = cx.owner_of(o);
-    let message = last.message().to_owned();
-    let started = failing.iter().filter_map(|e| e.first_seen()).min().unwrap_or(seen);
-    let serving = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
-    let severity = match owner.subject.kind.as_str() {
-        "Job" | "CronJob" => Severity::Medium,
-        _ if serving => Severity::Medium,
-        _ => Severity::Critical,
-    };
-    let mut f = finding("pods-not-created", me.clone(), &owner.subject, severity, started);
-    f.headline = "cannot create its pods".into();
-    f.started_basis = "first refused pod".into();
-    f.count = failing.iter().map(|e| e.times()).sum();
-    f.hold = hold(HOLD);
-    f.message = format!("{} cannot create pods: {}", me, words::clip(&message, 260));
-    let item = event_evidence(last, cx.now);
-    let (mut c, steps) = refusal(cx, &owner.subject, &owner, &message);
-    c.evidence.insert(0, item.key.clone());
-    f.evidence.push(item);
-    // The quota's own numbers, live.
-    if c.entity.kind == "ResourceQuota"
-        && let Some(Object::ResourceQuota(q)) = cx.index.resolve(&c.entity).map(|o| &**o)
-    {
-        let lines: Vec<(String, String)> = q
-            .status
-            .hard
-            .iter()
-            .map(|(k, v)| {
-                (k.clone(), format!("{} used of {v}", q.status.used.get(k).map_or("0".to_owned(), ToString::to_string)))
-            })
-            .collect();
-        let lines: Vec<(&str, String)> = lines.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
-        let item = object_evidence(
-            EvidenceKind::Object,
-            c.entity.clone(),
-            "quota",
-            format!("ResourceQuota {}", c.entity.name),
-            &lines,
-            cx.now,
-        );
-        c.evidence.push(item.key.clone());
-        f.evidence.push(item);
-    }
-    f.causes.push(c);
-    f.actions.extend(steps);
-    cx.report(f);
-}
-
-/// Why the API server refuses a pod, by its own words.
-fn refusal(
-    cx: &Context<'_>,
-    subject: &ObjectRef,
-    owner: &super::context::Owner,
-    message: &str,
-) -> (CauseDraft, Vec<ActionDraft>) {
-    static QUOTA: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"exceeded quota: ([^,]+), requested: (.+), used: (.+), limited: (.+?)\s*$").ok());
-    static MUST: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"failed quota: ([^:]+): must specify (.+?)\s*$").ok());
-    static ACCOUNT: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r#"serviceaccount "([^"]+)" not found"#).ok());
-    static WEBHOOK: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"admission webhook "([^"]+)" denied the request:? ?(.*)|failed calling webhook "([^"]+)":? ?(.*)"#)
-            .ok()
-    });
-    static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"((?:maximum|minimum) \w[\w-]* usage per \w+ is [^,\]]+(?:, but (?:limit|request) is [^,\]]+)?|[\w-]+ max limit to request ratio[^,\]]*)").ok()
-    });
-    let ns = subject.namespace.as_deref();
-    let find = |r: &LazyLock<Option<Regex>>| r.as_ref().and_then(|r| r.captures(message));
-    let tail = words::clip(message.split_once(" is forbidden: ").map_or(message, |(_, t)| t), 260);
-    if let Some(m) = find(&QUOTA) {
-        let entity = named(cx, Kind::ResourceQuota, ns, &m[1]);
-        let mut c = cause(
-            "quota-exceeded",
-            Confidence::Established,
-            entity.clone(),
-            format!(
-                "ResourceQuota {} is exceeded: {subject} requests {}, used are {}, limited to {}.",
-                &m[1], &m[2], &m[3], &m[4]
-            ),
-        );
-        c.field = Some("spec.hard".into());
-        c.referrer = Some(subject.clone());
-        let raise = action(
-            ActionKind::RaiseQuota,
-            &entity,
-            format!("{subject} fits then"),
-            "the namespace may use more",
-            "patch resourcequotas",
-            format!("kubectl edit resourcequota {}{}", &m[1], ns_flag(subject)),
-        );
-        return (c, vec![raise, edit(ActionKind::SetResources, subject, "or it asks for less")]);
-    }
-    if let Some(m) = find(&MUST) {
-        let mut c = cause(
-            "quota-needs-resources",
-            Confidence::Established,
-            subject.clone(),
-            format!(
-                "ResourceQuota {} demands that every container specifies {}, and {subject} does not (must specify {}).",
-                &m[1], &m[2], &m[2]
-            ),
-        );
-        c.field = Some(owner.pod_field("containers[].resources"));
-        return (c, vec![edit(ActionKind::SetResources, subject, format!("it must set {}", &m[2]))]);
-    }
-    if let Some(m) = find(&ACCOUNT) {
-        let name = m[1].rsplit('/').next().unwrap_or(&m[1]).to_owned();
-        let entity = named(cx, Kind::ServiceAccount, ns, &name);
-        let mut c = cause(
-            "service-account-missing",
-            Confidence::Established,
-            entity.clone(),
-            format!(
-                "ServiceAccount {name} does not exist (not found) in namespace {}; the pods of {subject} are to run under it.",
-                ns.unwrap_or("")
-            ),
-        );
-        c.referrer = Some(subject.clone());
-        c.field = Some(owner.pod_field("serviceAccountName"));
-        let make = action(
-            ActionKind::ManualCheck,
-            &entity,
-            format!("{subject} waits for it"),
-            "none for what runs already",
-            "create serviceaccounts",
-            format!("kubectl create serviceaccount {name}{}", ns_flag(subject)),
-        );
-        return (c, vec![make, edit(ActionKind::Patch, subject, "or it names an account that exists")]);
-    }
-    if let Some(m) = find(&WEBHOOK) {
-        let called = m.get(3).is_some();
-        let name = m.get(1).or(m.get(3)).map_or("", |g| g.as_str());
-        let why = m.get(2).or(m.get(4)).map_or("", |g| g.as_str());
-        let (rule, entity, statement) = if called {
-            let hook = ObjectRef {
-                api_version: "admissionregistration.k8s.io/v1".into(),
-                kind: "ValidatingWebhookConfiguration".into(),
-                namespace: None,
-                name: name.to_owned(),
-                uid: None,
-            };
-            (
-                "webhook-unreachable",
-                hook,
-                format!(
-                    "Admission webhook {name} cannot be called, so the pods of {subject} are refused: {}",
-                    words::clip(why, 220)
-                ),
-            )
-        } else {
-            (
-                "admission-denied",
-                subject.clone(),
-                format!("Admission webhook {name} denies the pods of {subject}: {}", words::clip(why, 220)),
-            )
-        };
-        let mut c =
-            cause(rule, if called { Confidence::Likely } else { Confidence::Established }, entity.clone(), statement);
-        c.signs.pro = 2;
-        c.referrer = Some(subject.clone());
-        return (
-            c,
-            vec![edit(
-                if called { ActionKind::FixWebhook } else { ActionKind::Patch },
-                if called { &entity } else { subject },
-                "the refusal names the rule",
-            )],
-        );
-    }
-    if let Some(m) = find(&LIMIT) {
-        let range = ns.and_then(|ns| cx.index.in_namespace(Kind::LimitRange, ns).next()).map(|o| o.reference());
-        let name = range.as_ref().map_or(String::new(), |r| format!(" of LimitRange {}", r.name));
-        let mut c = cause(
-            "limit-range-violated",
-            Confidence::Established,
-            subject.clone(),
-            format!("{subject} breaks the limits{name}: {}.", &m[1]),
-        );
-        c.field = Some(owner.pod_field("containers[].resources"));
-        c.referrer = range.clone();
-        let mut steps =
-            vec![edit(ActionKind::SetResources, subject, "it must stay within the limits of its namespace")];
-        steps.extend(range.map(|r| edit(ActionKind::SetLimitRange, &r, "or the limits must allow it")));
-        return (c, steps);
-    }
-    if message.contains("violates PodSecurity") {
-        let mut c = cause(
-            "pod-security-violated",
-            Confidence::Established,
-            subject.clone(),
-            format!("The pods of {subject} are refused by Pod Security admission: {tail}"),
-        );
-        c.field = Some(owner.pod_field("securityContext"));
-        return (c, vec![edit(ActionKind::Patch, subject, "its security settings must satisfy the namespace's level")]);
-    }
-    if message.contains("PriorityClass") {
-        let mut c = cause(
-            "priority-class-missing",
-            Confidence::Established,
-            subject.clone(),
-            format!("The pods of {subject} are refused: {tail}"),
-        );
-        c.field = Some(owner.pod_field("priorityClassName"));
-        return (c, vec![edit(ActionKind::Patch, subject, "its priority class must exist")]);
-    }
-    let c = cause(
-        "pod-refused",
-        Confidence::Established,
-        subject.clone(),
-        format!("The API server refuses the pods of {subject}: {tail}"),
-    );
-    (c, vec![edit(ActionKind::Patch, subject, "the refusal names what must change")])
-}
-
-fn named(cx: &Context<'_>, kind: Kind, ns: Option<&str>, name: &str) -> ObjectRef {
-    cx.index.get(kind, ns, name).map_or_else(|| ObjectRef::missing(kind, ns, name), |o| o.reference())
 }

@@ -211,6 +211,7 @@ pub struct Volume {
     pub host_path: Option<Value>,
     pub projected: Option<ProjectedVolume>,
     pub csi: Option<Value>,
+    pub nfs: Option<Value>,
 }
 
 /// A ConfigMap as files.

@@ -42,6 +42,8 @@ pub struct ClaimStatus {
     pub phase: Option<String>,
     pub capacity: BTreeMap<String, Quantity>,
     pub conditions: Vec<Condition>,
+    /// How far a change of size is: `ControllerResizeInProgress`, `NodeResizeInfeasible` and the like.
+    pub allocated_resource_statuses: BTreeMap<String, String>,
 }
 
 /// A PersistentVolume.
@@ -68,6 +70,8 @@ pub struct VolumeSpec {
     pub local: Option<serde_json::Value>,
     pub host_path: Option<serde_json::Value>,
     pub csi: Option<VolumeDriver>,
+    /// A folder of a file server, as written.
+    pub nfs: Option<serde_json::Value>,
 }
 
 /// The driver behind a volume.
@@ -83,6 +87,8 @@ pub struct VolumeDriver {
 pub struct ClaimRef {
     pub namespace: Option<String>,
     pub name: String,
+    /// None when somebody reserved the volume by name before it was bound.
+    pub uid: Option<String>,
 }
 
 /// Available, Bound, Released or Failed.

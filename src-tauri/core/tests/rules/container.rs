@@ -225,14 +225,14 @@ fn a_node_that_makes_no_sandboxes_is_found() {
     world.upsert(failed);
     let expect = Expect {
         rule: "sandbox-failing",
-        cause: "sandbox-failing",
+        cause: "pod-addresses-exhausted",
         verdict: Likely,
         entity: "Node//node-a",
         says: &["node-a", "no IP addresses available"],
         ..CONFIG
     };
     let fault = check(&world, expect);
-    assert_eq!(fault.findings[0].hold.as_secs(), 45);
+    assert_eq!(fault.findings[0].hold.as_secs(), 15);
 }
 
 fn evicted(message: &str) -> Value {

@@ -132,3 +132,89 @@ fn pods_that_are_being_made_are_silent() {
         silent(&world);
     }
 }
+
+#[test]
+fn an_architecture_that_the_image_lacks_is_told_with_the_nodes() {
+    for message in [
+        "failed to pull and unpack image \"registry.test/shop/web:7\": no match for platform in manifest: not found",
+        "no matching manifest for linux/arm64/v8 in the manifest list entries",
+    ] {
+        let mut world = pulling(&web(), "ErrImagePull", message);
+        let mut node = World::node("node-a", "True");
+        if let afterwatch_core::object::Object::Node(n) = &mut node {
+            n.status.node_info.architecture = "arm64".into();
+            n.status.node_info.operating_system = "linux".into();
+        }
+        world.upsert(node);
+        check(
+            &world,
+            Expect {
+                cause: "image-wrong-platform",
+                says: &["platform", "Node node-a is linux/arm64", "shop/web:7"],
+                ..PULL
+            },
+        );
+    }
+}
+
+#[test]
+fn registries_that_do_not_answer_are_named_and_told_apart() {
+    for (message, cause, word) in [
+        (
+            "dial tcp: lookup registry.test on 10.0.0.10:53: no such host",
+            "image-registry-unreachable",
+            "does not resolve",
+        ),
+        ("dial tcp 10.9.9.9:443: i/o timeout", "image-registry-unreachable", "i/o timeout"),
+        (
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "image-registry-untrusted",
+            "x509",
+        ),
+        ("http: server gave HTTP response to HTTPS client", "image-registry-untrusted", "HTTPS"),
+    ] {
+        let fault = check(
+            &pulling(&web(), "ErrImagePull", message),
+            Expect { cause, says: &["registry registry.test"], ..PULL },
+        );
+        says(&fault.causes[0], &[word]);
+    }
+}
+
+#[test]
+fn a_login_that_is_there_and_does_not_help_is_told_so() {
+    let app = web().spec(json!({"imagePullSecrets": [{"name": "registry-login"}]}));
+    let mut world = pulling(&app, "ErrImagePull", "failed to authorize: 401 Unauthorized");
+    world.upsert(object("Secret shop/registry-login", json!({})));
+    check(
+        &world,
+        Expect { cause: "image-unauthorised", says: &["registry-login exists", "does not hold a login"], ..PULL },
+    );
+}
+
+#[test]
+fn a_pull_secret_that_the_kubelet_could_not_read_is_named_by_its_event() {
+    let app = web().spec(json!({"imagePullSecrets": [{"name": "registry-login"}]}));
+    let mut world = pulling(&app, "ErrImagePull", "failed to authorize: 401 Unauthorized");
+    world.lose(afterwatch_core::object::Kind::Secret, afterwatch_core::coverage::UnreadableReason::Forbidden);
+    let pod = app.pod("a", status::waiting("ErrImagePull", "", -30));
+    let message =
+        "Unable to retrieve some image pull secrets (registry-login); attempting to pull the image may not succeed.";
+    world.upsert(event(&pod, "Warning", "FailedToRetrieveImagePullSecret", message, -29, -5, 4));
+    let expect = Expect {
+        cause: "image-unauthorised",
+        entity: "Secret/shop/registry-login?",
+        field: "",
+        says: &["registry-login", "not found"],
+        ..PULL
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn an_image_that_others_run_is_offered() {
+    let mut world = pulling(&web(), "ErrImagePull", NOT_FOUND);
+    let other = App::deployment("shop/admin").container(json!({"image": "registry.test/shop/web:6"}));
+    world.run(&other, [other.pod("a", status::ready(-600))]);
+    check(&world, Expect { says: &["shop/web:7", "not found", "run registry.test/shop/web:6"], ..PULL });
+}

@@ -1,8 +1,10 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
 mod change;
+mod claims;
 mod container;
 mod crash;
+mod creation;
 mod determinism;
 mod grouping;
 mod history;
@@ -11,8 +13,10 @@ mod ledger;
 mod load;
 mod network;
 mod node;
+mod placement;
 mod probe;
 mod quiet;
+mod refusal;
 mod reopening;
 mod scheduling;
 mod settings;
@@ -39,6 +43,9 @@ const FAULTS: &[&[Shown]] = &[
     storage::FAULTS,
     node::FAULTS,
     network::FAULTS,
+    claims::FAULTS,
+    creation::FAULTS,
+    placement::FAULTS,
 ];
 
 #[test]

@@ -79,7 +79,7 @@ fn what_is_proven_is_said_soon_and_a_provisioner_is_given_time() {
         value
     };
     held(&mut with(fresh("fast"), &[("standard", json!({}))]), 0, 10);
-    held(&mut with(fresh("standard"), &[("standard", json!({}))]), 0, 45);
+    held(&mut with(fresh("standard"), &[("standard", json!({}))]).at(11), 0, 30);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_quota_that_is_used_up_is_found() {
         &world,
         Expect {
             entity: "ResourceQuota/shop/team",
-            field: "spec.hard",
+            field: "spec.hard[pods]",
             says: &["team", "pods=1", "pods=4"],
             ..REFUSED
         },
@@ -141,7 +141,7 @@ fn a_webhook_that_cannot_be_called_is_the_one_to_mend() {
     let fault = refused(&checkout(), message).diagnose().faults.remove(0);
     assert_eq!(
         (fault.causes[0].rule_id.as_str(), fault.causes[0].entity.name.as_str()),
-        ("webhook-unreachable", "policy.corp.test")
+        ("webhook-unreachable", "policy")
     );
     says(&fault.causes[0], &["policy.corp.test", "connection refused"]);
 }

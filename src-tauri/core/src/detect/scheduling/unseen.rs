@@ -1,0 +1,218 @@
+//! Pods that no scheduler speaks of: nobody looks at them, a gate holds them, or they name a node that is not there.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{
+    Context,
+    context::{Owner, action, cause, edit, evidence, finding, hold, pod_ref},
+    placement,
+};
+use super::{FOREIGN, GATED, PINNED, SILENT, nodes, serves, severity};
+use crate::{
+    evidence::EvidenceKind,
+    finding::Finding,
+    object::{Condition, Kind, ObjectRef, Pod},
+    remediation::ActionKind,
+    severity::Confidence,
+    words,
+};
+
+/// Even one look lets a pod grow this old before it is called forgotten.
+fn young(cx: &Context<'_>, since: Timestamp, seconds: i64) -> bool {
+    cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(seconds)
+}
+
+fn draft(
+    cx: &Context<'_>,
+    rule: &str,
+    pod: &Pod,
+    owner: &Owner,
+    since: Timestamp,
+    basis: &str,
+    lines: &[(&str, &str)],
+) -> (Finding, String) {
+    let me = pod_ref(pod);
+    let mut f = finding(rule, me.clone(), &owner.subject, severity(cx, owner), since);
+    f.started_basis = basis.into();
+    let said: Vec<String> = lines.iter().map(|(k, v)| format!("{k}: {v}")).collect();
+    let item = evidence(
+        EvidenceKind::PodStatus,
+        format!("{rule}|{}", me.uid.as_deref().unwrap_or(&me.name)),
+        since,
+        me.clone(),
+        format!("{} is Pending; {}", me.name, said.join(", ")),
+        format!("pod: {}\nphase: Pending\n{}", me.name, said.join("\n")),
+    );
+    let key = item.key.clone();
+    f.evidence.push(item);
+    (f, key)
+}
+
+/// A pod of which nothing was said, by nobody.
+pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
+    let me = pod_ref(pod);
+    let events = cx.index.events_of(&me);
+    if !cx.index.knows(Kind::KubeEvent, me.namespace.as_deref())
+        || events.iter().any(|e| matches!(e.reason(), "FailedScheduling" | "Scheduled" | "Nominated"))
+    {
+        return;
+    }
+    let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    let name = pod.spec.scheduler_name.as_deref().filter(|n| !n.is_empty()).unwrap_or("default-scheduler");
+    let foreign = name != "default-scheduler";
+    if young(cx, since, if foreign { FOREIGN } else { SILENT }) {
+        return;
+    }
+    let owner = cx.owner(pod);
+    let lines = [("schedulerName", name), ("conditions", "none"), ("events of a scheduler", "none")];
+    let (mut f, key) = draft(cx, "pod-without-scheduler", pod, &owner, since, "pod created", &lines);
+    f.headline = "is seen by no scheduler".into();
+    f.message = format!("{} is Pending and no scheduler has looked at it (schedulerName {name})", me.name);
+    f.hold = hold(if foreign { FOREIGN } else { SILENT });
+    let mut c = if foreign {
+        // Somebody places pods under this name, so it may only be slow.
+        let placed = |p: &Pod| {
+            p.spec.scheduler_name.as_deref() == Some(name)
+                && Condition::find(&p.status.conditions, "PodScheduled").is_some_and(Condition::is_true)
+        };
+        let serving = cx.index.pods().any(placed);
+        let near = cx
+            .index
+            .pods()
+            .filter(|p| Condition::find(&p.status.conditions, "PodScheduled").is_some_and(Condition::is_true))
+            .filter_map(|p| p.spec.scheduler_name.as_deref());
+        let near = placement::nearest(name, near).map(|n| format!(" Is {n} meant?")).unwrap_or_default();
+        f.actions.push(edit(
+            ActionKind::Patch,
+            &owner.subject,
+            "name a scheduler that runs, for example default-scheduler",
+        ));
+        let mut c = cause(
+            "scheduler-missing",
+            if serving { Confidence::Possible } else { Confidence::Likely },
+            owner.subject.clone(),
+            if serving {
+                format!(
+                    "{} asks for the scheduler {name} (schedulerName), which placed other pods but says nothing of {}.",
+                    owner.subject, me.name
+                )
+            } else {
+                format!(
+                    "{} asks for the scheduler {name} (schedulerName), and nothing in the cluster schedules under that name: no pod was placed by it, and {} has neither a condition nor an event.{near}",
+                    owner.subject, me.name
+                )
+            },
+        );
+        c.field = Some(owner.pod_field("schedulerName"));
+        c.needs.push(format!("whether a scheduler named {name} runs, and its log"));
+        c
+    } else {
+        let entity = cx
+            .index
+            .in_namespace(Kind::Pod, "kube-system")
+            .find(|o| o.meta().labels.get("component").is_some_and(|c| c == "kube-scheduler"))
+            .map_or_else(|| ObjectRef::missing(Kind::Pod, Some("kube-system"), "kube-scheduler"), |o| o.reference());
+        let down = matches!(cx.index.resolve(&entity).map(|o| &**o), Some(crate::object::Object::Pod(p)) if !p.ready());
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &entity,
+            "whether the scheduler runs, and what it says",
+            "reads only",
+            "get pods",
+            "kubectl get pods -n kube-system -l component=kube-scheduler".into(),
+        ));
+        let mut c = cause(
+            "scheduler-silent",
+            if down { Confidence::Likely } else { Confidence::Possible },
+            entity,
+            format!(
+                "The cluster's scheduler (default-scheduler) says nothing of new pods{}: they have neither a condition nor an event.",
+                if down { ", and its own pod is not ready" } else { "" }
+            ),
+        );
+        c.referrer = Some(owner.subject.clone());
+        c.needs.push("the log of kube-scheduler".into());
+        c
+    };
+    c.evidence.push(key);
+    c.signs.pro = 2;
+    f.causes.push(c);
+    cx.report(f);
+}
+
+/// A pod of a serving workload that a gate holds back.
+pub(super) fn gated(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
+    let owner = cx.owner(pod);
+    let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
+    let since = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
+    if !serves(&owner) || ready || young(cx, since, GATED) {
+        return;
+    }
+    let gates: Vec<String> = pod.spec.scheduling_gates.iter().map(|g| g.name.clone()).collect();
+    let gates = words::list(&gates, 3);
+    let lines = [("condition", "PodScheduled=False SchedulingGated"), ("schedulingGates", gates.as_str())];
+    let (mut f, key) = draft(cx, "pod-gated", pod, &owner, since, "scheduling gate", &lines);
+    f.headline = "waits behind a scheduling gate".into();
+    f.message = format!("{} is not scheduled before its gate {gates} is lifted", f.object.name);
+    f.hold = hold(GATED);
+    f.actions.push(edit(
+        ActionKind::Patch,
+        &owner.subject,
+        "whoever set the gate must lift it, or it must go from the template",
+    ));
+    let mut c = cause(
+        "scheduling-gate",
+        Confidence::Established,
+        owner.subject.clone(),
+        format!(
+            "The pods of {} have the scheduling gate {gates} (schedulingGates), and nobody lifts it: the scheduler does not look at them (SchedulingGated), and none of them is ready.",
+            owner.subject
+        ),
+    );
+    c.field = Some(owner.pod_field("schedulingGates"));
+    c.evidence.push(key);
+    f.causes.push(c);
+    cx.report(f);
+}
+
+/// A pod whose `nodeName` is the name of no node. What a scheduler placed has a condition that says so.
+pub(super) fn pinned(cx: &mut Context<'_>, pod: &Pod) {
+    let Some(name) = pod.spec.node_name.as_deref() else { return };
+    let seen = pod.status.start_time.is_some() || !pod.status.container_statuses.is_empty();
+    let placed = Condition::find(&pod.status.conditions, "PodScheduled").is_some();
+    if seen || placed || !cx.index.knows(Kind::Node, None) || cx.index.get(Kind::Node, None, name).is_some() {
+        return;
+    }
+    let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    if young(cx, since, PINNED) {
+        return;
+    }
+    let owner = cx.owner(pod);
+    let lines = [("nodeName", name), ("node", "not found"), ("conditions", "none")];
+    let (mut f, key) = draft(cx, "pod-on-missing-node", pod, &owner, since, "pod created", &lines);
+    f.headline = format!("is pinned to node {name}, which does not exist");
+    f.message = format!("{} names node {name}, which does not exist", f.object.name);
+    f.hold = hold(PINNED);
+    f.actions.push(edit(
+        ActionKind::Patch,
+        &owner.subject,
+        "name a node that exists, or leave the choice to the scheduler",
+    ));
+    let all: Vec<String> = nodes(cx).map(|n| n.metadata.name.clone()).collect();
+    let near = placement::nearest(name, all.iter().map(String::as_str)).map(|n| format!(" Is {n} meant?"));
+    let mut c = cause(
+        "node-name-unknown",
+        Confidence::Established,
+        owner.subject.clone(),
+        format!(
+            "{} pins its pods to node {name} (nodeName), which does not exist (not found); the nodes are {}.{}",
+            owner.subject,
+            words::list(&all, 5),
+            near.unwrap_or_default()
+        ),
+    );
+    c.field = Some(owner.pod_field("nodeName"));
+    c.evidence.push(key);
+    f.causes.push(c);
+    cx.report(f);
+}

@@ -1,0 +1,699 @@
+//! Pods without a place, told with both sides: what they ask, and what the nodes, the volumes and other pods say to it.
+
+use super::support::*;
+use afterwatch_core::object::{Kind, Object};
+use afterwatch_testkit::World;
+
+pub const FAULTS: &[(&str, fn())] = &[
+    ("pod-without-scheduler", a_scheduler_that_nobody_runs_is_found),
+    ("pod-gated", a_gate_that_nobody_lifts_is_found),
+    ("pod-on-missing-node", a_node_name_that_does_not_exist_is_found),
+];
+
+const NO_NODE: Expect = Expect { rule: "pod-unschedulable", cause: "no-room", ..CHECKOUT };
+
+/// The only pod of the workload waits, for this reason.
+fn waits(app: &App, message: &str) -> World {
+    world(app, [app.pod("a", status::unschedulable(message, -30))])
+}
+
+/// A node with these fields laid over it.
+fn node(name: &str, fields: Value) -> Object {
+    let mut value = serde_json::to_value(World::node(name, "True")).expect("a node");
+    merge(&mut value, &fields);
+    Object::from_value(Kind::Node, value).expect("a node")
+}
+
+fn asks(resource: &str, amount: &str) -> App {
+    checkout().container(json!({"resources": {"requests": {resource: amount}}}))
+}
+
+fn required(which: &str, terms: Value) -> Value {
+    json!({"affinity": {which: {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+}
+
+const SHUT: &[(&str, &str)] = &[("node.kubernetes.io/unschedulable", "NoSchedule")];
+
+fn tainted(taints: &[(&str, &str)]) -> Value {
+    let taints: Vec<Value> = taints.iter().map(|(k, e)| json!({"key": k, "effect": e})).collect();
+    json!({"spec": {"taints": taints, "unschedulable": taints.iter().any(|t| t["key"] == SHUT[0].0)}})
+}
+
+#[test]
+fn full_nodes_are_told_with_who_fills_them() {
+    let app = asks("cpu", "2");
+    let hog = App::deployment("batch/cruncher").replicas(3).container(json!({"resources": {"requests": {"cpu": "1"}}}));
+    let mut world = waits(
+        &app,
+        "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+    );
+    world.run(&hog, ["a", "b", "c"].map(|p| hog.pod(p, status::ready(-600))));
+    let says =
+        &["no room", "cpu 2", "node-a offers 4, of which 1 are free", "Deployment cruncher in batch (3 by 3 pods)"];
+    let field = "spec.template.spec.containers[app].resources.requests.cpu";
+    check(&world, Expect { field, says, ..NO_NODE });
+}
+
+#[test]
+fn what_finished_pods_asked_for_is_free_again() {
+    let app = asks("cpu", "2");
+    let hog = App::of(Kind::Job, "batch/once").container(json!({"resources": {"requests": {"cpu": "3"}}}));
+    let mut world = waits(&app, "0/1 nodes are available: 1 Insufficient cpu.");
+    world.run(&hog, [hog.pod("a", status::finished(0, -20))]);
+    check(&world, Expect { says: &["of which 4 are free"], ..NO_NODE });
+}
+
+#[test]
+fn a_node_with_all_the_pods_it_may_have_is_told_so() {
+    let app = checkout().replicas(2);
+    let mut world = waits(
+        &app,
+        "0/1 nodes are available: 1 Too many pods. preemption: 0/1 nodes are available: 1 No preemption victims found.",
+    );
+    world.upsert(node("node-a", json!({"status": {"allocatable": {"pods": "1"}}})));
+    world.upsert(app.pod("b", status::ready(-600)));
+    check(
+        &world,
+        Expect {
+            field: "spec.replicas",
+            severity: Medium,
+            says: &["pods", "node-a offers 1", "0 are free", "checkout (1 pod)"],
+            ..NO_NODE
+        },
+    );
+}
+
+#[test]
+fn the_container_that_asks_for_too_much_is_the_field() {
+    let app = checkout().spec(json!({"containers": [
+        {"name": "app", "image": "a", "resources": {"requests": {"memory": "1Gi"}}},
+        {"name": "cache", "image": "b", "resources": {"requests": {"memory": "64Gi"}}},
+    ]}));
+    let world = waits(&app, "0/1 nodes are available: 1 Insufficient memory.");
+    let field = "spec.template.spec.containers[cache].resources.requests.memory";
+    check(&world, Expect { cause: "request-too-large", field, says: &["1Gi + 64Gi", "8Gi"], ..NO_NODE });
+}
+
+#[test]
+fn an_init_container_that_asks_for_too_much_is_the_field() {
+    let app = checkout()
+        .spec(json!({"initContainers": [{"name": "load", "image": "l", "resources": {"requests": {"cpu": "16"}}}]}));
+    let world = waits(&app, "0/1 nodes are available: 1 Insufficient cpu.");
+    let field = "spec.template.spec.initContainers[load].resources.requests.cpu";
+    check(&world, Expect { cause: "request-too-large", field, says: &["cpu 16", "offers 4"], ..NO_NODE });
+}
+
+#[test]
+fn devices_are_told_apart_none_at_all_and_all_taken() {
+    let gpu = checkout().container(json!({"resources": {"limits": {"nvidia.com/gpu": "2"}}}));
+    let message = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.";
+    let field = "spec.template.spec.containers[app].resources.limits.nvidia.com/gpu";
+    check(
+        &waits(&gpu, message),
+        Expect { cause: "request-too-large", field, says: &["nvidia.com/gpu 2", "no node offers"], ..NO_NODE },
+    );
+    let mut world = waits(&gpu, message);
+    world.upsert(node("node-a", json!({"status": {"allocatable": {"nvidia.com/gpu": "2"}}})));
+    let train = App::of(Kind::Job, "ml/train").container(json!({"resources": {"limits": {"nvidia.com/gpu": "1"}}}));
+    world.run(&train, [train.pod("a", status::ready(-60))]);
+    check(
+        &world,
+        Expect { field, says: &["nvidia.com/gpu 2", "of which 1 are free", "Job train in ml (1 by 1 pod)"], ..NO_NODE },
+    );
+}
+
+#[test]
+fn local_disk_that_is_not_there_is_named() {
+    let app = asks("ephemeral-storage", "500Gi");
+    let mut world = waits(&app, "0/1 nodes are available: 1 Insufficient ephemeral-storage.");
+    world.upsert(node("node-a", json!({"status": {"allocatable": {"ephemeral-storage": "40Gi"}}})));
+    check(&world, Expect { cause: "request-too-large", says: &["ephemeral-storage 500Gi", "40Gi"], ..NO_NODE });
+}
+
+#[test]
+fn a_cordoned_node_that_has_the_room_is_the_one_to_change() {
+    let app = asks("cpu", "3");
+    let mut world = waits(&app, "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable.");
+    let other = App::deployment("shop/search").container(json!({"resources": {"requests": {"cpu": "3"}}}));
+    world.run(&other, [other.pod("a", status::ready(-600))]);
+    world.upsert(node("node-b", tainted(SHUT)));
+    let expect = Expect {
+        cause: "node-cordoned",
+        entity: "Node//node-b",
+        field: "spec.unschedulable",
+        says: &["node-b", "cordoned"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+    // Where the cordoned node has no room either, it would not help.
+    let full = App::deployment("shop/index")
+        .spec(json!({"nodeName": "node-b"}))
+        .container(json!({"resources": {"requests": {"cpu": "3"}}}));
+    world.run(&full, [full.pod("a", status::ready(-600))]);
+    check(&world, NO_NODE);
+}
+
+#[test]
+fn every_node_cordoned_names_them_all() {
+    let mut world = waits(&checkout(), "0/2 nodes are available: 2 node(s) were unschedulable.");
+    world.upsert(node("node-a", tainted(SHUT)));
+    world.upsert(node("node-b", tainted(SHUT)));
+    let fault = check(
+        &world,
+        Expect {
+            cause: "node-cordoned",
+            entity: "Node//node-a",
+            says: &["node-a and node-b", "are cordoned"],
+            ..NO_NODE
+        },
+    );
+    assert!(fault.actions.iter().any(|a| a.command == "kubectl uncordon node-b"));
+}
+
+#[test]
+fn a_node_that_is_lost_is_the_cause_of_pods_without_a_place() {
+    let mut world = waits(
+        &checkout(),
+        "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }.",
+    );
+    let lost = World::node_since("node-a", "Unknown", -60);
+    let mut value = serde_json::to_value(lost).expect("a node");
+    merge(&mut value, &tainted(&[("node.kubernetes.io/unreachable", "NoSchedule")]));
+    world.upsert(Object::from_value(Kind::Node, value).expect("a node"));
+    let fault = world.diagnose().faults.remove(0);
+    assert_eq!(fault.causes[0].entity.key(), "Node//node-a", "{}", fault.causes[0].statement);
+    assert_eq!(world.diagnose().faults.len(), 1, "node and pod are one fault");
+}
+
+#[test]
+fn a_node_under_pressure_is_the_cause() {
+    let mut world = waits(
+        &checkout(),
+        "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.",
+    );
+    world.upsert(node("node-a", tainted(&[("node.kubernetes.io/disk-pressure", "NoSchedule")])));
+    check(
+        &world,
+        Expect { cause: "node-under-pressure", entity: "Node//node-a", says: &["node-a", "disk-pressure"], ..NO_NODE },
+    );
+}
+
+#[test]
+fn a_toleration_that_misses_by_its_value_is_told_beside_the_taint() {
+    let app = checkout()
+        .spec(json!({"tolerations": [{"key": "pool", "operator": "Equal", "value": "cpu", "effect": "NoSchedule"}]}));
+    let mut world = waits(&app, "0/1 nodes are available: 1 node(s) had untolerated taint {pool: gpu}.");
+    world
+        .upsert(node("node-a", json!({"spec": {"taints": [{"key": "pool", "value": "gpu", "effect": "NoSchedule"}]}})));
+    let expect = Expect {
+        cause: "taint-not-tolerated",
+        field: "spec.template.spec.tolerations",
+        says: &["pool=gpu:NoSchedule", "node-a", "tolerates pool=cpu:NoSchedule"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_taint_that_only_prefers_keeps_nobody_away() {
+    let mut world = waits(&asks("cpu", "16"), "0/1 nodes are available: 1 Insufficient cpu.");
+    world.upsert(node("node-a", tainted(&[("pool", "PreferNoSchedule")])));
+    check(&world, Expect { cause: "request-too-large", ..NO_NODE });
+}
+
+#[test]
+fn a_label_that_is_almost_right_is_offered() {
+    for (selector, labels, says) in [
+        (json!({"disktype": "sdd"}), json!({"disktype": "ssd"}), &["disktype=sdd", "is disktype=ssd meant?"][..]),
+        (
+            json!({"disk-type": "ssd"}),
+            json!({"disktype": "ssd"}),
+            &["no node has the label disk-type", "there is disktype"][..],
+        ),
+    ] {
+        let app = checkout().spec(json!({"nodeSelector": selector}));
+        let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+        world.upsert(node("node-a", json!({"metadata": {"labels": labels}})));
+        check(
+            &world,
+            Expect { cause: "node-selector-unmatched", field: "spec.template.spec.nodeSelector", says, ..NO_NODE },
+        );
+    }
+}
+
+#[test]
+fn labels_that_are_on_different_nodes_are_told_so() {
+    let app = checkout().spec(json!({"nodeSelector": {"disk": "ssd", "zone": "z2"}}));
+    let mut world = waits(&app, "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.");
+    world.upsert(node("node-a", json!({"metadata": {"labels": {"disk": "ssd", "zone": "z1"}}})));
+    world.upsert(node("node-b", json!({"metadata": {"labels": {"zone": "z2"}}})));
+    check(
+        &world,
+        Expect {
+            cause: "node-selector-unmatched",
+            says: &["no node has all of them", "node-a lacks zone=z2"],
+            ..NO_NODE
+        },
+    );
+}
+
+#[test]
+fn an_affinity_is_to_blame_where_the_selector_is_met() {
+    let mut spec = required(
+        "nodeAffinity",
+        json!({"nodeSelectorTerms": [{"matchExpressions": [{"key": "arch", "operator": "In", "values": ["arm64"]}]}]}),
+    );
+    merge(&mut spec, &json!({"nodeSelector": {"kubernetes.io/hostname": "node-a"}}));
+    let mut world =
+        waits(&checkout().spec(spec), "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+    world.upsert(node("node-a", json!({"metadata": {"labels": {"arch": "amd64"}}})));
+    check(
+        &world,
+        Expect { cause: "node-affinity-unmatched", says: &["arch In arm64", "nodes have arch=amd64"], ..NO_NODE },
+    );
+}
+
+#[test]
+fn nodes_that_may_not_be_read_prove_nothing() {
+    let app = checkout().spec(json!({"nodeSelector": {"disk": "ssd"}}));
+    let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+    world.list(Kind::Node, Vec::new());
+    world.lose(Kind::Node, afterwatch_core::coverage::UnreadableReason::Forbidden);
+    check(&world, Expect { cause: "node-selector-unmatched", verdict: Likely, says: &["disk=ssd"], ..NO_NODE });
+}
+
+#[test]
+fn the_pods_it_wants_to_be_near_are_named() {
+    let term = json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "cahce"}}}]);
+    let app = checkout().spec(required("podAffinity", term));
+    let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.");
+    let cache = App::deployment("shop/cache");
+    world.run(&cache, [cache.pod("a", status::ready(-600))]);
+    let expect = Expect {
+        cause: "pod-affinity-unsatisfiable",
+        field: "spec.template.spec.affinity.podAffinity",
+        says: &["no pod in namespace shop has app=cahce", "app=cache"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn anti_affinity_is_told_with_its_numbers() {
+    let term =
+        json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "checkout"}}}]);
+    let app = checkout().replicas(3).spec(required("podAntiAffinity", term));
+    let mut world = waits(&app, "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.");
+    world.upsert(World::node("node-b", "True"));
+    world.upsert(app.pod("b", status::ready(-600)));
+    check(
+        &world,
+        Expect {
+            cause: "anti-affinity-unsatisfiable",
+            severity: Medium,
+            says: &["3 replicas on 2 nodes", "node-a and node-b"],
+            ..NO_NODE
+        },
+    );
+}
+
+#[test]
+fn another_workloads_anti_affinity_is_that_workloads() {
+    let guard =
+        json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "checkout"}}}]);
+    let lonely = App::deployment("shop/lonely").spec(required("podAntiAffinity", guard));
+    let mut world =
+        waits(&checkout(), "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules.");
+    world.run(&lonely, [lonely.pod("a", status::ready(-600))]);
+    let expect = Expect {
+        cause: "anti-affinity-of-others",
+        entity: "Deployment/shop/lonely",
+        field: "spec.template.spec.affinity.podAntiAffinity",
+        says: &["lonely", "checkout"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn an_uneven_spread_is_told_with_its_counts() {
+    let spread = json!({"topologySpreadConstraints": [{"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "checkout"}}}]});
+    let app = checkout().replicas(2).spec(spread);
+    let mut world = waits(
+        &app,
+        "0/2 nodes are available: 1 node(s) didn't match pod topology spread constraints, 1 node(s) had untolerated taint {pool: db}.",
+    );
+    world.upsert(node("node-a", json!({"metadata": {"labels": {"zone": "z1"}}})));
+    world.upsert(node("node-b", json!({"metadata": {"labels": {"zone": "z2"}}, "spec": {"taints": [{"key": "pool", "value": "db", "effect": "NoSchedule"}]}})));
+    world.upsert(app.pod("b", status::ready(-600)));
+    check(
+        &world,
+        Expect {
+            cause: "topology-spread-unsatisfiable",
+            severity: Medium,
+            says: &["maxSkew is 1", "z1 has 1", "z2 has 0", "in z1"],
+            ..NO_NODE
+        },
+    );
+}
+
+#[test]
+fn the_holder_of_a_host_port_is_named() {
+    let port =
+        |name: &str| App::deployment(name).container(json!({"ports": [{"containerPort": 80, "hostPort": 8080}]}));
+    let (app, proxy) = (port("shop/checkout"), port("edge/proxy"));
+    let mut world =
+        waits(&app, "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.");
+    world.run(&proxy, [proxy.pod("a", status::ready(-600))]);
+    check(
+        &world,
+        Expect {
+            cause: "host-port-taken",
+            field: "spec.template.spec.containers[app].ports",
+            says: &["host port 8080", "proxy-r1-a", "node-a"],
+            ..NO_NODE
+        },
+    );
+}
+
+/// A claim that is bound to a volume that can be used in this place only.
+fn volume(world: &mut World, key: &str, value: &str) {
+    let terms = json!([{"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}]);
+    world.upsert(object(
+        "PersistentVolume pv-1",
+        json!({"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}, "status": {"phase": "Bound"}}),
+    ));
+    world.upsert(object(
+        "PersistentVolumeClaim shop/orders",
+        json!({"spec": {"volumeName": "pv-1"}, "status": {"phase": "Bound"}}),
+    ));
+}
+
+fn with_claim() -> App {
+    checkout().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}))
+}
+
+#[test]
+fn a_volume_whose_node_is_gone_is_the_one_to_change() {
+    for message in [
+        "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
+        "0/1 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity.",
+    ] {
+        let mut world = waits(&with_claim(), message);
+        volume(&mut world, "kubernetes.io/hostname", "node-gone");
+        let expect = Expect {
+            cause: "volume-node-affinity",
+            entity: "PersistentVolume//pv-1",
+            field: "spec.nodeAffinity",
+            says: &["pv-1", "orders", "node-gone", "node-a"],
+            ..NO_NODE
+        };
+        check(&world, expect);
+    }
+}
+
+#[test]
+fn a_selector_that_leads_away_from_the_volume_is_the_workloads() {
+    let app = with_claim().spec(json!({"nodeSelector": {"zone": "z2"}}));
+    let mut world = waits(
+        &app,
+        "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had volume node affinity conflict.",
+    );
+    world.upsert(node("node-a", json!({"metadata": {"labels": {"zone": "z1"}}})));
+    world.upsert(node("node-b", json!({"metadata": {"labels": {"zone": "z2"}}})));
+    volume(&mut world, "zone", "z1");
+    let expect = Expect {
+        cause: "volume-node-affinity",
+        field: "spec.template.spec.nodeSelector",
+        says: &["pv-1", "zone In z1", "node-a", "zone=z2"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_volume_that_ties_the_pod_to_a_cordoned_node_leaves_the_node_to_blame() {
+    let mut world = waits(
+        &with_claim(),
+        "0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) had volume node affinity conflict.",
+    );
+    world.upsert(node("node-b", tainted(SHUT)));
+    volume(&mut world, "kubernetes.io/hostname", "node-b");
+    check(
+        &world,
+        Expect { cause: "node-cordoned", entity: "Node//node-b", says: &["node-b", "pv-1", "orders"], ..NO_NODE },
+    );
+}
+
+#[test]
+fn a_claim_that_waits_for_its_pod_is_not_why_the_pod_has_no_place() {
+    let app = with_claim().container(json!({"resources": {"requests": {"cpu": "16"}}}));
+    let message = "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+    let mut world = waits(&app, message);
+    world.upsert(object(
+        "StorageClass local",
+        json!({"provisioner": "disk.test", "volumeBindingMode": "WaitForFirstConsumer"}),
+    ));
+    world.upsert(object(
+        "PersistentVolumeClaim shop/orders",
+        json!({"spec": {"storageClassName": "local"}, "status": {"phase": "Pending"}}),
+    ));
+    check(&world, Expect { cause: "request-too-large", says: &["cpu 16"], ..NO_NODE });
+}
+
+#[test]
+fn a_claim_for_one_pod_names_the_pod_that_has_it() {
+    let app = with_claim().replicas(2);
+    let mut world = waits(
+        &app,
+        "0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
+    );
+    world.upsert(object(
+        "PersistentVolumeClaim shop/orders",
+        json!({"spec": {"accessModes": ["ReadWriteOncePod"], "volumeName": "pv-1"}, "status": {"phase": "Bound"}}),
+    ));
+    world.upsert(object("PersistentVolume pv-1", json!({"status": {"phase": "Bound"}})));
+    world.upsert(app.pod("b", status::ready(-600)));
+    let expect = Expect {
+        cause: "claim-used-by-one-pod",
+        field: "spec.replicas",
+        severity: Medium,
+        says: &["orders", "ReadWriteOncePod", "checkout-r1-b"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_claim_that_is_missing_is_found_whatever_the_scheduler_says_first() {
+    let mut world = waits(&with_claim(), "no nodes available to schedule pods");
+    world.upsert(object("PersistentVolumeClaim shop/order", json!({"status": {"phase": "Bound"}})));
+    let expect = Expect {
+        cause: "claim-missing",
+        entity: "PersistentVolumeClaim/shop/orders?",
+        says: &["orders", "not found", "There is order."],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_bound_claim_whose_volume_is_gone_is_found() {
+    let mut world = waits(
+        &with_claim(),
+        "0/1 nodes are available: 1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s).",
+    );
+    world.upsert(object(
+        "PersistentVolumeClaim shop/orders",
+        json!({"spec": {"volumeName": "pv-9"}, "status": {"phase": "Bound"}}),
+    ));
+    check(
+        &world,
+        Expect {
+            cause: "volume-lost",
+            entity: "PersistentVolumeClaim/shop/orders",
+            says: &["orders", "pv-9", "not found"],
+            ..NO_NODE
+        },
+    );
+}
+
+#[test]
+fn a_claim_that_is_being_deleted_is_found() {
+    let mut world = waits(&with_claim(), "0/1 nodes are available: persistentvolumeclaim \"orders\" is being deleted.");
+    world.upsert(object("PersistentVolumeClaim shop/orders", json!({"metadata": {"deletionTimestamp": at(-60), "finalizers": ["kubernetes.io/pvc-protection"]}, "status": {"phase": "Bound"}})));
+    let fault = check(
+        &world,
+        Expect {
+            cause: "claim-being-deleted",
+            entity: "PersistentVolumeClaim/shop/orders",
+            says: &["orders", "pvc-protection"],
+            ..NO_NODE
+        },
+    );
+    assert_eq!(fault.causes.len(), 1);
+}
+
+/// The victim's pod was preempted by the winner's, and its replacement has no place.
+fn preempted() -> (World, App) {
+    let (victim, winner) = (
+        asks("cpu", "3"),
+        App::deployment("prod/payments")
+            .spec(json!({"priorityClassName": "gold", "priority": 1000}))
+            .container(json!({"resources": {"requests": {"cpu": "3"}}})),
+    );
+    let mut world = waits(&victim, "0/1 nodes are available: 1 Insufficient cpu.");
+    let old = victim.pod("old", status::ready(-600));
+    world.upsert(old.clone());
+    world.run(&winner, [winner.pod("a", status::ready(-20))]);
+    let uid = winner.pod("a", status::ready(-20)).meta().uid.clone();
+    world.upsert(event(&old, "Normal", "Preempted", &format!("Preempted by pod {uid} on node node-a"), -35, -35, 1));
+    world.delete(old);
+    (world, winner)
+}
+
+#[test]
+fn who_was_pushed_out_by_a_higher_priority_names_the_one_that_pushed() {
+    let (world, _) = preempted();
+    let expect = Expect {
+        cause: "preempted-by-priority",
+        entity: "Deployment/prod/payments",
+        field: "spec.template.spec.priorityClassName",
+        says: &["checkout-r1-old", "payments", "PriorityClass gold (1000)", "node-a"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_preemption_whose_victim_found_another_place_is_silent() {
+    let (mut world, _) = preempted();
+    world.upsert(asks("cpu", "3").pod("a", status::ready(-10)));
+    silent(&world);
+}
+
+#[test]
+fn who_preempts_is_given_the_time_its_victims_take_to_end() {
+    let app = asks("cpu", "3");
+    let mut state = status::unschedulable("0/1 nodes are available: 1 Insufficient cpu.", 0);
+    state["nominatedNodeName"] = json!("node-a");
+    let mut world = world(&app, [app.pod("a", state)]);
+    held(&mut world, 0, 60);
+}
+
+#[test]
+fn the_pod_of_a_daemon_set_is_told_with_the_node_it_is_for() {
+    let agent = App::of(Kind::DaemonSet, "ops/agent")
+        .spec(required("nodeAffinity", json!({"nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-b"]}]}]})))
+        .container(json!({"resources": {"requests": {"cpu": "6"}}}));
+    let mut world = waits(
+        &agent,
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector.",
+    );
+    world.upsert(node("node-b", json!({"status": {"allocatable": {"cpu": "2"}}})));
+    let expect = Expect {
+        object: "Pod/ops/agent-a",
+        subject: "DaemonSet/ops/agent",
+        entity: "DaemonSet/ops/agent",
+        cause: "request-too-large",
+        says: &["cpu 6", "node-b", "offers 2"],
+        ..NO_NODE
+    };
+    check(&world, expect);
+}
+
+fn unseen(app: &App, spec: Value) -> World {
+    let mut fields = json!({"spec": {"nodeName": null}, "metadata": {"creationTimestamp": at(-90)}});
+    merge(&mut fields, &spec);
+    world(app, [app.pod_with("a", json!({"phase": "Pending"}), fields)])
+}
+
+const UNSEEN: Expect =
+    Expect { rule: "pod-without-scheduler", cause: "scheduler-missing", verdict: Likely, ..CHECKOUT };
+
+#[test]
+fn a_scheduler_that_nobody_runs_is_found() {
+    let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));
+    let world = unseen(&app, json!({}));
+    check(
+        &world,
+        Expect {
+            field: "spec.template.spec.schedulerName",
+            says: &["gang-scheduler", "schedulerName", "checkout"],
+            ..UNSEEN
+        },
+    );
+}
+
+#[test]
+fn a_scheduler_that_placed_others_may_only_be_slow() {
+    let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));
+    let mut world = unseen(&app, json!({}));
+    world.upsert(app.pod("b", status::ready(-600)));
+    check(
+        &world,
+        Expect { verdict: Possible, severity: Medium, says: &["gang-scheduler", "placed other pods"], ..UNSEEN },
+    );
+}
+
+#[test]
+fn a_scheduler_that_says_nothing_to_anybody_is_one_fault() {
+    let mut world = unseen(&checkout(), json!({}));
+    let other = App::deployment("ops/mailer");
+    world.run(&other, [other.pod_with("a", json!({"phase": "Pending"}), json!({"spec": {"nodeName": null}}))]);
+    let faults = world.diagnose().faults;
+    assert_eq!(faults.len(), 1, "one scheduler, one fault");
+    assert_eq!(faults[0].causes[0].rule_id, "scheduler-silent");
+    assert_eq!(faults[0].causes[0].confidence, Possible);
+    assert!(!faults[0].causes[0].needs.is_empty());
+}
+
+#[test]
+fn pods_of_which_a_scheduler_spoke_or_that_are_young_are_silent() {
+    let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));
+    silent(&unseen(&app, json!({"metadata": {"creationTimestamp": at(-10)}})));
+    let mut world = unseen(&app, json!({}));
+    let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"spec": {"nodeName": null}}));
+    world.upsert(event(&pod, "Warning", "FailedScheduling", "waiting for the gang", -60, -10, 4));
+    silent(&world);
+}
+
+#[test]
+fn a_gate_that_nobody_lifts_is_found() {
+    let app = checkout().spec(json!({"schedulingGates": [{"name": "corp.test/approval"}]}));
+    let gated = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates", "lastTransitionTime": at(-60)}]});
+    let world = world(&app, [app.pod_with("a", gated, json!({"spec": {"nodeName": null}}))]);
+    let expect = Expect {
+        rule: "pod-gated",
+        cause: "scheduling-gate",
+        field: "spec.template.spec.schedulingGates",
+        says: &["corp.test/approval", "SchedulingGated"],
+        ..CHECKOUT
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_node_name_that_does_not_exist_is_found() {
+    let app = checkout().spec(json!({"nodeName": "node-x"}));
+    let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"metadata": {"creationTimestamp": at(-20)}}));
+    let world = world(&app, [pod]);
+    let expect = Expect {
+        rule: "pod-on-missing-node",
+        cause: "node-name-unknown",
+        field: "spec.template.spec.nodeName",
+        says: &["node-x", "does not exist", "node-a", "Is node-a meant?"],
+        ..CHECKOUT
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn pods_on_a_node_that_was_there_are_not_pinned_to_nowhere() {
+    let app = checkout().spec(json!({"nodeName": "node-x"}));
+    silent(&world(&app, [app.pod("a", status::waiting("ContainerCreating", "", -20))]));
+    let placed = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": at(-20)}]});
+    silent(&world(&app, [app.pod("a", placed)]));
+    let app = checkout();
+    silent(&world(&app, [app.pod("a", json!({"phase": "Pending"}))]));
+}
