@@ -4,6 +4,7 @@ mod change;
 mod container;
 mod crash;
 mod determinism;
+mod graph;
 mod grouping;
 mod history;
 mod image;
