@@ -2,14 +2,14 @@
 // sixteenths of a rem, so that a larger type is a smaller drawing.
 import type { GraphDto, GraphEdgeDto } from "../ipc/types";
 
-export const BOX_HEIGHT = 52;
-export const PITCH = 66;
+export const BOX_HEIGHT = 56;
+export const PITCH = 70;
 /** Room above the first row for the word over a box. */
 export const TOP = 9;
 const BOX_MIN = 96;
 const BOX_MAX = 156;
 const GAP_MIN = 20;
-const GAP = 60;
+const GAP = 54;
 const GAP_MAX = 84;
 /** How far a line goes on before it turns, and from one source's turn to the next one's. */
 const TURN = 8;

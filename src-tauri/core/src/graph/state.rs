@@ -244,7 +244,7 @@ fn of_service(index: &Index, service: &Service) -> State {
         (0, 0) if selects_nothing(index, service) => State::ill("selects no pod"),
         (0, 0) => State::ill("no endpoints"),
         (r, n) if r == n => State::well(words::count(n, "endpoint")),
-        (r, n) => State::ill(format!("{r} of {n} endpoints ready")),
+        (r, n) => State::ill(format!("{r} of {n} ready")),
     }
 }
 

@@ -60,7 +60,7 @@ export const graphs = new Map<number, GraphDto>([
       [
         ["cause", "Deployment checkout", "0 of 3 ready", true],
         ["symptom", "Pod checkout-5f8b97c6d-k2x7p", "3 not ready: CrashLoopBackOff", true, [3, "Deployment checkout"]],
-        ["symptom", "Service checkout", "0 of 3 endpoints ready", true],
+        ["symptom", "Service checkout", "0 of 3 ready", true],
         ["symptom", "Deployment storefront", "2 of 4 ready", true],
         ["beside", "Ingress shop-front", "shop.acme.example"],
         ["beside", "ConfigMap checkout-config", "12 keys"],
