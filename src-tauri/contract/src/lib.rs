@@ -7,6 +7,7 @@ pub mod assistant;
 pub mod diagnostics;
 pub mod document;
 pub mod drill;
+pub mod graph;
 pub mod history;
 pub mod postmortem;
 pub mod settings;

@@ -8,6 +8,7 @@ use crate::{
     assistant::{ModelJobDto, ModelStateDto},
     document::{CoverageSpan, IncidentDto, UnreadableKind},
     drill::DrillDto,
+    graph::GraphDto,
 };
 
 /// The name under which [`AppEvent`]s are emitted to the window.
@@ -127,6 +128,8 @@ pub struct IncidentPage {
     /// Spans of coverage of the kinds that matter around the incident.
     pub coverage: Vec<CoverageSpan>,
     pub gaps: Vec<GapDto>,
+    /// The objects around the fault; absent where an earlier version recorded it.
+    pub graph: Option<GraphDto>,
 }
 
 /// A span in which nothing was recorded.

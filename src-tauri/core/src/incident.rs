@@ -8,6 +8,7 @@ use crate::{
     change::IncidentChange,
     evidence::Evidence,
     finding::{Finding, Signs},
+    graph::Graph,
     object::ObjectRef,
     remediation::Action,
     severity::{Confidence, Severity},
@@ -204,6 +205,10 @@ pub struct Incident {
     /// What a person split off into this incident: it stays apart from the one it came from.
     #[serde(default)]
     pub split_off: Vec<Part>,
+    /// The objects around the fault as they stood when its cause was last determined; absent in what earlier versions
+    /// wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<Graph>,
     /// The store's revision this copy was read or written at; 0 when it never was. Writing over a newer one is refused.
     pub revision: u64,
 }

@@ -6,6 +6,7 @@
 mod merge;
 mod part;
 mod person;
+mod picture;
 mod well;
 
 use jiff::{SignedDuration, Timestamp};
@@ -103,6 +104,7 @@ impl Ledger {
             let Some(i) = found else {
                 let mut incident = self.open(now, fault, mint());
                 merge::fault(&mut incident, fault, now);
+                picture::draw(&mut incident, None, index, now);
                 hit.push(incident.id);
                 steps.push((incident.id, Step::Opened));
                 self.incidents.push(incident);
@@ -112,6 +114,7 @@ impl Ledger {
             if hit.contains(&incident.id) {
                 let before = incident.clone();
                 merge::more(incident, fault, now);
+                picture::draw(incident, Some(&before), index, now);
                 if *incident != before && !steps.iter().any(|(id, _)| *id == incident.id) {
                     steps.push((incident.id, Step::Updated));
                 }
@@ -138,6 +141,7 @@ impl Ledger {
             };
             incident.quiet_since = None;
             merge::fault(incident, fault, now);
+            picture::draw(incident, Some(&before), index, now);
             if step == Step::Updated && incident.severity > before.severity {
                 step = Step::Worse;
             }
@@ -296,6 +300,7 @@ impl Ledger {
             merged_into: None,
             ticket: None,
             split_off: Vec::new(),
+            graph: None,
             revision: 0,
         };
         // The instant the impact began is that of the first finding; its evidence is added by the merge.

@@ -12,6 +12,7 @@ pub mod detect;
 pub mod evidence;
 pub mod explain;
 pub mod finding;
+pub mod graph;
 pub mod history;
 pub mod incident;
 pub mod index;

@@ -53,6 +53,7 @@ pub async fn incident_page(shell: Held<'_>, id: String) -> Answer<IncidentPage> 
         notes: notes_dto(&source.notes),
         coverage: source.coverage.iter().map(Into::into).collect(),
         gaps: source.gaps.iter().map(gap_dto).collect(),
+        graph: source.incident.graph.as_ref().map(Into::into),
     })
 }
 

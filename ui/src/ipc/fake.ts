@@ -6,6 +6,7 @@ import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-hi
 import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
+import { graphs } from "./story/graphs";
 import { INC_45 } from "./story/ids";
 import { manyEntries, manyIncidents, manyLines } from "./story/many";
 import { FakePostmortems } from "./fake-postmortem";
@@ -237,6 +238,7 @@ export class Fake extends WithAssistant implements Backend {
         coverage:
           this.page.clusters.find((c) => c.name === found.cluster)?.coverage.filter((s) => s.kind === "pods") ?? [],
         gaps: night ? [{ from: at("03:04:10"), to: at("03:06:38"), cause: "API server out of reach" }] : [],
+        graph: graphs.get(found.number) ?? null,
       };
     });
   evidenceItem = (id: string, item: string): Promise<EvidenceDto> =>

@@ -79,6 +79,8 @@ pub fn split(
         timeline: Vec::new(),
         earlier: Vec::new(),
         ticket: None,
+        // What it shows is the whole fault; the part is drawn when it is looked at again.
+        graph: None,
         ..incident.clone()
     };
     part.split_off.dedup();

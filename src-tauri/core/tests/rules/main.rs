@@ -6,6 +6,7 @@ mod container;
 mod crash;
 mod creation;
 mod determinism;
+mod graph;
 mod grouping;
 mod history;
 mod image;

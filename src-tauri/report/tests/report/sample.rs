@@ -276,6 +276,7 @@ pub fn incident() -> Incident {
         merged_into: None,
         ticket: None,
         split_off: Vec::new(),
+        graph: None,
         revision: 3,
     }
 }

@@ -78,6 +78,18 @@ fn a_changed_incident_is_rewritten_and_what_is_gone_from_its_lists_is_gone() {
 }
 
 #[test]
+fn an_incident_that_was_written_before_there_was_a_graph_is_read() {
+    let (_folder, path) = place();
+    let store = open(&path);
+    let one = saved(&store, incident());
+    assert!(one.graph.is_some());
+    assert_eq!(store.incident(&IncidentKey::Id(one.id)).unwrap().graph, one.graph);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(other.execute("UPDATE incidents SET body = json_remove(body, '$.graph')", []).unwrap(), 1);
+    assert_eq!(store.incident(&IncidentKey::Id(one.id)).unwrap(), Incident { graph: None, ..one });
+}
+
+#[test]
 fn evidence_and_timeline_keep_what_was_first_written() {
     let store = SqliteStore::open_in_memory().unwrap();
     let first = saved(&store, incident());

@@ -7,6 +7,7 @@ use afterwatch_core::{
     coverage::{Coverage, EndedBy},
     evidence::{Evidence, EvidenceDraft, EvidenceKind, Observed},
     finding::Signs,
+    graph::{Graph, GraphEdge, GraphNode, Relation, Role},
     incident::{Cause, FindingRecord, Incident, IncidentId, OpenedBy, RuledOut, State},
     object::{ObjectRef, kind::Mode},
     port::{Store, store::Saved},
@@ -109,6 +110,38 @@ pub fn span(kind: &str, from: i64, to: i64, ended_by: Option<EndedBy>) -> Covera
     }
 }
 
+/// Two nodes and what is between them.
+fn graph() -> Graph {
+    let node = |object: ObjectRef, role: Role| GraphNode {
+        object,
+        role,
+        state: "0 of 3 ready".into(),
+        count: 3,
+        owner: Some(object_of_pods()),
+        ill: true,
+        missing: false,
+    };
+    Graph {
+        at: at(53),
+        nodes: vec![
+            node(object_of_pods(), Role::Cause),
+            node(object("Pod", Some("shop"), "checkout-5f8b97c6d-k2x7p"), Role::Symptom),
+        ],
+        edges: vec![GraphEdge {
+            from: 0,
+            to: 1,
+            relation: Relation::Mounts,
+            detail: Some("LEVEL".into()),
+            broken: true,
+        }],
+        left_out: 4,
+    }
+}
+
+fn object_of_pods() -> ObjectRef {
+    object("Deployment", Some("shop"), "checkout")
+}
+
 /// An incident with every field set, never saved.
 pub fn incident() -> Incident {
     let deployment = object("Deployment", Some("shop"), "checkout");
@@ -188,6 +221,7 @@ pub fn incident() -> Incident {
         merged_into: None,
         ticket: None,
         split_off: Vec::new(),
+        graph: Some(graph()),
         revision: 0,
     }
 }
