@@ -15,6 +15,7 @@ pub mod finding;
 pub mod history;
 pub mod incident;
 pub mod index;
+pub mod inspect;
 pub mod ledger;
 pub mod logs;
 pub mod metrics;

@@ -1,5 +1,6 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
+mod asked;
 mod change;
 mod container;
 mod crash;
@@ -39,6 +40,7 @@ const FAULTS: &[&[Shown]] = &[
     storage::FAULTS,
     node::FAULTS,
     network::FAULTS,
+    asked::FAULTS,
 ];
 
 #[test]
