@@ -8,6 +8,7 @@ pub mod diagnostics;
 pub mod document;
 pub mod drill;
 pub mod history;
+pub mod inspect;
 pub mod postmortem;
 pub mod settings;
 pub mod times;

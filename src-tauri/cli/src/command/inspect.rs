@@ -73,7 +73,8 @@ pub async fn run(context: &Context, args: &Inspect) -> Outcome<u8> {
         answer(page, &found, &shown);
         page.blank();
         list::unreadable(page, &views);
-        for log in &found.unread {
+        // Where nothing was found, it stands among what was looked at.
+        for log in found.unread.iter().filter(|_| found.nothing.is_none()) {
             page.line(format!("The log of container {} of {} could not be read. “{}”", log.container, log.pod.name, log.why));
         }
     })?;
