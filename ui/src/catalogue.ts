@@ -27,6 +27,7 @@ const of = (part: Part, command: Command, name: string, keys: string, icon: Icon
 
 export const CATALOGUE: readonly Entry[] = [
   of("Anywhere", "palette", "Search or run a command", `${CTRL} K`, "search"),
+  of("Anywhere", "inspect", "Look into a workload…", "", "eye"),
   of("Anywhere", "keys", "Sheet of keys", "?", "keyboard"),
   of("Anywhere", "go-incidents", "Go to Incidents", "G I", "list"),
   of("Anywhere", "go-history", "Go to History", "G H", "history"),

@@ -21,8 +21,8 @@ use crate::span;
     long_about = "The incident desk for Kubernetes, without its window: watches the clusters of your kubeconfig, notices \
                   what breaks, keeps the evidence, says what most likely caused it and what to do, and writes the \
                   post-mortem. It only reads from the cluster, and works on the same database as the app.",
-    after_help = "Exit codes: 0 done, nothing wrong found · 1 failed · 2 wrong usage · 3 done, open incidents exist (scan;\n\
-                  incidents --fail-on-open) · 4 done in part, something could not be read · 130 interrupted, what was\n\
+    after_help = "Exit codes: 0 done, nothing wrong found · 1 failed · 2 wrong usage · 3 done, open incidents exist (scan,\n\
+                  inspect; incidents --fail-on-open) · 4 done in part, something could not be read · 130 interrupted, what was\n\
                   recorded is kept. Results go to stdout, everything else to stderr.\n\n\
                   Environment: KUBECONFIG · NO_COLOR · VISUAL, EDITOR (notes --edit) · AFTERWATCH_DATA_DIR (the folder of\n\
                   the database and its backups) · AFTERWATCH_PLUGIN_LIMIT (how long a credential plugin may take, 60s) ·\n\
@@ -53,7 +53,7 @@ pub struct Common {
     #[arg(short, long, global = true, value_name = "NS")]
     pub namespace: Vec<String>,
 
-    /// The database, or :memory: to keep nothing [default: the app's own; scan: :memory:]
+    /// The database, or :memory: to keep nothing [default: the app's own; scan, inspect: :memory:]
     #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
 
@@ -91,6 +91,8 @@ pub enum Format {
 pub enum Command {
     /// Look once and say what is wrong now. Keeps nothing unless --db is given
     Scan(Scan),
+    /// Look into one workload that looks healthy: its state, what lies around it, and its newest log lines
+    Inspect(Inspect),
     /// Watch and record until the time is up or Ctrl C, then print every incident open meanwhile
     Watch(Watch),
     /// The history of incidents, newest first
@@ -141,6 +143,18 @@ pub struct One {
 
 #[derive(Args, Debug)]
 pub struct Scan {
+    /// Add the figures of this run to the document
+    #[arg(long)]
+    pub metrics: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// The object, as kubectl names it: deploy/checkout, or deployment checkout. It is looked for in the namespace of
+    /// -n, else in that of the context
+    #[arg(value_name = "KIND/NAME", required = true, num_args = 1..=2)]
+    pub what: Vec<String>,
+
     /// Add the figures of this run to the document
     #[arg(long)]
     pub metrics: bool,
@@ -376,6 +390,18 @@ mod tests {
         let Command::Watch(watch) = cli.command else { panic!("not a watch") };
         assert_eq!(watch.time, Some(SignedDuration::from_secs(90)));
         assert!(watch.metrics);
+    }
+
+    #[test]
+    fn a_workload_is_named_as_kubectl_names_it() {
+        let what = |words: &[&str]| match Cli::try_parse_from(words).unwrap().command {
+            Command::Inspect(inspect) => inspect.what,
+            _ => Vec::new(),
+        };
+        assert_eq!(what(&["x", "inspect", "deploy/checkout", "-n", "shop", "-o", "json"]), ["deploy/checkout"]);
+        assert_eq!(what(&["x", "inspect", "deployment", "checkout"]), ["deployment", "checkout"]);
+        assert!(Cli::try_parse_from(["x", "inspect"]).is_err());
+        assert!(Cli::try_parse_from(["x", "inspect", "a", "b", "c"]).is_err());
     }
 
     #[test]

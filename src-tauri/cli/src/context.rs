@@ -56,6 +56,12 @@ pub struct Chosen {
 }
 
 impl Chosen {
+    /// The namespace that the context works in.
+    pub fn namespace(&self, name: &str) -> String {
+        let context = self.kubeconfigs.contexts.iter().find(|c| c.name == name);
+        context.and_then(|c| c.namespace.clone()).unwrap_or_else(|| "default".to_owned())
+    }
+
     pub fn clusters(&self, context: &Context, salt: [u8; 16]) -> Outcome<Vec<Arc<dyn Cluster>>> {
         let options = context.cluster_options(salt);
         let mut clusters: Vec<Arc<dyn Cluster>> = Vec::new();

@@ -8,6 +8,7 @@ use afterwatch_core::port::StoreError;
 pub mod exit {
     pub const DONE: u8 = 0;
     pub const FAILED: u8 = 1;
+    pub const WRONG_USAGE: u8 = 2;
     pub const OPEN_INCIDENTS: u8 = 3;
     pub const IN_PART: u8 = 4;
     pub const INTERRUPTED: u8 = 130;

@@ -9,6 +9,7 @@ pub mod document;
 pub mod drill;
 pub mod graph;
 pub mod history;
+pub mod inspect;
 pub mod postmortem;
 pub mod settings;
 pub mod times;

@@ -3,6 +3,7 @@
 //! It keeps the incidents that are open, and those resolved within the last hour, in which the same fault reopens the
 //! same number. Evidence, changes and actions are numbered here, once, and never renumbered.
 
+mod asked;
 mod merge;
 mod part;
 mod person;
@@ -151,10 +152,7 @@ impl Ledger {
         }
         steps.extend(self.join(&hit, now));
         for incident in &mut self.incidents {
-            if hit.contains(&incident.id)
-                || incident.opened_by == OpenedBy::User
-                || !well::is_well(index, diagnosis, incident)
-            {
+            if hit.contains(&incident.id) || asked::stays(incident) || !well::is_well(index, diagnosis, incident) {
                 continue;
             }
             if incident.closed_while_broken() {
@@ -184,7 +182,7 @@ impl Ledger {
         let mut steps = Vec::new();
         for at in 0..self.incidents.len() {
             let one = &self.incidents[at];
-            if hit.contains(&one.id) || !one.state.is_open() || one.opened_by == OpenedBy::User {
+            if hit.contains(&one.id) || !one.state.is_open() || asked::stays(one) {
                 continue;
             }
             let goes_on = |other: &Incident| {

@@ -16,6 +16,7 @@ pub mod graph;
 pub mod history;
 pub mod incident;
 pub mod index;
+pub mod inspect;
 pub mod ledger;
 pub mod logs;
 pub mod metrics;

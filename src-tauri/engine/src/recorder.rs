@@ -4,6 +4,7 @@
 //! in its newest state.
 
 mod coverage;
+mod inspect;
 mod lease;
 mod life;
 mod notice;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 
 use crate::{
     event::{ClusterView, IncidentStep},
+    inspect::{Choices, Question},
     session::Engine,
 };
 
@@ -70,6 +72,10 @@ pub(crate) enum Control {
     Look,
     /// A person deleted the incident; answered when it will not be written again.
     Forget(IncidentId, oneshot::Sender<()>),
+    /// A person asks about one workload. One that waits for its first lists answers when they are there.
+    Inspect(Box<Question>),
+    /// What can be asked about whose names hold this text; at most so many.
+    Choices(String, usize, oneshot::Sender<Choices>),
 }
 
 /// Watch until stopped, or look once.
@@ -114,6 +120,8 @@ struct Recorder {
     in_flight: Option<oneshot::Receiver<Vec<Saved>>>,
     in_flight_ids: Vec<(IncidentId, IncidentStep)>,
     asked: BTreeSet<LogWant>,
+    /// Questions whose answer waits to be written.
+    pending: Vec<inspect::Pending>,
     /// Logs that are being read, and whether anything was observed that the rules have not looked at.
     reading: BTreeSet<LogWant>,
     unlooked: bool,
@@ -161,6 +169,7 @@ impl Recorder {
             in_flight: None,
             in_flight_ids: Vec::new(),
             asked: BTreeSet::new(),
+            pending: Vec::new(),
             reading: BTreeSet::new(),
             unlooked: false,
             readers: Arc::new(Semaphore::new(LOG_READERS)),

@@ -85,7 +85,7 @@ pub(crate) struct Inner {
     pub holders: Mutex<BTreeSet<Uuid>>,
     /// Clusters looked at by a scan of this process, by identity: a second context of one has nothing to add.
     pub scanned: Mutex<BTreeSet<String>>,
-    running: Mutex<BTreeMap<String, Running>>,
+    pub running: Mutex<BTreeMap<String, Running>>,
     seen: Mutex<Vec<IncidentId>>,
     sent: AtomicU32,
     told: AtomicU64,
@@ -97,11 +97,11 @@ pub(crate) struct Inner {
     pub setting_turn: tokio::sync::Mutex<()>,
 }
 
-struct Running {
-    cluster: Arc<dyn Cluster>,
-    control: mpsc::UnboundedSender<Control>,
-    view: watch::Receiver<Arc<ClusterView>>,
-    task: tokio::task::JoinHandle<()>,
+pub(crate) struct Running {
+    pub cluster: Arc<dyn Cluster>,
+    pub control: mpsc::UnboundedSender<Control>,
+    pub view: watch::Receiver<Arc<ClusterView>>,
+    pub task: tokio::task::JoinHandle<()>,
 }
 
 /// A lock that a panicking holder cannot take from the others.

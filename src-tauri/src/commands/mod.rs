@@ -8,6 +8,7 @@ mod diagnostics;
 mod drill;
 mod history;
 mod incidents;
+mod inspect;
 mod models;
 mod notes;
 mod postmortem;
@@ -68,6 +69,8 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         incidents::not_an_incident,
         incidents::delete_incident,
         incidents::set_ticket,
+        inspect::workload_choices,
+        inspect::inspect_workload,
         models::models,
         models::import_model,
         models::download_model,

@@ -2,6 +2,7 @@ import type {
   AppEvent,
   AppInfo,
   AppearanceSettings,
+  ChoicesDto,
   ClustersPage,
   Diagnostics,
   EvidenceDto,
@@ -13,6 +14,7 @@ import type {
   IgnoreRequest,
   Inbox,
   IncidentPage,
+  InspectionDto,
   ModelsPage,
   ModelStateDto,
   NotesDto,
@@ -98,6 +100,17 @@ export interface Backend {
   setPaused(paused: boolean): Promise<void>;
   /** Reads the kubeconfig files and the login shell's environment again. */
   reloadEnvironment(): Promise<void>;
+
+  /** What can be looked into whose kind, namespace and name hold the words, in the clusters that are watched. */
+  workloadChoices(text: string): Promise<ChoicesDto>;
+  /** Looks into one, healthy or not. Cancelled by its name (`writing`) as what is written. */
+  inspectWorkload(
+    cluster: string,
+    kind: string,
+    namespace: string | null,
+    name: string,
+    writing: string,
+  ): Promise<InspectionDto>;
 
   /** `production`, `read_only` or none. */
   setClusterMark(name: string, mark: string | null): Promise<void>;

@@ -3,6 +3,7 @@
 import { BackendError, type Backend, type PostmortemOrigin } from "./backend";
 import { WithAssistant } from "./fake-assistant";
 import { historyInsights, historyPage, incidentOf, past, rowOf } from "./fake-history";
+import { choices, inspection } from "./fake-inspect";
 import { diagnostics, FakeSettings } from "./fake-settings";
 import { evidence, excerpts, incident, resolved } from "./story/checkout";
 import { clusters, others, summary } from "./story/others";
@@ -405,6 +406,9 @@ export class Fake extends WithAssistant implements Backend {
       this.emit({ type: "clusters" });
     });
   reloadEnvironment = () => this.#answer("reloadEnvironment", () => this.emit({ type: "clusters" }));
+  workloadChoices = (text: string) => this.#answer("workloadChoices", () => choices(text));
+  inspectWorkload = (_cluster: string, kind: string, _namespace: string | null, name: string) =>
+    this.#answer("inspectWorkload", () => inspection(this.incidents, incident, kind, name, this.now()));
   setClusterMark = (name: string, mark: string | null) =>
     this.#answer("setClusterMark", () => this.#cluster(name, { mark }));
 

@@ -52,6 +52,9 @@ export const tauri: Backend = {
   retryCluster: (name) => call("retry_cluster", { name }),
   setPaused: (paused) => call("set_paused", { paused }),
   reloadEnvironment: () => call("reload_environment"),
+  workloadChoices: (text) => call("workload_choices", { text }),
+  inspectWorkload: (cluster, kind, namespace, name, writingId) =>
+    call("inspect_workload", { cluster, kind, namespace, name, writingId }),
   setClusterMark: (name, mark) => call("set_cluster_mark", { name, mark }),
   history: (query) => call("history", { query }),
   historyInsights: (query) => call("history_insights", { query }),

@@ -28,6 +28,7 @@ export type Command =
   | "keys"
   | "palette"
   | "ask"
+  | "inspect"
   | "explain"
   | "go-incidents"
   | "go-history"

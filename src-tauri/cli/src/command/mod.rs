@@ -4,6 +4,7 @@ mod advise;
 mod ask;
 mod doctor;
 mod history;
+mod inspect;
 mod models;
 mod people;
 mod replay;
@@ -18,6 +19,7 @@ use crate::{args::Command, context::Context, failure::Outcome};
 pub async fn run(context: &Context, command: Command) -> Outcome<u8> {
     match command {
         Command::Scan(args) => scan::run(context, &args).await,
+        Command::Inspect(args) => inspect::run(context, &args).await,
         Command::Watch(args) => watch::run(context, &args).await,
         Command::Incidents(args) => history::incidents(context, args).await,
         Command::Incident(args) => history::incident(context, &args.id).await,

@@ -93,7 +93,13 @@ const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
 /// Looks at everything known: the same index and time always give the same diagnosis.
 pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
-    let Detection { findings, wants } = detect::detect(index, now, options.clone());
+    let detection = detect::detect(index, now, options.clone());
+    diagnose_of(index, now, options, detection)
+}
+
+/// The same of findings that are there already.
+pub(crate) fn diagnose_of(index: &Index, now: Timestamp, options: Options, detection: Detection) -> Diagnosis {
+    let Detection { findings, wants } = detection;
     // What is to open nothing still keeps open what it was part of: that a rule is silent heals nothing.
     let mut ignored: Vec<String> = Vec::new();
     let findings: Vec<Finding> = findings

@@ -15,8 +15,8 @@ use crate::{
     logs::{self},
     object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
-    remediation::ActionKind,
-    severity::Severity,
+    remediation::{ActionDraft, ActionKind},
+    severity::{Confidence, Severity},
     words,
 };
 
@@ -425,6 +425,17 @@ fn log_key(pod: &ObjectRef, container: &str, log: &LogRead) -> String {
         Err(_) => "unread".to_owned(),
     };
     format!("log|{}|{container}|{words}", pod.uid.as_deref().unwrap_or(&pod.name))
+}
+
+/// Who must be changed for what a running container says: judged as a dead one's last words are.
+pub(super) fn blamed(
+    cx: &Context<'_>,
+    pod: &Pod,
+    class: logs::Class,
+    subject: Option<&str>,
+    actions: &mut Vec<ActionDraft>,
+) -> (ObjectRef, Option<ObjectRef>, String, Confidence, String) {
+    why::upstream(cx, pod, &cx.owner(pod), class, subject, actions)
 }
 
 /// Whether a Service has a ready endpoint; None when that is not known.

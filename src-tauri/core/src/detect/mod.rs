@@ -3,6 +3,7 @@
 //! Each rule has a stable id, a hold time and states its own causes with the evidence that carries them. Grouping and
 //! ranking over several findings is [`crate::correlate`]'s job; a rule looks at one object and its neighbours.
 
+pub mod asked;
 pub mod container;
 pub mod context;
 pub mod crash;
@@ -36,6 +37,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         storage::RULES,
         node::RULES,
         network::RULES,
+        asked::RULES,
     ]
     .into_iter()
     .flatten()

@@ -1,5 +1,6 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
+mod asked;
 mod change;
 mod claims;
 mod container;
@@ -47,6 +48,7 @@ const FAULTS: &[&[Shown]] = &[
     claims::FAULTS,
     creation::FAULTS,
     placement::FAULTS,
+    asked::FAULTS,
 ];
 
 #[test]

@@ -88,9 +88,15 @@ pub fn check_at_a_glance(world: &World, expect: Expect) -> Fault {
 
 #[track_caller]
 fn one(world: &World, diagnosis: Diagnosis, expect: Expect) -> Fault {
-    let titles: Vec<&str> = diagnosis.faults.iter().map(|f| f.title.as_str()).collect();
+    only(world, diagnosis.faults, expect)
+}
+
+/// Exactly one fault is there, and it is this one. Returns it.
+#[track_caller]
+pub fn only(world: &World, faults: Vec<Fault>, expect: Expect) -> Fault {
+    let titles: Vec<&str> = faults.iter().map(|f| f.title.as_str()).collect();
     assert_eq!(titles.len(), 1, "one fault is expected, there are {titles:?}");
-    let fault = diagnosis.faults.into_iter().next().expect("one");
+    let fault = faults.into_iter().next().expect("one");
     let rules: Vec<&str> = fault.findings.iter().map(|f| f.rule_id.as_str()).collect();
     let finding = fault.findings.iter().find(|f| f.rule_id == expect.rule && f.object.key() == expect.object);
     assert!(finding.is_some(), "{} on {} is not among {rules:?}", expect.rule, expect.object);

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{Control, Kind, LOG_READERS, Recorder, Sink};
 use crate::{
     event::{ClusterView, EngineEvent},
+    inspect::Question,
     session::{Engine, lock},
 };
 
@@ -67,6 +68,9 @@ async fn run(
         }
     }
     let (told, mut outcomes) = mpsc::unbounded_channel();
+    let (heard, mut hearings) = mpsc::unbounded_channel();
+    // A scan ends with what it was asked.
+    let mut question: Option<Box<Question>> = None;
     let mut r = Recorder::new(engine, cluster, kind, view, holder, told);
     let mut look_at: Option<Instant> = None;
     let mut heartbeat = Instant::now() + r.heartbeat_in();
@@ -106,6 +110,9 @@ async fn run(
                     r.drop_incident(id).await;
                     let _ = done.send(());
                 }
+                Some(Control::Inspect(asked)) if kind == Kind::Scan => question = Some(asked),
+                Some(Control::Inspect(asked)) => r.inquire(*asked, &heard),
+                Some(Control::Choices(text, most, reply)) => _ = reply.send(r.choices(&text, most)),
                 Some(Control::Adopt(incident)) => {
                     if r.adopt(*incident) { look_at.get_or_insert_with(|| Instant::now() + r.coalesce()); }
                 }
@@ -118,6 +125,7 @@ async fn run(
                 r.note(outcome);
                 r.hand_over(false);
             },
+            Some(logs) = hearings.recv() => r.answer(logs),
             observation = observations.recv() => {
                 let Some(first) = observation else { return };
                 r.take(first).await;
@@ -177,7 +185,17 @@ async fn run(
                         news = true;
                     }
                 }
-                r.look(&sender, true);
+                match question.take() {
+                    None => r.look(&sender, true),
+                    Some(asked) => {
+                        r.inquire(*asked, &heard);
+                        drop(heard);
+                        // None where it was answered at once.
+                        if let Some(logs) = hearings.recv().await {
+                            r.answer(logs);
+                        }
+                    }
+                }
                 r.finish(EndedBy::Quit).await;
                 return;
             },

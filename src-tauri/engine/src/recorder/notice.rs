@@ -7,7 +7,7 @@ use std::{
 
 use afterwatch_core::{
     evidence::Observed,
-    incident::{Incident, IncidentId},
+    incident::{Incident, IncidentId, OpenedBy},
     ledger::{self, Ledger},
     notification,
     port::notifier::{Notice, NoticeKind},
@@ -74,8 +74,12 @@ impl Notices {
         now: Timestamp,
     ) {
         let Some(ledger) = ledger else { return };
-        for id in changed.keys() {
+        for (id, step) in changed {
             let Some(incident) = ledger.get_mut(*id) else { continue };
+            // Who asked knows it already, until it grows worse.
+            if incident.opened_by == OpenedBy::User && *step != IncidentStep::Worse {
+                continue;
+            }
             if incident.notifications > 0 || !incident.state.is_open() || self.attempted.contains(id) {
                 continue;
             }

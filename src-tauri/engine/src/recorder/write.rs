@@ -79,6 +79,7 @@ impl Recorder {
         for (incident, step) in told {
             self.engine.tell(step, incident);
         }
+        self.answer_written();
         self.settle();
         again
     }

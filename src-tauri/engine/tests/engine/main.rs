@@ -4,6 +4,7 @@ mod assistant;
 mod coverage;
 mod desk;
 mod flaky;
+mod inspect;
 mod notices;
 mod others;
 mod postmortem;

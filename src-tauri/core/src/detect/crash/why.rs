@@ -242,7 +242,7 @@ fn looks_telling(line: &str) -> bool {
 }
 
 /// Who must be changed for a log line of this class: the workload itself, or what it depends on.
-fn upstream(
+pub(super) fn upstream(
     cx: &Context<'_>,
     pod: &Pod,
     owner: &Owner,
