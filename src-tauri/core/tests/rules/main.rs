@@ -11,6 +11,7 @@ mod ledger;
 mod load;
 mod network;
 mod node;
+mod policy;
 mod probe;
 mod quiet;
 mod reopening;
