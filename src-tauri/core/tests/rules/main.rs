@@ -1,12 +1,18 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
+mod admission;
+mod autoscale;
+mod budget;
 mod change;
 mod container;
 mod crash;
 mod determinism;
+mod dns;
+mod gateway;
 mod grouping;
 mod history;
 mod image;
+mod isolation;
 mod ledger;
 mod load;
 mod network;
@@ -16,6 +22,7 @@ mod probe;
 mod quiet;
 mod reopening;
 mod scheduling;
+mod service;
 mod settings;
 mod split;
 mod storage;
@@ -40,6 +47,13 @@ const FAULTS: &[&[Shown]] = &[
     storage::FAULTS,
     node::FAULTS,
     network::FAULTS,
+    service::FAULTS,
+    gateway::FAULTS,
+    dns::FAULTS,
+    admission::FAULTS,
+    autoscale::FAULTS,
+    budget::FAULTS,
+    isolation::FAULTS,
 ];
 
 #[test]
