@@ -29,7 +29,9 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(MISSING, "when the Service or its port does not exist"),
             Hold::Exactly(UNREADY, "when the Service has no ready endpoint"),
-            Hold::JoinsOnly("when the webhook covers no namespace or no object that is known"),
+            Hold::JoinsOnly(
+                "when the webhook covers no namespace or no object that is known, or at one look before a server's time is up",
+            ),
         ],
         severities: &[
             (Severity::High, "it is asked about pods or workloads"),
@@ -51,6 +53,7 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(MISSING, "when its Service or the port does not exist"),
             Hold::Exactly(API, "else: the server behind it may be starting"),
+            Hold::JoinsOnly("at one look, before a server's time is up"),
         ],
         severities: &[
             (Severity::High, "namespaces cannot be deleted because of it, or autoscalers are blind"),
@@ -119,6 +122,9 @@ fn configuration(cx: &mut Context<'_>, me: &ObjectRef, meta: &Meta, webhooks: &[
             (_, true) => hold(UNREADY),
             _ => hold(MISSING),
         };
+        if waits {
+            cx.ordinary_until_due(&mut f);
+        }
         let asked = asked(&same);
         f.message = format!(
             "Webhook {} of {me} is asked about {asked} and cannot be called: {}; its failure policy is Fail",
@@ -248,6 +254,9 @@ fn api(cx: &mut Context<'_>, a: &APIService) {
     f.headline = format!("is not available: the API {api} does not answer");
     f.started_basis = "condition Available=False".into();
     f.hold = hold(if missing { MISSING } else { API });
+    if !missing {
+        cx.ordinary_until_due(&mut f);
+    }
     f.message = format!("The API {api} is not available ({reason}): {}", words::clip(message, 200));
     let item = object_evidence(
         EvidenceKind::Object,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
@@ -30,7 +30,9 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(PROVEN, "when containers have no request, or the API of the metric is not served"),
             Hold::Exactly(METRICS, "when metrics do not come: those of new pods take a minute or two"),
-            Hold::JoinsOnly("when metrics do not come and pods of its target are not ready"),
+            Hold::JoinsOnly(
+                "when metrics do not come and pods of its target are not ready, or at one look before that time is up",
+            ),
         ],
         severities: &[(Severity::Medium, "always")],
         limits: &[
@@ -409,6 +411,7 @@ fn blind(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler, condition: &Conditio
     // Metrics of its own kind: the API answers and does not know this one.
     if let Some(api) = group(condition).filter(|g| *g != "metrics.k8s.io") {
         f.hold = hold(METRICS);
+        cx.ordinary_until_due(&mut f);
         let mut c = proven(
             "metric-missing",
             &me,
@@ -436,6 +439,7 @@ fn blind(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler, condition: &Conditio
         // The metrics of a pod start with the pod.
         let newest = pods.iter().filter_map(|p| p.metadata.creation_timestamp).max();
         f.started_at = newest.map_or(since, |t| t.max(since));
+        cx.ordinary_until_due(&mut f);
         let mut c = proven(
             "metrics-missing",
             &me,
@@ -582,8 +586,8 @@ fn at_maximum(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) {
     let (mut f, key) = draft("autoscaler-at-maximum", h, &workload, since, &lines);
     f.severity = Severity::Low;
     f.headline = "is at its maximum of replicas and still busy".into();
-    let early = cx.now.duration_since(since) < SignedDuration::from_secs(LIMITED);
-    f.hold = if cx.options.waive_holds && early { Finding::JOINS_ONLY } else { hold(LIMITED) };
+    f.hold = hold(LIMITED);
+    cx.ordinary_until_due(&mut f);
     f.message = format!(
         "{me} is at its maximum of {} replicas, {resource} at {now}% of a target of {wanted}%",
         h.spec.max_replicas

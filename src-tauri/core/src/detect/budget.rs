@@ -124,20 +124,22 @@ struct Emptied {
     left: bool,
 }
 
+/// The node is cordoned, or an autoscaler marks it with a taint of its own as one that it empties (true).
+fn leaving(o: &Object) -> Option<(&crate::object::Node, bool)> {
+    let Object::Node(n) = o else { return None };
+    let marked = n.spec.taints.iter().any(|t| {
+        matches!(
+            t.key.as_str(),
+            "ToBeDeletedByClusterAutoscaler" | "karpenter.sh/disrupted" | "karpenter.sh/disruption"
+        )
+    });
+    ((n.spec.unschedulable || marked) && !n.metadata.deleting()).then_some((n, marked))
+}
+
 fn emptied(cx: &Context<'_>, b: &PodDisruptionBudget, budgets: &[&PodDisruptionBudget]) -> Option<Emptied> {
     let index = cx.index;
     index.all(Kind::Node).find_map(|o| {
-        let Object::Node(n) = &**o else { return None };
-        // Autoscalers mark the nodes that they empty with taints of their own.
-        let marked = n.spec.taints.iter().any(|t| {
-            matches!(
-                t.key.as_str(),
-                "ToBeDeletedByClusterAutoscaler" | "karpenter.sh/disrupted" | "karpenter.sh/disruption"
-            )
-        });
-        if !(n.spec.unschedulable || marked) || n.metadata.deleting() {
-            return None;
-        }
+        let (n, marked) = leaving(o)?;
         let pods: Vec<&Pod> = cx.pods_on(&n.metadata.name).into_iter().filter(|p| evictable(cx, p)).collect();
         let kept: Vec<String> = pods.iter().filter(|p| selects(b, p)).map(|p| p.metadata.name.clone()).collect();
         let held = |p: &&Pod| budgets.iter().any(|b| selects(b, p) && b.status.disruptions_allowed == 0);
@@ -170,6 +172,12 @@ fn refusal<'a>(cx: &Context<'a>, pods: &[&Pod]) -> Option<&'a KubeEvent> {
 }
 
 fn blocks(cx: &mut Context<'_>, b: &PodDisruptionBudget, pods: &[&Pod], budgets: &[&PodDisruptionBudget]) {
+    // The ordinary case first: no node is being emptied, and nobody complains.
+    let leaves = cx.index.all(Kind::Node).any(|o| leaving(o).is_some());
+    let refused = if leaves || b.status.disruptions_allowed == 0 { refusal(cx, pods) } else { None };
+    if !leaves && refused.is_none() {
+        return;
+    }
     let several: Vec<&PodDisruptionBudget> =
         budgets.iter().copied().filter(|o| pods.iter().any(|p| selects(o, p))).collect();
     let twice = several.len() > 1;
@@ -185,7 +193,6 @@ fn blocks(cx: &mut Context<'_>, b: &PodDisruptionBudget, pods: &[&Pod], budgets:
     {
         return;
     }
-    let refused = refusal(cx, pods);
     let emptied = emptied(cx, b, budgets);
     if refused.is_none() && emptied.is_none() {
         return;

@@ -21,7 +21,9 @@ pub const RULES: &[Rule] = &[Rule {
     reads: &[Kind::Service, Kind::EndpointSlice, Kind::Pod],
     holds: &[
         Hold::Exactly(DOWN, ""),
-        Hold::JoinsOnly("where no workload was ever seen behind the Service: DNS may be elsewhere"),
+        Hold::JoinsOnly(
+            "where no workload was ever seen behind the Service: DNS may be elsewhere; at one look, before that time is up",
+        ),
     ],
     severities: &[(Severity::Critical, "always")],
     limits: &[
@@ -87,6 +89,7 @@ fn down(cx: &mut Context<'_>, state: Standing, service: Option<&Service>) {
     f.headline = "answers no DNS query: no program in the cluster finds another by name".into();
     f.started_basis = "last DNS server lost".into();
     f.hold = if unseen { crate::finding::Finding::JOINS_ONLY } else { hold(DOWN) };
+    cx.ordinary_until_due(&mut f);
     f.message = format!("The cluster's DNS is down: {}", blame.why);
     let item = object_evidence(
         EvidenceKind::Object,

@@ -25,7 +25,11 @@ pub const RULES: &[Rule] = &[
         means: "A Gateway names a class or a certificate that does not exist, has listeners in conflict, or is refused by its controller.",
         source: "gateway-api.sigs.k8s.io/reference/spec: Gateway, GatewayClass",
         reads: &[Kind::GatewayClass, Kind::Gateway],
-        holds: &[Hold::Exactly(HOLD, ""), Hold::Exactly(CONTROLLER, "when no controller has spoken of the class yet")],
+        holds: &[
+            Hold::Exactly(HOLD, ""),
+            Hold::Exactly(CONTROLLER, "when no controller has spoken of the class yet"),
+            Hold::JoinsOnly("at one look, before a controller's time is up"),
+        ],
         severities: &[(Severity::High, "always")],
         limits: &[
             "Classes or Secrets that may not be listed: what is not known is not missing.",
@@ -112,6 +116,9 @@ fn told(
     f.headline = headline.into();
     f.started_basis = "made or changed".into();
     f.hold = hold(seconds);
+    if seconds == CONTROLLER {
+        cx.ordinary_until_due(&mut f);
+    }
     f.message.clone_from(&p.text);
     let item = object_evidence(
         EvidenceKind::Object,

@@ -55,6 +55,10 @@ const FAILING: [&str; 7] = [
 
 /// Ties the pods that fail to policies changed before.
 pub fn all(cx: &mut Context<'_>) {
+    let failing = failing(cx);
+    if failing.is_empty() {
+        return;
+    }
     let recent: Vec<(&NetworkPolicy, ObjectRef, Timestamp)> = cx
         .index
         .all(Kind::NetworkPolicy)
@@ -72,17 +76,7 @@ pub fn all(cx: &mut Context<'_>) {
             _ => None,
         })
         .collect();
-    if recent.is_empty() {
-        return;
-    }
-    // One finding per workload: its first pod that fails.
-    let mut failing: BTreeMap<String, (ObjectRef, ObjectRef, Timestamp)> = BTreeMap::new();
-    for f in cx.found().iter().filter(|f| f.object.kind == "Pod" && FAILING.contains(&f.rule_id.as_str())) {
-        let entry =
-            failing.entry(f.subject.key()).or_insert_with(|| (f.subject.clone(), f.object.clone(), f.started_at));
-        entry.2 = entry.2.min(f.started_at);
-    }
-    for (subject, object, started) in failing.into_values() {
+    for (subject, object, started) in failing {
         let Some(Object::Pod(pod)) = cx.index.resolve(&object).map(|o| &**o) else { continue };
         if speaks_of_else(cx, pod) {
             continue;
@@ -97,6 +91,17 @@ pub fn all(cx: &mut Context<'_>) {
             report(cx, &subject, &object, p, &me, at, &cut);
         }
     }
+}
+
+/// Of each workload whose pods fail: the workload, its first pod that does, and since when.
+fn failing(cx: &Context<'_>) -> Vec<(ObjectRef, ObjectRef, Timestamp)> {
+    let mut failing: BTreeMap<String, (ObjectRef, ObjectRef, Timestamp)> = BTreeMap::new();
+    for f in cx.found().iter().filter(|f| f.object.kind == "Pod" && FAILING.contains(&f.rule_id.as_str())) {
+        let entry =
+            failing.entry(f.subject.key()).or_insert_with(|| (f.subject.clone(), f.object.clone(), f.started_at));
+        entry.2 = entry.2.min(f.started_at);
+    }
+    failing.into_values().collect()
 }
 
 /// The pod's logs were read, and none says a word of names, connections or time that ran out.

@@ -116,6 +116,7 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(INGRESS, ""),
             Hold::Exactly(ISSUING, "for a certificate, where cert-manager runs: it may be on its way"),
+            Hold::JoinsOnly("at one look, before that time is up"),
         ],
         severities: &[(Severity::High, "always")],
         limits: &[
@@ -130,7 +131,7 @@ pub const RULES: &[Rule] = &[
         means: "An Ingress names no class and no class is the default, so no controller serves it.",
         source: "kubernetes.io/docs/concepts/services-networking/ingress#default-ingress-class",
         reads: &[Kind::Ingress, Kind::IngressClass],
-        holds: &[Hold::Exactly(CLAIM, "")],
+        holds: &[Hold::Exactly(CLAIM, ""), Hold::JoinsOnly("at one look, before that time is up")],
         severities: &[(Severity::Medium, "always")],
         limits: &[
             "While no other Ingress has an address, or one without a class has: then it is not known whom the controllers serve.",

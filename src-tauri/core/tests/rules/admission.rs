@@ -180,9 +180,7 @@ fn a_webhook_whose_pods_fail_joins_their_incident() {
 #[test]
 fn pods_of_a_webhook_that_are_only_starting_are_waited_for() {
     let mut world = served(json!({}), &[status::unready(-5)]);
-    world.set_time(20);
-    patient(&world);
-    world.set_time(26);
+    ordinary(&mut world, -5, 30);
     check(
         &world,
         Expect {
@@ -244,7 +242,7 @@ fn an_api_whose_server_starts_is_waited_for() {
         app.endpoints(&[false]),
     ]);
     world.upsert(api("False", "MissingEndpoints", "endpoints for service/metrics-server have no addresses", 0));
-    held(&mut world, 0, 45);
+    ordinary(&mut world, 0, 45);
     check(
         &world,
         Expect {

@@ -84,7 +84,7 @@ fn the_containers_own_metric_asks_for_its_own_request_only() {
     let containers = json!({"containers": [{"name": "app", "image": "a", "resources": {"requests": {"memory": "64Mi"}}}, {"name": "proxy", "image": "p"}]});
     let metric = json!({"spec": {"metrics": [{"type": "ContainerResource", "containerResource": {"name": "memory", "container": "app", "target": {"type": "Utilization", "averageUtilization": 60}}}]}});
     let no_metrics = active("FailedGetContainerResourceMetric", "no metrics returned from resource metrics API", -30);
-    patient(&scaled(&checkout().spec(containers.clone()), hpa("checkout", &[no_metrics.clone()], metric.clone())));
+    patient(&scaled(&checkout().spec(containers.clone()), hpa("checkout", std::slice::from_ref(&no_metrics), metric.clone())));
     let other = json!({"spec": {"metrics": [{"type": "ContainerResource", "containerResource": {"name": "memory", "container": "proxy", "target": {"type": "Utilization", "averageUtilization": 60}}}]}});
     check(
         &scaled(&checkout().spec(containers), hpa("checkout", &[no_metrics], other)),
@@ -115,7 +115,7 @@ fn metrics_of_fresh_pods_are_waited_for() {
     let app = requesting();
     let mut world = scaled(&app, hpa("checkout", &[active("FailedGetResourceMetric", FRESH, 0)], json!({})));
     world.upsert(app.pod_with("a", status::ready(0), json!({"metadata": {"creationTimestamp": at(0)}})));
-    held(&mut world, 0, 180);
+    ordinary(&mut world, 0, 180);
     check(
         &world,
         Expect {
@@ -235,7 +235,7 @@ fn a_metric_that_its_api_does_not_know_is_likely_misspelt() {
         "APIService v1beta2.custom.metrics.k8s.io",
         json!({"spec": {"group": "custom.metrics.k8s.io", "version": "v1beta2"}}),
     ));
-    held(&mut world, 0, 180);
+    ordinary(&mut world, 0, 180);
     check(
         &world,
         Expect {

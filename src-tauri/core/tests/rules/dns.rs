@@ -107,7 +107,7 @@ fn a_dns_that_answers_or_restarts_one_pod_is_silent() {
 #[test]
 fn a_first_start_is_waited_for() {
     let mut world = cluster(&[status::unready(0)]);
-    held(&mut world, 0, 10);
+    ordinary(&mut world, 0, 10);
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn a_class_that_nobody_serves_is_told_after_a_minute_and_only_where_a_gateway_na
     world.upsert(waiting(0));
     silent(&world);
     world.upsert(gateway(json!({})));
-    held(&mut world, 0, 60);
+    ordinary(&mut world, 0, 60);
     check(
         &world,
         Expect {

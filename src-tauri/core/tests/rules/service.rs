@@ -410,7 +410,7 @@ fn a_certificate_that_is_being_issued_is_waited_for() {
         json!({"spec": {"group": "cert-manager.io", "version": "v1"}}),
     ));
     world.upsert(front("front", json!({"metadata": {"creationTimestamp": at(0)}, "spec": {"tls": [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]}})));
-    held(&mut world, 0, 300);
+    ordinary(&mut world, 0, 300);
 }
 
 fn claimed(mine: Value, classes: &[Object]) -> World {
@@ -456,7 +456,7 @@ fn an_ingress_without_a_class_is_silent_where_somebody_may_serve_it() {
     silent(&world);
     let mut fresh = none();
     merge(&mut fresh, &json!({"metadata": {"creationTimestamp": at(0)}}));
-    held(&mut claimed(fresh, &[]), 0, 60);
+    ordinary(&mut claimed(fresh, &[]), 0, 60);
 }
 
 /// A second Service, and an Ingress that sends the first one's path there.

@@ -149,6 +149,9 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         f.message.clone_from(&p.text);
         // Its Service or Secret may be on its way.
         f.hold = hold(p.hold);
+        if p.hold == ISSUING {
+            cx.ordinary_until_due(&mut f);
+        }
         let item = object_evidence(
             EvidenceKind::Object,
             me.clone(),
@@ -266,6 +269,7 @@ fn unclaimed(cx: &mut Context<'_>, all: &[&Ingress]) {
         f.headline = "is served by no controller: it names no class".into();
         f.started_basis = "Ingress created or changed".into();
         f.hold = hold(CLAIM);
+        cx.ordinary_until_due(&mut f);
         let have = words::list(&classes, 4);
         f.message = format!("Ingress {} names no class, and no class is the default", me.name);
         let item = object_evidence(
