@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod notification;
 pub mod object;
 pub mod observation;
+pub mod policy;
 pub mod port;
 pub mod postmortem;
 pub mod recording;

@@ -86,6 +86,7 @@ pub(super) fn subject(_index: &Index, findings: &[Finding], causes: &[CauseDraft
             }
             _ => (**one).clone(),
         },
+        ([], Some(cause)) if subjects.len() > 1 => cause.entity.clone(),
         ([], _) => findings[0].subject.clone(),
         (_, Some(cause)) if subjects.len() > 1 && !is_workload(&cause.entity.kind) => cause.entity.clone(),
         (many, Some(cause)) => {

@@ -99,6 +99,24 @@ impl<'a> Context<'a> {
         self.out.findings.iter().any(|f| f.rule_id == rule_id && f.part == part && f.object.same_name(object))
     }
 
+    /// One look (`scan`) does not waive a hold during which the state is ordinary: before its time the finding only
+    /// joins others.
+    pub fn ordinary_until_due(&self, finding: &mut Finding) {
+        if self.options.waive_holds && !finding.is_due(self.now) {
+            finding.hold = Finding::JOINS_ONLY;
+        }
+    }
+
+    /// What the rules have found so far in this run.
+    pub fn found(&self) -> &[Finding] {
+        &self.out.findings
+    }
+
+    /// A finding of this run says what is wrong with this workload.
+    pub fn tells_of(&self, subject: &ObjectRef) -> bool {
+        self.out.findings.iter().any(|f| f.subject.same_name(subject) && !f.causes.is_empty())
+    }
+
     /// The workload a pod belongs to, and the object that holds its template.
     pub fn owner(&self, pod: &Pod) -> Owner {
         let subject = self.index.top_owner_of(pod_ref(pod), &pod.metadata);

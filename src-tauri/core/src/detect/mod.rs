@@ -3,12 +3,19 @@
 //! Each rule has a stable id, a hold time and states its own causes with the evidence that carries them. Grouping and
 //! ranking over several findings is [`crate::correlate`]'s job; a rule looks at one object and its neighbours.
 
+pub mod admission;
 pub mod asked;
+pub mod autoscale;
+mod backing;
+pub mod budget;
 pub mod container;
 pub mod context;
 pub mod crash;
+pub mod dns;
+pub mod gateway;
 pub(crate) mod host;
 pub mod image;
+pub mod isolation;
 pub mod network;
 pub mod node;
 mod placement;
@@ -38,6 +45,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         node::RULES,
         network::RULES,
         asked::RULES,
+        gateway::RULES,
+        dns::RULES,
+        admission::RULES,
+        autoscale::RULES,
+        budget::RULES,
+        isolation::RULES,
     ]
     .into_iter()
     .flatten()
@@ -72,5 +85,12 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
     storage::all(&mut cx);
     node::all(&mut cx);
     network::all(&mut cx);
+    gateway::all(&mut cx);
+    // What others say of the workloads behind them goes before these.
+    dns::all(&mut cx);
+    admission::all(&mut cx);
+    autoscale::all(&mut cx);
+    budget::all(&mut cx);
+    isolation::all(&mut cx);
     cx.finish()
 }

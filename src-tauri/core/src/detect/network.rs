@@ -1,21 +1,26 @@
 //! Services and Ingresses that lead nowhere.
 
+mod ingress;
+mod ports;
 mod selector;
+mod special;
+
+pub(super) use selector::resembles;
 
 use jiff::Timestamp;
 
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, edit, finding, hold, ns_flag, object_evidence},
+    context::{finding, object_evidence},
     crash::endpoints_ready,
 };
 use crate::{
     change::{Change, ChangeVerb},
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Container, Ingress, Kind, Object, ObjectRef, Pod, Service, network::PortRef},
+    object::{Container, Kind, Object, ObjectRef, Pod, Service},
     remediation::ActionKind,
-    severity::{Confidence, Severity},
+    severity::Severity,
     words,
 };
 
@@ -37,7 +42,7 @@ pub const RULES: &[Rule] = &[
             "A selector that finds no pod opens an incident only where it is news: it looks misspelt, its pods were seen to go, or people wrote it within the last hour.",
         ],
         threshold: None,
-        advises: &[ActionKind::SetServiceSelector],
+        advises: &[ActionKind::SetServiceSelector, ActionKind::RolloutUndo],
     },
     Rule {
         id: "service-port-wrong",
@@ -51,14 +56,68 @@ pub const RULES: &[Rule] = &[
             "A Service whose selector finds no pod: that is `service-without-endpoints`.",
         ],
         threshold: None,
-        advises: &[ActionKind::SetServicePort],
+        advises: &[ActionKind::SetServicePort, ActionKind::RolloutUndo],
+    },
+    Rule {
+        id: "service-mixes-workloads",
+        means: "The selector of a Service finds pods of another workload too, which do not offer its port.",
+        source: "kubernetes.io/docs/concepts/services-networking/service",
+        reads: &[Kind::Service, Kind::Pod],
+        holds: &[Hold::Exactly(selector::HOLD, "")],
+        severities: &[(Severity::High, "always")],
+        limits: &[
+            "Headless Services, and target ports by name: a name finds only pods that have the port.",
+            "Workloads that all offer a port of the Service (a canary beside the rest), or of which a container does not say its ports.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::SetServiceSelector],
+    },
+    Rule {
+        id: "external-name-wrong",
+        means: "An ExternalName Service stands for a name that cannot be resolved.",
+        source: "kubernetes.io/docs/concepts/services-networking/service#externalname",
+        reads: &[Kind::Service],
+        holds: &[Hold::Exactly(selector::HOLD, "")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &["A name outside the cluster: whether it resolves is not asked."],
+        threshold: None,
+        advises: &[ActionKind::Patch],
+    },
+    Rule {
+        id: "load-balancer-failed",
+        means: "The controller of load balancers says that it cannot make one for a Service.",
+        source: "service controller: event SyncLoadBalancerFailed",
+        reads: &[Kind::Service, Kind::KubeEvent],
+        holds: &[Hold::Exactly(BALANCER, "")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &[
+            "A Service that only waits for its address: a cluster may have nobody who makes load balancers.",
+            "Twenty minutes after the last failure, or once there is an address.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::ManualCheck],
+    },
+    Rule {
+        id: "statefulset-service-missing",
+        means: "A StatefulSet names a Service that does not exist, so its pods have no names in DNS.",
+        source: "kubernetes.io/docs/concepts/workloads/controllers/statefulset#stable-network-id",
+        reads: &[Kind::StatefulSet, Kind::Service],
+        holds: &[Hold::Exactly(NAMES, ""), Hold::JoinsOnly("when it has been so for more than an hour")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &["A StatefulSet that another controller owns, or that names no Service."],
+        threshold: None,
+        advises: &[ActionKind::Patch, ActionKind::ManualCheck],
     },
     Rule {
         id: "ingress-backend-wrong",
         means: "An Ingress names a Service, a port, a class or a certificate that does not exist.",
         source: "kubernetes.io/docs/concepts/services-networking/ingress",
         reads: &[Kind::Ingress, Kind::Service, Kind::IngressClass],
-        holds: &[Hold::Exactly(INGRESS, "")],
+        holds: &[
+            Hold::Exactly(INGRESS, ""),
+            Hold::Exactly(ISSUING, "for a certificate, where cert-manager runs: it may be on its way"),
+            Hold::JoinsOnly("at one look, before that time is up"),
+        ],
         severities: &[(Severity::High, "always")],
         limits: &[
             "The backend `use-annotation` of load balancer controllers.",
@@ -67,11 +126,43 @@ pub const RULES: &[Rule] = &[
         threshold: None,
         advises: &[ActionKind::SetIngressBackend, ActionKind::Patch, ActionKind::CreateSecret],
     },
+    Rule {
+        id: "ingress-unclaimed",
+        means: "An Ingress names no class and no class is the default, so no controller serves it.",
+        source: "kubernetes.io/docs/concepts/services-networking/ingress#default-ingress-class",
+        reads: &[Kind::Ingress, Kind::IngressClass],
+        holds: &[Hold::Exactly(CLAIM, ""), Hold::JoinsOnly("at one look, before that time is up")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &[
+            "While no other Ingress has an address, or one without a class has: then it is not known whom the controllers serve.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::Patch],
+    },
+    Rule {
+        id: "ingress-conflict",
+        means: "Two Ingresses of one class send the same path of the same host to different Services.",
+        source: "kubernetes.github.io/ingress-nginx/how-it-works: the oldest rule wins",
+        reads: &[Kind::Ingress],
+        holds: &[Hold::Exactly(INGRESS, ""), Hold::JoinsOnly("when it has been so for more than an hour")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &[
+            "Canaries and mergeable Ingresses, by their annotations, and controllers that make a load balancer for each Ingress.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::SetIngressBackend],
+    },
 ];
 
 /// Hold times in seconds.
 const PORT: i64 = 10;
 const INGRESS: i64 = 15;
+/// A certificate that is being issued may take minutes.
+const ISSUING: i64 = 300;
+/// A controller gives an Ingress its address within a minute.
+const CLAIM: i64 = 60;
+const BALANCER: i64 = 30;
+const NAMES: i64 = 20;
 
 /// Looks at every Service and Ingress.
 pub fn all(cx: &mut Context<'_>) {
@@ -87,17 +178,30 @@ pub fn all(cx: &mut Context<'_>) {
         if let Object::Ingress(i) = &**o
             && !i.metadata.deleting()
         {
-            ingress(cx, i);
+            ingress::ingress(cx, i);
+        }
+    }
+    ingress::together(cx);
+    for o in index.all(Kind::StatefulSet) {
+        if let Object::StatefulSet(s) = &**o
+            && !s.metadata.deleting()
+        {
+            special::governing(cx, s);
         }
     }
 }
 
 fn service(cx: &mut Context<'_>, s: &Service) {
     let ns = s.metadata.namespace.as_deref().unwrap_or("");
-    if s.spec.selector.is_empty()
-        || s.spec.kind.as_deref() == Some("ExternalName")
-        || !cx.index.knows(Kind::Pod, Some(ns))
-    {
+    match s.spec.kind.as_deref() {
+        Some("ExternalName") => {
+            special::external(cx, s, &Object::Service(s.clone()).reference());
+            return;
+        }
+        Some("LoadBalancer") => special::balancer(cx, s, &Object::Service(s.clone()).reference()),
+        _ => {}
+    }
+    if s.spec.selector.is_empty() || !cx.index.knows(Kind::Pod, Some(ns)) {
         return;
     }
     let me = Object::Service(s.clone()).reference();
@@ -119,7 +223,8 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         selector::selects_nothing(cx, s, &me, &pods);
         return;
     }
-    wrong_port(cx, s, &me, &matching);
+    ports::wrong_port(cx, s, &me, &matching);
+    ports::mixed(cx, s, &me, &matching);
     if endpoints_ready(cx, &me) == Some(false)
         && matching.iter().all(|p| !p.ready())
         && !s.spec.publish_not_ready_addresses
@@ -176,250 +281,4 @@ fn touches(change: &Change, path: &str) -> bool {
 fn serving(pod: &Pod) -> impl Iterator<Item = &Container> {
     let sidecars = pod.spec.init_containers.iter().filter(|c| c.restart_policy.as_deref() == Some("Always"));
     pod.spec.containers.iter().chain(sidecars)
-}
-
-fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
-    let declares = |n: u16| pods.iter().any(|p| serving(p).flat_map(|c| &c.ports).any(|d| d.container_port == n));
-    let beside = s.spec.ports.iter().any(|p| match &p.target_port {
-        PortRef::Number(0) => declares(p.port),
-        PortRef::Number(n) => declares(*n),
-        PortRef::Name(_) => true,
-    });
-    // Every container says its ports; metrics and the like are often left out beside one that is declared.
-    let told = pods.iter().all(|p| serving(p).all(|c| !c.ports.is_empty()))
-        && (!beside || changes_of(cx, me).any(|c| touches(c, "spec.ports")));
-    for port in &s.spec.ports {
-        let protocol = port.protocol.as_deref().unwrap_or("TCP");
-        let target = match &port.target_port {
-            PortRef::Number(0) => PortRef::Number(port.port),
-            other => other.clone(),
-        };
-        let declared = |p: &Pod| -> Vec<(Option<String>, u16)> {
-            serving(p)
-                .flat_map(|c| &c.ports)
-                .filter(|d| d.protocol.as_deref().unwrap_or("TCP") == protocol)
-                .map(|d| (d.name.clone(), d.container_port))
-                .collect()
-        };
-        let all: Vec<(Option<String>, u16)> = pods.iter().flat_map(|p| declared(p)).collect();
-        let (missing, confidence) = match &target {
-            // A name that no pod declares is proof: the Service has no endpoint port.
-            PortRef::Name(name) => (!all.iter().any(|(n, _)| n.as_deref() == Some(name)), Confidence::Established),
-            // A number works without being declared; where every container declares others it is probably wrong.
-            PortRef::Number(n) => (told && !all.iter().any(|(_, p)| p == n), Confidence::Likely),
-        };
-        if !missing {
-            continue;
-        }
-        let mut offered: Vec<String> =
-            all.iter().map(|(n, p)| n.as_ref().map_or_else(|| p.to_string(), |n| format!("{n} ({p})"))).collect();
-        offered.sort();
-        offered.dedup();
-        let owner = cx.owner(pods[0]).subject;
-        let since = [me, &owner]
-            .into_iter()
-            .filter_map(|o| changed_at(cx, o))
-            .max()
-            .or(s.metadata.creation_timestamp)
-            .unwrap_or(cx.now);
-        let mut f = finding("service-port-wrong", me.clone(), me, Severity::High, since);
-        f.part = port.name.clone().unwrap_or_else(|| port.port.to_string());
-        f.headline = format!("sends traffic to port {target}, which its pods do not offer");
-        f.started_basis = "Service created or changed".into();
-        f.hold = hold(PORT);
-        let offers = if offered.is_empty() {
-            "declare no port".to_owned()
-        } else {
-            format!("declare {}", words::list(&offered, 4))
-        };
-        f.message = format!("Service {} port {} has target port {target}, but its pods {offers}", me.name, port.port);
-        let item = object_evidence(
-            EvidenceKind::Object,
-            me.clone(),
-            "ports",
-            format!("Service {}: port {} → target port {target}", me.name, port.port),
-            &[
-                ("port", port.port.to_string()),
-                ("targetPort", target.to_string()),
-                ("pods declare", offered.join(", ")),
-            ],
-            since,
-        );
-        let mut c = cause(
-            "service-target-port-wrong",
-            confidence,
-            me.clone(),
-            format!(
-                "Port {} of Service {} leads to target port {target}, which no container of {owner} has: they {offers}.",
-                port.port, me.name
-            ),
-        );
-        c.field = Some(format!("spec.ports[{}].targetPort", f.part));
-        c.referrer = Some(owner);
-        c.evidence = vec![item.key.clone()];
-        c.signs.pro = 2;
-        f.evidence.push(item);
-        f.causes.push(c);
-        f.actions.push(edit(ActionKind::SetServicePort, me, "the target port must be one its pods offer"));
-        cx.report(f);
-    }
-}
-
-fn ingress(cx: &mut Context<'_>, i: &Ingress) {
-    let me = Object::Ingress(i.clone()).reference();
-    let ns = i.metadata.namespace.as_deref();
-    // What broke it may be a change of the Service as well as of the Ingress itself.
-    let backends = i.backends().map(|(_, b)| ObjectRef::missing(Kind::Service, ns, &b.name));
-    let since = std::iter::once(me.clone())
-        .chain(backends)
-        .filter_map(|o| changed_at(cx, &o))
-        .max()
-        .or(i.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
-    let mut problems = Vec::new();
-    if cx.index.knows(Kind::Service, ns) {
-        // `use-annotation` names no port: the load balancer's controller reads an action from an annotation.
-        for (path, backend) in i.backends().filter(|(_, b)| b.port.name.as_deref() != Some("use-annotation")) {
-            match cx.index.get(Kind::Service, ns, &backend.name).map(|o| &**o) {
-                None => {
-                    let missing = ObjectRef::missing(Kind::Service, ns, &backend.name);
-                    problems.push(Problem {
-                        part: backend.name.clone(),
-                        rule: "ingress-service-missing",
-                        entity: me.clone(),
-                        referrer: Some(missing),
-                        field: "spec.rules[].http.paths[].backend.service.name",
-                        text: format!(
-                            "Ingress {} sends {path} to Service {}, which does not exist (not found) in namespace {}.",
-                            me.name,
-                            backend.name,
-                            ns.unwrap_or("")
-                        ),
-                        kind: ActionKind::SetIngressBackend,
-                        confidence: Confidence::Established,
-                    });
-                }
-                Some(Object::Service(s)) => {
-                    let named = backend.port.name.as_ref();
-                    let ok = match (named, backend.port.number) {
-                        (Some(name), _) => s.spec.ports.iter().any(|p| p.name.as_ref() == Some(name)),
-                        (None, Some(n)) => s.spec.ports.iter().any(|p| p.port == n),
-                        (None, None) => true,
-                    };
-                    if !ok {
-                        let have: Vec<String> = s
-                            .spec
-                            .ports
-                            .iter()
-                            .map(|p| {
-                                p.name.as_ref().map_or_else(|| p.port.to_string(), |n| format!("{n} ({})", p.port))
-                            })
-                            .collect();
-                        problems.push(Problem {
-                            part: format!("{}:{}", backend.name, backend.port),
-                            rule: "ingress-port-missing",
-                            entity: me.clone(),
-                            referrer: Some(Object::Service(s.clone()).reference()),
-                            field: "spec.rules[].http.paths[].backend.service.port",
-                            text: format!(
-                                "Ingress {} sends {path} to port {} of Service {}, which has no such port: it has {}.",
-                                me.name,
-                                backend.port,
-                                backend.name,
-                                words::list(&have, 4)
-                            ),
-                            kind: ActionKind::SetIngressBackend,
-                            confidence: Confidence::Established,
-                        });
-                    }
-                }
-                Some(_) => {}
-            }
-        }
-    }
-    if let Some(class) = &i.spec.ingress_class_name
-        && cx.index.knows(Kind::IngressClass, None)
-        && cx.index.get(Kind::IngressClass, None, class).is_none()
-    {
-        let have: Vec<String> = cx.index.all(Kind::IngressClass).map(|o| o.meta().name.clone()).collect();
-        let have = if have.is_empty() {
-            "the cluster has none".to_owned()
-        } else {
-            format!("the cluster has {}", words::list(&have, 4))
-        };
-        problems.push(Problem {
-            part: format!("class {class}"),
-            rule: "ingress-class-missing",
-            entity: me.clone(),
-            referrer: Some(ObjectRef::missing(Kind::IngressClass, None, class)),
-            field: "spec.ingressClassName",
-            text: format!("Ingress {} names IngressClass {class}, which does not exist (not found): no controller serves it; {have}.", me.name),
-            kind: ActionKind::Patch,
-            confidence: Confidence::Established,
-        });
-    }
-    if cx.index.knows(Kind::Secret, ns) {
-        for secret in i.spec.tls.iter().filter_map(|t| t.secret_name.as_ref()) {
-            if cx.index.get(Kind::Secret, ns, secret).is_none() {
-                problems.push(Problem {
-                    part: format!("tls {secret}"),
-                    rule: "ingress-certificate-missing",
-                    entity: ObjectRef::missing(Kind::Secret, ns, secret),
-                    referrer: Some(me.clone()),
-                    field: "spec.tls[].secretName",
-                    text: format!("Secret {secret} with the certificate of Ingress {} does not exist (not found) in namespace {}.", me.name, ns.unwrap_or("")),
-                    kind: ActionKind::CreateSecret,
-                    confidence: Confidence::Established,
-                });
-            }
-        }
-    }
-    for p in problems {
-        let mut f = finding("ingress-backend-wrong", me.clone(), &me, Severity::High, since);
-        f.part = p.part;
-        f.headline = "leads nowhere".into();
-        f.started_basis = "Ingress created or changed".into();
-        f.message.clone_from(&p.text);
-        // Its Service or Secret may be on its way.
-        f.hold = hold(INGRESS);
-        let item = object_evidence(
-            EvidenceKind::Object,
-            me.clone(),
-            p.rule,
-            words::clip(&p.text, 140),
-            &[("ingress", me.name.clone()), ("found", p.text.clone())],
-            since,
-        );
-        let mut c = cause(p.rule, p.confidence, p.entity.clone(), p.text);
-        c.referrer = p.referrer;
-        c.field = Some(p.field.into());
-        c.evidence = vec![item.key.clone()];
-        c.signs.pro = 2;
-        f.evidence.push(item);
-        f.causes.push(c);
-        let step = match p.kind {
-            ActionKind::CreateSecret => action(
-                p.kind,
-                &p.entity,
-                "the certificate it names",
-                "none",
-                "create secrets",
-                format!("kubectl create secret tls {}{} --cert=FILE --key=FILE", p.entity.name, ns_flag(&me)),
-            ),
-            kind => edit(kind, &me, "it must name what exists"),
-        };
-        f.actions.push(step);
-        cx.report(f);
-    }
-}
-
-struct Problem {
-    part: String,
-    rule: &'static str,
-    entity: ObjectRef,
-    referrer: Option<ObjectRef>,
-    field: &'static str,
-    text: String,
-    kind: ActionKind,
-    confidence: Confidence,
 }

@@ -182,6 +182,8 @@ pub struct IngressPaths {
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressPath {
     pub path: Option<String>,
+    /// `Exact`, `Prefix` or `ImplementationSpecific`.
+    pub path_type: Option<String>,
     pub backend: IngressBackend,
 }
 

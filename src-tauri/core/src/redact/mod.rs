@@ -35,6 +35,9 @@ const ANNOTATIONS: &[&str] = &[
     "volume.kubernetes.io/selected-node",
     "pv.kubernetes.io/bind-completed",
     "kubernetes.io/ingress.class",
+    "ingressclass.kubernetes.io/is-default-class",
+    "nginx.ingress.kubernetes.io/canary",
+    "nginx.org/mergeable-ingress-type",
     "volume.beta.kubernetes.io/storage-class",
 ];
 

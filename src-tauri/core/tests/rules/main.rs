@@ -1,6 +1,9 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
 mod asked;
+mod admission;
+mod autoscale;
+mod budget;
 mod change;
 mod claims;
 mod container;
@@ -8,19 +11,24 @@ mod crash;
 mod creation;
 mod determinism;
 mod graph;
+mod dns;
+mod gateway;
 mod grouping;
 mod history;
 mod image;
+mod isolation;
 mod ledger;
 mod load;
 mod network;
 mod node;
 mod placement;
+mod policy;
 mod probe;
 mod quiet;
 mod refusal;
 mod reopening;
 mod scheduling;
+mod service;
 mod settings;
 mod split;
 mod storage;
@@ -49,6 +57,13 @@ const FAULTS: &[&[Shown]] = &[
     creation::FAULTS,
     placement::FAULTS,
     asked::FAULTS,
+    service::FAULTS,
+    gateway::FAULTS,
+    dns::FAULTS,
+    admission::FAULTS,
+    autoscale::FAULTS,
+    budget::FAULTS,
+    isolation::FAULTS,
 ];
 
 #[test]

@@ -194,6 +194,17 @@ pub fn held(world: &mut World, start: i64, hold: i64) {
     assert_eq!(world.diagnose().faults.len(), 1, "due after {hold} s");
 }
 
+/// A state that is ordinary for a while is told neither by a watch nor at a glance before `hold` seconds have passed.
+#[track_caller]
+pub fn ordinary(world: &mut World, start: i64, hold: i64) {
+    world.set_time(start + hold - 1);
+    silent(world);
+    assert_eq!(world.diagnose().next_due, Some(t(start + hold)), "when it would be due");
+    world.set_time(start + hold);
+    assert_eq!(world.diagnose().faults.len(), 1, "due after {hold} s");
+    assert_eq!(world.glance().faults.len(), 1, "and at a glance");
+}
+
 fn name(object: &ObjectRef) -> String {
     let missing = if object.uid.is_none() { "?" } else { "" };
     format!("{}{missing}", object.key())

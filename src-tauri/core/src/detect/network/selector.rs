@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::super::{
     Context,
-    context::{cause, edit, finding, hold, object_evidence, pod_ref},
+    context::{cause, edit, finding, hold, object_evidence, pod_ref, undo},
 };
 use super::{changed_at, changes_of, selector_text, touches};
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// Seconds: manifests are applied one after another.
 pub(super) const HOLD: i64 = 20;
 /// A Service made this long before it was watched is still new.
-const LATELY: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// A Service whose selector finds no pod.
 pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&Pod]) {
@@ -81,10 +81,13 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
             );
             keys.push(item.key.clone());
             f.evidence.push(item);
-            let diff = if other.is_empty() {
-                format!("its pods have {labels}")
-            } else {
-                format!("the pods of {owner} have {other}")
+            let lacks: Vec<&str> =
+                s.spec.selector.keys().filter(|k| !pod.metadata.labels.contains_key(*k)).map(String::as_str).collect();
+            let diff = match (other.is_empty(), lacks.as_slice()) {
+                (false, []) => format!("the pods of {owner} have {other}"),
+                (false, lacks) => format!("the pods of {owner} have {other} and no label {}", lacks.join(", ")),
+                (true, []) => format!("its pods have {labels}"),
+                (true, lacks) => format!("the pods of {owner} have no label {} (they have {labels})", lacks.join(", ")),
             };
             (
                 Confidence::Established,
@@ -103,9 +106,33 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     c.referrer = referrer;
     c.evidence = keys;
     c.signs.pro = 2;
+    // Whoever was changed last broke it: the selector was right before the pods' labels were changed.
+    if let Some(owner) = c.referrer.clone()
+        && let Some(path) = relabelled(cx, s, me, &owner)
+    {
+        c.entity = owner.clone();
+        c.referrer = Some(me.clone());
+        c.field = Some(path);
+        f.actions.extend(undo(&owner, "its pods had the labels that the Service selects"));
+    }
     f.causes.push(c);
     f.actions.push(edit(ActionKind::SetServiceSelector, me, "the selector must name labels its pods have"));
     cx.report(f);
+}
+
+/// The path of the label that was taken from the workload's pods after the Service was last changed.
+fn relabelled(cx: &Context<'_>, s: &Service, me: &ObjectRef, owner: &ObjectRef) -> Option<String> {
+    let own = changes_of(cx, me).filter(|c| touches(c, "spec.selector")).map(|c| c.at).max();
+    changes_of(cx, owner).filter(|c| own.is_none_or(|t| c.at > t)).find_map(|c| {
+        c.fields
+            .iter()
+            .find(|f| {
+                f.path
+                    .strip_prefix("spec.template.metadata.labels.")
+                    .is_some_and(|key| s.spec.selector.get(key).is_some_and(|v| f.from.as_ref() == Some(v)))
+            })
+            .map(|f| f.path.clone())
+    })
 }
 
 /// The pod that was probably meant by a selector that finds none.
@@ -183,7 +210,7 @@ fn typo(cx: &Context<'_>, s: &Service, pod: &Pod) -> bool {
 }
 
 /// One contains the other, or they differ in at most two letters: a typing error, a renamed version.
-fn resembles(a: &str, b: &str) -> bool {
+pub(in crate::detect) fn resembles(a: &str, b: &str) -> bool {
     if a.len().min(b.len()) >= 3 && (a.contains(b) || b.contains(a)) {
         return true;
     }
