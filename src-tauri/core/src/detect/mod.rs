@@ -6,7 +6,7 @@
 pub mod container;
 pub mod context;
 pub mod crash;
-mod host;
+pub(crate) mod host;
 pub mod image;
 pub mod network;
 pub mod node;

@@ -2,8 +2,11 @@
 
 mod change;
 mod elimination;
+pub mod reach;
 
 use jiff::Timestamp;
+
+pub use reach::{Reach, Reached, changes_reaching};
 
 use crate::{correlate::Fault, index::Index};
 
