@@ -6,6 +6,9 @@
 pub mod container;
 pub mod context;
 pub mod crash;
+pub mod cron;
+pub mod deletion;
+mod drift;
 pub(crate) mod host;
 pub mod image;
 pub mod network;
@@ -33,6 +36,9 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         probe::RULES,
         scheduling::RULES,
         workload::RULES,
+        workload::rollout::RULES,
+        cron::RULES,
+        deletion::RULES,
         storage::RULES,
         node::RULES,
         network::RULES,
@@ -67,8 +73,11 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
         scheduling::pod(&mut cx, pod);
     }
     workload::all(&mut cx);
+    cron::all(&mut cx);
+    deletion::all(&mut cx);
     storage::all(&mut cx);
     node::all(&mut cx);
     network::all(&mut cx);
+    drift::all(&mut cx);
     cx.finish()
 }

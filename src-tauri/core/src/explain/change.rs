@@ -74,7 +74,9 @@ pub(super) fn explain(index: &Index, fault: &mut Fault) {
     for (change, reach, _) in order {
         let item = diff_evidence(change);
         tie(fault, change, &item.key, *reach <= Reach::Used);
-        fault.evidence.push(item);
+        if !fault.evidence.iter().any(|e| e.key == item.key) {
+            fault.evidence.push(item);
+        }
     }
     fault.changes.extend(judged.into_iter().map(|(c, _, suspect)| (c, suspect)));
 }
@@ -152,7 +154,9 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
         false => summarise(&change.fields, cause.field.as_deref()),
     };
     let undo_step = undo(&subject, &format!("it goes back to the revision before: {summary}"));
-    cause.evidence.push(key.to_owned());
+    if !cause.evidence.iter().any(|e| e == key) {
+        cause.evidence.push(key.to_owned());
+    }
     if own {
         cause.signs.pro += 1;
         // Of a Secret only the version is known: an annotation raises it as its data does.
@@ -183,7 +187,8 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     }
 }
 
-fn diff_evidence(change: &Change) -> crate::evidence::EvidenceDraft {
+/// A change as evidence.
+pub(crate) fn diff_evidence(change: &Change) -> crate::evidence::EvidenceDraft {
     let mut lines = Vec::new();
     for f in &change.fields {
         lines.push(format!("@ {}", f.path));

@@ -3,7 +3,10 @@
 mod change;
 mod container;
 mod crash;
+mod cron;
+mod deletion;
 mod determinism;
+mod drift;
 mod grouping;
 mod history;
 mod image;
@@ -14,6 +17,7 @@ mod node;
 mod probe;
 mod quiet;
 mod reopening;
+mod rollout;
 mod scheduling;
 mod settings;
 mod split;
@@ -36,6 +40,9 @@ const FAULTS: &[&[Shown]] = &[
     probe::FAULTS,
     scheduling::FAULTS,
     workload::FAULTS,
+    rollout::FAULTS,
+    cron::FAULTS,
+    deletion::FAULTS,
     storage::FAULTS,
     node::FAULTS,
     network::FAULTS,
