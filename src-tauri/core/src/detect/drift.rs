@@ -259,12 +259,38 @@ fn quotes(text: &str, key: &str, spec: &PodSpec) -> bool {
     distinct(key) && says(key) || variables.into_iter().any(|e| distinct(&e.name) && says(&e.name))
 }
 
+/// What the log complains of. That a program prints its settings when it starts proves nothing.
 fn log_text(cx: &Context<'_>, pod: &Pod, container: &str) -> String {
+    const COMPLAINTS: &[&str] = &[
+        "error",
+        "fail",
+        "fatal",
+        "panic",
+        "exception",
+        "invalid",
+        "cannot",
+        "can't",
+        "could not",
+        "must ",
+        "unknown",
+        "missing",
+        "unable",
+        "not ",
+        "bad ",
+        "expected",
+        "illegal",
+        "unsupported",
+        "denied",
+        "refus",
+        "malformed",
+    ];
     let lines = cx.index.newest_log(&pod.metadata.uid, container).and_then(|l| l.lines.as_ref().ok());
-    lines.map_or(String::new(), |l| {
-        let from = l.len().saturating_sub(60);
-        l[from..].iter().map(|x| logs::message(x)).collect::<Vec<_>>().join("\n")
-    })
+    let tail = lines.map_or(&[][..], |l| &l[l.len().saturating_sub(60)..]);
+    let complains = |l: &String| {
+        let lower = l.to_lowercase();
+        COMPLAINTS.iter().any(|w| lower.contains(w))
+    };
+    tail.iter().filter(|l| complains(l)).map(|l| logs::message(l)).collect::<Vec<_>>().join("\n")
 }
 
 /// How many pods of the workload started before the change and are ready, and how many after it and are not.

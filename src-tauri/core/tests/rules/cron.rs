@@ -138,7 +138,7 @@ fn a_run_that_takes_a_little_longer_or_has_ended_is_silent() {
 
 #[test]
 fn runs_that_are_replaced_before_they_end_are_found() {
-    let (mut world, _) = running("Replace", -50, ("SuccessfulDelete", 5));
+    let (mut world, _) = running("Replace", -300, ("SuccessfulDelete", 5));
     check(
         &world,
         Expect {
@@ -156,8 +156,8 @@ fn runs_that_are_replaced_before_they_end_are_found() {
 
 #[test]
 fn runs_replaced_once_or_collected_as_history_are_silent() {
-    silent(&running("Replace", -50, ("SuccessfulDelete", 1)).0);
-    let (mut world, _) = running("Replace", -50, ("SuccessfulDelete", 5));
+    silent(&running("Replace", -300, ("SuccessfulDelete", 1)).0);
+    let (mut world, _) = running("Replace", -300, ("SuccessfulDelete", 5));
     let old = App::of(Kind::CronJob, "shop/report").revise(-200, json!({}));
     world.upsert(
         old.between(json!({"status": {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}}))
