@@ -251,7 +251,12 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
         }
         _ => return,
     };
-    if users_going {
+    // Who protects it needs a moment after its last user is gone.
+    let gone = cx.index.graves().any(|(at, o)| {
+        cx.now.duration_since(*at) < FRESH
+            && matches!(&**o, Object::Pod(p) if p.metadata.namespace == me.namespace && p.spec.claims().any(|(n, _)| n == me.name))
+    });
+    if users_going || gone {
         return;
     }
     let protected =

@@ -89,6 +89,15 @@ pub fn routine(change: &Change) -> bool {
     }
 }
 
+/// A change that can put something right: as the above, but a restart may, too.
+pub fn mends(change: &Change) -> bool {
+    change.verb != ChangeVerb::Modified
+        || change
+            .fields
+            .iter()
+            .any(|f| f.path.contains(".template.metadata.annotations.") || !routine_field(change, &f.path))
+}
+
 fn routine_field(change: &Change, path: &str) -> bool {
     let by_cluster = change.who.as_deref().is_some_and(is_controller);
     // Nothing selects an object by its own labels but nodes and namespaces.

@@ -23,6 +23,7 @@ mod settings;
 mod split;
 mod storage;
 mod support;
+mod suspect;
 mod workload;
 
 use std::collections::BTreeSet;

@@ -358,6 +358,28 @@ fn a_liveness_probe_that_kills_what_served_for_long_is_no_slow_start() {
 }
 
 #[test]
+fn a_probe_that_restarts_every_pod_at_once_speaks_of_what_they_share() {
+    let app = checkout().replicas(2).container(json!({"ports": [{"containerPort": 8080}], "livenessProbe": probe()}));
+    let message = "Liveness probe failed: HTTP probe failed with statuscode: 503";
+    let mut world = too_slow(&app, "liveness", 900, message, "health: cannot reach orders-db:5432: connection refused");
+    let alone = cause(&world, "liveness-failing").statement;
+    assert!(!alone.contains("within a minute"), "{alone}");
+    let other = app.pod("b", status::restarted(137, "Error", 1, -20, -18));
+    world.upsert(other.clone());
+    world.upsert(event(
+        &other,
+        "Normal",
+        "Killing",
+        "Container app failed liveness probe, will be restarted",
+        -22,
+        -22,
+        1,
+    ));
+    let both = cause(&world, "liveness-failing").statement;
+    assert!(both.contains("restarted 2 pods of Deployment checkout within a minute"), "{both}");
+}
+
+#[test]
 fn a_start_up_budget_that_is_too_short_is_told_in_seconds() {
     let app = checkout().container(json!({"ports": [{"containerPort": 8080}], "startupProbe": probe()}));
     let world = too_slow(&app, "startup", 16, &format!("Startup {REFUSED}"), "restoring snapshot");

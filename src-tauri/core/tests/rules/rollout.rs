@@ -159,3 +159,92 @@ fn a_pod_that_is_only_being_replaced_is_silent() {
     ));
     silent(&world);
 }
+
+/// A roll-out of two: an old pod serves, the new one fails its readiness probe.
+fn half_way(reason: &str, status_of: &str) -> World {
+    let probe = json!({"ports": [{"containerPort": 8080}], "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5}});
+    let old = checkout().replicas(2).container(probe);
+    let new = old.clone().revise(-90, json!({"image": "registry.test/checkout:2"}));
+    let mut world = world(&old, [old.pod("a", status::ready(-3600)), old.pod("b", status::ready(-3600))]);
+    let conditions =
+        json!([{"type": "Progressing", "status": status_of, "reason": reason, "lastTransitionTime": at(-5)}]);
+    let fields = json!({
+        "spec": {"progressDeadlineSeconds": 60},
+        "status": {"availableReplicas": 2, "readyReplicas": 2, "updatedReplicas": 1, "conditions": conditions},
+    });
+    world.upsert(new.top(fields));
+    let pod = new.pod("x", status::unready(-80));
+    world.upsert_all(new.between(json!({})));
+    world.upsert(pod.clone());
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 404",
+        -75,
+        -2,
+        15,
+    ));
+    world
+}
+
+#[test]
+fn a_roll_out_that_hangs_half_way_is_one_fault_whose_cause_is_the_new_pods() {
+    for (reason, status_of, findings) in [("ReplicaSetUpdated", "True", 1), ("ProgressDeadlineExceeded", "False", 2)] {
+        let fault = check(
+            &half_way(reason, status_of),
+            Expect {
+                rule: "readiness-failing",
+                object: "Pod/shop/checkout-r2-x",
+                cause: "probe-path-wrong",
+                field: "spec.template.spec.containers[app].readinessProbe.httpGet.path",
+                verdict: Likely,
+                severity: Medium,
+                says: &["/ready", "404", "checkout:1 → registry.test/checkout:2"],
+                ..CHECKOUT
+            },
+        );
+        assert_eq!(fault.findings.len(), findings);
+        assert!(fault.actions.iter().any(|a| a.command.contains("rollout undo deployment/checkout")));
+    }
+}
+
+#[test]
+fn an_update_of_a_daemon_set_that_its_first_pod_stops_is_the_daemon_sets() {
+    let agent = App::of(Kind::DaemonSet, "ops/agent");
+    let mut world = World::new();
+    let state = json!({"status": {"desiredNumberScheduled": 3, "numberReady": 2, "updatedNumberScheduled": 1, "numberUnavailable": 1}});
+    world.run(&agent, [agent.pod("a", status::ready(-3600)), agent.pod("b", status::ready(-3600))]);
+    world.upsert(agent.top(state));
+    let image =
+        "rpc error: code = NotFound desc = failed to pull and unpack image \"registry.test/agent:2\": not found";
+    world.upsert(agent.pod("c", status::waiting("ErrImagePull", image, -60)));
+    let faults = world.diagnose().faults;
+    assert_eq!(faults.len(), 1);
+    assert_eq!(
+        (faults[0].subject.key().as_str(), faults[0].causes[0].entity.kind.as_str()),
+        ("DaemonSet/ops/agent", "DaemonSet")
+    );
+}
+
+#[test]
+fn ready_pods_that_are_not_yet_available_are_told_with_the_seconds_they_must_last() {
+    let app = checkout().replicas(2);
+    let mut world = world(&app, [app.pod("a", status::ready(-20)), app.pod("b", status::ready(-20))]);
+    let fields = json!({
+        "spec": {"progressDeadlineSeconds": 60, "minReadySeconds": 55},
+        "status": {"readyReplicas": 2, "updatedReplicas": 2, "availableReplicas": 0, "conditions": [
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "lastTransitionTime": at(-5)},
+        ]},
+    });
+    world.upsert(app.top(fields));
+    let says = &["minReadySeconds (55 s)", "60 s"];
+    let expect = Expect {
+        rule: "deployment-stuck",
+        object: "Deployment/shop/checkout",
+        cause: "deployment-stuck",
+        verdict: Possible,
+        ..CHECKOUT
+    };
+    check(&world, Expect { field: "spec.minReadySeconds", says, ..expect });
+}

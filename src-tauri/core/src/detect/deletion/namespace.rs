@@ -38,7 +38,11 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     // Its pods end first; that takes as long as they were promised.
     let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(p, cx.now)));
     let slow = failure.is_none() && finalizers.is_none() && own_finalizers.is_empty();
-    if ending || slow && (content.is_none() || age < CONTENT) {
+    let ended = cx
+        .index
+        .graves()
+        .any(|(at, o)| cx.now.duration_since(*at) < FRESH && o.meta().namespace.as_deref() == Some(name));
+    if ending || ended || slow && (content.is_none() || age < CONTENT) {
         return;
     }
     let me = Object::Namespace(ns.clone()).reference();

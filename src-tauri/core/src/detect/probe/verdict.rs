@@ -58,6 +58,14 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
             case.probe.budget_seconds()
         ));
     }
+    if case.word == "liveness probe"
+        && let Some(n) = case.together(cx)
+    {
+        statement.push_str(&format!(
+            " It restarted {n} pods of {} within a minute: what they share failed, not one of them.",
+            case.owner.subject
+        ));
+    }
     let entity = v.entity.clone().unwrap_or_else(|| case.owner.subject.clone());
     let mut c = cause(v.rule, v.confidence, entity, statement);
     if v.entity.is_none() {
@@ -79,6 +87,23 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
 }
 
 impl Case<'_> {
+    /// How many pods of the workload the probe restarted at about the same time, where that is most of them.
+    fn together(&self, cx: &Context<'_>) -> Option<usize> {
+        let uid = self.owner.subject.uid.as_deref()?;
+        let last = |pod: &Pod| {
+            let events = cx.index.events_of(&pod_ref(pod));
+            let kills =
+                events.into_iter().filter(|e| e.reason() == "Killing" && e.message().contains("failed liveness probe"));
+            kills.filter_map(|e| e.last_seen()).max()
+        };
+        let mine = last(self.pod)?;
+        let pods = cx.index.pods_of(uid);
+        // A few of many tell enough.
+        let some: Vec<&&Pod> = pods.iter().filter(|p| !p.metadata.deleting() && !p.finished()).take(10).collect();
+        let hit = some.iter().filter(|p| last(p).is_some_and(|t| t.duration_since(mine).abs().as_secs() <= 60)).count();
+        (hit >= 2 && hit * 2 > some.len()).then_some(hit)
+    }
+
     fn lower(&self) -> String {
         self.said.to_lowercase()
     }
