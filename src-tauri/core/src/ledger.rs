@@ -386,6 +386,7 @@ fn recovered_by(incident: &Incident, now: Timestamp) -> String {
             !c.suspect && c.change.at > start && now.duration_since(c.change.at) < SignedDuration::from_mins(30)
         })
         .filter(|c| !node || c.change.object.kind == "Node")
+        .filter(|c| crate::explain::reach::mends(&c.change))
         .max_by_key(|c| c.change.at)
         .map_or_else(|| "itself".to_owned(), |c| c.id.clone())
 }

@@ -78,6 +78,24 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What was found so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.out.findings
+    }
+
+    /// The same, for what is only known when everything is.
+    pub fn findings_mut(&mut self) -> &mut [Finding] {
+        &mut self.out.findings
+    }
+
+    /// What was found of this pod blames a template that is no longer there: it stays as a symptom.
+    pub fn outdated(&mut self, pod: &ObjectRef) {
+        for finding in self.out.findings.iter_mut().filter(|f| f.object.same_name(pod)) {
+            finding.causes.clear();
+            finding.actions.clear();
+        }
+    }
+
     /// The number that holds for a rule: the user's as far as the rule allows it, else its own.
     pub fn threshold(&self, rule_id: &str, own: &Threshold) -> u32 {
         self.options.rules.thresholds.get(rule_id).map_or(own.usual, |set| (*set).clamp(own.least, own.most))

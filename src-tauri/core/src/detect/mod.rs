@@ -13,6 +13,9 @@ pub mod context;
 pub mod crash;
 pub mod dns;
 pub mod gateway;
+pub mod cron;
+pub mod deletion;
+mod drift;
 pub(crate) mod host;
 pub mod image;
 pub mod isolation;
@@ -41,6 +44,9 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         probe::RULES,
         scheduling::RULES,
         workload::RULES,
+        workload::rollout::RULES,
+        cron::RULES,
+        deletion::RULES,
         storage::RULES,
         node::RULES,
         network::RULES,
@@ -82,6 +88,8 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
         scheduling::pod(&mut cx, pod);
     }
     workload::all(&mut cx);
+    cron::all(&mut cx);
+    deletion::all(&mut cx);
     storage::all(&mut cx);
     node::all(&mut cx);
     network::all(&mut cx);
@@ -92,5 +100,6 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
     autoscale::all(&mut cx);
     budget::all(&mut cx);
     isolation::all(&mut cx);
+    drift::all(&mut cx);
     cx.finish()
 }

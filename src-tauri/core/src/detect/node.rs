@@ -1,5 +1,7 @@
 //! Nodes that are lost or under pressure; their pods' trouble is theirs.
 
+mod problem;
+
 use std::collections::BTreeMap;
 
 use super::{
@@ -55,6 +57,25 @@ pub const RULES: &[Rule] = &[
         threshold: None,
         advises: &[ActionKind::ManualCheck],
     },
+    Rule {
+        id: "node-problem",
+        means: "A node reports a problem of its kernel, its disks, its network or its runtime, or its kubelet says that it cannot cope.",
+        source: "github.com/kubernetes/node-problem-detector; kubelet events SystemOOM, FreeDiskSpaceFailed, ImageGCFailed",
+        reads: &[Kind::Node, Kind::KubeEvent],
+        holds: &[Hold::Exactly(HOLD, ""), Hold::Exactly(JOINING, "for the network of a node that has just joined")],
+        severities: &[
+            (Severity::High, "for what breaks pods: a dead kernel, a read-only disk, no network, no memory"),
+            (Severity::Medium, "for the rest"),
+        ],
+        limits: &[
+            "Conditions whose good side is not known, and those that only announce something (maintenance, changed settings).",
+            "Kills within a container's own memory limit: that is `container-oom-killed`.",
+            "Ten minutes after the last event of its kind.",
+            "Clean-up that fails once, or because the kubelet has only just started.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::ManualCheck, ActionKind::Drain],
+    },
 ];
 
 /// Seconds.
@@ -75,6 +96,7 @@ pub fn all(cx: &mut Context<'_>) {
     for node in &nodes {
         ready(cx, node);
         pressure(cx, node);
+        problem::all(cx, node);
     }
 }
 
@@ -122,13 +144,14 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         f.evidence.push(item);
     }
     // The kubelet's silence proves that the node is lost to the cluster; why it is silent is not in the cluster.
+    let hint = hint(&said);
     let statement = if unknown {
         format!(
             "Node {} stopped reporting (Ready=Unknown, {reason}): {said} Its kubelet, its network or the machine itself is down.",
             me.name
         )
     } else {
-        format!("Node {} reports that it is not ready ({reason}): {said}", me.name)
+        format!("Node {} reports that it is not ready ({reason}): {said}{hint}", me.name)
     };
     let mut c = cause("node-lost", Confidence::Established, me.clone(), statement);
     c.evidence = keys;
@@ -172,6 +195,28 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     }
 }
 
+/// What the kubelet's own words come to.
+fn hint(said: &str) -> &'static str {
+    let lower = said.to_lowercase();
+    if lower.contains("networkpluginnotready")
+        || lower.contains("cni plugin not initialized")
+        || lower.contains("cni config")
+    {
+        " Its network plugin (CNI) is missing or not initialised: the plugin's own pod on the node tells why."
+    } else if lower.contains("pleg is not healthy") {
+        " Its container runtime answers too slowly (PLEG)."
+    } else if lower.contains("container runtime is down")
+        || lower.contains("runtime not ready")
+        || lower.contains("runtimeready=false")
+    {
+        " Its container runtime is down."
+    } else if lower.contains("csinode") || lower.contains("csi") {
+        " Its storage driver is not registered."
+    } else {
+        ""
+    }
+}
+
 /// Whether the scheduler put this pod on its node, which it does to ready nodes alone: pods of a DaemonSet tolerate
 /// `not-ready`, and static pods belong to the node itself.
 fn placed(pod: &Pod) -> bool {
@@ -204,16 +249,28 @@ fn pressure(cx: &mut Context<'_>, node: &Node) {
             )],
             since,
         );
+        let victims: Vec<String> = cx
+            .pods_on(&me.name)
+            .into_iter()
+            .filter(|p| {
+                p.status.reason.as_deref() == Some("Evicted") && p.status.start_time.is_none_or(|t| t <= cx.now)
+            })
+            .map(|p| p.metadata.name.clone())
+            .collect();
+        let evicted = match victims.len() {
+            0 => String::new(),
+            n => format!(" It has evicted {}: {}.", words::count(n, "pod"), words::list(&victims, 3)),
+        };
         let mut c = cause(
             "node-under-pressure",
             Confidence::Established,
             me.clone(),
             format!(
-                "Node {} is under {} ({}): {}",
+                "Node {} is under {} ({}): {}.{evicted}",
                 me.name,
                 spaced(&condition.kind),
                 condition.reason.as_deref().unwrap_or(&condition.kind),
-                condition.message.as_deref().unwrap_or("it may evict pods")
+                condition.message.as_deref().unwrap_or("it may evict pods").trim_end_matches('.')
             ),
         );
         c.evidence = vec![item.key.clone()];

@@ -1,15 +1,18 @@
 //! Probes: readiness, liveness and start-up, judged after their own budget.
 
+mod verdict;
+
 use jiff::{SignedDuration, Timestamp};
 
+use self::verdict::{Case, log, log_item, verdict};
 use super::{
     Context, Hold, Rule, Threshold,
-    context::{Owner, cause, edit, event_evidence, evidence, finding, hold, pod_ref},
+    context::{cause, edit, event_evidence, evidence, finding, hold, pod_ref},
     rule::BY_WORKLOAD,
 };
 use crate::{
     evidence::EvidenceKind,
-    finding::{CauseDraft, Finding},
+    finding::Finding,
     object::{Condition, Container, ContainerStatus, Kind, KubeEvent, Pod, pod::Probe},
     observation::LogWant,
     remediation::ActionKind,
@@ -231,9 +234,9 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).chain(kill.last()).copied());
         keys.extend(f.evidence.first().map(|e| e.key.clone()));
         let field = if rule == "liveness-failing" { "livenessProbe" } else { "startupProbe" };
-        let mut c = verdict(&mut f, &owner, spec, probe, word, field, &said, times);
-        c.evidence = keys;
-        f.causes.push(c);
+        let case =
+            Case { pod, owner: &owner, spec, status, probe, word, field, said, kills: times, log: log(cx, pod, spec) };
+        judge(cx, &mut f, &case, keys);
         want_current(cx, pod, spec, status);
         cx.report(f);
     }
@@ -291,9 +294,9 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let said = said(&unhealthy);
     let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).copied());
     keys.extend(f.evidence.first().map(|e| e.key.clone()));
-    let mut c = verdict(&mut f, &owner, spec, probe, "readiness probe", "readinessProbe", &said, f_count(&unhealthy));
-    c.evidence = keys;
-    f.causes.push(c);
+    let (word, field, log) = ("readiness probe", "readinessProbe", log(cx, pod, spec));
+    let case = Case { pod, owner: &owner, spec, status, probe, word, field, said, kills: 0, log };
+    judge(cx, &mut f, &case, keys);
     // Within its budget a container is only starting: it has written next to nothing, and is nobody's business yet.
     if cx.options.waive_holds || f.is_due(cx.now) {
         want_current(cx, pod, spec, status);
@@ -301,8 +304,15 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     cx.report(f);
 }
 
-fn f_count(events: &[&KubeEvent]) -> u32 {
-    events.iter().map(|e| e.times()).sum::<u32>().max(1)
+/// States the cause, with the log where it was read.
+fn judge(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>, mut keys: Vec<String>) {
+    if let Some(item) = log_item(cx, case.pod, case.spec) {
+        keys.push(item.key.clone());
+        f.evidence.push(item);
+    }
+    let mut c = verdict(cx, f, case);
+    c.evidence = keys;
+    f.causes.push(c);
 }
 
 fn want_current(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
@@ -378,101 +388,4 @@ fn push_events<'e>(cx: &Context<'_>, f: &mut Finding, events: impl Iterator<Item
         f.evidence.push(item);
     }
     keys
-}
-
-#[allow(clippy::too_many_arguments, reason = "one probe's whole situation")]
-fn verdict(
-    f: &mut Finding,
-    owner: &Owner,
-    spec: &Container,
-    probe: &Probe,
-    word: &str,
-    field: &str,
-    said: &str,
-    times: u32,
-) -> CauseDraft {
-    let lower = said.to_lowercase();
-    let told = if said.is_empty() {
-        String::new()
-    } else {
-        format!(" The kubelet says: {}.", words::clip(&said.replace(&format!("{} failed: ", capital(word)), ""), 220))
-    };
-    let port = probe.port();
-    let declared = port
-        .as_ref()
-        .map(|p| spec.ports.iter().any(|d| d.container_port.to_string() == *p || d.name.as_deref() == Some(p)));
-    let ports: Vec<String> = spec.ports.iter().map(|p| p.container_port.to_string()).collect();
-    let asks = probe.describe();
-    let (rule, confidence, statement) = if lower.contains("connection refused")
-        && declared == Some(false)
-        && !ports.is_empty()
-    {
-        let statement = format!(
-            "The {word} of container {} asks {asks}, but nothing listens there (connection refused); the container declares port {}.{told}",
-            spec.name,
-            words::list(&ports, 4)
-        );
-        ("probe-port-wrong", Confidence::Established, statement)
-    } else if lower.contains("statuscode: 404") {
-        (
-            "probe-path-wrong",
-            Confidence::Likely,
-            format!(
-                "The {word} of container {} asks {asks} and gets 404: the path does not exist there.{told}",
-                spec.name
-            ),
-        )
-    } else if lower.contains("connection refused") {
-        (
-            "probe-refused",
-            Confidence::Likely,
-            format!(
-                "The {word} of container {} asks {asks}, and the connection is refused: nothing listens on that port.{told}",
-                spec.name
-            ),
-        )
-    } else if lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out") {
-        let limit = probe.timeout_seconds.unwrap_or(1);
-        (
-            "probe-timeout",
-            Confidence::Likely,
-            format!(
-                "The {word} of container {} ({asks}) gets no answer within its timeout of {limit} s.{told}",
-                spec.name
-            ),
-        )
-    } else if lower.contains("statuscode:") {
-        (
-            "probe-bad-status",
-            Confidence::Likely,
-            format!("The {word} of container {} asks {asks} and gets an error status.{told}", spec.name),
-        )
-    } else if said.is_empty() {
-        ("probe-failing", Confidence::Possible, format!("The {word} of container {} ({asks}) fails.", spec.name))
-    } else {
-        ("probe-failing", Confidence::Likely, format!("The {word} of container {} ({asks}) fails.{told}", spec.name))
-    };
-    let slow = word != "readiness probe" && !matches!(rule, "probe-port-wrong" | "probe-path-wrong");
-    let statement = if slow && times > 0 {
-        format!(
-            "{statement} It is restarted after {} failures, {} s after its start at the earliest.",
-            probe.failure_threshold.unwrap_or(3),
-            probe.budget_seconds()
-        )
-    } else {
-        statement
-    };
-    let mut c = cause(rule, confidence, owner.subject.clone(), statement);
-    c.field = Some(owner.field(false, &spec.name, field));
-    c.signs.pro = 2;
-    if confidence < Confidence::Established {
-        c.needs.push("what the program listens on and answers".into());
-    }
-    f.actions.push(edit(ActionKind::SetProbe, &owner.subject, format!("the {word} must ask what the program answers")));
-    c
-}
-
-fn capital(word: &str) -> String {
-    let mut c = word.chars();
-    c.next().map(|f| f.to_uppercase().collect::<String>() + c.as_str()).unwrap_or_default()
 }

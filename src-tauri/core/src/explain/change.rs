@@ -1,16 +1,17 @@
 //! Changes near a fault: found by reach (the objects the fault hangs on) and time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::reach::{Hangs, Reach, is_controller};
 use crate::{
     change::{Change, ChangeVerb, FieldChange, diff, summarise},
     correlate::{CLOCK_SLACK, Fault},
     detect::context::{evidence, undo},
     evidence::{EvidenceKind, Observed},
     index::Index,
-    object::{Kind, Object, ObjectRef, ReplicaSet},
+    object::{Object, ObjectRef, ReplicaSet},
     severity::Confidence,
 };
 
@@ -22,89 +23,101 @@ const SUSPECT: SignedDuration = SignedDuration::from_mins(30);
 /// Up to here a change is `just before`.
 const JUST: SignedDuration = SignedDuration::from_mins(5);
 
+/// Changes told at most.
+const TOLD: usize = 20;
+
 pub(super) fn explain(index: &Index, fault: &mut Fault) {
-    let (own, around) = reach(index, fault);
+    let named = named(fault);
+    let mut hangs = Hangs::default();
+    let mut done = BTreeSet::new();
+    for subject in fault.findings.iter().map(|f| &f.subject).chain([&fault.subject]) {
+        if done.insert(subject.key()) {
+            hangs.take(index, subject);
+        }
+    }
+    let reach = |c: &Change| match named.contains(&c.object.key()) {
+        true => Some(hangs.reach(c).map_or(Reach::Used, |r| r.min(Reach::Used))),
+        false => hangs.reach(c),
+    };
     let from = fault.started_at.saturating_sub(BEFORE).unwrap_or(Timestamp::MIN);
-    let mut changes: Vec<Change> = index
-        .changes()
-        .filter(|c| c.at >= from && (own.contains(&c.object.key()) || around.contains(&c.object.key())))
-        .cloned()
-        .collect();
+    let mut changes: Vec<(Change, Reach)> =
+        index.changes().filter(|c| c.at >= from).filter_map(|c| Some((c.clone(), reach(c)?))).collect();
     for change in reconstructed(index, fault) {
         // What was seen live needs no second telling.
-        let seen = changes.iter().any(|c| {
+        let seen = changes.iter().any(|(c, _)| {
             c.object.same_name(&change.object) && c.at.duration_since(change.at).abs() < SignedDuration::from_secs(10)
         });
         if !seen && change.at >= from {
-            changes.push(change);
+            changes.push((change, Reach::Own));
         }
     }
-    changes.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.key().cmp(&b.key())));
-    changes.truncate(20);
-    for change in changes {
-        let suspect = suspect(&change, fault);
-        if suspect {
-            let item = diff_evidence(&change);
-            tie(fault, &change, &item.key, own.contains(&change.object.key()));
+    // What is far away and breaks nothing is no news here.
+    changes.retain(|(c, reach)| *reach <= Reach::Used || !super::reach::routine(c));
+    changes.sort_by(|(a, _), (b, _)| b.at.cmp(&a.at).then_with(|| a.key().cmp(&b.key())));
+    changes.truncate(TOLD);
+    let judged: Vec<(Change, Reach, bool)> = changes
+        .into_iter()
+        .map(|(c, reach)| {
+            let suspect = suspect(index, &c, reach, fault);
+            (c, reach, suspect)
+        })
+        .collect();
+    // The change of what is to be changed back is told first, then the closest, then the newest.
+    let blamed = fault.causes.first().map(|c| (c.entity.clone(), c.field.clone()));
+    let mut order: Vec<&(Change, Reach, bool)> = judged.iter().filter(|(_, _, suspect)| *suspect).collect();
+    order.sort_by_key(|(c, reach, _)| {
+        let hit = blamed.as_ref().is_some_and(|(entity, field)| {
+            c.object.same_name(entity) && field.as_ref().is_none_or(|f| c.fields.iter().any(|x| x.path == *f))
+        });
+        (!hit, *reach)
+    });
+    for (change, reach, _) in order {
+        let item = diff_evidence(change);
+        tie(fault, change, &item.key, *reach <= Reach::Used);
+        if !fault.evidence.iter().any(|e| e.key == item.key) {
             fault.evidence.push(item);
         }
-        fault.changes.push((change, suspect));
     }
+    fault.changes.extend(judged.into_iter().map(|(c, _, suspect)| (c, suspect)));
 }
 
-/// Keys of the objects a change of which may have broken this: what the fault names or its workloads use, and what
-/// only lies in the same namespace.
-fn reach(index: &Index, fault: &Fault) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut out, mut around) = (BTreeSet::new(), BTreeSet::new());
-    let subjects: BTreeMap<String, &ObjectRef> =
-        fault.findings.iter().map(|f| &f.subject).chain([&fault.subject]).map(|s| (s.key(), s)).collect();
-    for (key, subject) in subjects {
-        out.insert(key);
-        let ns = subject.namespace.as_deref();
-        let Some(object) = index.resolve(subject) else { continue };
-        let spec = match &**object {
-            Object::Pod(p) => Some(&p.spec),
-            other => other.pod_template().map(|t| &t.spec),
-        };
-        let Some(spec) = spec else { continue };
-        for r in spec.config_map_refs() {
-            out.insert(ObjectRef::missing(Kind::ConfigMap, ns, &r.name).key());
-        }
-        for r in spec.secret_refs() {
-            out.insert(ObjectRef::missing(Kind::Secret, ns, &r.name).key());
-        }
-        for (claim, _) in spec.claims() {
-            out.insert(ObjectRef::missing(Kind::PersistentVolumeClaim, ns, claim).key());
-        }
-        if let Some(account) = &spec.service_account_name {
-            out.insert(ObjectRef::missing(Kind::ServiceAccount, ns, account).key());
-        }
-        // What bounds the pods of a namespace.
-        if let Some(ns) = ns {
-            for kind in [Kind::ResourceQuota, Kind::LimitRange, Kind::NetworkPolicy] {
-                around.extend(index.in_namespace(kind, ns).map(|o| o.reference().key()));
-            }
-        }
-    }
-    for finding in &fault.findings {
-        out.insert(finding.object.key());
-        for cause in &finding.causes {
-            out.insert(cause.entity.key());
-            out.extend(cause.referrer.as_ref().map(ObjectRef::key));
-        }
-    }
-    out.retain(|k| !k.starts_with("Event/") && !k.starts_with("Pod/"));
-    (out, around)
+/// Keys of the objects that the fault itself names. Pods and events are no history.
+fn named(fault: &Fault) -> BTreeSet<String> {
+    let causes = fault.findings.iter().flat_map(|f| &f.causes);
+    fault
+        .findings
+        .iter()
+        .map(|f| f.object.key())
+        .chain(
+            causes.flat_map(|c| [Some(c.entity.key()), c.referrer.as_ref().map(ObjectRef::key)].into_iter().flatten()),
+        )
+        .filter(|k| !k.starts_with("Event/") && !k.starts_with("Pod/"))
+        .collect()
 }
 
-fn suspect(change: &Change, fault: &Fault) -> bool {
+fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool {
     let lead = fault.started_at.duration_since(change.at);
     let in_time = lead >= -CLOCK_SLACK && lead <= SUSPECT;
-    let telling = match change.verb {
+    if !in_time || change.who.as_deref().is_some_and(is_controller) && reach > Reach::Used {
+        return false;
+    }
+    // Where the fault is proven, what only lies around it is innocent.
+    let proven = fault.causes.first().is_some_and(|c| c.confidence == Confidence::Established);
+    if proven && reach > Reach::Used {
+        return false;
+    }
+    match change.verb {
         ChangeVerb::Modified => change.fields.iter().any(|f| telling(change, f, fault)),
-        ChangeVerb::Created | ChangeVerb::Deleted => true,
-    };
-    in_time && telling
+        ChangeVerb::Deleted => true,
+        // What came together with the workload is part of it, and no change to it.
+        ChangeVerb::Created => {
+            let with_it = index
+                .resolve(&fault.subject)
+                .and_then(|o| o.meta().creation_timestamp)
+                .is_some_and(|made| made.duration_since(change.at).abs() <= SignedDuration::from_secs(60));
+            !with_it || fault.causes.first().is_some_and(|c| c.entity.same_name(&change.object))
+        }
+    }
 }
 
 /// Scaling by itself breaks little; it is told but not suspected, except where pods have no room. A restart only
@@ -114,11 +127,16 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     if field.path.starts_with("labels") && change.object.kind != "Node" {
         return false;
     }
-    if field.path.ends_with("annotations.kubectl.kubernetes.io/restartedAt") {
+    if field.path.contains(".template.metadata.annotations.") {
         return false;
     }
-    let scaling = field.path == "spec.replicas";
-    !scaling
+    if field.path != "spec.replicas" {
+        return true;
+    }
+    // What is gone to zero serves nobody, whoever calls it.
+    let to_zero = field.to.as_deref().is_none_or(|n| n == "0");
+    let by_cluster = change.who.as_deref().is_some_and(is_controller);
+    to_zero && !by_cluster
         || fault.findings.iter().any(|f| {
             matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "service-without-endpoints")
         })
@@ -136,7 +154,9 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
         false => summarise(&change.fields, cause.field.as_deref()),
     };
     let undo_step = undo(&subject, &format!("it goes back to the revision before: {summary}"));
-    cause.evidence.push(key.to_owned());
+    if !cause.evidence.iter().any(|e| e == key) {
+        cause.evidence.push(key.to_owned());
+    }
     if own {
         cause.signs.pro += 1;
         // Of a Secret only the version is known: an annotation raises it as its data does.
@@ -167,7 +187,8 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     }
 }
 
-fn diff_evidence(change: &Change) -> crate::evidence::EvidenceDraft {
+/// A change as evidence.
+pub(crate) fn diff_evidence(change: &Change) -> crate::evidence::EvidenceDraft {
     let mut lines = Vec::new();
     for f in &change.fields {
         lines.push(format!("@ {}", f.path));

@@ -2,13 +2,52 @@
 
 mod change;
 mod elimination;
+pub mod reach;
 
 use jiff::Timestamp;
 
-use crate::{correlate::Fault, index::Index};
+pub(crate) use change::diff_evidence;
+pub use reach::{Reach, Reached, changes_reaching};
+
+use crate::{
+    correlate::Fault,
+    detect::context::{action, edit, ns_flag},
+    index::Index,
+    remediation::ActionKind,
+};
 
 /// Adds changes, eliminations and the steps they suggest to a fault.
 pub(crate) fn explain(index: &Index, now: Timestamp, fault: &mut Fault) {
     change::explain(index, fault);
     elimination::explain(index, now, fault);
+    put_back(fault);
+}
+
+/// The step that puts back what was changed under the workload, where the cause is no part of the workload itself.
+fn put_back(fault: &mut Fault) {
+    let Some(cause) = fault.causes.first() else { return };
+    let entity = &cause.entity;
+    let step = match (cause.rule_id.as_str(), entity.kind.as_str()) {
+        ("dependency-scaled-to-zero", kind) => action(
+            ActionKind::Scale,
+            entity,
+            "it serves again",
+            "its pods need room on a node",
+            &format!("patch {}s/scale", kind.to_lowercase()),
+            format!("kubectl scale {}{} --replicas=1", entity.kubectl(), ns_flag(entity)),
+        ),
+        ("configuration-changed", "ConfigMap") => action(
+            ActionKind::SetConfigmapKey,
+            entity,
+            "it holds again what it held before; what reads it as environment must be restarted then",
+            "whatever else reads it changes, too",
+            "patch configmaps",
+            format!("kubectl edit {}{}", entity.kubectl(), ns_flag(entity)),
+        ),
+        ("configuration-changed", _) => {
+            edit(ActionKind::ManualCheck, entity, "whether what it holds now is what the server accepts")
+        }
+        _ => return,
+    };
+    fault.actions.insert(0, step);
 }

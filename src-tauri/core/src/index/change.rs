@@ -6,6 +6,7 @@ use super::tells_changes;
 use crate::{
     change::{Change, ChangeVerb, diff, summarise},
     evidence::Observed,
+    explain::reach::is_controller,
     object::{Kind, Meta, Object},
 };
 
@@ -39,7 +40,8 @@ pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Chang
     })
 }
 
-/// The manager whose entry is new or newer than before; else the last writer of the object itself.
+/// The manager whose entry is new or newer than before, a person's or a tool's before a controller's; else the last
+/// writer of the object itself.
 fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
     let fresh = new
         .managed_fields
@@ -53,11 +55,17 @@ fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
                     && o.subresource == f.subresource
             })
         })
-        .max_by_key(|f| f.time);
+        .max_by_key(|f| (!is_controller(&f.manager), f.time));
     match fresh {
         Some(f) => (Some(f.manager.clone()), f.time),
         None => new.last_writer().map_or((None, None), |(m, t)| (Some(m.to_owned()), t)),
     }
+}
+
+/// Who made an object: whose entry is the oldest.
+fn maker(meta: &Meta) -> Option<String> {
+    let own = meta.managed_fields.iter().filter(|f| f.subresource.is_none());
+    own.min_by_key(|f| (f.time.is_none(), f.time)).map(|f| f.manager.clone())
 }
 
 pub(super) fn created(object: &Object, at: Timestamp) -> Option<Change> {
@@ -72,7 +80,7 @@ pub(super) fn created(object: &Object, at: Timestamp) -> Option<Change> {
     Some(Change {
         object: object.reference(),
         at: when.filter(|t| *t <= at).unwrap_or(at),
-        who: object.meta().last_writer().map(|(m, _)| m.to_owned()),
+        who: maker(object.meta()),
         verb: ChangeVerb::Created,
         summary: "created".into(),
         fields: Vec::new(),

@@ -193,6 +193,9 @@ pub struct JobSpec {
     pub completions: Option<i32>,
     pub parallelism: Option<i32>,
     pub suspend: bool,
+    /// `Indexed` gives every pod a number of its own.
+    pub completion_mode: Option<String>,
+    pub backoff_limit_per_index: Option<i32>,
     pub pod_failure_policy: Option<serde_json::Value>,
     pub template: PodTemplate,
 }
@@ -204,6 +207,8 @@ pub struct JobStatus {
     pub active: i32,
     pub succeeded: i32,
     pub failed: i32,
+    /// `1,3-5`: the indexes that have given up.
+    pub failed_indexes: Option<String>,
     pub start_time: Option<Timestamp>,
     pub completion_time: Option<Timestamp>,
     pub conditions: Vec<Condition>,

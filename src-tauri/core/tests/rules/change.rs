@@ -5,6 +5,7 @@ use afterwatch_core::{
     change::{ChangeVerb, FieldChange, summarise},
     coverage::UnreadableReason,
     evidence::Observed,
+    explain,
     incident::Incident,
     object::{Kind, Object},
 };
@@ -354,4 +355,111 @@ fn the_change_that_mended_it_is_named() {
     let mending = incident.changes.iter().find(|c| c.id == by).expect("a change");
     assert!(mending.change.summary.contains("64Mi → 512Mi") && !mending.suspect, "{}", mending.change.summary);
     assert!(incident.labelled("mitigated").is_some_and(|e| e.evidence.contains(&by)));
+}
+
+/// What reaches `checkout`, closest first: object and how.
+fn reaching(world: &World) -> Vec<String> {
+    let workload = checkout().top(json!({})).reference();
+    explain::changes_reaching(&world.index, &workload, t(-600))
+        .into_iter()
+        .map(|r| format!("{:?} {}", r.reach, r.change.object.key()))
+        .collect()
+}
+
+#[test]
+fn what_reaches_a_workload_is_told_closest_first_and_the_rest_not_at_all() {
+    let app = checkout().container(json!({
+        "env": [
+            {"name": "DB_HOST", "value": "orders-db"},
+            {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}},
+        ],
+    }));
+    let db = App::of(Kind::StatefulSet, "shop/orders-db");
+    let mut world = world(&app, [app.pod("a", status::ready(-3600))]);
+    let map = |key: &str, hash: &str| {
+        object("ConfigMap shop/settings", json!({"digests": {key: {"hash": hash, "bytes": 1}}}))
+    };
+    world.upsert_all([db.top(json!({})), db.service(json!({})), app.service(json!({})), map("level", "a")]);
+    world.upsert(object(
+        "Service shop/web",
+        json!({"spec": {"selector": {"app": "checkout"}, "ports": [{"port": 80}]}}),
+    ));
+    world.upsert(object("Ingress shop/front", json!({"spec": {"defaultBackend": {"service": {"name": "web"}}}})));
+    world.upsert(object(
+        "RoleBinding shop/reader",
+        json!({
+            "subjects": [{"kind": "ServiceAccount", "name": "default"}], "roleRef": {"kind": "Role", "name": "reader"},
+        }),
+    ));
+    world.upsert(object("Role shop/reader", json!({})));
+    world.upsert(object("Deployment shop/other", json!({})));
+    world.set_time(-10);
+    world.upsert(object("ResourceQuota shop/team", json!({"metadata": {"creationTimestamp": at(-10)}})));
+    world.upsert(object("Role shop/reader", json!({"rules": [{"verbs": ["get"]}]})));
+    world.upsert(app.service(json!({"spec": {"selector": {"app": "chekout"}}})));
+    world.upsert(object(
+        "Service shop/web",
+        json!({"spec": {"selector": {"app": "checkout"}, "ports": [{"port": 81}]}}),
+    ));
+    world.upsert(object("Ingress shop/front", json!({"spec": {"defaultBackend": {"service": {"name": "gone"}}}})));
+    world.upsert(db.clone().replicas(0).top(by("kubectl", -10)));
+    world.upsert(db.service(json!({"spec": {"ports": [{"name": "sql", "port": 5433}]}})));
+    world.upsert(map("level", "b"));
+    world.upsert(app.clone().container(json!({"image": "web:2"})).top(json!({})));
+    world.upsert(object("Deployment shop/other", json!({"spec": {"replicas": 9}})));
+    assert_eq!(
+        reaching(&world),
+        [
+            "Own Deployment/shop/checkout",
+            "Used ConfigMap/shop/settings",
+            "Called Service/shop/orders-db",
+            "Called StatefulSet/shop/orders-db",
+            "Front Ingress/shop/front",
+            "Front Service/shop/checkout",
+            "Front Service/shop/web",
+            "Rights Role/shop/reader",
+            "Bounds ResourceQuota/shop/team",
+        ],
+        "what led there before its change is found by what it was"
+    );
+}
+
+#[test]
+fn what_is_routine_reaches_nobody() {
+    let app = checkout().container(json!({
+        "env": [{"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}}],
+    }));
+    let mut world = world(&app, []);
+    let map = |other: &str| {
+        let digest = |hash: &str| json!({"hash": hash, "bytes": 1});
+        object("ConfigMap shop/settings", json!({"digests": {"level": digest("a"), "other": digest(other)}}))
+    };
+    world.upsert(map("a"));
+    world.set_time(-10);
+    // A key that it does not use, an autoscaler at work, a restart, a label.
+    world.upsert(map("b"));
+    let scale = json!({"metadata": {"managedFields": [
+        {"manager": "kube-controller-manager", "operation": "Update", "subresource": "scale", "time": at(-10)},
+    ]}});
+    world.upsert(app.clone().replicas(4).top(scale));
+    let restart =
+        json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": at(-9)}}}}});
+    world.upsert(app.clone().replicas(4).top(restart.clone()));
+    let mut labelled = restart;
+    merge(&mut labelled, &json!({"metadata": {"labels": {"team": "web"}}}));
+    world.upsert(app.clone().replicas(4).top(labelled));
+    assert_eq!(reaching(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_person_is_named_before_the_controller_that_wrote_after_them() {
+    let mut world = World::new();
+    world.upsert(checkout().replicas(2).top(json!({})));
+    let both = json!({"metadata": {"managedFields": [
+        {"manager": "kubectl", "operation": "Update", "subresource": "scale", "time": at(-4)},
+        {"manager": "kube-controller-manager", "operation": "Update", "time": at(-3)},
+    ]}});
+    let change = world.upsert(checkout().replicas(0).top(both)).expect("a change");
+    assert_eq!((change.who.as_deref(), change.at), (Some("kubectl"), t(-4)));
+    assert_eq!(change.summary, "replicas 2 → 0");
 }

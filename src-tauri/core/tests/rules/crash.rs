@@ -235,7 +235,7 @@ fn an_init_container_that_runs_or_has_done_its_work_is_silent() {
 #[test]
 fn a_dependency_without_endpoints_is_blamed_before_who_calls_it() {
     let app = checkout();
-    let database = App::deployment("shop/db").replicas(0);
+    let database = App::deployment("shop/db");
     let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
     let mut world = world(&app, [pod.clone()]);
     world.run(&database, []);

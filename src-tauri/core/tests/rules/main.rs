@@ -13,6 +13,10 @@ mod determinism;
 mod graph;
 mod dns;
 mod gateway;
+mod cron;
+mod deletion;
+mod determinism;
+mod drift;
 mod grouping;
 mod history;
 mod image;
@@ -27,12 +31,14 @@ mod probe;
 mod quiet;
 mod refusal;
 mod reopening;
+mod rollout;
 mod scheduling;
 mod service;
 mod settings;
 mod split;
 mod storage;
 mod support;
+mod suspect;
 mod workload;
 
 use std::collections::BTreeSet;
@@ -50,6 +56,9 @@ const FAULTS: &[&[Shown]] = &[
     probe::FAULTS,
     scheduling::FAULTS,
     workload::FAULTS,
+    rollout::FAULTS,
+    cron::FAULTS,
+    deletion::FAULTS,
     storage::FAULTS,
     node::FAULTS,
     network::FAULTS,

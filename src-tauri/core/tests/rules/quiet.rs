@@ -127,3 +127,58 @@ fn a_namespace_that_is_deleted() {
     world.delete(app.service(json!({})));
     nothing_opens(&mut world, 60, 90);
 }
+
+#[test]
+fn an_autoscaler_that_takes_a_node_away() {
+    let app = probed(checkout()).replicas(2);
+    let there = app.clone().spec(json!({"nodeName": "node-b"}));
+    let mut world = world(&app, [app.pod("a", status::ready(-3600)), there.pod("b", status::ready(-3600))]);
+    let mut node = World::node_since("node-b", "True", -3600);
+    world.upsert(node.clone());
+    nothing_opens(&mut world, 0, 2);
+    if let Object::Node(n) = &mut node {
+        n.spec.unschedulable = true;
+        n.spec.taints =
+            serde_json::from_value(json!([{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]))
+                .expect("a taint");
+    }
+    world.upsert(node.clone());
+    world.upsert(there.pod_with("b", status::unready(-3600), json!({"metadata": {"deletionTimestamp": at(33)}})));
+    nothing_opens(&mut world, 3, 4);
+    world.upsert(app.pod("c", status::unready(4)));
+    nothing_opens(&mut world, 4, 12);
+    world.upsert(app.pod("c", status::ready(12)));
+    world.delete(there.pod("b", status::unready(-3600)));
+    nothing_opens(&mut world, 13, 20);
+    node.meta_mut().deletion_timestamp = Some(t(20));
+    node.meta_mut().finalizers = vec!["karpenter.sh/termination".to_owned()];
+    node.meta_mut().resource_version = String::new();
+    world.upsert(node);
+    nothing_opens(&mut world, 20, 140);
+    world.delete(World::node_since("node-b", "Unknown", 130));
+    nothing_opens(&mut world, 141, 300);
+}
+
+#[test]
+fn claims_and_volumes_that_go_with_their_workload() {
+    let app = App::of(Kind::StatefulSet, "shop/ledger")
+        .spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-ledger-0"}}]}));
+    let mut world = world(&app, [app.pod("0", status::ready(-3600))]);
+    let claim = |deleted: Option<i64>| {
+        let mut fields = json!({"metadata": {"finalizers": ["kubernetes.io/pvc-protection"]}, "status": {"phase": "Bound"}, "spec": {"volumeName": "pv-1"}});
+        if let Some(t) = deleted {
+            merge(&mut fields, &json!({"metadata": {"deletionTimestamp": at(t)}}));
+        }
+        object("PersistentVolumeClaim shop/data-ledger-0", fields)
+    };
+    world.upsert(claim(None));
+    nothing_opens(&mut world, 0, 1);
+    world.upsert(claim(Some(1)));
+    world.upsert(deleting(&app, "0", 1));
+    world.delete(app.top(json!({})));
+    nothing_opens(&mut world, 1, 30);
+    world.delete(app.pod("0", status::finished(137, 31)));
+    nothing_opens(&mut world, 31, 33);
+    world.delete(claim(Some(1)));
+    nothing_opens(&mut world, 34, 120);
+}

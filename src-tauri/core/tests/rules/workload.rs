@@ -261,3 +261,103 @@ fn jobs_that_run_wait_or_are_done_are_silent() {
         silent(&world);
     }
 }
+
+#[test]
+fn a_failure_policy_that_ended_a_job_is_named() {
+    let job = job();
+    let policy = json!({"spec": {"podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [42]}}]}}});
+    let mut fields = gave_up("PodFailurePolicy", policy);
+    fields["status"]["conditions"][0]["message"] =
+        json!("Container app for pod shop/import-a failed with exit code 42 matching FailJob rule at index 0");
+    let pod = job.pod("a", status::finished(42, -12));
+    let mut world = world(&job, [pod.clone()]);
+    world.upsert(job.top(fields.clone()));
+    let says = &["podFailurePolicy", "exit code 42", "FailJob rule at index 0"];
+    let unread = Expect { cause: "job-failed", verdict: Possible, field: "spec.podFailurePolicy", says, ..JOB };
+    check(&world, unread);
+    world.log(&pod, "app", 0, "FATAL: password authentication failed for user \"importer\"");
+    check(
+        &world,
+        Expect { cause: "log-authentication", verdict: Likely, field: "spec.template.spec.containers", ..unread },
+    );
+}
+
+#[test]
+fn the_indexes_of_a_job_that_gave_up_are_named() {
+    let job = job();
+    let mut world = world(&job, [job.pod("a", status::finished(3, -12))]);
+    let indexed = json!({
+        "spec": {"completionMode": "Indexed", "completions": 5, "backoffLimitPerIndex": 1},
+        "status": {"failedIndexes": "1,3"},
+    });
+    world.upsert(job.top(gave_up("FailedIndexes", indexed)));
+    let says = &["index 1,3", "backoffLimitPerIndex 1", "exit code 3"];
+    check(&world, Expect { cause: "job-failed", verdict: Possible, says, ..JOB });
+}
+
+#[test]
+fn a_deadline_that_passed_while_no_pod_ran_says_why_none_did() {
+    let late = || gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}));
+    let cases = [
+        (status::unschedulable("0/3 nodes are available: 3 Insufficient cpu.", -50), "Insufficient cpu"),
+        (status::waiting("ImagePullBackOff", "Back-off pulling image \"import:nope\"", -50), "import:nope"),
+    ];
+    for (state, words) in cases {
+        let job = job();
+        let pod = job.pod("a", state);
+        let mut world = world(&job, [pod.clone()]);
+        // The Job takes what still waits with it.
+        world.delete(pod);
+        world.upsert(job.top(late()));
+        let fault = check(&world, Expect { cause: "job-deadline", verdict: Established, ..JOB });
+        says(&fault.causes[0], &[words, "30 s"]);
+    }
+}
+
+#[test]
+fn the_words_of_a_pod_that_the_job_took_with_it_are_not_lost() {
+    let job = job().spec(json!({"restartPolicy": "OnFailure"}));
+    let pod = job.pod("a", status::crashed(1, "Error", 2, -12));
+    let mut world = world(&job, [pod.clone()]);
+    world.log(&pod, "app", 2, "FATAL: password authentication failed for user \"importer\"");
+    world.delete(pod);
+    world.upsert(job.top(gave_up("BackoffLimitExceeded", json!({}))));
+    check(&world, Expect { says: &["password authentication failed"], ..JOB });
+}
+
+#[test]
+fn a_cron_jobs_deadline_is_in_its_template() {
+    let cron = App::of(Kind::CronJob, "shop/report");
+    let mut world = World::new();
+    let run = cron.between(gave_up("DeadlineExceeded", json!({"spec": {"activeDeadlineSeconds": 30}}))).expect("a Job");
+    world.upsert_all([cron.top(json!({})), run]);
+    check(
+        &world,
+        Expect {
+            object: "CronJob/shop/report",
+            subject: "CronJob/shop/report",
+            entity: "CronJob/shop/report",
+            cause: "job-deadline",
+            verdict: Established,
+            field: "spec.jobTemplate.spec.activeDeadlineSeconds",
+            ..JOB
+        },
+    );
+}
+
+#[test]
+fn runs_that_fail_one_after_another_are_one_fault_of_the_cron_job() {
+    let mut cron = App::of(Kind::CronJob, "shop/report");
+    let mut world = World::new();
+    world.upsert(cron.top(json!({})));
+    for minute in 0..5 {
+        world.set_time(minute * 60);
+        cron = cron.revise(minute * 60, json!({}));
+        let mut failed = gave_up("BackoffLimitExceeded", json!({}));
+        failed["status"]["conditions"][0]["lastTransitionTime"] = json!(at(minute * 60));
+        world.upsert_all(cron.between(failed));
+        world.set_time(minute * 60 + 5);
+        world.look();
+        assert_eq!((world.incidents().len(), world.only().subject.kind.as_str()), (1, "CronJob"));
+    }
+}

@@ -10,8 +10,9 @@ use super::super::{
 use super::{JOB, JOB_MEMORY};
 use crate::{
     evidence::EvidenceKind,
+    index::Index,
     logs,
-    object::{Condition, Job, Object},
+    object::{Condition, Job, Object, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -72,14 +73,18 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                 me.name
             ),
         );
-        c.field = Some("spec.activeDeadlineSeconds".into());
+        c.field = Some(format!("{}.activeDeadlineSeconds", if scheduled { "spec.jobTemplate.spec" } else { "spec" }));
+        if let Some(why) = unstarted(cx, job) {
+            c.statement.push_str(&format!(" {why}"));
+        }
         c
     } else {
         let limit = job.spec.backoff_limit.unwrap_or(6);
         let mut why = String::new();
         let mut confidence = Confidence::Possible;
         let mut rule = "job-failed".to_owned();
-        for pod in cx.index.pods_of(&job.metadata.uid).into_iter().rev() {
+        let index = cx.index;
+        for pod in pods(index, job).into_iter().rev() {
             for (spec, status, init) in pod.containers() {
                 let Some(ended) = status
                     .and_then(|s| s.state.terminated.as_ref().or(s.last_state.terminated.as_ref()))
@@ -129,18 +134,27 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                 break;
             }
         }
-        let mut c = cause(
-            &rule,
-            confidence,
-            owner.subject.clone(),
-            format!(
-                "Job {} failed: its pods failed {} (back-off limit {limit}, {reason}).{why}",
-                me.name,
-                words::times(job.status.failed.max(1) as u32)
-            ),
-        );
+        let failed = words::times(job.status.failed.max(1) as u32);
+        let said = words::clip(condition.message.as_deref().unwrap_or("").trim_end_matches('.'), 200);
+        let indexes = job.status.failed_indexes.as_deref().filter(|i| !i.is_empty());
+        let gave_up = match (reason.as_str(), indexes) {
+            // A rule of the Job itself ended it at the first such exit, whatever its back-off limit.
+            ("PodFailurePolicy", _) => format!("its podFailurePolicy ended it (PodFailurePolicy): {said}."),
+            (_, Some(indexes)) => {
+                let per =
+                    job.spec.backoff_limit_per_index.map(|n| format!(", backoffLimitPerIndex {n}")).unwrap_or_default();
+                format!("index {indexes} gave up; its pods failed {failed}{per} ({reason}).")
+            }
+            _ => format!("its pods failed {failed} (back-off limit {limit}, {reason})."),
+        };
+        let mut c = cause(&rule, confidence, owner.subject.clone(), format!("Job {} failed: {gave_up}{why}", me.name));
         c.signs.pro = 2;
-        c.field = Some(owner.pod_field("containers"));
+        c.field = Some(match (reason.as_str(), confidence) {
+            ("PodFailurePolicy", Confidence::Possible) => {
+                format!("{}.podFailurePolicy", if scheduled { "spec.jobTemplate.spec" } else { "spec" })
+            }
+            _ => owner.pod_field("containers"),
+        });
         if confidence < Confidence::Likely {
             c.needs.push("the log of a failed pod".into());
         }
@@ -173,6 +187,37 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
     });
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what its last words name"));
     cx.report(f);
+}
+
+/// The pods of a Job, those that are gone first: a Job that gives up deletes what still runs.
+fn pods<'a>(index: &'a Index, job: &Job) -> Vec<&'a Pod> {
+    let mine = |p: &Pod| p.metadata.controller().is_some_and(|o| o.uid == job.metadata.uid);
+    let gone = index.graves().filter_map(|(_, o)| match &**o {
+        Object::Pod(p) if mine(p) => Some(p),
+        _ => None,
+    });
+    gone.chain(index.pods_of(&job.metadata.uid)).collect()
+}
+
+/// Why the pods of a Job that ran out of time never ran.
+fn unstarted(cx: &Context<'_>, job: &Job) -> Option<String> {
+    let index = cx.index;
+    pods(index, job).into_iter().rev().find_map(|pod| {
+        let waiting = pod.containers().find_map(|(spec, status, _)| {
+            let waiting = status?.state.waiting.as_ref()?;
+            let reason =
+                waiting.reason.as_deref().filter(|r| !matches!(*r, "PodInitializing" | "ContainerCreating"))?;
+            let said = waiting.message.as_deref().map(|m| format!(": {}", words::clip(m, 160))).unwrap_or_default();
+            Some(format!("Its container {} never ran ({reason}{said}).", spec.name))
+        });
+        let unplaced = Condition::find(&pod.status.conditions, "PodScheduled").filter(|c| c.is_false()).map(|c| {
+            format!(
+                "Its pod was never placed on a node: {}.",
+                words::clip(c.message.as_deref().unwrap_or("").trim_end_matches('.'), 200)
+            )
+        });
+        waiting.or(unplaced)
+    })
 }
 
 /// The condition that says the Job failed, and since when, while that is news.

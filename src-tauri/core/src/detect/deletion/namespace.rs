@@ -1,0 +1,169 @@
+//! A namespace that does not go away, and who keeps it.
+
+use std::sync::LazyLock;
+
+use jiff::SignedDuration;
+use regex::Regex;
+
+use super::super::{
+    Context,
+    context::{action, cause, edit, finding, hold, object_evidence},
+};
+use super::{FRESH, STUCK, due, finalizer_cause, held_evidence, in_grace, own, remove};
+use crate::{
+    evidence::EvidenceKind,
+    object::{Condition, Kind, Namespace, Object, ObjectRef},
+    remediation::ActionKind,
+    severity::{Confidence, Severity},
+    words,
+};
+
+/// Content without a finalizer may take this long to go.
+const CONTENT: SignedDuration = SignedDuration::from_secs(120);
+
+pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
+    let Some(since) = due(&ns.metadata, cx.now) else { return };
+    let age = cx.now.duration_since(since);
+    if age < FRESH {
+        return;
+    }
+    let name = ns.metadata.name.as_str();
+    let on = |kind: &str| Condition::find(&ns.status.conditions, kind).filter(|c| c.is_true());
+    let failure = on("NamespaceDeletionDiscoveryFailure")
+        .or_else(|| on("NamespaceDeletionGroupVersionParsingFailure"))
+        .or_else(|| on("NamespaceDeletionContentFailure"));
+    let finalizers = on("NamespaceFinalizersRemaining");
+    let content = on("NamespaceContentRemaining");
+    let own_finalizers = own(&ns.metadata.finalizers);
+    // Its pods end first; that takes as long as they were promised.
+    let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(p, cx.now)));
+    let slow = failure.is_none() && finalizers.is_none() && own_finalizers.is_empty();
+    let ended = cx
+        .index
+        .graves()
+        .any(|(at, o)| cx.now.duration_since(*at) < FRESH && o.meta().namespace.as_deref() == Some(name));
+    if ending || ended || slow && (content.is_none() || age < CONTENT) {
+        return;
+    }
+    let me = Object::Namespace(ns.clone()).reference();
+    let mut f = finding("namespace-stuck-terminating", me.clone(), &me, Severity::Medium, since);
+    f.headline = "is stuck in deletion".into();
+    f.started_basis = "deletion asked for".into();
+    f.hold = hold(STUCK);
+    let lines: Vec<(&str, String)> = ns
+        .status
+        .conditions
+        .iter()
+        .filter(|c| c.is_true())
+        .map(|c| (c.kind.as_str(), c.message.clone().unwrap_or_default()))
+        .chain([("deletionTimestamp", since.to_string())])
+        .collect();
+    let item = object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "deletion",
+        format!("Namespace {name} is Terminating since {since}"),
+        &lines,
+        since,
+    );
+    let mut keys = vec![item.key.clone()];
+    f.evidence.push(item);
+    let said = |c: &Condition| words::clip(c.message.as_deref().unwrap_or("").trim_end_matches('.'), 240);
+    let mut c = if let Some(failure) = failure {
+        let service = api_service(cx, failure.message.as_deref().unwrap_or(""));
+        let statement = match &service {
+            Some((api, state)) => format!(
+                "Namespace {name} stays Terminating because APIService {} {state}: without it nobody knows what the namespace still holds ({}).",
+                api.name,
+                said(failure)
+            ),
+            None => format!("Namespace {name} stays Terminating: {}.", said(failure)),
+        };
+        let entity = service.map_or_else(|| me.clone(), |(api, _)| api);
+        f.actions.push(edit(
+            ActionKind::ManualCheck,
+            &entity,
+            "what serves this part of the API must run, or the APIService must go",
+        ));
+        let confidence = if entity == me { Confidence::Likely } else { Confidence::Established };
+        let mut c = cause("api-service-down", confidence, entity, statement);
+        c.signs.pro = 2;
+        c.referrer = Some(me.clone());
+        c.needs.push("why this part of the API does not answer".into());
+        c
+    } else if !own_finalizers.is_empty() {
+        f.actions.push(remove(&me, &own_finalizers));
+        finalizer_cause(&me, &own_finalizers, None)
+    } else if let Some((holder, meta_item, held)) = holder(cx, name, finalizers) {
+        f.actions.push(remove(&holder, &held));
+        let mut c = finalizer_cause(&holder, &held, None);
+        c.statement = format!(
+            "Namespace {name} stays Terminating because {holder} in it does: {}",
+            c.statement.split_once(": ").map_or("", |(_, t)| t)
+        );
+        c.referrer = Some(me.clone());
+        keys.push(meta_item.key.clone());
+        f.evidence.push(meta_item);
+        c
+    } else {
+        let what = [finalizers, content].into_iter().flatten().map(said).collect::<Vec<_>>().join("; ");
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &me,
+            "each of what remains has a finalizer, or a controller that must clean up",
+            "reads only",
+            "list all resources",
+            format!("kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl get -n {name} --ignore-not-found --show-kind"),
+        ));
+        let confidence = if finalizers.is_some() { Confidence::Established } else { Confidence::Likely };
+        let mut c = cause(
+            "namespace-content-remains",
+            confidence,
+            me.clone(),
+            format!("Namespace {name} stays Terminating: {what}."),
+        );
+        c.signs.pro = 2;
+        c.needs.push("the objects that remain and the controllers of their finalizers".into());
+        c
+    };
+    c.evidence = keys;
+    f.message = c.statement.clone();
+    f.causes.push(c);
+    cx.report(f);
+}
+
+/// The object that a finalizer keeps in this namespace; of several one whose finalizer the namespace names.
+fn holder(
+    cx: &Context<'_>,
+    ns: &str,
+    condition: Option<&Condition>,
+) -> Option<(ObjectRef, crate::evidence::EvidenceDraft, Vec<String>)> {
+    let message = condition?.message.as_deref().unwrap_or("");
+    Kind::ALL
+        .iter()
+        .filter(|k| k.namespaced())
+        .flat_map(|k| cx.index.in_namespace(*k, ns))
+        .filter(|o| o.meta().deleting())
+        .find_map(|o| {
+            let held: Vec<String> =
+                own(&o.meta().finalizers).into_iter().filter(|f| message.contains(f.as_str())).collect();
+            let since = o.meta().deletion_timestamp?;
+            (!held.is_empty()).then(|| (o.reference(), held_evidence(&o.reference(), o.meta(), since), held))
+        })
+}
+
+/// The APIService of the group that cannot be discovered, and what is wrong with it.
+fn api_service(cx: &Context<'_>, message: &str) -> Option<(ObjectRef, String)> {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"([a-z0-9.-]+\.[a-z0-9-]+)/(v\d\w*)\b").ok());
+    FORM.as_ref()?.captures_iter(message).find_map(|m| {
+        let name = format!("{}.{}", &m[2], &m[1]);
+        let object = cx.index.get(Kind::APIService, None, &name)?;
+        let Object::APIService(api) = &**object else { return None };
+        let down = Condition::find(&api.status.conditions, "Available").filter(|c| !c.is_true());
+        let service = api.spec.service.as_ref()?;
+        let why = down.map_or("does not answer".to_owned(), |c| {
+            format!("is not available ({})", c.reason.as_deref().unwrap_or(&c.status))
+        });
+        Some((object.reference(), format!("(Service {}/{}) {why}", service.namespace, service.name)))
+    })
+}

@@ -1,0 +1,313 @@
+//! What is only known when every rule has spoken: what was changed under a workload that fails.
+//!
+//! Two kinds of change are no fault by themselves and explain one: a ConfigMap or Secret that new containers read
+//! differently than old ones did, and a workload that a person scaled to zero while others still call it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Context;
+use crate::{
+    change::{Change, ChangeVerb},
+    evidence::{EvidenceDraft, EvidenceKind},
+    explain::{
+        diff_evidence,
+        reach::{behind, is_controller},
+    },
+    finding::{CauseDraft, Finding, Signs},
+    logs,
+    object::{Kind, Object, ObjectRef, Pod, PodSpec, pod::SourceRef},
+    severity::Confidence,
+    words,
+};
+
+/// A change of configuration is tied to failures that begin within this time; mounted files take a minute to arrive.
+const SOON: SignedDuration = SignedDuration::from_mins(10);
+/// Clocks differ by seconds.
+const SLACK: SignedDuration = SignedDuration::from_secs(3);
+
+/// What is wrong by these is not a matter of configuration.
+const ELSEWHERE: &[&str] = &[
+    "memory-without-limit",
+    "log-exec-format",
+    "log-missing-module",
+    "log-out-of-memory",
+    "log-disk-full",
+    "probe-port-wrong",
+    "probe-path-wrong",
+    "probe-command-missing",
+    "probe-timeout",
+];
+/// Without a word of the log the change must have come this shortly before.
+const JUST: SignedDuration = SignedDuration::from_mins(5);
+
+/// Looks at every finding once more.
+pub fn all(cx: &mut Context<'_>) {
+    let found: Vec<(usize, CauseDraft, Option<EvidenceDraft>)> = cx
+        .findings()
+        .iter()
+        .enumerate()
+        .filter_map(|(i, f)| {
+            let (cause, item) = scaled_to_zero(cx, f).or_else(|| source(cx, f))?;
+            Some((i, cause, item))
+        })
+        .collect();
+    let findings = cx.findings_mut();
+    for (i, cause, item) in found {
+        findings[i].evidence.extend(item);
+        findings[i].causes.insert(0, cause);
+    }
+}
+
+/// A Service that others miss has no endpoints, because what is behind it was scaled to zero.
+fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceDraft>)> {
+    let blamed = f.causes.first().filter(|c| c.entity.kind == "Service" && c.entity.uid.is_some())?;
+    let ns = blamed.entity.namespace.as_deref()?;
+    let Object::Service(service) = &**cx.index.resolve(&blamed.entity)? else { return None };
+    if service.spec.selector.is_empty() {
+        return None;
+    }
+    let mut workloads = behind(cx.index, ns, &service.spec.selector);
+    let (workload, None) = (workloads.next()?, workloads.next()) else { return None };
+    let asleep = match &**workload {
+        Object::Deployment(d) => d.spec.replicas == Some(0),
+        Object::StatefulSet(s) => s.spec.replicas == Some(0),
+        _ => false,
+    };
+    if !asleep || f.subject.same_name(&workload.reference()) {
+        return None;
+    }
+    let me = workload.reference();
+    let change = cx.index.changes().filter(|c| c.object.same_name(&me)).filter_map(|c| {
+        let field = c.fields.iter().find(|x| x.path == "spec.replicas" && x.to.as_deref().is_none_or(|n| n == "0"))?;
+        Some((c, field.from.clone().unwrap_or_default()))
+    });
+    let by = change.last().map_or(String::new(), |(c, from)| {
+        let who = c.who.as_deref().unwrap_or("somebody");
+        format!(" (by {who} at {}, from {from})", c.at.strftime("%H:%M:%S UTC"))
+    });
+    let item = super::context::object_evidence(
+        EvidenceKind::Object,
+        me.clone(),
+        "replicas",
+        format!("{me} is scaled to 0"),
+        &[("spec.replicas", "0".to_owned()), ("behind", format!("Service {}", service.metadata.name))],
+        cx.now,
+    );
+    let mut evidence = blamed.evidence.clone();
+    evidence.push(item.key.clone());
+    let cause = CauseDraft {
+        rule_id: "dependency-scaled-to-zero".into(),
+        confidence: blamed.confidence.max(Confidence::Likely),
+        signs: Signs { pro: 3, against: 0, unchecked: 0 },
+        entity: me.clone(),
+        referrer: Some(blamed.entity.clone()),
+        field: Some("spec.replicas".into()),
+        statement: format!(
+            "{me} is scaled to 0 replicas{by}, so Service {} has no endpoints, and {} fails: {}",
+            service.metadata.name,
+            f.subject,
+            words::clip(&blamed.statement, 300)
+        ),
+        evidence,
+        needs: Vec::new(),
+    };
+    Some((cause, Some(item)))
+}
+
+/// A ConfigMap or a Secret that the failing container reads was changed, and what has started since fails.
+fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceDraft>)> {
+    // What is proven otherwise is not explained once more.
+    let weak = f.causes.first().is_some_and(|c| {
+        c.confidence < Confidence::Established
+            && c.entity.same_name(&f.subject)
+            && !ELSEWHERE.contains(&c.rule_id.as_str())
+    });
+    if !weak
+        || !matches!(
+            f.rule_id.as_str(),
+            "container-crash-loop"
+                | "init-container-failing"
+                | "readiness-failing"
+                | "liveness-failing"
+                | "startup-failing"
+        )
+    {
+        return None;
+    }
+    let Object::Pod(pod) = &**cx.index.resolve(&f.object)? else { return None };
+    let ns = pod.metadata.namespace.as_deref();
+    let own = |kind| ObjectRef::missing(kind, ns, "");
+    let uses: Vec<(ObjectRef, SourceRef)> =
+        [(Kind::ConfigMap, pod.spec.config_map_refs()), (Kind::Secret, pod.spec.secret_refs())]
+            .into_iter()
+            .flat_map(|(kind, refs)| {
+                refs.into_iter().map(move |r| (ObjectRef { name: r.name.clone(), ..own(kind) }, r))
+            })
+            .collect();
+    // The workload's own change explains more.
+    let revised = cx.index.changes().any(|c| {
+        c.object.same_name(&f.subject)
+            && near(c.at, f.started_at)
+            && c.fields.iter().any(|x| x.path.contains("template.spec."))
+    });
+    if revised || uses.is_empty() {
+        return None;
+    }
+    let text = log_text(cx, pod, &f.part);
+    let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
+    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && near(c.at, f.started_at)) {
+        if change.who.as_deref().is_some_and(is_controller) {
+            continue;
+        }
+        for (_, r) in uses.iter().filter(|(o, _)| o.same_name(&change.object)) {
+            let keys: Vec<&str> = change.fields.iter().filter_map(|x| x.path.strip_prefix("data.")).collect();
+            let touched: Vec<&str> =
+                keys.into_iter().filter(|k| r.key.as_deref().is_none_or(|own| own == *k)).collect();
+            let secret = change.object.kind == "Secret";
+            if touched.is_empty() && !secret {
+                continue;
+            }
+            // Of a Secret it is not seen whether its data changed: the log must speak of credentials.
+            if secret
+                && !f.causes.iter().any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate"))
+            {
+                continue;
+            }
+            // Environment is read when a container starts, and never again.
+            if r.via.starts_with("env")
+                && began(pod, &f.part).is_none_or(|t| t < change.at.saturating_sub(SLACK).unwrap_or(t))
+            {
+                continue;
+            }
+            let quoted = touched.iter().find(|k| quotes(&text, k, &pod.spec)).map(|k| (*k).to_owned());
+            let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
+            let score = u8::from(quoted.is_some());
+            if score == 0 && f.started_at.duration_since(change.at) > JUST {
+                continue;
+            }
+            if best.as_ref().is_none_or(|(s, at, _, _)| (score, change.at) > (*s, *at)) {
+                best = Some((score, change.at, change, key));
+            }
+        }
+    }
+    let (score, at, change, key) = best?;
+    let (before, after) = split(cx, f, at);
+    let who = change.who.as_deref().unwrap_or("somebody");
+    let what = key.as_ref().map_or_else(|| change.object.to_string(), |k| format!("key {k} of {}", change.object));
+    let well = match before {
+        0 => String::new(),
+        n => format!(
+            " {} that started before it {} ready.",
+            capital(&words::count(n, "pod")),
+            if n == 1 { "is" } else { "are" }
+        ),
+    };
+    let first = &f.causes[0];
+    let item = diff_evidence(change);
+    let mut evidence = first.evidence.clone();
+    evidence.push(item.key.clone());
+    let proven = score > 0 && change.object.kind == "ConfigMap";
+    let cause = CauseDraft {
+        rule_id: "configuration-changed".into(),
+        confidence: if proven { Confidence::Established } else { Confidence::Likely },
+        signs: Signs { pro: 2 + u32::from(before > 0) + u32::from(proven), against: 0, unchecked: 0 },
+        entity: cx.index.resolve(&change.object).map_or_else(|| change.object.clone(), |o| o.reference()),
+        referrer: Some(f.subject.clone()),
+        field: key.as_ref().map(|k| format!("data[{k}]")),
+        statement: format!(
+            "{who} changed {what} at {}, and {} of {} that started with it {} since.{well} {}",
+            at.strftime("%H:%M:%S UTC"),
+            words::count(after.max(1), "pod"),
+            f.subject,
+            if after <= 1 { "fails" } else { "fail" },
+            words::clip(&first.statement, 320)
+        ),
+        evidence,
+        needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },
+    };
+    Some((cause, Some(item)))
+}
+
+/// When the container that fails was started last.
+fn began(pod: &Pod, container: &str) -> Option<Timestamp> {
+    let (_, status, _) = pod.containers().find(|(spec, _, _)| spec.name == container)?;
+    let status = status?;
+    let ended = [&status.state, &status.last_state].into_iter().filter_map(|s| s.terminated.as_ref()?.started_at);
+    ended.chain(status.state.running.as_ref().and_then(|r| r.started_at)).max()
+}
+
+/// The change came shortly before the failure began.
+fn near(change: Timestamp, failure: Timestamp) -> bool {
+    let lead = failure.duration_since(change);
+    lead >= -SLACK && lead <= SOON
+}
+
+/// The log speaks of the key, of the variable it becomes, or of a file of its name.
+fn quotes(text: &str, key: &str, spec: &PodSpec) -> bool {
+    let variables = spec.containers.iter().chain(&spec.init_containers).flat_map(|c| &c.env).filter(|e| {
+        let from = e.value_from.as_ref();
+        from.and_then(|f| f.config_map_key_ref.as_ref()).is_some_and(|r| r.key == key)
+    });
+    // Words such as `level` stand in any log.
+    let distinct = |w: &str| w.len() > 2 && (w.contains(['_', '.', '-']) || w.chars().any(|c| c.is_ascii_uppercase()));
+    let says = |w: &str| {
+        text.match_indices(w).any(|(at, _)| {
+            let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-');
+            edge(text[..at].chars().next_back()) && edge(text[at + w.len()..].chars().next())
+        })
+    };
+    distinct(key) && says(key) || variables.into_iter().any(|e| distinct(&e.name) && says(&e.name))
+}
+
+/// What the log complains of. That a program prints its settings when it starts proves nothing.
+fn log_text(cx: &Context<'_>, pod: &Pod, container: &str) -> String {
+    const COMPLAINTS: &[&str] = &[
+        "error",
+        "fail",
+        "fatal",
+        "panic",
+        "exception",
+        "invalid",
+        "cannot",
+        "can't",
+        "could not",
+        "must ",
+        "unknown",
+        "missing",
+        "unable",
+        "not ",
+        "bad ",
+        "expected",
+        "illegal",
+        "unsupported",
+        "denied",
+        "refus",
+        "malformed",
+    ];
+    let lines = cx.index.newest_log(&pod.metadata.uid, container).and_then(|l| l.lines.as_ref().ok());
+    let tail = lines.map_or(&[][..], |l| &l[l.len().saturating_sub(60)..]);
+    let complains = |l: &String| {
+        let lower = l.to_lowercase();
+        COMPLAINTS.iter().any(|w| lower.contains(w))
+    };
+    tail.iter().filter(|l| complains(l)).map(|l| logs::message(l)).collect::<Vec<_>>().join("\n")
+}
+
+/// How many pods of the workload started before the change and are ready, and how many after it and are not.
+fn split(cx: &Context<'_>, f: &Finding, at: Timestamp) -> (usize, usize) {
+    let Some(uid) = f.subject.uid.as_deref() else { return (0, 1) };
+    let started = |p: &Pod| {
+        let running = p.status.container_statuses.iter().filter_map(|s| s.state.running.as_ref()?.started_at).max();
+        running.or(p.status.start_time).or(p.metadata.creation_timestamp)
+    };
+    let pods: Vec<&Pod> =
+        cx.index.pods_of(uid).into_iter().filter(|p| !p.metadata.deleting() && !p.finished()).collect();
+    let before = pods.iter().filter(|p| p.ready() && started(p).is_some_and(|t| t < at)).count();
+    let after = pods.iter().filter(|p| !p.ready()).count();
+    (before, after)
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}

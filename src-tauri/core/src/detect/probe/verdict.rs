@@ -1,0 +1,461 @@
+//! Why a probe fails, from what the kubelet says, what the container declares and what its log says.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::super::{
+    Context,
+    context::{Owner, cause, edit, pod_ref},
+    crash::endpoints_ready,
+};
+use crate::{
+    finding::{CauseDraft, Finding},
+    logs::{self, Class},
+    object::{Container, ContainerStatus, Kind, ObjectRef, Pod, pod::Probe},
+    remediation::ActionKind,
+    severity::Confidence,
+    words,
+};
+
+/// One probe's whole situation.
+pub(super) struct Case<'a> {
+    pub pod: &'a Pod,
+    pub owner: &'a Owner,
+    pub spec: &'a Container,
+    pub status: &'a ContainerStatus,
+    pub probe: &'a Probe,
+    /// `liveness probe` and the like.
+    pub word: &'static str,
+    /// `livenessProbe` and the like.
+    pub field: &'static str,
+    /// What the kubelet said of the last failure; empty when it said nothing yet.
+    pub said: String,
+    /// How often it had the container restarted.
+    pub kills: u32,
+    pub log: Option<&'a [String]>,
+}
+
+/// What is concluded: the rule, how sure, in which words, and the field below the probe's own.
+struct Verdict {
+    rule: &'static str,
+    confidence: Confidence,
+    statement: String,
+    below: &'static str,
+    /// Something else than the workload that must be changed.
+    entity: Option<ObjectRef>,
+}
+
+pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> CauseDraft {
+    let v = case.command().or_else(|| case.port()).or_else(|| case.scheme()).or_else(|| case.host());
+    let v = v.or_else(|| case.status_code()).or_else(|| case.dependency(cx));
+    let v = v.or_else(|| case.slow_start()).unwrap_or_else(|| case.otherwise());
+    let mut statement = v.statement;
+    if case.kills > 0 && !matches!(v.rule, "probe-kills-slow-start" | "startup-budget-too-short") {
+        statement.push_str(&format!(
+            " The kubelet has restarted it {} for that, {} s after its start at the earliest.",
+            words::times(case.kills),
+            case.probe.budget_seconds()
+        ));
+    }
+    if case.word == "liveness probe"
+        && let Some(n) = case.together(cx)
+    {
+        statement.push_str(&format!(
+            " It restarted {n} pods of {} within a minute: what they share failed, not one of them.",
+            case.owner.subject
+        ));
+    }
+    let entity = v.entity.clone().unwrap_or_else(|| case.owner.subject.clone());
+    let mut c = cause(v.rule, v.confidence, entity, statement);
+    if v.entity.is_none() {
+        c.field = Some(case.owner.field(false, &case.spec.name, &format!("{}{}", case.field, v.below)));
+    } else {
+        c.referrer = Some(case.owner.subject.clone());
+    }
+    c.signs.pro = 2;
+    if v.confidence < Confidence::Established {
+        c.needs.push("what the program listens on and answers".into());
+    }
+    let why = match v.rule {
+        "probe-kills-slow-start" => "a startupProbe gives a slow start its time".to_owned(),
+        "startup-budget-too-short" => "it must allow for as long as the start takes".to_owned(),
+        _ => format!("the {} must ask what the program answers", case.word),
+    };
+    f.actions.push(edit(ActionKind::SetProbe, &case.owner.subject, why));
+    c
+}
+
+impl Case<'_> {
+    /// How many pods of the workload the probe restarted at about the same time, where that is most of them.
+    fn together(&self, cx: &Context<'_>) -> Option<usize> {
+        let uid = self.owner.subject.uid.as_deref()?;
+        let last = |pod: &Pod| {
+            let events = cx.index.events_of(&pod_ref(pod));
+            let kills =
+                events.into_iter().filter(|e| e.reason() == "Killing" && e.message().contains("failed liveness probe"));
+            kills.filter_map(|e| e.last_seen()).max()
+        };
+        let mine = last(self.pod)?;
+        let pods = cx.index.pods_of(uid);
+        // A few of many tell enough.
+        let some: Vec<&&Pod> = pods.iter().filter(|p| !p.metadata.deleting() && !p.finished()).take(10).collect();
+        let hit = some.iter().filter(|p| last(p).is_some_and(|t| t.duration_since(mine).abs().as_secs() <= 60)).count();
+        (hit >= 2 && hit * 2 > some.len()).then_some(hit)
+    }
+
+    fn lower(&self) -> String {
+        self.said.to_lowercase()
+    }
+
+    fn refused(&self) -> bool {
+        self.lower().contains("connection refused")
+    }
+
+    /// The subject of every sentence: which probe asks what.
+    fn asks(&self) -> String {
+        format!("The {} of container {} asks {}", self.word, self.spec.name, self.probe.describe())
+    }
+
+    /// The kubelet's own words, without its preamble.
+    fn told(&self) -> String {
+        let text = ["failed: ", "errored: ", "state: "].iter().find_map(|p| self.said.split_once(p).map(|(_, t)| t));
+        match text.unwrap_or(&self.said).trim() {
+            "" => String::new(),
+            text => format!(" The kubelet says: {}.", words::clip(text.trim_end_matches('.'), 220)),
+        }
+    }
+
+    fn found(&self, rule: &'static str, confidence: Confidence, statement: String, below: &'static str) -> Verdict {
+        Verdict { rule, confidence, statement, below, entity: None }
+    }
+
+    /// The command of an exec probe is not in the image.
+    fn command(&self) -> Option<Verdict> {
+        let words = self.probe.exec.as_ref()?.get("command")?.as_array()?;
+        let program = words.first()?.as_str()?;
+        let lower = self.lower();
+        let by_runtime = lower.contains("unable to start container process") || lower.contains("failed to exec");
+        let missing = by_runtime && (lower.contains("not found") || lower.contains("no such file"));
+        let inner = lower.contains(": not found") || lower.contains(": command not found");
+        if !missing && !inner {
+            return None;
+        }
+        let what = if missing {
+            format!("the program {program} does not exist")
+        } else {
+            "a program that it calls does not exist".to_owned()
+        };
+        let statement = format!(
+            "The {} of container {} runs {}, but {what} (not found) in image {}.{}",
+            self.word,
+            self.spec.name,
+            self.probe.describe(),
+            self.spec.image,
+            self.told()
+        );
+        let confidence = if missing { Confidence::Established } else { Confidence::Likely };
+        Some(self.found("probe-command-missing", confidence, statement, ".exec.command"))
+    }
+
+    /// The probe asks another port than the one that is served.
+    fn port(&self) -> Option<Verdict> {
+        let port = self.probe.port()?;
+        let below = match (&self.probe.http_get, &self.probe.tcp_socket) {
+            (Some(_), _) => ".httpGet.port",
+            (_, Some(_)) => ".tcpSocket.port",
+            _ => ".grpc.port",
+        };
+        let declared: Vec<String> = self
+            .spec
+            .ports
+            .iter()
+            .map(|p| p.name.as_ref().map_or(p.container_port.to_string(), |n| format!("{} ({n})", p.container_port)))
+            .collect();
+        let list = words::list(&declared, 4);
+        let named = port.parse::<u16>().is_err();
+        if named && !self.spec.ports.iter().any(|p| p.name.as_deref() == Some(port.as_str())) {
+            let has = if declared.is_empty() { "declares no port".to_owned() } else { format!("declares port {list}") };
+            let statement = format!(
+                "{}, but the container has no port named {port} (not found): it {has}.{}",
+                self.asks(),
+                self.told()
+            );
+            return Some(self.found("probe-port-wrong", Confidence::Established, statement, below));
+        }
+        let grpc = self.lower().contains("failed to connect service");
+        if !self.refused() && !grpc {
+            return None;
+        }
+        let is_it = |p: &crate::object::pod::ContainerPort| {
+            p.container_port.to_string() == port || p.name.as_deref() == Some(&port)
+        };
+        if self.refused() && !declared.is_empty() && !self.spec.ports.iter().any(is_it) {
+            let statement = format!(
+                "{}, but nothing listens there (connection refused); the container declares port {list}.{}",
+                self.asks(),
+                self.told()
+            );
+            return Some(self.found("probe-port-wrong", Confidence::Established, statement, below));
+        }
+        let number = self.spec.ports.iter().find(|p| is_it(p)).map_or(port.clone(), |p| p.container_port.to_string());
+        let says = self.log.and_then(listens).filter(|p| *p != number);
+        let answered = self.answered_elsewhere(&number);
+        let other = match (says, answered) {
+            (Some(other), _) => format!("its log says that the program listens on port {other}"),
+            (None, Some((word, other))) => format!("its {word} is answered on port {other}"),
+            (None, None) => return None,
+        };
+        let statement =
+            format!("{}, but nothing listens there (connection refused); {other}.{}", self.asks(), self.told());
+        Some(self.found("probe-port-wrong", Confidence::Likely, statement, below))
+    }
+
+    /// Another probe of the container that passes on another port.
+    fn answered_elsewhere(&self, number: &str) -> Option<(&'static str, String)> {
+        let passes = [
+            ("readiness probe", self.spec.readiness_probe.as_ref(), self.status.ready),
+            ("startup probe", self.spec.startup_probe.as_ref(), self.status.started == Some(true)),
+        ];
+        passes
+            .into_iter()
+            .filter(|(word, _, passed)| *word != self.word && *passed)
+            .find_map(|(word, probe, _)| Some((word, probe?.port().filter(|p| p != number)?)))
+    }
+
+    /// HTTP on one side, HTTPS on the other.
+    fn scheme(&self) -> Option<Verdict> {
+        let http = self.probe.http_get.as_ref()?;
+        let lower = self.lower();
+        let asked = http.get("scheme").and_then(|s| s.as_str()).unwrap_or("HTTP");
+        let log = |words: &str| self.log.is_some_and(|l| l.iter().any(|x| x.to_lowercase().contains(words)));
+        let tls = "http request to an https server";
+        let served = if lower.contains("server gave http response to https client") {
+            "HTTP"
+        } else if lower.contains("malformed http response")
+            || lower.contains(tls)
+            || lower.contains("statuscode: 400") && log(tls)
+        {
+            "HTTPS (TLS)"
+        } else {
+            return None;
+        };
+        let statement = format!(
+            "{} by {asked}, but the program speaks {served} there: the scheme is wrong.{}",
+            self.asks(),
+            self.told()
+        );
+        Some(self.found("probe-scheme-wrong", Confidence::Established, statement, ".httpGet.scheme"))
+    }
+
+    /// A `host` that leads elsewhere than to the pod.
+    fn host(&self) -> Option<Verdict> {
+        let host = self.probe.http_get.as_ref()?.get("host")?.as_str()?;
+        let lower = self.lower();
+        let unknown = lower.contains("no such host");
+        if !unknown && !lower.contains(&host.to_lowercase()) {
+            return None;
+        }
+        let what = if unknown {
+            "cannot be resolved (no such host)"
+        } else {
+            "does not answer; without it the kubelet asks the pod itself"
+        };
+        let statement = format!("{} at host {host}, which {what}.{}", self.asks(), self.told());
+        let confidence = if unknown { Confidence::Established } else { Confidence::Likely };
+        Some(self.found("probe-host-wrong", confidence, statement, ".httpGet.host"))
+    }
+
+    /// What the path itself answers.
+    fn status_code(&self) -> Option<Verdict> {
+        let lower = self.lower();
+        let code = lower.split_once("statuscode: ")?.1.chars().take_while(char::is_ascii_digit).collect::<String>();
+        let (rule, what) = match code.as_str() {
+            "404" => ("probe-path-wrong", "gets 404: the path does not exist there (not found)"),
+            "401" | "403" => {
+                ("probe-unauthorized", "is not let in: the path asks for credentials that a probe does not have")
+            }
+            "405" => ("probe-path-wrong", "gets 405: the path does not answer GET"),
+            _ => return None,
+        };
+        let code = if rule == "probe-unauthorized" { format!(" (status {code})") } else { String::new() };
+        let statement = format!("{} and {what}{code}.{}", self.asks(), self.told());
+        Some(self.found(rule, Confidence::Likely, statement, ".httpGet.path"))
+    }
+
+    /// The program is there and says that something it needs is not.
+    fn dependency(&self, cx: &Context<'_>) -> Option<Verdict> {
+        let lower = self.lower();
+        let answers = lower.contains("statuscode: 5") || lower.contains("not_serving") || self.probe.exec.is_some();
+        if !answers {
+            return None;
+        }
+        let said = [self.said.clone()];
+        let tail = self.log.map(|l| &l[l.len().saturating_sub(40)..]);
+        let signal = logs::signals(&said).into_iter().chain(tail.map(logs::signals).unwrap_or_default()).find(|s| {
+            matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout | Class::Authentication)
+                && s.subject.is_some()
+        })?;
+        let host = signal.subject.clone()?;
+        let phrase = signal.class.phrase(Some(&host));
+        let bare = host.split(':').next().unwrap_or(&host);
+        let mut parts = bare.split('.');
+        let (name, ns) = (parts.next()?, self.pod.metadata.namespace.as_deref());
+        let its_ns = parts.next().or(ns);
+        let service = cx.index.get(Kind::Service, its_ns, name).map(|o| o.reference());
+        let (entity, more) = match &service {
+            Some(s) if endpoints_ready(cx, s) == Some(false) => {
+                (Some(s.clone()), format!("; Service {name} has no ready endpoints"))
+            }
+            Some(_) => (None, String::new()),
+            None if bare.contains('.') && !bare.contains(".svc") => (Some(ObjectRef::external(&host)), String::new()),
+            None => (None, String::new()),
+        };
+        let statement = format!("{} and is told that a dependency fails: {phrase}{more}.{}", self.asks(), self.told());
+        Some(Verdict { rule: "probe-dependency-fails", confidence: Confidence::Likely, statement, below: "", entity })
+    }
+
+    /// The kubelet gives up before the program has started.
+    fn slow_start(&self) -> Option<Verdict> {
+        if self.word == "readiness probe" || self.kills == 0 {
+            return None;
+        }
+        let lower = self.lower();
+        let silent =
+            self.refused() || is_timeout(&lower) || lower.contains("statuscode: 503") || self.probe.exec.is_some();
+        if !silent {
+            return None;
+        }
+        let p = self.probe;
+        let budget = p.budget_seconds();
+        // A program that had served for long before it was killed did start.
+        let lived = self
+            .status
+            .last_state
+            .terminated
+            .as_ref()
+            .and_then(|t| Some(t.finished_at?.duration_since(t.started_at?).as_secs()));
+        let grace = self.pod.spec.termination_grace_period_seconds.unwrap_or(30);
+        if lived.is_some_and(|s| s > budget + p.period_seconds.unwrap_or(10) + grace + 5) {
+            return None;
+        }
+        let sleeps = sleeps(self.spec).filter(|s| *s >= budget);
+        let words_said = self.log.filter(|l| listens(l).is_none()).and_then(|l| {
+            let last = l.iter().rev().map(|x| logs::message(x)).find(|x| !x.trim().is_empty())?;
+            STARTING.as_ref().is_some_and(|r| r.is_match(&last)).then(|| words::clip(&last, 120))
+        });
+        let startup = self.word == "startup probe";
+        // Refused on a port that fits nothing else known is a slow start for a start-up probe; of a liveness probe it
+        // takes a sign.
+        let ready_later = self.status.ready && self.spec.readiness_probe.is_some();
+        if !startup && (self.spec.startup_probe.is_some() || sleeps.is_none() && words_said.is_none() && !ready_later) {
+            return None;
+        }
+        let sum = format!(
+            "{budget} s (initialDelaySeconds {} + periodSeconds {} × failureThreshold {})",
+            p.initial_delay_seconds.unwrap_or(0),
+            p.period_seconds.unwrap_or(10),
+            p.failure_threshold.unwrap_or(3)
+        );
+        let longer = match (sleeps, words_said) {
+            (Some(s), _) => format!("its command alone sleeps {s} s before it serves"),
+            (None, Some(w)) => format!("when it is killed it still says “{w}”"),
+            (None, None) => "it has not answered by then".to_owned(),
+        };
+        let killed = lived.map(|s| format!(" The last run was killed after {s} s.")).unwrap_or_default();
+        let times = words::times(self.kills);
+        let told = self.told();
+        let (rule, statement, below) = if startup {
+            let statement = format!(
+                "The startup probe of container {} ({}) allows its start {sum}, and the start takes longer: {longer}. It was restarted {times}.{killed}{told}",
+                self.spec.name,
+                p.describe()
+            );
+            ("startup-budget-too-short", statement, ".failureThreshold")
+        } else {
+            let statement = format!(
+                "The liveness probe of container {} ({}) kills it before it has started (slow start): it is given {sum} and has no startupProbe, and {longer}. It was restarted {times}.{killed}{told}",
+                self.spec.name,
+                p.describe()
+            );
+            ("probe-kills-slow-start", statement, ".initialDelaySeconds")
+        };
+        Some(self.found(rule, Confidence::Likely, statement, below))
+    }
+
+    fn otherwise(&self) -> Verdict {
+        let lower = self.lower();
+        let (asks, told) = (self.asks(), self.told());
+        if self.refused() || lower.contains("failed to connect service") && !is_timeout(&lower) {
+            let statement = format!("{asks}, and the connection is refused: nothing listens on that port.{told}");
+            return self.found("probe-refused", Confidence::Likely, statement, "");
+        }
+        if lower.contains("unimplemented") || lower.contains("does not implement the grpc health") {
+            let statement = format!("{asks}, but the program does not implement gRPC health checking.{told}");
+            return self.found("probe-grpc-unimplemented", Confidence::Established, statement, ".grpc");
+        }
+        if is_timeout(&lower) {
+            let limit = self.probe.timeout_seconds;
+            let own = if limit.is_none() { ", the default" } else { "" };
+            let statement = format!(
+                "{asks} and gets no answer within its timeout of {} s (timeoutSeconds{own}).{told}",
+                limit.unwrap_or(1)
+            );
+            return self.found("probe-timeout", Confidence::Likely, statement, ".timeoutSeconds");
+        }
+        if lower.contains("statuscode:") {
+            return self.found(
+                "probe-bad-status",
+                Confidence::Likely,
+                format!("{asks} and gets an error status.{told}"),
+                "",
+            );
+        }
+        if self.said.is_empty() {
+            let statement =
+                format!("The {} of container {} ({}) fails.", self.word, self.spec.name, self.probe.describe());
+            return self.found("probe-failing", Confidence::Possible, statement, "");
+        }
+        let statement =
+            format!("The {} of container {} ({}) fails.{told}", self.word, self.spec.name, self.probe.describe());
+        self.found("probe-failing", Confidence::Likely, statement, "")
+    }
+}
+
+static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(start(ing|s| up)?|load(ing|s)?|warm(ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(ing|s)|index(ing|es)|wait(ing|s)|recover\w*|connecting)\b").ok()
+});
+
+fn is_timeout(lower: &str) -> bool {
+    lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
+}
+
+/// The port that a program says it listens on.
+fn listens(lines: &[String]) -> Option<String> {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:listen\w*|serving|server (?:started|running|up)|running on|started on|bound to|accepting connections)\b[^\n]*?(?:\bport[ =:]+|:)(\d{2,5})\b").ok()
+    });
+    let form = FORM.as_ref()?;
+    lines.iter().rev().find_map(|l| form.captures(l).map(|m| m[1].to_owned()))
+}
+
+/// Seconds that the container's own command sleeps before it does anything else.
+fn sleeps(spec: &Container) -> Option<i64> {
+    static FORM: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?:^|[;&|\s])sleep[ (]+(\d{1,5})\b|\btime\.sleep\((\d{1,5})\)").ok());
+    let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
+    let m = FORM.as_ref()?.captures(&line)?;
+    m.get(1).or(m.get(2))?.as_str().parse().ok()
+}
+
+/// The log of the container's present or last run, where it was read.
+pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&'a [String]> {
+    let index = cx.index;
+    index.newest_log(&pod.metadata.uid, &spec.name).and_then(|l| l.lines.as_ref().ok()).map(Vec::as_slice)
+}
+
+/// The key of that log as evidence.
+pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<crate::evidence::EvidenceDraft> {
+    let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
+    super::super::crash::log_evidence(&pod_ref(pod), spec, read, cx.now)
+}
