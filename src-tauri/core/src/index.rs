@@ -5,6 +5,7 @@
 //! that no rule takes it for empty.
 
 mod change;
+mod lookup;
 mod query;
 
 use std::{
@@ -53,6 +54,7 @@ pub struct Index {
     children: HashMap<String, BTreeSet<(Kind, Key)>>,
     /// Events by the object they speak of (`Kind/namespace/name`).
     events: HashMap<String, BTreeSet<Key>>,
+    lookup: lookup::Lookup,
     readings: BTreeMap<(Kind, Option<String>), Reading>,
     changes: VecDeque<Change>,
     logs: BTreeMap<LogWant, (Timestamp, LogRead)>,
@@ -251,6 +253,7 @@ impl Index {
     }
 
     fn link(&mut self, kind: Kind, key: &Key, object: &Object) {
+        self.lookup.link(object);
         let meta = object.meta();
         if !meta.uid.is_empty() {
             self.by_uid.insert(meta.uid.clone(), (kind, key.clone()));
@@ -264,6 +267,7 @@ impl Index {
     }
 
     fn unlink(&mut self, object: &Object) {
+        self.lookup.unlink(object);
         let (kind, key, meta) = (object.kind(), key_of(object.meta()), object.meta());
         self.by_uid.remove(&meta.uid);
         for owner in &meta.owner_references {

@@ -13,7 +13,7 @@ use crate::{
     evidence::EvidenceKind,
     finding::Finding,
     logs::{self},
-    object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
+    object::{Condition, Container, ContainerStatus, Kind, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
     remediation::ActionKind,
     severity::Severity,
@@ -428,15 +428,5 @@ fn log_key(pod: &ObjectRef, container: &str, log: &LogRead) -> String {
 
 /// Whether a Service has a ready endpoint; None when that is not known.
 pub(super) fn endpoints_ready(cx: &Context<'_>, service: &ObjectRef) -> Option<bool> {
-    let ns = service.namespace.as_deref()?;
-    if !cx.index.knows(Kind::EndpointSlice, Some(ns)) {
-        return None;
-    }
-    Some(cx.index.in_namespace(Kind::EndpointSlice, ns).any(|o| match &**o {
-        Object::EndpointSlice(s) => {
-            s.service() == Some(&service.name)
-                && s.endpoints.iter().any(|e| e.conditions.ready.unwrap_or(true) && !e.addresses.is_empty())
-        }
-        _ => false,
-    }))
+    cx.index.has_endpoint(service.namespace.as_deref()?, &service.name)
 }

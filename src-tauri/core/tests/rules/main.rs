@@ -1,6 +1,8 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
 mod change;
+mod calm;
+mod cascade;
 mod container;
 mod crash;
 mod determinism;
@@ -11,6 +13,7 @@ mod ledger;
 mod load;
 mod network;
 mod node;
+mod noise;
 mod probe;
 mod quiet;
 mod reopening;
