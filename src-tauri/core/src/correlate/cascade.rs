@@ -97,8 +97,9 @@ fn caller(finding: &Finding) -> Option<&ObjectRef> {
     silent.iter().any(|w| text.contains(w)).then_some(object)
 }
 
-/// For each finding the keys of the subjects whose faults it is a symptom of.
-pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding]) -> Vec<BTreeSet<String>> {
+/// For each finding the keys of the subjects whose faults it is a symptom of. Only the first so many are due: one that
+/// is held may be a pod that is only starting, and belongs to what its own words name and to nothing else.
+pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding], due: usize) -> Vec<BTreeSet<String>> {
     let mut by_subject: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, finding) in findings.iter().enumerate() {
         by_subject.entry(finding.subject.key()).or_default().push(i);
@@ -115,6 +116,9 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding]) -> Vec<BTreeSe
     for (i, finding) in findings.iter().enumerate() {
         let me = finding.subject.key();
         for Suspect { service, how } in suspects(routes, finding, own.contains(&me)) {
+            if how == How::Configured && i >= due {
+                continue;
+            }
             let down = service
                 .metadata
                 .namespace
@@ -198,7 +202,7 @@ fn suspects<'a>(routes: &Routes<'a>, finding: &Finding, has_own: bool) -> Vec<Su
     if symptom == Symptom::Own {
         return Vec::new();
     }
-    let named = named(routes, finding, namespace);
+    let Named { services: named, elsewhere } = named(routes, finding, namespace);
     let with = |how: How| move |service: &'a Service| Suspect { service, how };
     if symptom == Symptom::Dns {
         // The cluster's own DNS, where it serves nobody; else names that exist only while a pod is ready.
@@ -215,7 +219,7 @@ fn suspects<'a>(routes: &Routes<'a>, finding: &Finding, has_own: bool) -> Vec<Su
     if !named.is_empty() {
         return named.into_iter().map(with(How::Named)).collect();
     }
-    let unsaid = symptom == Symptom::Network || (symptom == Symptom::Weak && !has_own);
+    let unsaid = (symptom == Symptom::Network && !elsewhere) || (symptom == Symptom::Weak && !has_own);
     if !unsaid {
         return Vec::new();
     }
@@ -223,9 +227,16 @@ fn suspects<'a>(routes: &Routes<'a>, finding: &Finding, has_own: bool) -> Vec<Su
     hosts.iter().filter_map(|host| routes.service(host, namespace)).map(with(How::Configured)).collect()
 }
 
+struct Named<'a> {
+    services: Vec<&'a Service>,
+    /// The words name a host that is no Service.
+    elsewhere: bool,
+}
+
 /// The Services that a finding's own words name.
-fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Vec<&'a Service> {
-    let Some(cause) = finding.causes.first() else { return Vec::new() };
+fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'a> {
+    let Some(cause) = finding.causes.first() else { return Named { services: Vec::new(), elsewhere: false } };
+    let mut elsewhere = cause.entity.kind == "External";
     let mut found: BTreeMap<String, &Service> = BTreeMap::new();
     let mut take = |service: &'a Service| {
         found.insert(reference(service).key(), service);
@@ -252,15 +263,16 @@ fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Vec<&'a
                 before.to_ascii_lowercase().as_str(),
                 "to" | "name" | "host" | "hostname" | "lookup" | "service" | "resolve" | "with" | "reach" | "server" | "upstream"
             );
-            if (host.is_some() || led || bare.contains('.') || configured.contains(bare))
-                && let Some(service) = routes.service(bare, namespace)
-            {
-                take(service);
+            if host.is_some() || led || bare.contains('.') || configured.contains(bare) {
+                match routes.service(bare, namespace) {
+                    Some(service) => take(service),
+                    None => elsewhere |= host.is_some_and(|(h, _)| !h.is_empty()),
+                }
             }
             before = word;
         }
     }
-    found.into_values().collect()
+    Named { services: found.into_values().collect(), elsewhere }
 }
 
 /// Whether a finding of what is called can be why the caller fails.

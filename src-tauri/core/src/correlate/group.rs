@@ -34,7 +34,7 @@ pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec
     cascade::asleep(&routes, &mut all);
     shared::changed(&routes, &mut all);
     shared::missing(&mut all);
-    let up = cascade::upstream(&routes, &all);
+    let up = cascade::upstream(&routes, &all, opens);
     let mut sets = Sets::new(all.len());
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
     for (i, finding) in all.iter().enumerate() {

@@ -57,6 +57,10 @@ pub(super) fn causes(_index: &Index, group: &Group) -> Vec<CauseDraft> {
     let mut out: Vec<Candidate> = merged.into_values().collect();
     // What calls a subject that a cause explains is explained with it.
     let cascading = group.up.iter().any(|up| !up.is_empty());
+    for candidate in &mut out {
+        let signs = &mut candidate.cause.signs;
+        signs.pro = signs.pro.max(candidate.cause.evidence.len() as u32);
+    }
     for candidate in out.iter_mut().filter(|_| cascading) {
         let own = candidate.explains.len();
         loop {
@@ -92,9 +96,6 @@ pub(super) fn causes(_index: &Index, group: &Group) -> Vec<CauseDraft> {
     });
     let mut causes: Vec<CauseDraft> = out.into_iter().map(|c| c.cause).collect();
     causes.truncate(5);
-    for cause in &mut causes {
-        cause.signs.pro = cause.signs.pro.max(cause.evidence.len() as u32);
-    }
     causes
 }
 

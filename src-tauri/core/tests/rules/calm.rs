@@ -507,7 +507,7 @@ impl Day {
                 day.after(1500, move |day| {
                     // Applied in one order, removed in another.
                     day.world.delete(app.top(fresh.clone()));
-                    for set in app.between(fresh) {
+                    if let Some(set) = app.between(fresh) {
                         day.world.delete(set);
                     }
                     let mut going = ready;

@@ -189,7 +189,9 @@ fn only(world: &World) -> Fault {
 }
 
 fn dns(world: &mut World) {
-    world.upsert(object("Service kube-system/kube-dns", json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": {"clusterIP": "10.96.0.10", "selector": {"k8s-app": "kube-dns"}}})));
+    let app = App::deployment("kube-system/coredns").replicas(2);
+    world.run(&app, [app.pod("a", status::ready(-3000)), app.pod("b", status::ready(-3000))]);
+    world.upsert(object("Service kube-system/kube-dns", json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": {"clusterIP": "10.96.0.10", "selector": {"app": "coredns"}}})));
     world.upsert(object("EndpointSlice kube-system/kube-dns-1", json!({"metadata": {"labels": {"kubernetes.io/service-name": "kube-dns"}}, "endpoints": [{"addresses": ["10.1.0.9"], "conditions": {"ready": true}}, {"addresses": ["10.1.0.10"], "conditions": {"ready": true}}]})));
 }
 
