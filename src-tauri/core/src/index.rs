@@ -226,8 +226,9 @@ impl Index {
             None if settled => change::created(&object, at),
             None => None,
         };
+        let object = Arc::new(object);
         self.link(kind, &key, &object);
-        self.objects.entry(kind).or_default().insert(key, Arc::new(object));
+        self.objects.entry(kind).or_default().insert(key, object);
         change
     }
 
@@ -252,7 +253,7 @@ impl Index {
         change::deleted(known, at)
     }
 
-    fn link(&mut self, kind: Kind, key: &Key, object: &Object) {
+    fn link(&mut self, kind: Kind, key: &Key, object: &Arc<Object>) {
         self.lookup.link(object);
         let meta = object.meta();
         if !meta.uid.is_empty() {
@@ -261,7 +262,7 @@ impl Index {
         for owner in &meta.owner_references {
             self.children.entry(owner.uid.clone()).or_default().insert((kind, key.clone()));
         }
-        if let Object::KubeEvent(event) = object {
+        if let Object::KubeEvent(event) = &**object {
             self.events.entry(event.object().key()).or_default().insert(key.clone());
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     change::{Change, ChangeVerb},
     evidence::EvidenceKind,
     finding::Finding,
+    index::Index,
     object::{Container, Ingress, Kind, Object, ObjectRef, Pod, Service, network::PortRef},
     remediation::ActionKind,
     severity::{Confidence, Severity},
@@ -112,7 +113,7 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         selector::selects_nothing(cx, s, &me, &pods);
         return;
     }
-    wrong_port(cx, s, &me, &matching);
+    wrong_port(cx, s, &me, &Index::one_per_template(&matching));
     if endpoints_ready(cx, &me) == Some(false)
         && matching.iter().all(|p| !p.ready())
         && !s.spec.publish_not_ready_addresses

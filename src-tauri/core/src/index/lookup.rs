@@ -1,18 +1,24 @@
 //! Second ways into the index, so that a rule need not look at everything: pods by label, slices by Service, objects
 //! that events speak of, and the pods that are not plainly well.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Index, Key, key_of};
 use crate::object::{Condition, Kind, KubeEvent, Object, Pod};
 
+/// Objects by namespace, something they say, and name.
+type Places = HashMap<String, HashMap<String, BTreeMap<String, Arc<Object>>>>;
+
 /// Kept up to date with every object that comes and goes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lookup {
-    /// Names of pods by namespace and `label=value`.
-    labels: HashMap<String, HashMap<String, BTreeSet<String>>>,
-    /// Names of EndpointSlices by namespace and Service.
-    slices: HashMap<String, HashMap<String, BTreeSet<String>>>,
+    /// Pods by namespace, `label=value` and name.
+    labels: Places,
+    /// EndpointSlices by namespace, Service and name.
+    slices: Places,
     /// How many events that are not everyday ones speak of an object.
     told: BTreeMap<(Kind, Key), u32>,
     /// Pods whose own status is not plainly well.
@@ -20,13 +26,13 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) fn link(&mut self, object: &Object) {
+    pub(super) fn link(&mut self, object: &Arc<Object>) {
         let key = key_of(object.meta());
-        match object {
+        match &**object {
             Object::Pod(pod) => {
                 let of = self.labels.entry(key.0.clone()).or_default();
                 for (label, value) in &pod.metadata.labels {
-                    of.entry(pair(label, value)).or_default().insert(key.1.clone());
+                    of.entry(pair(label, value)).or_default().insert(key.1.clone(), object.clone());
                 }
                 if !well(pod) {
                     self.unwell.insert(key);
@@ -35,7 +41,7 @@ impl Lookup {
             Object::EndpointSlice(slice) => {
                 if let Some(service) = slice.service() {
                     let of = self.slices.entry(key.0).or_default();
-                    of.entry(service.to_owned()).or_default().insert(key.1);
+                    of.entry(service.to_owned()).or_default().insert(key.1, object.clone());
                 }
             }
             Object::KubeEvent(event) => {
@@ -77,7 +83,7 @@ impl Lookup {
 
     /// How many entries it holds: what is gone must leave nothing behind.
     pub(super) fn len(&self) -> usize {
-        let sets = |of: &HashMap<String, HashMap<String, BTreeSet<String>>>| {
+        let sets = |of: &Places| {
             of.len() + of.values().flat_map(HashMap::values).map(|names| 1 + names.len()).sum::<usize>()
         };
         sets(&self.labels) + sets(&self.slices) + self.told.len() + self.unwell.len()
@@ -95,8 +101,8 @@ impl Index {
         }
         let Some(fewest) = sets.into_iter().min_by_key(|names| names.len()) else { return Vec::new() };
         fewest
-            .iter()
-            .filter_map(|name| match &**self.get(Kind::Pod, Some(namespace), name)? {
+            .values()
+            .filter_map(|o| match &**o {
                 Object::Pod(pod) => Some(pod),
                 _ => None,
             })
@@ -104,15 +110,23 @@ impl Index {
             .collect()
     }
 
+    /// One pod of each template among these: what a template says, all of its pods say.
+    pub fn one_per_template<'p>(pods: &[&'p Pod]) -> Vec<&'p Pod> {
+        let mut seen = HashSet::new();
+        let template = |pod: &'p Pod| {
+            let labels = &pod.metadata.labels;
+            let revision = labels.get("pod-template-hash").or(labels.get("controller-revision-hash"));
+            pod.metadata.controller().zip(revision).map(|(owner, revision)| (owner.uid.as_str(), revision.as_str()))
+        };
+        pods.iter().copied().filter(|pod| template(pod).is_none_or(|t| seen.insert(t))).collect()
+    }
+
     /// The EndpointSlices of a Service.
     pub fn slices_of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &crate::object::EndpointSlice> {
-        let names = self.lookup.slices.get(namespace).and_then(|of| of.get(service));
-        let namespace = namespace.to_owned();
-        names.into_iter().flatten().filter_map(move |name| {
-            match &**self.get(Kind::EndpointSlice, Some(&namespace), name)? {
-                Object::EndpointSlice(slice) => Some(slice),
-                _ => None,
-            }
+        let slices = self.lookup.slices.get(namespace).and_then(|of| of.get(service));
+        slices.into_iter().flat_map(BTreeMap::values).filter_map(|o| match &**o {
+            Object::EndpointSlice(slice) => Some(slice),
+            _ => None,
         })
     }
 
@@ -165,7 +179,7 @@ fn pair(label: &str, value: &str) -> String {
     format!("{label}={value}")
 }
 
-fn forget(of: &mut HashMap<String, HashMap<String, BTreeSet<String>>>, namespace: &str, what: &str, name: &str) {
+fn forget(of: &mut Places, namespace: &str, what: &str, name: &str) {
     let Some(sets) = of.get_mut(namespace) else { return };
     if let Some(names) = sets.get_mut(what) {
         names.remove(name);

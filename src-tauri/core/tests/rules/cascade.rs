@@ -576,7 +576,7 @@ fn a_caller_that_fails_later_joins_the_open_incident() {
     assert_eq!(world.incidents().len(), 1, "{:?}", world.incidents().iter().map(|i| &i.title).collect::<Vec<_>>());
     let incident = world.only();
     assert_eq!(incident.subject.key(), "StatefulSet/shop/orders-db");
-    assert!(incident.findings.iter().any(|f| f.subject.name == "web"));
+    assert!(incident.findings.iter().any(|f| f.subject.as_ref().is_some_and(|s| s.name == "web")));
 }
 
 #[test]
