@@ -222,6 +222,9 @@ fn churn(world: &mut World, from: i64, to: i64) {
         world.upsert(service.endpoints(&[n % 2 == 0]));
         world.delete(service.endpoints(&[true]));
         world.delete(service.service(json!({})));
+        let map = object("ConfigMap shop/flags", json!({}));
+        world.upsert(map.clone());
+        world.delete(map);
         world.delete(pod);
         world.delete(told);
     }
