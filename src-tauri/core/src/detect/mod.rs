@@ -11,11 +11,11 @@ pub mod budget;
 pub mod container;
 pub mod context;
 pub mod crash;
-pub mod dns;
-pub mod gateway;
 pub mod cron;
 pub mod deletion;
+pub mod dns;
 mod drift;
+pub mod gateway;
 pub(crate) mod host;
 pub mod image;
 pub mod isolation;
@@ -73,7 +73,8 @@ pub struct Detection {
 /// Runs every rule over the index.
 pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options) -> Detection {
     let mut cx = Context::new(index, now, options);
-    for pod in index.pods() {
+    // A pod that runs, is ready, never failed and is not spoken of has nothing to tell: of ten thousand few are visited.
+    for pod in index.unsettled_pods() {
         if pod.metadata.deleting() {
             continue;
         }

@@ -137,6 +137,10 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     let to_zero = field.to.as_deref().is_none_or(|n| n == "0");
     let by_cluster = change.who.as_deref().is_some_and(is_controller);
     to_zero && !by_cluster
+        || fault
+            .causes
+            .first()
+            .is_some_and(|c| c.field.as_deref() == Some("spec.replicas") && c.entity.same_name(&change.object))
         || fault.findings.iter().any(|f| {
             matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "service-without-endpoints")
         })

@@ -1,22 +1,24 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
-mod asked;
 mod admission;
+mod asked;
 mod autoscale;
 mod budget;
+mod calm;
+mod cascade;
 mod change;
 mod claims;
 mod container;
 mod crash;
 mod creation;
-mod determinism;
-mod graph;
-mod dns;
-mod gateway;
 mod cron;
 mod deletion;
 mod determinism;
+mod determinism;
+mod dns;
 mod drift;
+mod gateway;
+mod graph;
 mod grouping;
 mod history;
 mod image;
@@ -25,6 +27,7 @@ mod ledger;
 mod load;
 mod network;
 mod node;
+mod noise;
 mod placement;
 mod policy;
 mod probe;
