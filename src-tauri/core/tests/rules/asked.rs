@@ -27,7 +27,7 @@ fn ask(world: &World, what: &str, logs: &[(&str, &str)]) -> Look {
         .map(|want| {
             let text = logs.iter().find(|(pod, _)| *pod == want.pod.name).map(|(_, text)| *text);
             let lines = text.map(|t| t.lines().map(str::to_owned).collect()).ok_or_else(|| "forbidden".to_owned());
-            LogRead { want, lines, truncated: false }
+            LogRead { want, lines, truncated: false, later: None }
         })
         .collect();
     let options = Options { waive_holds: true, ..Options::default() };

@@ -92,7 +92,7 @@ fn facts() -> Vec<Fact> {
     }
     for (pod, last) in told_by.iter().filter(|(_, last)| !last.is_empty()) {
         let want = LogWant { pod: pod.reference(), container: "app".into(), previous: false, restart: 3 };
-        facts.push(Fact::Log(LogRead { want, lines: Ok(vec![(*last).to_owned()]), truncated: false }));
+        facts.push(Fact::Log(LogRead { want, lines: Ok(vec![(*last).to_owned()]), truncated: false, later: None }));
     }
     facts
 }

@@ -176,7 +176,7 @@ fn mixed() -> World {
     }
     for (pod, text) in logs {
         let want = LogWant { pod, container: "app".into(), previous: false, restart: 3 };
-        world.apply(Fact::Log(LogRead { want, lines: Ok(vec!["starting".into(), text]), truncated: false }));
+        world.apply(Fact::Log(LogRead { want, lines: Ok(vec!["starting".into(), text]), truncated: false, later: None }));
     }
     world
 }
@@ -239,7 +239,7 @@ fn churn(world: &mut World, from: i64, to: i64) {
         let told = event(&pod, "Warning", "BackOff", "Back-off restarting failed container app in pod", n, n, 1);
         world.upsert(told.clone());
         let want = LogWant { pod: pod.reference(), container: "app".into(), previous: false, restart: 3 };
-        world.apply(Fact::Log(LogRead { want, lines: Ok(vec!["panic: boom".into()]), truncated: false }));
+        world.apply(Fact::Log(LogRead { want, lines: Ok(vec!["panic: boom".into()]), truncated: false, later: None }));
         let service = App::deployment(&format!("shop/s{}", n % 7));
         world.upsert(service.service(json!({"spec": {"selector": {"v": n.to_string()}}})));
         world.upsert(service.endpoints(&[n % 2 == 0]));

@@ -14,7 +14,6 @@ mod creation;
 mod cron;
 mod deletion;
 mod determinism;
-mod determinism;
 mod dns;
 mod drift;
 mod gateway;
