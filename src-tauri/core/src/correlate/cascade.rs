@@ -289,7 +289,16 @@ fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'
             let bare = host.map_or(word, |(h, _)| h);
             let led = matches!(
                 before.to_ascii_lowercase().as_str(),
-                "to" | "name" | "host" | "hostname" | "lookup" | "service" | "resolve" | "with" | "reach" | "server" | "upstream"
+                "to" | "name"
+                    | "host"
+                    | "hostname"
+                    | "lookup"
+                    | "service"
+                    | "resolve"
+                    | "with"
+                    | "reach"
+                    | "server"
+                    | "upstream"
             );
             if host.is_some() || led || bare.contains('.') || configured.contains(bare) {
                 match routes.service(bare, namespace) {
@@ -466,4 +475,3 @@ pub(super) fn depths(findings: &[Finding], up: &[BTreeSet<String>]) -> Vec<usize
         })
         .collect()
 }
-

@@ -3,11 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{cascade, route::Routes, shared};
-use crate::{
-    finding::Finding,
-    index::Index,
-    object::Object,
-};
+use crate::{finding::Finding, index::Index, object::Object};
 
 /// The findings of one fault, and for each the subjects whose faults it is a symptom of.
 pub(super) struct Group {

@@ -67,8 +67,7 @@ pub(super) fn causes(_index: &Index, group: &Group) -> Vec<CauseDraft> {
     for candidate in out.iter_mut().filter(|_| cascading) {
         let own = candidate.explains.len();
         loop {
-            let subjects: BTreeSet<String> =
-                candidate.explains.iter().map(|i| findings[*i].subject.key()).collect();
+            let subjects: BTreeSet<String> = candidate.explains.iter().map(|i| findings[*i].subject.key()).collect();
             let before = candidate.explains.len();
             let more = (0..findings.len()).filter(|i| group.up[*i].iter().any(|u| subjects.contains(u)));
             candidate.explains.extend(more);

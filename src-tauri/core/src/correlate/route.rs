@@ -125,10 +125,16 @@ impl<'a> Routes<'a> {
         for found in self.meant(object) {
             match found {
                 Object::ValidatingWebhookConfiguration(c) => {
-                    c.webhooks.iter().filter_map(|w| w.client_config.service.as_ref()).for_each(|s| call(&s.namespace, &s.name));
+                    c.webhooks
+                        .iter()
+                        .filter_map(|w| w.client_config.service.as_ref())
+                        .for_each(|s| call(&s.namespace, &s.name));
                 }
                 Object::MutatingWebhookConfiguration(c) => {
-                    c.webhooks.iter().filter_map(|w| w.client_config.service.as_ref()).for_each(|s| call(&s.namespace, &s.name));
+                    c.webhooks
+                        .iter()
+                        .filter_map(|w| w.client_config.service.as_ref())
+                        .for_each(|s| call(&s.namespace, &s.name));
                 }
                 Object::APIService(a) => a.spec.service.iter().for_each(|s| call(&s.namespace, &s.name)),
                 Object::Ingress(i) => i.backends().for_each(|(_, b)| call(own, &b.name)),

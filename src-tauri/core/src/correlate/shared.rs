@@ -46,7 +46,8 @@ pub(super) fn missing(routes: &Routes<'_>, findings: &mut [Finding]) {
             continue;
         }
         let first = &finding.causes[0];
-        let gone = deleted.map(|c| format!(" It was deleted at {}.", c.at.strftime("%H:%M:%S UTC"))).unwrap_or_default();
+        let gone =
+            deleted.map(|c| format!(" It was deleted at {}.", c.at.strftime("%H:%M:%S UTC"))).unwrap_or_default();
         let verb = if by.len() == 1 { "names" } else { "name" };
         let names: Vec<String> = by.values().map(ToString::to_string).collect();
         let place = thing.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
@@ -109,7 +110,9 @@ pub(super) fn changed(routes: &Routes<'_>, findings: &mut [Finding]) {
     for (finding, mine) in findings.iter_mut().zip(of) {
         // What most of them read comes first.
         let shared = mine.into_iter().filter(|key| broken[key].1.len() >= 2);
-        let Some(key) = shared.max_by(|a, b| broken[a].1.len().cmp(&broken[b].1.len()).then(b.cmp(a))) else { continue };
+        let Some(key) = shared.max_by(|a, b| broken[a].1.len().cmp(&broken[b].1.len()).then(b.cmp(a))) else {
+            continue;
+        };
         let (change, by) = &broken[&key];
         let names: Vec<String> = by.values().map(ToString::to_string).collect();
         let at = change.at.strftime("%H:%M:%S UTC");

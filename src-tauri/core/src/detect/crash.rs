@@ -193,7 +193,8 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
         _ => SignedDuration::ZERO,
     };
     let steady = (life * 2).clamp(STEADY, STEADY_MAX);
-    let again = (status.restart_count >= 2 && often(now, pod, status, ended)) || ended.reason.as_deref() == Some("OOMKilled");
+    let again =
+        (status.restart_count >= 2 && often(now, pod, status, ended)) || ended.reason.as_deref() == Some("OOMKilled");
     (again && now.duration_since(since) < steady).then_some(Death {
         ended,
         restart: status.restart_count.saturating_sub(1),

@@ -83,9 +83,8 @@ impl Lookup {
 
     /// How many entries it holds: what is gone must leave nothing behind.
     pub(super) fn len(&self) -> usize {
-        let sets = |of: &Places| {
-            of.len() + of.values().flat_map(HashMap::values).map(|names| 1 + names.len()).sum::<usize>()
-        };
+        let sets =
+            |of: &Places| of.len() + of.values().flat_map(HashMap::values).map(|names| 1 + names.len()).sum::<usize>();
         sets(&self.labels) + sets(&self.slices) + self.told.len() + self.unwell.len()
     }
 }
@@ -197,7 +196,13 @@ fn about(event: &KubeEvent) -> Option<(Kind, Key)> {
     let everyday = !event.is_warning()
         && matches!(
             event.reason(),
-            "Scheduled" | "Pulling" | "Pulled" | "Created" | "Started" | "SuccessfulAttachVolume" | "SuccessfulMountVolume"
+            "Scheduled"
+                | "Pulling"
+                | "Pulled"
+                | "Created"
+                | "Started"
+                | "SuccessfulAttachVolume"
+                | "SuccessfulMountVolume"
         );
     let object = event.object();
     let kind = Kind::parse(&object.kind)?;
@@ -223,7 +228,8 @@ fn well(pod: &Pod) -> bool {
         && status.conditions.iter().all(good)
         && !status.container_statuses.is_empty()
         && status.container_statuses.iter().all(|s| never_ended(s) && s.ready && s.state.running.is_some())
-        && status.init_container_statuses.iter().all(|s| {
-            never_ended(s) && s.state.terminated.as_ref().is_none_or(|t| t.exit_code == 0)
-        })
+        && status
+            .init_container_statuses
+            .iter()
+            .all(|s| never_ended(s) && s.state.terminated.as_ref().is_none_or(|t| t.exit_code == 0))
 }

@@ -169,7 +169,8 @@ impl Day {
         self.put(waiting);
         self.fleets[at].pods.insert(name.clone(), (app.clone(), node.clone(), false));
         self.after(1, move |day| {
-            let creating = day.pod(&app, &name, &node, status::waiting("ContainerCreating", "", born + 1), made.clone());
+            let creating =
+                day.pod(&app, &name, &node, status::waiting("ContainerCreating", "", born + 1), made.clone());
             day.put(creating.clone());
             day.say(&creating, "Normal", "Scheduled", "Successfully assigned");
             day.say(&creating, "Normal", "Pulling", "Pulling image");
@@ -183,7 +184,12 @@ impl Day {
                 let failing = running.clone();
                 day.after((start - 1).max(1), move |day| {
                     if start > 5 {
-                        day.say(&failing, "Warning", "Unhealthy", "Readiness probe failed: dial tcp 10.1.0.1:8080: connect: connection refused");
+                        day.say(
+                            &failing,
+                            "Warning",
+                            "Unhealthy",
+                            "Readiness probe failed: dial tcp 10.1.0.1:8080: connect: connection refused",
+                        );
                     }
                 });
                 day.after(start, move |day| {
@@ -281,7 +287,8 @@ impl Day {
 
     /// A container ends once and is started again within seconds.
     fn hiccup(&mut self, at: usize) {
-        let Some((name, (app, node, _))) = self.fleets[at].pods.iter().find(|(_, p)| p.2).map(|(n, p)| (n.clone(), p.clone()))
+        let Some((name, (app, node, _))) =
+            self.fleets[at].pods.iter().find(|(_, p)| p.2).map(|(n, p)| (n.clone(), p.clone()))
         else {
             return;
         };
@@ -293,7 +300,8 @@ impl Day {
         let count = self.restarts.entry((at, name.clone())).or_default();
         *count += 1;
         let count = *count;
-        let ended = self.pod(&app, &name, &node, long_life(status::crashed(1, "Error", count - 1, now), now), json!({}));
+        let ended =
+            self.pod(&app, &name, &node, long_life(status::crashed(1, "Error", count - 1, now), now), json!({}));
         self.put(ended);
         self.after(1, move |day| {
             let mut again = long_life(status::restarted(1, "Error", count, now, now + 1), now);
@@ -418,9 +426,7 @@ impl Day {
     fn claim(&mut self) {
         self.runs += 1;
         let (name, born) = (format!("scratch-{}", self.runs), self.now);
-        let claim = move |phase: &str| {
-            json!({"metadata": {"creationTimestamp": at(born)}, "spec": {"storageClassName": "standard", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}, "status": {"phase": phase}})
-        };
+        let claim = move |phase: &str| json!({"metadata": {"creationTimestamp": at(born)}, "spec": {"storageClassName": "standard", "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}, "status": {"phase": phase}});
         let what = format!("PersistentVolumeClaim shop/{name}");
         let pending = object(&what, claim("Pending"));
         self.put(pending.clone());
@@ -432,7 +438,12 @@ impl Day {
             let made = json!({"metadata": {"creationTimestamp": at(day.now)}});
             let waiting = day.pod(&job, "", "", json!({"phase": "Pending"}), made.clone());
             day.put(waiting);
-            day.say(&pending, "Normal", "ExternalProvisioning", "waiting for a volume to be created by the external provisioner");
+            day.say(
+                &pending,
+                "Normal",
+                "ExternalProvisioning",
+                "waiting for a volume to be created by the external provisioner",
+            );
             day.after(takes, move |day| {
                 let node = day.pick_node();
                 let bound = object(&what, claim("Bound"));
@@ -561,7 +572,10 @@ fn nothing_is_told_of_an_ordinary_day() {
         day.put(World::node(&name, "True"));
         day.nodes.push(name);
     }
-    day.put(object("StorageClass standard", json!({"provisioner": "csi.test", "volumeBindingMode": "WaitForFirstConsumer"})));
+    day.put(object(
+        "StorageClass standard",
+        json!({"provisioner": "csi.test", "volumeBindingMode": "WaitForFirstConsumer"}),
+    ));
     for name in ["web", "api", "cart", "search", "mail"] {
         let host = json!({"env": [{"name": "API_URL", "value": "http://api"}], "envFrom": [{"configMapRef": {"name": "flags"}}]});
         day.fleet(probed(App::deployment(&format!("shop/{name}"))).container(host), 3);

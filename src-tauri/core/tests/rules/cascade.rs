@@ -79,7 +79,10 @@ fn a_caller_of_a_database_without_its_image_is_part_of_the_image_fault() {
     let fault = one(&world);
     cause(&fault, "image-not-found", "StatefulSet/shop/orders-db");
     assert_eq!(subjects(&fault), ["checkout", "orders-db"]);
-    assert!(fault.causes.iter().skip(1).any(|c| c.rule_id == "dependency-without-endpoints"), "the symptom stays listed");
+    assert!(
+        fault.causes.iter().skip(1).any(|c| c.rule_id == "dependency-without-endpoints"),
+        "the symptom stays listed"
+    );
     assert!(fault.causes[0].signs.pro > 1, "the caller that fails is a sign for it");
 }
 
@@ -89,7 +92,10 @@ fn a_caller_of_a_database_without_its_claim_is_part_of_the_claims_fault() {
     let db = database().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-0"}}]}));
     world.run(
         &db,
-        [db.pod("0", status::unschedulable("0/1 nodes are available: persistentvolumeclaim \"data-0\" not found.", -90))],
+        [db.pod(
+            "0",
+            status::unschedulable("0/1 nodes are available: persistentvolumeclaim \"data-0\" not found.", -90),
+        )],
     );
     dead_service(&mut world, &db);
     crashing(&mut world, &calls("shop/checkout", "orders-db"), -5, &refused("orders-db"));
@@ -119,7 +125,15 @@ fn a_probe_that_fails_because_the_backend_is_down_is_part_of_its_fault() {
         .container(json!({"readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5}}));
     let pod = web.pod_with("a", status::unready(-25), json!({}));
     world.run(&web, [pod.clone()]);
-    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", -25, -2, 6));
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        -25,
+        -2,
+        6,
+    ));
     world.refuse_logs();
     let fault = one(&world);
     cause(&fault, "memory-limit-too-low", "StatefulSet/shop/orders-db");
@@ -212,10 +226,7 @@ fn a_chain_of_three_ends_at_its_root() {
     dead_service(&mut world, &db);
     let api = calls("shop/api", "orders-db");
     crashing(&mut world, &api, -60, &refused("orders-db"));
-    world.upsert_all([
-        api.service(json!({"spec": {"clusterIP": "10.0.0.8"}})),
-        api.endpoints(&[false]),
-    ]);
+    world.upsert_all([api.service(json!({"spec": {"clusterIP": "10.0.0.8"}})), api.endpoints(&[false])]);
     crashing(&mut world, &calls("shop/web", "api"), -20, &refused("api"));
     let fault = one(&world);
     cause(&fault, "memory-limit-too-low", "StatefulSet/shop/orders-db");
@@ -309,7 +320,9 @@ fn who_scaled_it_to_zero_is_told_and_suspect() {
     world.run(&backend, []);
     world.upsert_all([backend.service(json!({})), backend.endpoints(&[])]);
     world.set_time(-40);
-    world.upsert(backend.replicas(0).top(json!({"metadata": {"managedFields": [{"manager": "night-saver", "operation": "Update", "time": at(-40)}]}})));
+    world.upsert(backend.replicas(0).top(
+        json!({"metadata": {"managedFields": [{"manager": "night-saver", "operation": "Update", "time": at(-40)}]}}),
+    ));
     world.set_time(0);
     crashing(&mut world, &calls("shop/web", "backend"), -20, &refused("backend"));
     let fault = one(&world);
@@ -361,9 +374,19 @@ fn dns(world: &mut World, ready: bool) -> App {
 fn a_broken_dns_takes_in_who_cannot_resolve_names() {
     let mut world = World::new();
     let coredns = dns(&mut world, false);
-    crashing(&mut world, &coredns, -60, "plugin/forward: unknown directive 'forwrad' /etc/coredns/Corefile:3 - Error during parsing");
+    crashing(
+        &mut world,
+        &coredns,
+        -60,
+        "plugin/forward: unknown directive 'forwrad' /etc/coredns/Corefile:3 - Error during parsing",
+    );
     for name in ["web", "cart"] {
-        crashing(&mut world, &App::deployment(&format!("shop/{name}")), -20, "lookup db.example.com on 10.96.0.10:53: server misbehaving");
+        crashing(
+            &mut world,
+            &App::deployment(&format!("shop/{name}")),
+            -20,
+            "lookup db.example.com on 10.96.0.10:53: server misbehaving",
+        );
     }
     let fault = one(&world);
     assert_eq!(fault.causes[0].entity.key(), "Deployment/kube-system/coredns", "{}", fault.causes[0].statement);
@@ -462,7 +485,11 @@ fn what_is_broken_for_days_is_not_blamed_for_what_does_not_name_it() {
     let db = database().container(json!({"image": "registry.test/db:9"}));
     world.run(
         &db,
-        [db.pod_with("0", status::waiting("ImagePullBackOff", "registry.test/db:9: not found", -86_400), json!({"metadata": {"creationTimestamp": at(-86_400)}}))],
+        [db.pod_with(
+            "0",
+            status::waiting("ImagePullBackOff", "registry.test/db:9: not found", -86_400),
+            json!({"metadata": {"creationTimestamp": at(-86_400)}}),
+        )],
     );
     dead_service(&mut world, &db);
     crashing(&mut world, &calls("shop/web", "orders-db"), -20, "exiting");
@@ -475,7 +502,12 @@ fn what_is_broken_for_days_is_not_blamed_for_what_does_not_name_it() {
 fn a_missing_service_that_two_name_is_one_fault_of_the_service() {
     let mut world = World::new();
     for name in ["web", "cart"] {
-        crashing(&mut world, &calls(&format!("shop/{name}"), "ledger"), -20, "lookup ledger on 10.96.0.10:53: no such host");
+        crashing(
+            &mut world,
+            &calls(&format!("shop/{name}"), "ledger"),
+            -20,
+            "lookup ledger on 10.96.0.10:53: no such host",
+        );
     }
     let fault = one(&world);
     cause(&fault, "shared-object-missing", "Service/shop/ledger");
@@ -516,7 +548,15 @@ fn a_log_that_names_the_backend_links_a_probe_that_fails() {
         .container(json!({"readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5}}));
     let pod = web.pod("a", status::unready(-90));
     world.run(&web, [pod.clone()]);
-    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", -80, -2, 6));
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        -80,
+        -2,
+        6,
+    ));
     several(&world, 2);
     world.log(&pod, "app", 0, "WARN connect to orders-db:5432 failed: connection refused, retrying");
     cause(&one(&world), "image-not-found", "StatefulSet/shop/orders-db");
@@ -527,7 +567,10 @@ fn reads_flags(name: &str) -> App {
 }
 
 fn flags(value: &str) -> Object {
-    object("ConfigMap shop/flags", json!({"digests": {"url": {"hash": value, "bytes": 4}}, "metadata": {"managedFields": [{"manager": "kubectl-edit", "operation": "Update", "time": at(-60)}]}}))
+    object(
+        "ConfigMap shop/flags",
+        json!({"digests": {"url": {"hash": value, "bytes": 4}}, "metadata": {"managedFields": [{"manager": "kubectl-edit", "operation": "Update", "time": at(-60)}]}}),
+    )
 }
 
 #[test]

@@ -39,7 +39,8 @@ fn facts() -> Vec<Fact> {
     let vault =
         App::of(Kind::StatefulSet, "bank/vault").container(json!({"resources": {"limits": {"memory": "64Mi"}}}));
     let calls = |name: &str, host: &str| {
-        App::deployment(&format!("bank/{name}")).container(json!({"env": [{"name": "URL", "value": format!("http://{host}")}]}))
+        App::deployment(&format!("bank/{name}"))
+            .container(json!({"env": [{"name": "URL", "value": format!("http://{host}")}]}))
     };
     let (ledger, gate) = (calls("ledger", "vault"), calls("gate", "ledger"));
     let asleep = App::deployment("bank/nightly").replicas(0);
@@ -56,7 +57,11 @@ fn facts() -> Vec<Fact> {
     .into_iter()
     .enumerate()
     {
-        let status = if last.is_empty() { status::crashed(137, "OOMKilled", 3, -90) } else { status::crashed(1, "Error", 3, -40) };
+        let status = if last.is_empty() {
+            status::crashed(137, "OOMKilled", 3, -90)
+        } else {
+            status::crashed(1, "Error", 3, -40)
+        };
         let pod = app.pod("0", status);
         objects.extend(app.objects());
         objects.push(pod.clone());
@@ -72,7 +77,10 @@ fn facts() -> Vec<Fact> {
         "ValidatingWebhookConfiguration guard",
         json!({"webhooks": [{"name": "guard.bank.test", "clientConfig": {"service": {"namespace": "bank", "name": "ledger"}}, "rules": []}]}),
     ));
-    objects.push(object("APIService v1.bank.test", json!({"spec": {"group": "bank.test", "version": "v1", "service": {"namespace": "bank", "name": "ledger"}}})));
+    objects.push(object(
+        "APIService v1.bank.test",
+        json!({"spec": {"group": "bank.test", "version": "v1", "service": {"namespace": "bank", "name": "ledger"}}}),
+    ));
     objects.push(event(&pulled, "Warning", "Failed", "Failed to pull image \"x:9\": x:9: not found", -19, -2, 3));
     objects.push(event(&crashed, "Warning", "BackOff", "Back-off restarting failed container app in pod", -90, -2, 7));
     let mut facts: Vec<Fact> = objects.into_iter().map(Fact::Upserted).collect();

@@ -1,8 +1,8 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
-mod change;
 mod calm;
 mod cascade;
+mod change;
 mod container;
 mod crash;
 mod determinism;

@@ -90,7 +90,10 @@ fn completed_jobs_and_evicted_leftovers_are_no_faults() {
     world.upsert(job.top(json!({"status": {"succeeded": 1, "failed": 1, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": at(-600)}]}})));
     let well = App::deployment("shop/cart");
     let mut evicted = status::finished(137, -1200);
-    merge(&mut evicted, &json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}));
+    merge(
+        &mut evicted,
+        &json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}),
+    );
     world.run(&well, [well.pod("a", status::ready(-1100)), well.pod("old", evicted)]);
     stays_alone(&world, 1);
 }
@@ -110,7 +113,8 @@ fn a_neighbour_on_the_same_node_is_no_part_of_it() {
 fn who_only_names_the_broken_service_and_is_well_is_no_part_of_it() {
     let mut world = World::new();
     trouble(&mut world);
-    let web = App::deployment("shop/web").container(json!({"env": [{"name": "CHECKOUT_URL", "value": "http://checkout"}]}));
+    let web =
+        App::deployment("shop/web").container(json!({"env": [{"name": "CHECKOUT_URL", "value": "http://checkout"}]}));
     world.run(&web, [web.pod("a", status::ready(-3000))]);
     stays_alone(&world, 1);
 }
@@ -152,7 +156,8 @@ fn changes_all_around_are_not_tied_to_it() {
 fn twenty_faults_of_twenty_workloads_are_twenty() {
     let mut world = World::new();
     for n in 0..20 {
-        let app = App::deployment(&format!("shop/app-{n}")).container(json!({"resources": {"limits": {"memory": "64Mi"}}}));
+        let app =
+            App::deployment(&format!("shop/app-{n}")).container(json!({"resources": {"limits": {"memory": "64Mi"}}}));
         world.run(&app, [app.pod("a", status::crashed(137, "OOMKilled", 3, -5))]);
     }
     let faults = world.diagnose().faults;
@@ -172,7 +177,8 @@ fn ruled_out(fault: &Fault, words: &[&str], result: &str) {
 }
 
 fn caller(world: &mut World, words: &str) -> Object {
-    let app = App::deployment("shop/web").container(json!({"env": [{"name": "DB_URL", "value": "postgres://db:5432/x"}]}));
+    let app =
+        App::deployment("shop/web").container(json!({"env": [{"name": "DB_URL", "value": "postgres://db:5432/x"}]}));
     let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
     world.run(&app, [pod.clone()]);
     world.log(&pod, "app", 3, words);
@@ -276,7 +282,8 @@ fn a_quota_with_room_is_ruled_out_where_pods_are_missing() {
 #[test]
 fn a_quota_that_is_nearly_used_up_is_not_ruled_out() {
     let mut world = World::new();
-    world.upsert(object("ResourceQuota shop/team", json!({"status": {"hard": {"pods": "40"}, "used": {"pods": "39"}}})));
+    world
+        .upsert(object("ResourceQuota shop/team", json!({"status": {"hard": {"pods": "40"}, "used": {"pods": "39"}}})));
     let app = checkout();
     world.run(&app, [app.pod("a", status::unschedulable("0/1 nodes are available: 1 Insufficient cpu.", -60))]);
     assert!(only(&world).ruled_out.iter().all(|r| !r.statement.contains("quota")));

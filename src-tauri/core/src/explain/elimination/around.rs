@@ -40,7 +40,8 @@ fn dns(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
         return;
     }
     let services = routes.dns();
-    let Some(service) = services.first().filter(|_| routes.index.knows(Kind::EndpointSlice, Some("kube-system"))) else {
+    let Some(service) = services.first().filter(|_| routes.index.knows(Kind::EndpointSlice, Some("kube-system")))
+    else {
         leave_open(fault, "The cluster's DNS: it cannot be seen whether it answers".into());
         return;
     };
@@ -121,9 +122,12 @@ fn dependencies(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
 
 /// The namespace has room: where pods do not come, a quota may be why.
 fn quota(index: &Index, now: Timestamp, fault: &mut Fault) {
-    let missing = |f: &Finding| matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "deployment-stuck");
+    let missing =
+        |f: &Finding| matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "deployment-stuck");
     let blamed = fault.causes.iter().any(|c| c.entity.kind == "ResourceQuota" || c.rule_id.contains("quota"));
-    let Some(ns) = fault.subject.namespace.clone().filter(|_| fault.findings.iter().any(missing) && !blamed) else { return };
+    let Some(ns) = fault.subject.namespace.clone().filter(|_| fault.findings.iter().any(missing) && !blamed) else {
+        return;
+    };
     if !index.knows(Kind::ResourceQuota, Some(&ns)) {
         return;
     }
@@ -177,7 +181,8 @@ fn siblings(index: &Index, now: Timestamp, fault: &mut Fault) {
         return;
     }
     let images: Vec<String> = ill.spec.containers.iter().map(|c| c.image.clone()).collect();
-    let lines: Vec<(&str, String)> = well.iter().take(10).map(|p| (p.metadata.name.as_str(), "ready".to_owned())).collect();
+    let lines: Vec<(&str, String)> =
+        well.iter().take(10).map(|p| (p.metadata.name.as_str(), "ready".to_owned())).collect();
     let item = object_evidence(
         EvidenceKind::Object,
         fault.subject.clone(),
@@ -202,11 +207,15 @@ fn unchanged(index: &Index, fault: &mut Fault) {
     }
     let before = fault.started_at.saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
     let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ConfigMap, Kind::Secret, Kind::Service];
-    let since = kinds.iter().map(|k| index.watched_since(*k)).try_fold(Timestamp::MIN, |latest, s| Some(latest.max(s?)));
+    let since =
+        kinds.iter().map(|k| index.watched_since(*k)).try_fold(Timestamp::MIN, |latest, s| Some(latest.max(s?)));
     let watched = since.is_some_and(|s| s <= before.saturating_add(BEGIN).unwrap_or(before));
     let span = format!("{} and {}", before.strftime("%H:%M:%S"), fault.started_at.strftime("%H:%M:%S UTC"));
     if !watched {
-        leave_open(fault, "A change in the hour before: it was not watched for so long, so that none can be ruled out".into());
+        leave_open(
+            fault,
+            "A change in the hour before: it was not watched for so long, so that none can be ruled out".into(),
+        );
         return;
     }
     let item = evidence(
