@@ -11,6 +11,7 @@ mod history;
 mod image;
 mod ledger;
 mod load;
+mod lookup;
 mod network;
 mod node;
 mod noise;
