@@ -4,6 +4,8 @@ mod fit;
 mod grow;
 mod provision;
 
+use jiff::SignedDuration;
+
 use super::{
     Context, Hold, Rule,
     context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence, pod_ref},
@@ -135,12 +137,11 @@ pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> 
 
 /// The last word of whoever failed to find or make a volume.
 fn complaint<'e>(events: &[&'e KubeEvent]) -> Option<&'e KubeEvent> {
+    // The binder's own words are no warning.
     let failed = |e: &&&KubeEvent| {
-        e.is_warning()
-            && matches!(
-                e.reason(),
-                "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost"
-            )
+        e.reason() == "FailedBinding"
+            || (e.is_warning()
+                && matches!(e.reason(), "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost"))
     };
     events.iter().rev().find(failed).copied()
 }
@@ -179,13 +180,10 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     }
     f.started_basis = "claim created".into();
     f.message = format!("PersistentVolumeClaim {} is {phase}", me.name);
-    // A dynamic provisioner may take its time; a claim nothing can serve is said soon.
-    f.hold = hold(match c.confidence {
-        Confidence::Established => PROVEN,
-        Confidence::Likely if failing.is_some() => SAID,
-        Confidence::Possible if c.rule_id == "provisioner-slow" => SLOW,
-        _ => UNPROVEN,
-    });
+    f.hold = match proven {
+        true => hold(PROVEN),
+        false => patience(cx, claim, &c),
+    };
     let item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
@@ -213,6 +211,17 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     f.causes.push(c);
     f.actions.extend(steps);
     cx.report(f);
+}
+
+/// How long a claim is given for this cause: a dynamic provisioner may take its time, and what is proven needs none.
+pub(super) fn patience(cx: &Context<'_>, claim: &PersistentVolumeClaim, c: &CauseDraft) -> SignedDuration {
+    let failing = complaint(&cx.index.events_of(&claim_ref(claim))).is_some();
+    hold(match c.confidence {
+        Confidence::Established => 0,
+        Confidence::Likely if failing => SAID,
+        _ if c.rule_id == "provisioner-slow" => SLOW,
+        _ => UNPROVEN,
+    })
 }
 
 fn class_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Option<StorageClass> {

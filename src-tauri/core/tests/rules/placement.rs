@@ -659,6 +659,47 @@ fn pods_of_which_a_scheduler_spoke_or_that_are_young_are_silent() {
 }
 
 #[test]
+fn a_pod_whose_volume_is_being_made_on_the_chosen_node_is_not_forgotten_by_the_scheduler() {
+    let app = with_claim();
+    let mut world = unseen(&app, json!({}));
+    world.upsert(object(
+        "StorageClass late",
+        json!({"provisioner": "disk.test", "volumeBindingMode": "WaitForFirstConsumer"}),
+    ));
+    world.upsert(object(
+        "PersistentVolumeClaim shop/orders",
+        json!({"spec": {"storageClassName": "late"}, "status": {"phase": "Pending"}}),
+    ));
+    silent(&world);
+}
+
+#[test]
+fn a_pod_whose_volume_is_being_made_is_given_as_long_as_its_claim() {
+    let app = with_claim();
+    let mut world = World::new();
+    let provisioner = App::deployment("ops/disk-provisioner").top(json!({"status": {"readyReplicas": 1}}));
+    world.upsert_all([provisioner, object("StorageClass fast", json!({"provisioner": "corp.test/disk"}))]);
+    world.upsert(object("PersistentVolumeClaim shop/orders", json!({"metadata": {"creationTimestamp": at(0)}, "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}})));
+    world.run(
+        &app,
+        [app.pod(
+            "a",
+            status::unschedulable("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", 0),
+        )],
+    );
+    silent(&world.clone().at(8));
+    held(&mut world, 0, 120);
+}
+
+#[test]
+fn room_on_nodes_that_may_not_be_read_is_not_counted() {
+    let mut world = waits(&asks("cpu", "3"), "0/1 nodes are available: 1 Insufficient cpu.");
+    world.list(Kind::Node, Vec::new());
+    world.lose(Kind::Node, afterwatch_core::coverage::UnreadableReason::Forbidden);
+    check(&world, Expect { verdict: Likely, says: &["cpu 3", "insufficient cpu"], ..NO_NODE });
+}
+
+#[test]
 fn a_gate_that_nobody_lifts_is_found() {
     let app = checkout().spec(json!({"schedulingGates": [{"name": "corp.test/approval"}]}));
     let gated = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates", "lastTransitionTime": at(-60)}]});
