@@ -171,6 +171,9 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     }
     let mut c = explain(cx, &mut f, pod, &owner, &message);
     c.evidence.splice(0..0, keys);
+    if ordered(cx, &owner) {
+        c.statement.push_str(" The pods after it are not made before it is ready (OrderedReady).");
+    }
     f.causes.push(c);
     // A volume that is being made takes its time; one look waits for that a little as well.
     if f.hold > hold(HOLD) && cx.options.waive_holds && cx.now.duration_since(started) < hold(2 * HOLD) {
@@ -332,6 +335,12 @@ fn node_ref(node: &Node) -> ObjectRef {
 /// The pod asks for certain nodes.
 fn asks_for_nodes(pod: &Pod) -> bool {
     !pod.spec.node_selector.is_empty() || placement::required_terms(pod).is_some()
+}
+
+/// A StatefulSet that makes its pods one after another, and has not made them all.
+fn ordered(cx: &Context<'_>, owner: &Owner) -> bool {
+    matches!(cx.index.resolve(&owner.subject).map(|o| &**o), Some(Object::StatefulSet(s))
+        if s.spec.pod_management_policy.as_deref() != Some("Parallel") && s.spec.replicas.unwrap_or(1) > s.status.replicas)
 }
 
 /// How many pods the workload is to have.

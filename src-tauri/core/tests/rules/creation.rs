@@ -556,8 +556,12 @@ fn an_init_container_that_waits_for_a_service_without_pods_is_found() {
     let (mut world, _) = initialising("until nc -z db 5432; do sleep 1; done", -60);
     let db = App::deployment("shop/db");
     world.upsert_all([db.service(json!({})), db.endpoints(&[false])]);
-    let fault = world.diagnose().faults.into_iter().find(|f| f.subject.name == "checkout").expect("told");
+    let told = |world: &World| world.diagnose().faults.into_iter().find(|f| f.subject.name == "checkout");
+    let fault = told(&world).expect("told");
     assert_eq!(fault.causes[0].entity.key(), "Service/shop/db", "{}", fault.causes[0].statement);
+    // While its pods may only be starting, it is waited for.
+    world.run(&db, [db.pod("a", status::unready(-20))]);
+    assert!(told(&world).is_none_or(|f| f.causes.iter().all(|c| c.rule_id != "init-waits-for-service")));
 }
 
 #[test]
@@ -573,4 +577,5 @@ fn init_containers_that_may_have_much_to_do_are_silent() {
     silent(&initialising("./migrate --all", -900).0);
     silent(&initialising("until nslookup db.example.com; do sleep 2; done", -60).0);
     silent(&initialising("until nslookup orders-db; do sleep 2; done", -10).0);
+    silent(&initialising("until nc -z localhost 5432; do sleep 1; done", -900).0);
 }

@@ -738,3 +738,23 @@ fn pods_on_a_node_that_was_there_are_not_pinned_to_nowhere() {
     let app = checkout();
     silent(&world(&app, [app.pod("a", json!({"phase": "Pending"}))]));
 }
+
+#[test]
+fn the_first_pod_of_an_ordered_set_keeps_the_others_from_being_made() {
+    let db =
+        App::of(Kind::StatefulSet, "shop/db").replicas(3).container(json!({"resources": {"requests": {"cpu": "16"}}}));
+    let expect = Expect {
+        object: "Pod/shop/db-0",
+        subject: "StatefulSet/shop/db",
+        entity: "StatefulSet/shop/db",
+        cause: "request-too-large",
+        ..NO_NODE
+    };
+    let mut world =
+        world(&db, [db.pod("0", status::unschedulable("0/1 nodes are available: 1 Insufficient cpu.", -30))]);
+    world.upsert(db.top(json!({"status": {"replicas": 1}})));
+    check(&world, Expect { says: &["cpu 16", "OrderedReady"], ..expect });
+    world.upsert(db.top(json!({"spec": {"podManagementPolicy": "Parallel"}, "status": {"replicas": 3}})));
+    let fault = check(&world, expect);
+    assert!(!fault.causes[0].statement.contains("OrderedReady"));
+}
