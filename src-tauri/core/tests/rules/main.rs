@@ -11,9 +11,11 @@ mod history;
 mod image;
 mod ledger;
 mod load;
+mod mounting;
 mod network;
 mod node;
 mod placement;
+mod placement_volume;
 mod probe;
 mod quiet;
 mod refusal;
@@ -23,6 +25,7 @@ mod settings;
 mod split;
 mod storage;
 mod support;
+mod unseen;
 mod workload;
 
 use std::collections::BTreeSet;
@@ -45,7 +48,7 @@ const FAULTS: &[&[Shown]] = &[
     network::FAULTS,
     claims::FAULTS,
     creation::FAULTS,
-    placement::FAULTS,
+    unseen::FAULTS,
 ];
 
 #[test]
