@@ -60,7 +60,10 @@ pub const RULES: &[Rule] = &[
         means: "An init container runs on and on and waits for a Service that does not exist or has no ready pod.",
         source: "kubernetes.io/docs/concepts/workloads/pods/init-containers",
         reads: &[Kind::Pod, Kind::Service, Kind::EndpointSlice],
-        holds: &[Hold::Exactly(WAITING, "")],
+        holds: &[
+            Hold::Exactly(WAITING, ""),
+            Hold::Exactly(STARTING, "when the Service has pods that may only be starting"),
+        ],
         severities: BY_WORKLOAD,
         limits: &[
             "An init container of which no such host is known, however long it runs: it may have much to do.",
@@ -134,6 +137,7 @@ const HANDOVER: i64 = 30;
 const SANDBOX: i64 = 15;
 const HOOK: i64 = 5;
 const WAITING: i64 = 30;
+const STARTING: i64 = 120;
 const EVICTED: i64 = 5;
 
 /// The kubelet tries again every two minutes at the latest, and tells of it every five once it has told often.

@@ -31,6 +31,10 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::Node],
         holds: &[
             Hold::Exactly(HOLD, ""),
+            Hold::AtMost(
+                CLAIM,
+                "when it waits for a claim and it is not proven that nothing can serve that: as long as the claim is given",
+            ),
             Hold::Exactly(PREEMPTING, "when room is being made for it by ending pods of lower priority"),
             Hold::Exactly(SCALING, "when a cluster autoscaler said within the last ten minutes that it makes room"),
         ],
@@ -63,6 +67,7 @@ pub const RULES: &[Rule] = &[
         severities: SEVERITIES,
         limits: &[
             "A pod about which a scheduler said anything, be it an event or a condition.",
+            "A pod with a claim that is not bound: its node may be chosen, and its volume is being made.",
             "Younger pods, even at one look: a scheduler works through a queue.",
         ],
         threshold: None,
@@ -102,6 +107,7 @@ const SEVERITIES: &[(Severity, &str)] = &[
 
 /// Hold times in seconds.
 const HOLD: i64 = 5;
+const CLAIM: i64 = 120;
 const PREEMPTING: i64 = 60;
 const SCALING: i64 = 600;
 const FOREIGN: i64 = 15;
@@ -165,14 +171,21 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     }
     let mut c = explain(cx, &mut f, pod, &owner, &message);
     c.evidence.splice(0..0, keys);
+    if ordered(cx, &owner) {
+        c.statement.push_str(" The pods after it are not made before it is ready (OrderedReady).");
+    }
     f.causes.push(c);
+    // A volume that is being made takes its time; one look waits for that a little as well.
+    if f.hold > hold(HOLD) && cx.options.waive_holds && cx.now.duration_since(started) < hold(2 * HOLD) {
+        return;
+    }
     // The pods it preempts are still ending.
     if pod.status.nominated_node_name.as_deref().is_some_and(|n| !n.is_empty()) {
         f.hold = hold(PREEMPTING);
     }
     // An autoscaler that says it makes room is given time.
     let scaling = cx.index.events_of(&me).iter().any(|e| {
-        e.reason() == "TriggeredScaleUp"
+        matches!(e.reason(), "TriggeredScaleUp" | "Nominated")
             && e.last_seen().is_some_and(|t| cx.now.duration_since(t) < SignedDuration::from_mins(10))
     });
     if scaling {
@@ -322,6 +335,12 @@ fn node_ref(node: &Node) -> ObjectRef {
 /// The pod asks for certain nodes.
 fn asks_for_nodes(pod: &Pod) -> bool {
     !pod.spec.node_selector.is_empty() || placement::required_terms(pod).is_some()
+}
+
+/// A StatefulSet that makes its pods one after another, and has not made them all.
+fn ordered(cx: &Context<'_>, owner: &Owner) -> bool {
+    matches!(cx.index.resolve(&owner.subject).map(|o| &**o), Some(Object::StatefulSet(s))
+        if s.spec.pod_management_policy.as_deref() != Some("Parallel") && s.spec.replicas.unwrap_or(1) > s.status.replicas)
 }
 
 /// How many pods the workload is to have.

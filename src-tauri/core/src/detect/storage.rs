@@ -2,7 +2,10 @@
 
 mod fit;
 mod grow;
+mod over;
 mod provision;
+
+use jiff::SignedDuration;
 
 use super::{
     Context, Hold, Rule,
@@ -12,7 +15,7 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::CauseDraft,
-    object::{Kind, KubeEvent, Object, ObjectRef, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass},
+    object::{Kind, KubeEvent, Object, ObjectRef, PersistentVolumeClaim, Pod, StorageClass},
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
     words,
@@ -100,7 +103,7 @@ pub fn all(cx: &mut Context<'_>) {
     for o in index.all(Kind::PersistentVolumeClaim) {
         let Object::PersistentVolumeClaim(claim) = &**o else { continue };
         if claim.metadata.deleting() {
-            going(cx, claim);
+            over::going(cx, claim);
         } else if claim.status.phase.as_deref() == Some("Bound") {
             grow::bound(cx, claim);
         } else {
@@ -112,7 +115,7 @@ pub fn all(cx: &mut Context<'_>) {
             && volume.status.phase.as_deref() == Some("Failed")
             && !volume.metadata.deleting()
         {
-            failed(cx, volume);
+            over::failed(cx, volume);
         }
     }
 }
@@ -135,12 +138,11 @@ pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> 
 
 /// The last word of whoever failed to find or make a volume.
 fn complaint<'e>(events: &[&'e KubeEvent]) -> Option<&'e KubeEvent> {
+    // The binder's own words are no warning.
     let failed = |e: &&&KubeEvent| {
-        e.is_warning()
-            && matches!(
-                e.reason(),
-                "ProvisioningFailed" | "FailedBinding" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost"
-            )
+        e.reason() == "FailedBinding"
+            || (e.is_warning()
+                && matches!(e.reason(), "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" | "ClaimLost"))
     };
     events.iter().rev().find(failed).copied()
 }
@@ -179,13 +181,10 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     }
     f.started_basis = "claim created".into();
     f.message = format!("PersistentVolumeClaim {} is {phase}", me.name);
-    // A dynamic provisioner may take its time; a claim nothing can serve is said soon.
-    f.hold = hold(match c.confidence {
-        Confidence::Established => PROVEN,
-        Confidence::Likely if failing.is_some() => SAID,
-        Confidence::Possible if c.rule_id == "provisioner-slow" => SLOW,
-        _ => UNPROVEN,
-    });
+    f.hold = match proven {
+        true => hold(PROVEN),
+        false => patience(cx, claim, &c),
+    };
     let item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
@@ -213,6 +212,17 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     f.causes.push(c);
     f.actions.extend(steps);
     cx.report(f);
+}
+
+/// How long a claim is given for this cause: a dynamic provisioner may take its time, and what is proven needs none.
+pub(super) fn patience(cx: &Context<'_>, claim: &PersistentVolumeClaim, c: &CauseDraft) -> SignedDuration {
+    let failing = complaint(&cx.index.events_of(&claim_ref(claim))).is_some();
+    hold(match c.confidence {
+        Confidence::Established => 0,
+        Confidence::Likely if failing => SAID,
+        _ if c.rule_id == "provisioner-slow" => SLOW,
+        _ => UNPROVEN,
+    })
 }
 
 fn class_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Option<StorageClass> {
@@ -381,113 +391,4 @@ fn template_of(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> String {
         _ => None,
     });
     made.unwrap_or_default()
-}
-
-/// A claim that is to go and is still used.
-fn going(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
-    let Some(since) = claim.metadata.deletion_timestamp else { return };
-    if !claim.metadata.finalizers.iter().any(|f| f == "kubernetes.io/pvc-protection") {
-        return;
-    }
-    let used: Vec<&Pod> =
-        pods_with(cx, claim).into_iter().filter(|p| p.spec.node_name.is_some() && !p.metadata.deleting()).collect();
-    let Some(first) = used.first() else { return };
-    let me = claim_ref(claim);
-    let owner = cx.owner(first).subject;
-    let mut f = finding("claim-terminating", me.clone(), &owner, Severity::Medium, since);
-    f.headline = format!("uses PersistentVolumeClaim {}, which is being deleted", me.name);
-    f.started_basis = "deletion of the claim".into();
-    f.hold = hold(GOING);
-    let pods: Vec<String> = used.iter().map(|p| p.metadata.name.clone()).collect();
-    f.message = format!("PersistentVolumeClaim {} is Terminating and still used by {}", me.name, words::list(&pods, 3));
-    let item = object_evidence(
-        EvidenceKind::Object,
-        me.clone(),
-        "deletion",
-        format!("PersistentVolumeClaim {} is Terminating", me.name),
-        &[
-            ("deletionTimestamp", since.to_string()),
-            ("finalizers", claim.metadata.finalizers.join(", ")),
-            ("used by", pods.join(", ")),
-        ],
-        since,
-    );
-    let mut c = cause(
-        "claim-in-use",
-        Confidence::Established,
-        me.clone(),
-        format!(
-            "PersistentVolumeClaim {} was deleted while pod {} of {owner} uses it: the finalizer kubernetes.io/pvc-protection keeps it Terminating until that pod ends; then the claim is gone and no new pod can start with it.",
-            me.name,
-            words::list(&pods, 3)
-        ),
-    );
-    c.field = Some("metadata.deletionTimestamp".into());
-    c.referrer = Some(owner);
-    c.evidence.push(item.key.clone());
-    f.evidence.push(item);
-    f.causes.push(c);
-    f.actions.push(action(
-        ActionKind::ManualCheck,
-        &me,
-        "save what it holds before its pod ends; a deletion cannot be taken back",
-        "reads only",
-        "get persistentvolumeclaims",
-        format!("kubectl describe pvc {}{}", me.name, ns_flag(&me)),
-    ));
-    cx.report(f);
-}
-
-/// A volume that nobody uses and that could not be deleted or recycled.
-fn failed(cx: &mut Context<'_>, volume: &PersistentVolume) {
-    let me = Object::PersistentVolume(volume.clone()).reference();
-    let events = cx.index.events_of(&me);
-    let event = events.iter().rev().find(|e| e.is_warning());
-    let since = event.and_then(|e| e.first_seen()).or(volume.metadata.creation_timestamp).unwrap_or(cx.now);
-    let said = volume.status.message.as_deref().or(event.map(|e| e.message())).unwrap_or("no reason is given");
-    let policy = volume.spec.persistent_volume_reclaim_policy.as_deref().unwrap_or("Delete");
-    let claim = volume.spec.claim_ref.as_ref().map(|c| format!("{}/{}", c.namespace.as_deref().unwrap_or(""), c.name));
-    let mut f = finding("volume-failed", me.clone(), &me, Severity::Low, since);
-    f.headline = "could not be reclaimed".into();
-    f.started_basis = "first failed reclaim".into();
-    f.hold = hold(SAID);
-    f.message = format!("PersistentVolume {} is Failed: {}", me.name, words::clip(said, 240));
-    let item = object_evidence(
-        EvidenceKind::Object,
-        me.clone(),
-        "phase",
-        format!("PersistentVolume {} is Failed", me.name),
-        &[
-            ("phase", "Failed".into()),
-            ("reason", volume.status.reason.clone().unwrap_or_default()),
-            ("message", said.to_owned()),
-            ("persistentVolumeReclaimPolicy", policy.to_owned()),
-            ("claim", claim.clone().unwrap_or_default()),
-        ],
-        since,
-    );
-    let mut c = cause(
-        "volume-not-reclaimed",
-        Confidence::Likely,
-        me.clone(),
-        format!(
-            "PersistentVolume {} (reclaim policy {policy}, last used by claim {}) is Failed: {}.",
-            me.name,
-            claim.as_deref().unwrap_or("none"),
-            words::clip(said, 260)
-        ),
-    );
-    c.signs.pro = 2;
-    c.evidence.push(item.key.clone());
-    f.evidence.push(item);
-    f.causes.push(c);
-    f.actions.push(action(
-        ActionKind::ManualCheck,
-        &me,
-        "what keeps the volume from being reclaimed",
-        "reads only",
-        "get persistentvolumes",
-        format!("kubectl describe pv {}", me.name),
-    ));
-    cx.report(f);
 }

@@ -28,11 +28,13 @@ mod isolation;
 mod ledger;
 mod load;
 mod lookup;
+mod mounting;
 mod network;
 mod node;
 mod noise;
 mod placement;
 mod policy;
+mod placement_volume;
 mod probe;
 mod quiet;
 mod refusal;
@@ -45,6 +47,7 @@ mod split;
 mod storage;
 mod support;
 mod suspect;
+mod unseen;
 mod workload;
 
 use std::collections::BTreeSet;
@@ -79,6 +82,7 @@ const FAULTS: &[&[Shown]] = &[
     autoscale::FAULTS,
     budget::FAULTS,
     isolation::FAULTS,
+    unseen::FAULTS,
 ];
 
 #[test]

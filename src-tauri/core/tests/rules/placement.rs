@@ -4,21 +4,15 @@ use super::support::*;
 use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
-pub const FAULTS: &[(&str, fn())] = &[
-    ("pod-without-scheduler", a_scheduler_that_nobody_runs_is_found),
-    ("pod-gated", a_gate_that_nobody_lifts_is_found),
-    ("pod-on-missing-node", a_node_name_that_does_not_exist_is_found),
-];
-
-const NO_NODE: Expect = Expect { rule: "pod-unschedulable", cause: "no-room", ..CHECKOUT };
+pub const NO_NODE: Expect = Expect { rule: "pod-unschedulable", cause: "no-room", ..CHECKOUT };
 
 /// The only pod of the workload waits, for this reason.
-fn waits(app: &App, message: &str) -> World {
+pub fn waits(app: &App, message: &str) -> World {
     world(app, [app.pod("a", status::unschedulable(message, -30))])
 }
 
 /// A node with these fields laid over it.
-fn node(name: &str, fields: Value) -> Object {
+pub fn node(name: &str, fields: Value) -> Object {
     let mut value = serde_json::to_value(World::node(name, "True")).expect("a node");
     merge(&mut value, &fields);
     Object::from_value(Kind::Node, value).expect("a node")
@@ -32,9 +26,9 @@ fn required(which: &str, terms: Value) -> Value {
     json!({"affinity": {which: {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
 }
 
-const SHUT: &[(&str, &str)] = &[("node.kubernetes.io/unschedulable", "NoSchedule")];
+pub const SHUT: &[(&str, &str)] = &[("node.kubernetes.io/unschedulable", "NoSchedule")];
 
-fn tainted(taints: &[(&str, &str)]) -> Value {
+pub fn tainted(taints: &[(&str, &str)]) -> Value {
     let taints: Vec<Value> = taints.iter().map(|(k, e)| json!({"key": k, "effect": e})).collect();
     json!({"spec": {"taints": taints, "unschedulable": taints.iter().any(|t| t["key"] == SHUT[0].0)}})
 }
@@ -376,164 +370,6 @@ fn the_holder_of_a_host_port_is_named() {
     );
 }
 
-/// A claim that is bound to a volume that can be used in this place only.
-fn volume(world: &mut World, key: &str, value: &str) {
-    let terms = json!([{"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]}]);
-    world.upsert(object(
-        "PersistentVolume pv-1",
-        json!({"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}, "status": {"phase": "Bound"}}),
-    ));
-    world.upsert(object(
-        "PersistentVolumeClaim shop/orders",
-        json!({"spec": {"volumeName": "pv-1"}, "status": {"phase": "Bound"}}),
-    ));
-}
-
-fn with_claim() -> App {
-    checkout().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}))
-}
-
-#[test]
-fn a_volume_whose_node_is_gone_is_the_one_to_change() {
-    for message in [
-        "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
-        "0/1 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity.",
-    ] {
-        let mut world = waits(&with_claim(), message);
-        volume(&mut world, "kubernetes.io/hostname", "node-gone");
-        let expect = Expect {
-            cause: "volume-node-affinity",
-            entity: "PersistentVolume//pv-1",
-            field: "spec.nodeAffinity",
-            says: &["pv-1", "orders", "node-gone", "node-a"],
-            ..NO_NODE
-        };
-        check(&world, expect);
-    }
-}
-
-#[test]
-fn a_selector_that_leads_away_from_the_volume_is_the_workloads() {
-    let app = with_claim().spec(json!({"nodeSelector": {"zone": "z2"}}));
-    let mut world = waits(
-        &app,
-        "0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had volume node affinity conflict.",
-    );
-    world.upsert(node("node-a", json!({"metadata": {"labels": {"zone": "z1"}}})));
-    world.upsert(node("node-b", json!({"metadata": {"labels": {"zone": "z2"}}})));
-    volume(&mut world, "zone", "z1");
-    let expect = Expect {
-        cause: "volume-node-affinity",
-        field: "spec.template.spec.nodeSelector",
-        says: &["pv-1", "zone In z1", "node-a", "zone=z2"],
-        ..NO_NODE
-    };
-    check(&world, expect);
-}
-
-#[test]
-fn a_volume_that_ties_the_pod_to_a_cordoned_node_leaves_the_node_to_blame() {
-    let mut world = waits(
-        &with_claim(),
-        "0/2 nodes are available: 1 node(s) were unschedulable, 1 node(s) had volume node affinity conflict.",
-    );
-    world.upsert(node("node-b", tainted(SHUT)));
-    volume(&mut world, "kubernetes.io/hostname", "node-b");
-    check(
-        &world,
-        Expect { cause: "node-cordoned", entity: "Node//node-b", says: &["node-b", "pv-1", "orders"], ..NO_NODE },
-    );
-}
-
-#[test]
-fn a_claim_that_waits_for_its_pod_is_not_why_the_pod_has_no_place() {
-    let app = with_claim().container(json!({"resources": {"requests": {"cpu": "16"}}}));
-    let message = "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
-    let mut world = waits(&app, message);
-    world.upsert(object(
-        "StorageClass local",
-        json!({"provisioner": "disk.test", "volumeBindingMode": "WaitForFirstConsumer"}),
-    ));
-    world.upsert(object(
-        "PersistentVolumeClaim shop/orders",
-        json!({"spec": {"storageClassName": "local"}, "status": {"phase": "Pending"}}),
-    ));
-    check(&world, Expect { cause: "request-too-large", says: &["cpu 16"], ..NO_NODE });
-}
-
-#[test]
-fn a_claim_for_one_pod_names_the_pod_that_has_it() {
-    let app = with_claim().replicas(2);
-    let mut world = waits(
-        &app,
-        "0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
-    );
-    world.upsert(object(
-        "PersistentVolumeClaim shop/orders",
-        json!({"spec": {"accessModes": ["ReadWriteOncePod"], "volumeName": "pv-1"}, "status": {"phase": "Bound"}}),
-    ));
-    world.upsert(object("PersistentVolume pv-1", json!({"status": {"phase": "Bound"}})));
-    world.upsert(app.pod("b", status::ready(-600)));
-    let expect = Expect {
-        cause: "claim-used-by-one-pod",
-        field: "spec.replicas",
-        severity: Medium,
-        says: &["orders", "ReadWriteOncePod", "checkout-r1-b"],
-        ..NO_NODE
-    };
-    check(&world, expect);
-}
-
-#[test]
-fn a_claim_that_is_missing_is_found_whatever_the_scheduler_says_first() {
-    let mut world = waits(&with_claim(), "no nodes available to schedule pods");
-    world.upsert(object("PersistentVolumeClaim shop/order", json!({"status": {"phase": "Bound"}})));
-    let expect = Expect {
-        cause: "claim-missing",
-        entity: "PersistentVolumeClaim/shop/orders?",
-        says: &["orders", "not found", "There is order."],
-        ..NO_NODE
-    };
-    check(&world, expect);
-}
-
-#[test]
-fn a_bound_claim_whose_volume_is_gone_is_found() {
-    let mut world = waits(
-        &with_claim(),
-        "0/1 nodes are available: 1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s).",
-    );
-    world.upsert(object(
-        "PersistentVolumeClaim shop/orders",
-        json!({"spec": {"volumeName": "pv-9"}, "status": {"phase": "Bound"}}),
-    ));
-    check(
-        &world,
-        Expect {
-            cause: "volume-lost",
-            entity: "PersistentVolumeClaim/shop/orders",
-            says: &["orders", "pv-9", "not found"],
-            ..NO_NODE
-        },
-    );
-}
-
-#[test]
-fn a_claim_that_is_being_deleted_is_found() {
-    let mut world = waits(&with_claim(), "0/1 nodes are available: persistentvolumeclaim \"orders\" is being deleted.");
-    world.upsert(object("PersistentVolumeClaim shop/orders", json!({"metadata": {"deletionTimestamp": at(-60), "finalizers": ["kubernetes.io/pvc-protection"]}, "status": {"phase": "Bound"}})));
-    let fault = check(
-        &world,
-        Expect {
-            cause: "claim-being-deleted",
-            entity: "PersistentVolumeClaim/shop/orders",
-            says: &["orders", "pvc-protection"],
-            ..NO_NODE
-        },
-    );
-    assert_eq!(fault.causes.len(), 1);
-}
-
 /// The victim's pod was preempted by the winner's, and its replacement has no place.
 fn preempted() -> (World, App) {
     let (victim, winner) = (
@@ -602,98 +438,30 @@ fn the_pod_of_a_daemon_set_is_told_with_the_node_it_is_for() {
     check(&world, expect);
 }
 
-fn unseen(app: &App, spec: Value) -> World {
-    let mut fields = json!({"spec": {"nodeName": null}, "metadata": {"creationTimestamp": at(-90)}});
-    merge(&mut fields, &spec);
-    world(app, [app.pod_with("a", json!({"phase": "Pending"}), fields)])
-}
-
-const UNSEEN: Expect =
-    Expect { rule: "pod-without-scheduler", cause: "scheduler-missing", verdict: Likely, ..CHECKOUT };
-
 #[test]
-fn a_scheduler_that_nobody_runs_is_found() {
-    let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));
-    let world = unseen(&app, json!({}));
-    check(
-        &world,
-        Expect {
-            field: "spec.template.spec.schedulerName",
-            says: &["gang-scheduler", "schedulerName", "checkout"],
-            ..UNSEEN
-        },
-    );
+fn room_on_nodes_that_may_not_be_read_is_not_counted() {
+    let mut world = waits(&asks("cpu", "3"), "0/1 nodes are available: 1 Insufficient cpu.");
+    world.list(Kind::Node, Vec::new());
+    world.lose(Kind::Node, afterwatch_core::coverage::UnreadableReason::Forbidden);
+    check(&world, Expect { verdict: Likely, says: &["cpu 3", "insufficient cpu"], ..NO_NODE });
 }
 
 #[test]
-fn a_scheduler_that_placed_others_may_only_be_slow() {
-    let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));
-    let mut world = unseen(&app, json!({}));
-    world.upsert(app.pod("b", status::ready(-600)));
-    check(
-        &world,
-        Expect { verdict: Possible, severity: Medium, says: &["gang-scheduler", "placed other pods"], ..UNSEEN },
-    );
-}
-
-#[test]
-fn a_scheduler_that_says_nothing_to_anybody_is_one_fault() {
-    let mut world = unseen(&checkout(), json!({}));
-    let other = App::deployment("ops/mailer");
-    world.run(&other, [other.pod_with("a", json!({"phase": "Pending"}), json!({"spec": {"nodeName": null}}))]);
-    let faults = world.diagnose().faults;
-    assert_eq!(faults.len(), 1, "one scheduler, one fault");
-    assert_eq!(faults[0].causes[0].rule_id, "scheduler-silent");
-    assert_eq!(faults[0].causes[0].confidence, Possible);
-    assert!(!faults[0].causes[0].needs.is_empty());
-}
-
-#[test]
-fn pods_of_which_a_scheduler_spoke_or_that_are_young_are_silent() {
-    let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));
-    silent(&unseen(&app, json!({"metadata": {"creationTimestamp": at(-10)}})));
-    let mut world = unseen(&app, json!({}));
-    let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"spec": {"nodeName": null}}));
-    world.upsert(event(&pod, "Warning", "FailedScheduling", "waiting for the gang", -60, -10, 4));
-    silent(&world);
-}
-
-#[test]
-fn a_gate_that_nobody_lifts_is_found() {
-    let app = checkout().spec(json!({"schedulingGates": [{"name": "corp.test/approval"}]}));
-    let gated = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates", "lastTransitionTime": at(-60)}]});
-    let world = world(&app, [app.pod_with("a", gated, json!({"spec": {"nodeName": null}}))]);
+fn the_first_pod_of_an_ordered_set_keeps_the_others_from_being_made() {
+    let db =
+        App::of(Kind::StatefulSet, "shop/db").replicas(3).container(json!({"resources": {"requests": {"cpu": "16"}}}));
     let expect = Expect {
-        rule: "pod-gated",
-        cause: "scheduling-gate",
-        field: "spec.template.spec.schedulingGates",
-        says: &["corp.test/approval", "SchedulingGated"],
-        ..CHECKOUT
+        object: "Pod/shop/db-0",
+        subject: "StatefulSet/shop/db",
+        entity: "StatefulSet/shop/db",
+        cause: "request-too-large",
+        ..NO_NODE
     };
-    check(&world, expect);
-}
-
-#[test]
-fn a_node_name_that_does_not_exist_is_found() {
-    let app = checkout().spec(json!({"nodeName": "node-x"}));
-    let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"metadata": {"creationTimestamp": at(-20)}}));
-    let world = world(&app, [pod]);
-    let expect = Expect {
-        rule: "pod-on-missing-node",
-        cause: "node-name-unknown",
-        field: "spec.template.spec.nodeName",
-        says: &["node-x", "does not exist", "node-a", "Is node-a meant?"],
-        ..CHECKOUT
-    };
-    check(&world, expect);
-}
-
-#[test]
-fn pods_on_a_node_that_was_there_are_not_pinned_to_nowhere() {
-    let app = checkout().spec(json!({"nodeName": "node-x"}));
-    silent(&world(&app, [app.pod("a", status::waiting("ContainerCreating", "", -20))]));
-    let placed = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": at(-20)}]});
-    silent(&world(&app, [app.pod("a", placed)]));
-    let app = checkout();
-    silent(&world(&app, [app.pod("a", json!({"phase": "Pending"}))]));
+    let mut world =
+        world(&db, [db.pod("0", status::unschedulable("0/1 nodes are available: 1 Insufficient cpu.", -30))]);
+    world.upsert(db.top(json!({"status": {"replicas": 1}})));
+    check(&world, Expect { says: &["cpu 16", "OrderedReady"], ..expect });
+    world.upsert(db.top(json!({"spec": {"podManagementPolicy": "Parallel"}, "status": {"replicas": 3}})));
+    let fault = check(&world, expect);
+    assert!(!fault.causes[0].statement.contains("OrderedReady"));
 }

@@ -435,3 +435,37 @@ fn refusals_that_are_over_are_silent() {
     ));
     silent(&world);
 }
+
+#[test]
+fn a_claim_template_beyond_the_limits_names_the_template() {
+    let db = App::of(Kind::StatefulSet, "shop/db");
+    let mut world = World::new();
+    let set = db.top(json!({}));
+    world.upsert(set.clone());
+    let why = "create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: persistentvolumeclaims \"data-db-0\" is forbidden: maximum storage usage per PersistentVolumeClaim is 5Gi, but request is 10Gi";
+    world.upsert(event(&set, "Warning", "FailedCreate", why, -30, -5, 4));
+    let expect = Expect {
+        object: "StatefulSet/shop/db",
+        subject: "StatefulSet/shop/db",
+        entity: "StatefulSet/shop/db",
+        cause: "limit-range-violated",
+        field: "spec.volumeClaimTemplates[].spec.resources.requests.storage",
+        says: &["5Gi", "10Gi"],
+        ..REFUSED
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn annotations_that_are_forbidden_name_their_field() {
+    let why = "Pod \"checkout-r1-x\" is invalid: metadata.annotations[corp.test/tier]: Forbidden: may not be set";
+    check(
+        &refused(&checkout(), why),
+        Expect {
+            cause: "pod-invalid",
+            field: "spec.template.metadata.annotations[corp.test/tier]",
+            says: &["corp.test/tier", "may not be set"],
+            ..REFUSED
+        },
+    );
+}

@@ -10,7 +10,7 @@ use super::super::{
     context::{action, cause, evidence, finding, hold, ns_flag, pod_ref},
     host, placement,
 };
-use super::WAITING;
+use super::{STARTING, WAITING};
 use crate::{
     evidence::EvidenceKind,
     finding::CauseDraft,
@@ -27,16 +27,16 @@ pub(super) fn waiting(cx: &mut Context<'_>, pod: &Pod) {
         (init && spec.restart_policy.as_deref() != Some("Always")).then_some((spec, since))
     });
     let Some((spec, Some(since))) = running else { return };
-    // One look waits as well: what was started a moment ago may be through in the next.
-    if cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(WAITING) {
-        return;
-    }
     let ns = pod.metadata.namespace.as_deref().unwrap_or("");
     let found = hosts(spec).into_iter().find_map(|(host, waits)| {
         let (name, place) = in_cluster(&host, ns)?;
-        absent(cx, &name, &place, waits).map(|c| (host, c))
+        absent(cx, &name, &place, waits).map(|(c, patience)| (host, c, patience))
     });
-    let Some((host, mut c)) = found else { return };
+    let Some((host, mut c, patience)) = found else { return };
+    // One look waits as well: what was started a moment ago may be through in the next.
+    if cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(patience) {
+        return;
+    }
     let owner = cx.owner(pod);
     let me = pod_ref(pod);
     let mut f =
@@ -44,7 +44,7 @@ pub(super) fn waiting(cx: &mut Context<'_>, pod: &Pod) {
     f.part.clone_from(&spec.name);
     f.headline = format!("cannot start: init container {} waits for {host}", spec.name);
     f.started_basis = "start of the init container".into();
-    f.hold = hold(WAITING);
+    f.hold = hold(patience);
     f.message = format!("Init container {} of {} runs on and waits for {host}", spec.name, me.name);
     let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
     let item = evidence(
@@ -117,6 +117,7 @@ fn in_cluster(host: &str, ns: &str) -> Option<(String, String)> {
     let host = host.trim_end_matches(".cluster.local");
     let parts: Vec<&str> = host.split('.').collect();
     match parts.as_slice() {
+        ["localhost"] => None,
         [name] => Some(((*name).to_owned(), ns.to_owned())),
         [name, place] => Some(((*name).to_owned(), (*place).to_owned())),
         [.., name, place, "svc"] => Some(((*name).to_owned(), (*place).to_owned())),
@@ -124,8 +125,8 @@ fn in_cluster(host: &str, ns: &str) -> Option<(String, String)> {
     }
 }
 
-/// What is not there of a Service, if that is certain.
-fn absent(cx: &Context<'_>, name: &str, ns: &str, waits: bool) -> Option<CauseDraft> {
+/// What is not there of a Service, if that is certain, and how many seconds it may still come.
+fn absent(cx: &Context<'_>, name: &str, ns: &str, waits: bool) -> Option<(CauseDraft, i64)> {
     if !cx.index.knows(Kind::Service, Some(ns)) {
         return None;
     }
@@ -139,12 +140,13 @@ fn absent(cx: &Context<'_>, name: &str, ns: &str, waits: bool) -> Option<CauseDr
         }
         let all = cx.index.in_namespace(Kind::Service, ns).map(|o| o.meta().name.as_str());
         let near = placement::nearest(name, all).map(|n| format!(" Is {n} meant?")).unwrap_or_default();
-        return Some(cause(
+        let c = cause(
             "init-waits-for-missing-service",
             Confidence::Likely,
             ObjectRef::missing(Kind::Service, Some(ns), name),
             format!("Service {name} does not exist (not found) in namespace {ns}.{near}"),
-        ));
+        );
+        return Some((c, WAITING));
     };
     let Object::Service(s) = &**service else { return None };
     if s.spec.selector.is_empty() || !cx.index.knows(Kind::EndpointSlice, Some(ns)) {
@@ -160,10 +162,16 @@ fn absent(cx: &Context<'_>, name: &str, ns: &str, waits: bool) -> Option<CauseDr
     if ready {
         return None;
     }
-    Some(cause(
+    // Its pods may only be starting.
+    let starting = cx
+        .index
+        .in_namespace(Kind::Pod, ns)
+        .any(|p| s.spec.selector.iter().all(|(k, v)| p.meta().labels.get(k) == Some(v)));
+    let c = cause(
         "init-waits-for-service",
         Confidence::Likely,
         service.reference(),
         format!("Service {name} in namespace {ns} has no ready endpoints."),
-    ))
+    );
+    Some((c, if starting { STARTING } else { WAITING }))
 }

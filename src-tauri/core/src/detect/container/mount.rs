@@ -317,6 +317,9 @@ fn classify(
     None
 }
 
+/// Drafts a cause: its rule, how sure it is, what must change and in which field, and the statement.
+type Draft<'a> = dyn Fn(&str, Confidence, (ObjectRef, String), String) -> CauseDraft + 'a;
+
 /// A file server that does not answer, is not found or says no.
 fn file_server(
     f: &mut Finding,
@@ -325,7 +328,7 @@ fn file_server(
     place: &Place<'_>,
     lower: &str,
     said: &str,
-    draft: &dyn Fn(&str, Confidence, (ObjectRef, String), String) -> CauseDraft,
+    draft: &Draft<'_>,
 ) -> Option<CauseDraft> {
     let inline = pod.spec.volumes.iter().find(|v| place.volume == Some(v.name.as_str())).and_then(|v| v.nfs.as_ref());
     let nfs = place.pv.and_then(|v| v.spec.nfs.as_ref()).or(inline);

@@ -68,6 +68,9 @@ pub(super) fn resources(
     tail: &str,
 ) -> CauseDraft {
     let lacking = lacking(message);
+    if !cx.index.knows(Kind::Node, None) {
+        return unread(f, pod, owner, &lacking, tail);
+    }
     let impossible = lacking.iter().any(|name| {
         let most = open.iter().filter_map(|n| offered(n, name)).map(|(m, _)| m).max();
         needed(pod, name) > most.unwrap_or(0)
@@ -109,6 +112,27 @@ pub(super) fn resources(
             pod.spec.containers.first().map(|c| owner.field(false, &c.name, &format!("resources.requests.{first}")))
         }
     };
+    c
+}
+
+/// Nodes may not be read: the scheduler's word is all there is.
+fn unread(f: &mut Finding, pod: &Pod, owner: &Owner, lacking: &[String], tail: &str) -> CauseDraft {
+    headline(f, lacking);
+    advise(f, pod, owner, lacking, false);
+    let asked: Vec<String> =
+        lacking.iter().filter_map(|n| Some(format!("{n} {}", placement::asked(&pod.spec, n)?.text))).collect();
+    let asks = if asked.is_empty() { String::new() } else { format!(" requests {} and", words::list(&asked, 3)) };
+    let mut c = cause(
+        "no-room",
+        Confidence::Likely,
+        owner.subject.clone(),
+        format!(
+            "{}{asks} finds no node with room (insufficient {}). The scheduler says: {tail}",
+            owner.subject,
+            words::list(lacking, 3)
+        ),
+    );
+    c.signs.pro = 2;
     c
 }
 

@@ -11,7 +11,7 @@ use super::{FOREIGN, GATED, PINNED, SILENT, nodes, serves, severity};
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Condition, Kind, ObjectRef, Pod},
+    object::{Condition, Kind, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -55,6 +55,14 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
     if !cx.index.knows(Kind::KubeEvent, me.namespace.as_deref())
         || events.iter().any(|e| matches!(e.reason(), "FailedScheduling" | "Scheduled" | "Nominated"))
     {
+        return;
+    }
+    // A node was chosen, and the scheduler waits for the volume there: that is the claim's trouble.
+    let unbound = |c: &str| {
+        matches!(cx.index.get(Kind::PersistentVolumeClaim, me.namespace.as_deref(), c).map(|o| &**o),
+            Some(Object::PersistentVolumeClaim(c)) if c.status.phase.as_deref() != Some("Bound"))
+    };
+    if pod.spec.claims().any(|(c, _)| unbound(c)) {
         return;
     }
     let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
@@ -112,7 +120,7 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
             .in_namespace(Kind::Pod, "kube-system")
             .find(|o| o.meta().labels.get("component").is_some_and(|c| c == "kube-scheduler"))
             .map_or_else(|| ObjectRef::missing(Kind::Pod, Some("kube-system"), "kube-scheduler"), |o| o.reference());
-        let down = matches!(cx.index.resolve(&entity).map(|o| &**o), Some(crate::object::Object::Pod(p)) if !p.ready());
+        let down = matches!(cx.index.resolve(&entity).map(|o| &**o), Some(Object::Pod(p)) if !p.ready());
         f.actions.push(action(
             ActionKind::ManualCheck,
             &entity,

@@ -100,6 +100,10 @@ pub(super) fn explain(cx: &Context<'_>, owner: &Owner, message: &str) -> Told {
         owner.subject.clone(),
         format!("The API server refuses the pods of {}: {tail}", owner.subject),
     );
+    if message.contains("security context constraint") {
+        c.rule_id = "pod-security-violated".into();
+        c.field = Some(owner.pod_field("securityContext"));
+    }
     if message.contains("unable to create new content in namespace") {
         c.rule_id = "namespace-terminating".into();
         c.entity = named(cx, Kind::Namespace, None, ns.unwrap_or(""));
@@ -327,7 +331,8 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
     } else {
         String::new()
     };
-    let at = container.as_ref().map(|(c, _)| format!(" (container {c})")).unwrap_or_default();
+    let of_claim = said.contains("per PersistentVolumeClaim");
+    let at = container.as_ref().filter(|_| !of_claim).map(|(c, _)| format!(" (container {c})")).unwrap_or_default();
     let mut c = cause(
         "limit-range-violated",
         Confidence::Established,
@@ -335,6 +340,7 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
         format!("{subject} breaks the limits{name}{at}: {said}.{hint}"),
     );
     c.field = Some(match &container {
+        _ if of_claim => "spec.volumeClaimTemplates[].spec.resources.requests.storage".into(),
         Some((container, init)) => owner.field(*init, container, &format!("resources.{list}.{resource}")),
         None => owner.pod_field("containers[].resources"),
     });
@@ -391,7 +397,10 @@ fn invalid(cx: &Context<'_>, owner: &Owner, said: &str) -> (CauseDraft, Vec<Acti
     });
     let field = match (&place, container) {
         (Some(m), Some(c)) => owner.field(&m[1] == "initContainers", &c.name, &m[3]),
-        _ => path.strip_prefix("spec.").map_or_else(|| owner.pod_field(""), |p| owner.pod_field(p)),
+        _ => match path.strip_prefix("spec.") {
+            Some(below) => owner.pod_field(below),
+            None => format!("{}.{path}", owner.prefix.trim_end_matches(".spec")),
+        },
     };
     let at = container.map(|c| format!(" (container {})", c.name)).unwrap_or_default();
     // Requests above a limit that the workload does not set: the namespace's default is that limit.
