@@ -84,7 +84,10 @@ fn the_containers_own_metric_asks_for_its_own_request_only() {
     let containers = json!({"containers": [{"name": "app", "image": "a", "resources": {"requests": {"memory": "64Mi"}}}, {"name": "proxy", "image": "p"}]});
     let metric = json!({"spec": {"metrics": [{"type": "ContainerResource", "containerResource": {"name": "memory", "container": "app", "target": {"type": "Utilization", "averageUtilization": 60}}}]}});
     let no_metrics = active("FailedGetContainerResourceMetric", "no metrics returned from resource metrics API", -30);
-    patient(&scaled(&checkout().spec(containers.clone()), hpa("checkout", std::slice::from_ref(&no_metrics), metric.clone())));
+    patient(&scaled(
+        &checkout().spec(containers.clone()),
+        hpa("checkout", std::slice::from_ref(&no_metrics), metric.clone()),
+    ));
     let other = json!({"spec": {"metrics": [{"type": "ContainerResource", "containerResource": {"name": "memory", "container": "proxy", "target": {"type": "Utilization", "averageUtilization": 60}}}]}});
     check(
         &scaled(&checkout().spec(containers), hpa("checkout", &[no_metrics], other)),
