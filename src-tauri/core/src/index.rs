@@ -5,6 +5,7 @@
 //! that no rule takes it for empty.
 
 mod change;
+mod lookup;
 mod query;
 
 use std::{
@@ -53,6 +54,7 @@ pub struct Index {
     children: HashMap<String, BTreeSet<(Kind, Key)>>,
     /// Events by the object they speak of (`Kind/namespace/name`).
     events: HashMap<String, BTreeSet<Key>>,
+    lookup: lookup::Lookup,
     readings: BTreeMap<(Kind, Option<String>), Reading>,
     changes: VecDeque<Change>,
     logs: BTreeMap<LogWant, (Timestamp, LogRead)>,
@@ -224,8 +226,9 @@ impl Index {
             None if settled => change::created(&object, at),
             None => None,
         };
+        let object = Arc::new(object);
         self.link(kind, &key, &object);
-        self.objects.entry(kind).or_default().insert(key, Arc::new(object));
+        self.objects.entry(kind).or_default().insert(key, object);
         change
     }
 
@@ -250,7 +253,8 @@ impl Index {
         change::deleted(known, at)
     }
 
-    fn link(&mut self, kind: Kind, key: &Key, object: &Object) {
+    fn link(&mut self, kind: Kind, key: &Key, object: &Arc<Object>) {
+        self.lookup.link(object);
         let meta = object.meta();
         if !meta.uid.is_empty() {
             self.by_uid.insert(meta.uid.clone(), (kind, key.clone()));
@@ -258,12 +262,13 @@ impl Index {
         for owner in &meta.owner_references {
             self.children.entry(owner.uid.clone()).or_default().insert((kind, key.clone()));
         }
-        if let Object::KubeEvent(event) = object {
+        if let Object::KubeEvent(event) = &**object {
             self.events.entry(event.object().key()).or_default().insert(key.clone());
         }
     }
 
     fn unlink(&mut self, object: &Object) {
+        self.lookup.unlink(object);
         let (kind, key, meta) = (object.kind(), key_of(object.meta()), object.meta());
         self.by_uid.remove(&meta.uid);
         for owner in &meta.owner_references {

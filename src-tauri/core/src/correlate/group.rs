@@ -1,18 +1,36 @@
 //! Which findings belong to one fault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    finding::Finding,
-    index::Index,
-    object::{Kind, Object},
-};
+use super::{cascade, route::Routes, shared};
+use crate::{finding::Finding, index::Index, object::Object};
+
+/// The findings of one fault, and for each the subjects whose faults it is a symptom of.
+pub(super) struct Group {
+    pub findings: Vec<Finding>,
+    pub up: Vec<BTreeSet<String>>,
+}
+
+impl Group {
+    /// The same findings in another order.
+    pub(super) fn in_order(self, order: &[usize]) -> Group {
+        let mut parts: Vec<Option<(Finding, BTreeSet<String>)>> =
+            self.findings.into_iter().zip(self.up).map(Some).collect();
+        let (findings, up) = order.iter().filter_map(|i| parts.get_mut(*i)?.take()).unzip();
+        Group { findings, up }
+    }
+}
 
 /// Groups findings that share a subject, a cause, or a way along which a failure travels: node → its pods,
-/// workload → its Service → its Ingress. A group without a due finding is dropped.
-pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec<Vec<Finding>> {
+/// workload → its Service → its Ingress, dependency → what calls it. A group without a due finding is dropped.
+pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec<Group> {
     let opens = due.len();
-    let all: Vec<Finding> = due.into_iter().chain(held).collect();
+    let mut all: Vec<Finding> = due.into_iter().chain(held).collect();
+    let routes = Routes::new(index);
+    cascade::asleep(&routes, &mut all);
+    shared::changed(&routes, &mut all);
+    shared::missing(&mut all);
+    let up = cascade::upstream(&routes, &all, opens);
     let mut sets = Sets::new(all.len());
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
     for (i, finding) in all.iter().enumerate() {
@@ -25,11 +43,20 @@ pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec
             }
         }
     }
-    let mut groups: BTreeMap<usize, (bool, Vec<Finding>)> = BTreeMap::new();
-    for (i, finding) in all.into_iter().enumerate() {
-        let entry = groups.entry(sets.find(i)).or_default();
+    for (i, up) in up.iter().enumerate() {
+        for key in up {
+            if let Some(&j) = at.get(key) {
+                sets.join(i, j);
+            }
+        }
+    }
+    let mut groups: BTreeMap<usize, (bool, Group)> = BTreeMap::new();
+    for (i, (finding, up)) in all.into_iter().zip(up).enumerate() {
+        let entry =
+            groups.entry(sets.find(i)).or_insert_with(|| (false, Group { findings: Vec::new(), up: Vec::new() }));
         entry.0 |= i < opens;
-        entry.1.push(finding);
+        entry.1.findings.push(finding);
+        entry.1.up.push(up);
     }
     groups.into_values().filter(|(opens, _)| *opens).map(|(_, g)| g).collect()
 }
@@ -48,13 +75,10 @@ fn keys(index: &Index, finding: &Finding) -> Vec<String> {
     // A Service is down because the workload behind it is: the pods its selector finds lead there.
     if finding.rule_id == "service-without-endpoints"
         && let Some(Object::Service(service)) = index.resolve(&finding.object).map(|o| &**o)
-        && !service.spec.selector.is_empty()
         && let Some(ns) = finding.object.namespace.as_deref()
     {
-        for pod in index.in_namespace(Kind::Pod, ns) {
-            if service.spec.selector.iter().all(|(k, v)| pod.meta().labels.get(k) == Some(v)) {
-                keys.push(index.top_owner(pod).key());
-            }
+        for pod in index.pods_matching(ns, &service.spec.selector) {
+            keys.push(index.top_owner_of(crate::detect::context::pod_ref(pod), &pod.metadata).key());
         }
     }
     keys.sort();

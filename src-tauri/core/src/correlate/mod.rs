@@ -1,9 +1,12 @@
 //! From findings to faults: symptoms of one fault become one group with its causes ranked.
 
+pub(crate) mod cascade;
 mod filter;
 mod group;
 mod part;
 mod rank;
+pub(crate) mod route;
+mod shared;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -24,6 +27,8 @@ use crate::{
     remediation::ActionDraft,
     severity::{Confidence, Severity},
 };
+
+use group::Group;
 
 pub use filter::RuleFilter;
 
@@ -117,11 +122,11 @@ pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Fault> = group::group(index, due, held)
         .into_iter()
-        .map(|mut findings| {
+        .map(|mut group| {
             if !options.waive_holds {
-                findings.iter_mut().for_each(|f| wait(f, now));
+                group.findings.iter_mut().for_each(|f| wait(f, now));
             }
-            build(index, now, findings)
+            build(index, now, group)
         })
         .collect();
     faults.sort_by(|a, b| {
@@ -142,15 +147,20 @@ fn wait(finding: &mut Finding, now: Timestamp) {
     }
 }
 
-fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
-    findings.sort_by(|a, b| {
+fn build(index: &Index, now: Timestamp, group: Group) -> Fault {
+    let mut order: Vec<usize> = (0..group.findings.len()).collect();
+    let prints: Vec<String> = group.findings.iter().map(Finding::fingerprint).collect();
+    order.sort_by(|i, j| {
+        let (a, b) = (&group.findings[*i], &group.findings[*j]);
         b.severity
             .cmp(&a.severity)
             .then_with(|| best(b).cmp(&best(a)))
             .then(a.started_at.cmp(&b.started_at))
-            .then_with(|| a.fingerprint().cmp(&b.fingerprint()))
+            .then_with(|| prints[*i].cmp(&prints[*j]))
     });
-    let causes = rank::causes(index, &findings);
+    let group = group.in_order(&order);
+    let causes = rank::causes(index, &group);
+    let findings = group.findings;
     let subject = rank::subject(index, &findings, &causes);
     // The headline is that of the finding the first cause explains; the worst one sets the severity.
     let lead = causes
@@ -176,6 +186,7 @@ fn build(index: &Index, now: Timestamp, mut findings: Vec<Finding>) -> Fault {
         watched_since: index.watched_since(crate::object::Kind::Pod),
         findings,
     };
+    fault.actions.extend(fault.causes.first().and_then(|c| cascade::wake(index, c)));
     explain::explain(index, now, &mut fault);
     let mut seen = HashSet::new();
     let own = std::mem::take(&mut fault.actions);

@@ -1,7 +1,8 @@
 //! Which cause stands first, whose incident it is, and what it is called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::{cascade, group::Group};
 use crate::{
     finding::{CauseDraft, Finding},
     index::Index,
@@ -9,16 +10,31 @@ use crate::{
     severity::Confidence,
 };
 
+/// A cause that several findings name, with what it explains.
+struct Candidate {
+    cause: CauseDraft,
+    /// How far downstream the nearest finding lies that names it.
+    depth: usize,
+    /// The findings that name it, and those downstream of their subjects.
+    explains: BTreeSet<usize>,
+    order: usize,
+}
+
 /// The causes of a group: the same cause named by several findings is one, with their evidence together. Upstream
-/// comes first: what explains more findings, then what is surer.
-pub(super) fn causes(_index: &Index, findings: &[Finding]) -> Vec<CauseDraft> {
-    let mut merged: BTreeMap<(String, String, String), (CauseDraft, usize, usize)> = BTreeMap::new();
+/// comes first: what is nobody's symptom, then what breaks others, then what explains everything, what is surer, and
+/// what explains more.
+pub(super) fn causes(_index: &Index, group: &Group) -> Vec<CauseDraft> {
+    let findings = &group.findings;
+    let depths = cascade::depths(findings, &group.up);
+    let mut merged: BTreeMap<(String, String, String), Candidate> = BTreeMap::new();
     for (order, finding) in findings.iter().enumerate() {
         for cause in &finding.causes {
             let key = (cause.rule_id.clone(), cause.entity.key(), cause.field.clone().unwrap_or_default());
             match merged.get_mut(&key) {
-                Some((known, hits, _)) => {
-                    *hits += 1;
+                Some(candidate) => {
+                    candidate.depth = candidate.depth.min(depths[order]);
+                    candidate.explains.insert(order);
+                    let known = &mut candidate.cause;
                     if cause.confidence > known.confidence {
                         known.confidence = cause.confidence;
                         known.statement.clone_from(&cause.statement);
@@ -32,43 +48,78 @@ pub(super) fn causes(_index: &Index, findings: &[Finding]) -> Vec<CauseDraft> {
                     }
                 }
                 None => {
-                    merged.insert(key, (cause.clone(), 1, order));
+                    let explains = BTreeSet::from([order]);
+                    merged.insert(key, Candidate { cause: cause.clone(), depth: depths[order], explains, order });
                 }
             }
         }
     }
-    let mut out: Vec<(CauseDraft, usize, usize)> = merged.into_values().collect();
-    out.sort_by(|(a, hits_a, order_a), (b, hits_b, order_b)| {
-        tier(a)
-            .cmp(&tier(b))
-            .then(b.confidence.cmp(&a.confidence))
-            .then(hits_b.cmp(hits_a))
-            .then(order_a.cmp(order_b))
-            .then_with(|| a.rule_id.cmp(&b.rule_id))
-    });
-    let mut causes: Vec<CauseDraft> = out.into_iter().map(|(c, _, _)| c).collect();
-    causes.truncate(5);
-    for cause in &mut causes {
-        cause.signs.pro = cause.signs.pro.max(cause.evidence.len() as u32);
+    let mut out: Vec<Candidate> = merged.into_values().collect();
+    // What calls a subject that a cause explains is explained with it.
+    let cascading = group.up.iter().any(|up| !up.is_empty());
+    for candidate in &mut out {
+        let signs = &mut candidate.cause.signs;
+        signs.pro = signs.pro.max(candidate.cause.evidence.len() as u32);
     }
+    for candidate in out.iter_mut().filter(|_| cascading) {
+        let own = candidate.explains.len();
+        loop {
+            let subjects: BTreeSet<String> = candidate.explains.iter().map(|i| findings[*i].subject.key()).collect();
+            let before = candidate.explains.len();
+            let more = (0..findings.len()).filter(|i| group.up[*i].iter().any(|u| subjects.contains(u)));
+            candidate.explains.extend(more);
+            if candidate.explains.len() == before {
+                break;
+            }
+        }
+        // Each workload that fails as this cause predicts is a sign for it.
+        if candidate.depth == 0 && candidate.explains.len() > own {
+            let told: BTreeSet<String> = candidate.explains.iter().map(|i| findings[*i].subject.key()).collect();
+            let pro = &mut candidate.cause.signs.pro;
+            *pro = pro.saturating_add(told.len().saturating_sub(1) as u32);
+        }
+    }
+    let told = findings.iter().filter(|f| !f.causes.is_empty()).count();
+    let all = |c: &Candidate| {
+        c.cause.confidence >= Confidence::Likely
+            && c.explains.iter().filter(|i| !findings[**i].causes.is_empty()).count() == told
+    };
+    out.sort_by(|a, b| {
+        (a.depth.cmp(&b.depth))
+            .then_with(|| tier(&a.cause).cmp(&tier(&b.cause)))
+            .then_with(|| all(b).cmp(&all(a)))
+            .then_with(|| b.cause.confidence.cmp(&a.cause.confidence))
+            .then_with(|| b.explains.len().cmp(&a.explains.len()))
+            .then_with(|| a.order.cmp(&b.order))
+            .then_with(|| a.cause.rule_id.cmp(&b.cause.rule_id))
+    });
+    let mut causes: Vec<CauseDraft> = out.into_iter().map(|c| c.cause).collect();
+    causes.truncate(5);
     causes
 }
 
-/// Upstream before downstream: what is proven and breaks others comes before what merely shows it.
-fn tier(cause: &CauseDraft) -> u8 {
-    let shown_elsewhere = matches!(
-        cause.rule_id.as_str(),
+/// The rule only shows that something is wrong elsewhere.
+pub(super) fn shown_elsewhere(rule_id: &str) -> bool {
+    matches!(
+        rule_id,
         "deployment-stuck"
             | "service-without-endpoints"
+            | "dependency-without-endpoints"
             | "backend-not-ready"
             | "job-failed"
             | "container-exits"
             | "pod-not-ready"
-    );
+    )
+}
+
+/// Upstream before downstream: what is proven and breaks others comes before what merely shows it.
+fn tier(cause: &CauseDraft) -> u8 {
     match (cause.entity.kind.as_str(), cause.confidence) {
-        _ if shown_elsewhere => 2,
+        _ if shown_elsewhere(&cause.rule_id) => 3,
         ("Node", c) if c >= Confidence::Likely => 0,
-        _ => 1,
+        // What several workloads have in common comes before what each of them says.
+        _ if cause.rule_id.starts_with("shared-") => 1,
+        _ => 2,
     }
 }
 
@@ -105,6 +156,12 @@ pub(super) fn title(subject: &ObjectRef, lead: &Finding, findings: &[Finding]) -
     let place = subject.namespace.as_ref().map(|n| format!(" in {n}")).unwrap_or_default();
     if subject.same_name(&lead.subject) {
         return format!("{}{place} {}", named(subject), lead.headline);
+    }
+    // A workload that something else breaks is told by what it shows itself.
+    if is_workload(&subject.kind)
+        && let Some(own) = findings.iter().find(|f| f.subject.same_name(subject))
+    {
+        return format!("{}{place} {}", named(subject), own.headline);
     }
     let mut hit: Vec<String> = findings.iter().map(|f| f.subject.name.clone()).filter(|n| *n != subject.name).collect();
     hit.sort();

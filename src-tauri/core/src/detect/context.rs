@@ -2,7 +2,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +25,9 @@ pub struct Context<'a> {
     pub now: Timestamp,
     pub options: Options,
     out: Detection,
+    /// What `out` holds, for looking it up.
+    reported: HashSet<(String, String, String)>,
+    wanted: HashSet<LogWant>,
     serving: RefCell<HashMap<String, Serving>>,
     on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
 }
@@ -45,6 +48,8 @@ impl<'a> Context<'a> {
             now,
             options,
             out: Detection::default(),
+            reported: HashSet::new(),
+            wanted: HashSet::new(),
             serving: RefCell::default(),
             on_node: OnceCell::new(),
         }
@@ -71,6 +76,7 @@ impl<'a> Context<'a> {
             .as_deref()
             .is_some_and(|ns| self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting()));
         if !leaving {
+            self.reported.insert((finding.rule_id.clone(), finding.object.key(), finding.part.clone()));
             self.out.findings.push(finding);
         }
     }
@@ -85,7 +91,7 @@ impl<'a> Context<'a> {
         if self.index.has_log(&want) {
             return false;
         }
-        if !self.out.wants.contains(&want) {
+        if self.wanted.insert(want.clone()) {
             self.out.wants.push(want);
         }
         true
@@ -93,7 +99,7 @@ impl<'a> Context<'a> {
 
     /// True when this pod has this finding already in this run.
     pub fn has(&self, rule_id: &str, object: &ObjectRef, part: &str) -> bool {
-        self.out.findings.iter().any(|f| f.rule_id == rule_id && f.part == part && f.object.same_name(object))
+        self.reported.contains(&(rule_id.to_owned(), object.key(), part.to_owned()))
     }
 
     /// One look (`scan`) does not waive a hold during which the state is ordinary: before its time the finding only

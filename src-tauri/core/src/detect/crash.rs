@@ -13,7 +13,7 @@ use crate::{
     evidence::EvidenceKind,
     finding::Finding,
     logs::{self},
-    object::{Condition, Container, ContainerStatus, Kind, Object, ObjectRef, Pod, pod::Terminated},
+    object::{Condition, Container, ContainerStatus, Kind, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
     remediation::ActionKind,
     severity::Severity,
@@ -28,13 +28,13 @@ pub const RULES: &[Rule] = &[
         source: "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle: container restarts; since 1.35 the state stays `terminated` during the back-off",
         reads: &[Kind::Pod],
         holds: &[
-            Hold::Exactly(FIRST, "for the first crash, which may be a start-up race"),
+            Hold::Exactly(FIRST, "for the first crash, which may be a start-up race, and for one after hours"),
             Hold::Exactly(0, "from the second on; the first log of the container is waited for"),
         ],
         severities: CRASHING,
         limits: &[
             "Once a container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
-            "A container that crashed once and runs again.",
+            "A container that crashed once and runs again, or that ran for hours before it crashed.",
             "A container that ends with exit code 0, unless its pod restarts it always and it has ended so three times.",
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
@@ -193,13 +193,24 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
         _ => SignedDuration::ZERO,
     };
     let steady = (life * 2).clamp(STEADY, STEADY_MAX);
-    let again = status.restart_count >= 2 || ended.reason.as_deref() == Some("OOMKilled");
+    let again =
+        (status.restart_count >= 2 && often(now, pod, status, ended)) || ended.reason.as_deref() == Some("OOMKilled");
     (again && now.duration_since(since) < steady).then_some(Death {
         ended,
         restart: status.restart_count.saturating_sub(1),
         previous: true,
         running: true,
     })
+}
+
+/// It lived shortly, or it ends time and again. One that ran for hours, ended and runs again has had an accident.
+fn often(now: Timestamp, pod: &Pod, status: &ContainerStatus, ended: &Terminated) -> bool {
+    let long = match (ended.started_at, ended.finished_at) {
+        (Some(a), Some(b)) => b.duration_since(a) > STEADY_MAX,
+        _ => false,
+    };
+    let age = pod.metadata.creation_timestamp.map_or(SignedDuration::ZERO, |t| now.duration_since(t));
+    !long || age < NEWS * status.restart_count as i32
 }
 
 /// The runtime could not start the program, which therefore wrote nothing.
@@ -291,7 +302,8 @@ fn report(
         why::exits(cx, &mut f, pod, spec, &owner, init, &exit, times, quoted, log.as_ref(), &status_item.key);
     }
     // The first crash of a container may be a start-up race that mends itself; the second is not.
-    f.hold = if status.restart_count == 0 && !oom && !death.running { hold(FIRST) } else { hold(0) };
+    let first = status.restart_count == 0 || !often(cx.now, pod, status, ended);
+    f.hold = if first && !oom && !death.running { hold(FIRST) } else { hold(0) };
     if times < cx.threshold(rule, &ENDS) {
         f.hold = Finding::JOINS_ONLY;
     }
@@ -428,15 +440,5 @@ fn log_key(pod: &ObjectRef, container: &str, log: &LogRead) -> String {
 
 /// Whether a Service has a ready endpoint; None when that is not known.
 pub(super) fn endpoints_ready(cx: &Context<'_>, service: &ObjectRef) -> Option<bool> {
-    let ns = service.namespace.as_deref()?;
-    if !cx.index.knows(Kind::EndpointSlice, Some(ns)) {
-        return None;
-    }
-    Some(cx.index.in_namespace(Kind::EndpointSlice, ns).any(|o| match &**o {
-        Object::EndpointSlice(s) => {
-            s.service() == Some(&service.name)
-                && s.endpoints.iter().any(|e| e.conditions.ready.unwrap_or(true) && !e.addresses.is_empty())
-        }
-        _ => false,
-    }))
+    cx.index.has_endpoint(service.namespace.as_deref()?, &service.name)
 }

@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::object::PodSpec;
 
 /// The host names a pod is configured with, without ports, in order of appearance.
-pub(super) fn hosts(spec: &PodSpec) -> Vec<String> {
+pub(crate) fn hosts(spec: &PodSpec) -> Vec<String> {
     static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         [
             // scheme://user:password@host:port

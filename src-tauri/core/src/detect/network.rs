@@ -18,6 +18,7 @@ use crate::{
     change::{Change, ChangeVerb},
     evidence::EvidenceKind,
     finding::Finding,
+    index::Index,
     object::{Container, Kind, Object, ObjectRef, Pod, Service},
     remediation::ActionKind,
     severity::Severity,
@@ -206,25 +207,18 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         return;
     }
     let me = Object::Service(s.clone()).reference();
-    let pods: Vec<&Pod> = cx
-        .index
-        .in_namespace(Kind::Pod, ns)
-        .filter_map(|o| match &**o {
+    let here = |p: &&Pod| !p.finished() && !p.metadata.deleting();
+    let matching: Vec<&Pod> = cx.index.pods_matching(ns, &s.spec.selector).into_iter().filter(here).collect();
+    if matching.is_empty() {
+        let pods = cx.index.in_namespace(Kind::Pod, ns).filter_map(|o| match &**o {
             Object::Pod(p) => Some(p),
             _ => None,
-        })
-        .filter(|p| !p.finished() && !p.metadata.deleting())
-        .collect();
-    let matching: Vec<&Pod> = pods
-        .iter()
-        .copied()
-        .filter(|p| s.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
-        .collect();
-    if matching.is_empty() {
+        });
+        let pods: Vec<&Pod> = pods.filter(here).collect();
         selector::selects_nothing(cx, s, &me, &pods);
         return;
     }
-    ports::wrong_port(cx, s, &me, &matching);
+    ports::wrong_port(cx, s, &me, &Index::one_per_template(&matching));
     ports::mixed(cx, s, &me, &matching);
     if endpoints_ready(cx, &me) == Some(false)
         && matching.iter().all(|p| !p.ready())

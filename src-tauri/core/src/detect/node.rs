@@ -64,17 +64,14 @@ const JOINING: i64 = 180;
 
 /// Looks at every node.
 pub fn all(cx: &mut Context<'_>) {
-    let nodes: Vec<Node> = cx
-        .index
-        .all(Kind::Node)
-        .filter_map(|o| match &**o {
-            Object::Node(n) if !n.metadata.deleting() => Some(n.clone()),
-            _ => None,
-        })
-        .collect();
-    for node in &nodes {
-        ready(cx, node);
-        pressure(cx, node);
+    let index = cx.index;
+    for o in index.all(Kind::Node) {
+        if let Object::Node(node) = &**o
+            && !node.metadata.deleting()
+        {
+            ready(cx, node);
+            pressure(cx, node);
+        }
     }
 }
 

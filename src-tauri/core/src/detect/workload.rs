@@ -94,7 +94,7 @@ pub fn all(cx: &mut Context<'_>) {
         }
     }
     for kind in [Kind::ReplicaSet, Kind::StatefulSet, Kind::DaemonSet, Kind::Job] {
-        for o in index.all(kind) {
+        for o in index.told_of(kind) {
             if !o.meta().deleting() {
                 not_created(cx, o);
             }

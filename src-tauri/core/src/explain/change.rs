@@ -119,6 +119,10 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     }
     let scaling = field.path == "spec.replicas";
     !scaling
+        || fault
+            .causes
+            .first()
+            .is_some_and(|c| c.field.as_deref() == Some("spec.replicas") && c.entity.same_name(&change.object))
         || fault.findings.iter().any(|f| {
             matches!(f.rule_id.as_str(), "pod-unschedulable" | "pods-not-created" | "service-without-endpoints")
         })

@@ -1,5 +1,7 @@
 //! What can be ruled out, each with what it was read from.
 
+mod around;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -7,7 +9,7 @@ use jiff::Timestamp;
 use crate::{
     correlate::Fault,
     detect::context::object_evidence,
-    evidence::EvidenceKind,
+    evidence::{EvidenceDraft, EvidenceKind},
     finding::EliminationDraft,
     index::Index,
     object::{Condition, Kind, Object},
@@ -17,6 +19,20 @@ pub(super) fn explain(index: &Index, now: Timestamp, fault: &mut Fault) {
     fault.ruled_out.extend(fault.findings.iter().flat_map(|f| f.ruled_out.clone()));
     nodes(index, now, fault);
     sources(index, now, fault);
+    around::explain(index, now, fault);
+}
+
+/// Ruled out, by this evidence.
+fn rule_out(fault: &mut Fault, statement: String, item: EvidenceDraft) {
+    fault.ruled_out.push(EliminationDraft { statement, result: "no".into(), evidence: vec![item.key.clone()] });
+    if fault.evidence.iter().all(|e| e.key != item.key) {
+        fault.evidence.push(item);
+    }
+}
+
+/// It could not be checked.
+fn leave_open(fault: &mut Fault, statement: String) {
+    fault.ruled_out.push(EliminationDraft { statement, result: "open".into(), evidence: Vec::new() });
 }
 
 /// The nodes of the failing pods: ready, and without pressure.

@@ -1,7 +1,10 @@
 //! A large cluster in trouble is diagnosed while people wait.
 
 use super::support::*;
-use afterwatch_core::object::{Kind, Object};
+use afterwatch_core::{
+    object::{Kind, Object},
+    observation::{Fact, LogRead, LogWant},
+};
 use afterwatch_testkit::World;
 
 /// How long a diagnosis of this world takes, in seconds.
@@ -64,4 +67,197 @@ fn five_hundred_pods_that_wait_for_a_node_are_diagnosed_in_time() {
     let world = large("True", status::unschedulable(message, -60), |n| n % 20 == 0);
     let took = seconds(&world, 100);
     assert!(took < LIMIT, "waiting pods: {took} s");
+}
+
+/// CPU time of this thread in milliseconds: the machine may be busy with other things.
+#[allow(clippy::disallowed_methods, reason = "the time it takes is what is measured")]
+fn cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos: f64 = text.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0.0);
+    nanos / 1e6
+}
+
+/// Twenty ways to fail: container, status, log, what the cluster says.
+fn causes() -> Vec<(Value, Value, &'static str, &'static str)> {
+    let crashed = || status::crashed(1, "Error", 3, -5);
+    let probe = |path: &str| json!({"readinessProbe": {"httpGet": {"path": path, "port": 8080}, "periodSeconds": 5}});
+    vec![
+        (json!({"resources": {"limits": {"memory": "64Mi"}}}), status::crashed(137, "OOMKilled", 3, -5), "", ""),
+        (json!({}), crashed(), "KeyError: 'DATABASE_URL'", ""),
+        (json!({}), crashed(), "dial tcp 10.9.9.9:5432: connect: connection refused", ""),
+        (json!({}), crashed(), "lookup db.example.com on 10.96.0.10:53: no such host", ""),
+        (json!({}), crashed(), "invalid value 'verbos' for LOG_LEVEL", ""),
+        (json!({}), crashed(), "panic: runtime error: index out of range [3] with length 3", ""),
+        (json!({}), crashed(), "open /etc/app/routes.toml: no such file or directory", ""),
+        (json!({}), crashed(), "FATAL: password authentication failed for user \"app\"", ""),
+        (json!({}), crashed(), "bind: address already in use: 0.0.0.0:8080", ""),
+        (json!({}), crashed(), "no space left on device: /var/lib/data", ""),
+        (json!({"image": "x:9"}), status::waiting("ImagePullBackOff", "x:9: not found", -60), "", ""),
+        (
+            json!({"image": "y:9"}),
+            status::waiting("ErrImagePull", "y:9: unauthorized: authentication required", -60),
+            "",
+            "",
+        ),
+        (
+            json!({"env": [{"name": "T", "valueFrom": {"secretKeyRef": {"name": "pay", "key": "k"}}}]}),
+            status::waiting("CreateContainerConfigError", "secret \"pay\" not found", -60),
+            "",
+            "",
+        ),
+        (
+            json!({"env": [{"name": "T", "valueFrom": {"configMapKeyRef": {"name": "flags", "key": "k"}}}]}),
+            status::waiting("CreateContainerConfigError", "configmap \"flags\" not found", -60),
+            "",
+            "",
+        ),
+        (
+            json!({"resources": {"requests": {"cpu": "64"}}}),
+            status::unschedulable("0/1000 nodes are available: 1000 Insufficient cpu.", -60),
+            "",
+            "",
+        ),
+        (
+            json!({}),
+            status::unschedulable(
+                "0/1000 nodes are available: 1000 node(s) didn't match pod anti-affinity rules.",
+                -60,
+            ),
+            "",
+            "",
+        ),
+        (
+            probe("/healthz"),
+            status::unready(-300),
+            "",
+            "Readiness probe failed: HTTP probe failed with statuscode: 404",
+        ),
+        (probe("/ready"), status::unready(-300), "", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+        (json!({"command": ["run"]}), status::crashed(127, "StartError", 3, -5), "", ""),
+        (json!({}), crashed(), "x509: certificate has expired or is not yet valid", ""),
+    ]
+}
+
+/// A thousand nodes, ten thousand pods with a Service for each hundred, of which five hundred fail for twenty causes.
+fn mixed() -> World {
+    let mut world = World::new();
+    world.list(Kind::Node, (0..1000).map(|n| World::node(&format!("node-{n}"), "True")).collect());
+    let causes = causes();
+    let mut lists: std::collections::BTreeMap<Kind, Vec<Object>> = std::collections::BTreeMap::new();
+    let mut put = |object: Object| lists.entry(object.kind()).or_default().push(object);
+    let mut logs = Vec::new();
+    for w in 0..100 {
+        let cause = causes.get(w);
+        let container = cause.map_or(json!({}), |c| c.0.clone());
+        let app = App::deployment(&format!("team-{}/app-{w}", w % 10)).replicas(100).container(container);
+        app.objects().into_iter().for_each(&mut put);
+        put(app.service(json!({})));
+        put(app.endpoints(&[true; 100]));
+        for n in 0..100 {
+            let ill = cause.filter(|_| n < 25);
+            let mut pod = app.pod(&format!("{n}"), ill.map_or_else(|| status::ready(-600), |c| c.1.clone()));
+            if let Object::Pod(pod) = &mut pod {
+                pod.spec.node_name = pod.spec.node_name.as_ref().map(|_| format!("node-{}", (w * 100 + n) % 1000));
+            }
+            if let Some((_, _, log, told)) = ill {
+                if !log.is_empty() {
+                    logs.push((pod.reference(), (*log).to_owned()));
+                }
+                if !told.is_empty() {
+                    put(event(&pod, "Warning", "Unhealthy", told, -200, -2, 40));
+                }
+                put(event(&pod, "Warning", "BackOff", "Back-off restarting failed container app in pod", -90, -2, 7));
+            }
+            put(pod);
+        }
+    }
+    for (kind, objects) in lists {
+        world.list(kind, objects);
+    }
+    for (pod, text) in logs {
+        let want = LogWant { pod, container: "app".into(), previous: false, restart: 3 };
+        world.apply(Fact::Log(LogRead { want, lines: Ok(vec!["starting".into(), text]), truncated: false }));
+    }
+    world
+}
+
+/// `cargo test --release -p afterwatch-core --test rules figures -- --ignored --nocapture`
+#[test]
+#[ignore = "prints figures; meant for a release build"]
+#[allow(clippy::disallowed_macros, reason = "the figures are printed")]
+fn figures_of_ten_thousand_pods() {
+    let mut world = mixed();
+    let from = cpu_ms();
+    let faults = world.diagnose().faults.len();
+    println!("FIGURE diagnosis, first, 10000 pods, 500 failing: {:.1} ms of CPU, {faults} faults", cpu_ms() - from);
+    let mut times: Vec<f64> = (0..20)
+        .map(|_| {
+            let from = cpu_ms();
+            world.diagnose();
+            cpu_ms() - from
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("FIGURE diagnosis, 10000 pods, 500 failing: {:.1} ms of CPU (median of 20)", times[10]);
+    let app = App::deployment("team-0/app-50").replicas(100);
+    let mut times: Vec<f64> = (0..40)
+        .map(|n| {
+            let state = if n % 2 == 0 { status::unready(-1) } else { status::ready(-1) };
+            let pod = app.pod("7", state);
+            let from = cpu_ms();
+            world.upsert(pod);
+            world.diagnose();
+            cpu_ms() - from
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("FIGURE one change in trouble, 10000 pods, 500 failing: {:.1} ms of CPU (median of 40)", times[20]);
+    let mut calm = large("True", status::ready(-600), |_| false);
+    let app = App::deployment("team-0/app-50").replicas(100);
+    let mut times: Vec<f64> = (0..40)
+        .map(|n| {
+            let state = if n % 2 == 0 { status::unready(-1) } else { status::ready(-1) };
+            let pod = app.pod("7", state);
+            let from = cpu_ms();
+            calm.upsert(pod);
+            calm.diagnose();
+            cpu_ms() - from
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("FIGURE one change in a healthy cluster, 10000 pods: {:.1} ms of CPU (median of 40)", times[20]);
+}
+
+/// Observations of a cluster that never stands still: pods come, fail, are spoken of and go.
+fn churn(world: &mut World, from: i64, to: i64) {
+    let app = App::deployment("shop/checkout");
+    world.upsert_all(app.objects());
+    for n in from..to {
+        world.set_time(n);
+        let pod = app.pod(&n.to_string(), status::crashed(1, "Error", 3, n));
+        world.upsert(pod.clone());
+        let told = event(&pod, "Warning", "BackOff", "Back-off restarting failed container app in pod", n, n, 1);
+        world.upsert(told.clone());
+        let want = LogWant { pod: pod.reference(), container: "app".into(), previous: false, restart: 3 };
+        world.apply(Fact::Log(LogRead { want, lines: Ok(vec!["panic: boom".into()]), truncated: false }));
+        let service = App::deployment(&format!("shop/s{}", n % 7));
+        world.upsert(service.service(json!({"spec": {"selector": {"v": n.to_string()}}})));
+        world.upsert(service.endpoints(&[n % 2 == 0]));
+        world.delete(service.endpoints(&[true]));
+        world.delete(service.service(json!({})));
+        world.delete(pod);
+        world.delete(told);
+    }
+}
+
+#[test]
+fn what_is_gone_leaves_nothing_behind() {
+    let mut world = World::new();
+    // Logs, graves and changes are kept up to a limit, reached by now; after that nothing may grow.
+    let (full, rounds) = (2200, if cfg!(debug_assertions) { 800 } else { 108_800 });
+    churn(&mut world, 0, full);
+    let (objects, entries) = (world.index.len(), world.index.entries());
+    churn(&mut world, full, full + rounds);
+    assert_eq!(world.index.len(), objects);
+    assert!(world.index.entries() <= entries + 10, "{entries} entries became {}", world.index.entries());
 }

@@ -3,6 +3,8 @@
 mod admission;
 mod autoscale;
 mod budget;
+mod calm;
+mod cascade;
 mod change;
 mod container;
 mod crash;
@@ -17,6 +19,7 @@ mod ledger;
 mod load;
 mod network;
 mod node;
+mod noise;
 mod policy;
 mod probe;
 mod quiet;

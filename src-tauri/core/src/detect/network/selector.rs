@@ -38,6 +38,7 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
         .into_iter()
         .flatten()
         .filter_map(|o| changed_at(cx, &o))
+        .chain(lost_at(cx, s))
         .max()
         .or(s.metadata.creation_timestamp)
         .unwrap_or(cx.now);
@@ -133,6 +134,15 @@ fn relabelled(cx: &Context<'_>, s: &Service, me: &ObjectRef, owner: &ObjectRef) 
             })
             .map(|f| f.path.clone())
     })
+}
+
+/// When the last pod it selected went; now, while one is still going.
+fn lost_at(cx: &Context<'_>, s: &Service) -> Option<jiff::Timestamp> {
+    let ns = s.metadata.namespace.as_deref().unwrap_or("");
+    let going = cx.index.pods_matching(ns, &s.spec.selector).iter().any(|p| p.metadata.deleting() && !p.finished());
+    let finds = |labels: &BTreeMap<String, String>| s.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v));
+    let gone = cx.index.graves().filter(|(_, o)| o.meta().namespace.as_deref() == Some(ns) && finds(&o.meta().labels));
+    if going { Some(cx.now) } else { gone.map(|(t, _)| *t).max() }
 }
 
 /// The pod that was probably meant by a selector that finds none.

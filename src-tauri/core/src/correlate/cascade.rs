@@ -1,0 +1,449 @@
+//! Cascades: a workload that fails because another one, which it calls, has a fault of its own.
+//!
+//! A finding is a symptom of another object's fault where three things hold: it is of a kind that a dead dependency
+//! brings about (a refused connection, a timeout, a probe that fails), it names that dependency (its log does, or its
+//! own configuration), and the dependency's fault began before it or about then. Nothing else links two faults: not one
+//! namespace, not one node, not one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use super::route::{Routes, reference};
+use crate::{
+    detect::context::{action, cause, ns_flag, object_evidence},
+    evidence::EvidenceKind,
+    finding::Finding,
+    object::{Object, ObjectRef, Service},
+    remediation::{ActionDraft, ActionKind},
+    severity::Confidence,
+};
+
+/// What its log names began at most this long after it: the first deaths of a crash loop are soon forgotten.
+const NAMED: SignedDuration = SignedDuration::from_mins(10);
+/// What it is only configured with began at most this long after it …
+const ABOUT: SignedDuration = SignedDuration::from_secs(90);
+/// … and at most this long before.
+const BEFORE: SignedDuration = SignedDuration::from_mins(30);
+
+/// What a finding says about the objects its workload calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Symptom {
+    /// Something did not answer.
+    Network,
+    /// A name could not be resolved.
+    Dns,
+    /// It may be a dead dependency as well as anything else, and says nothing of either.
+    Weak,
+    /// It says why; a dependency only where its own words name one.
+    Told,
+    /// It has a cause of its own.
+    Own,
+}
+
+fn symptom(finding: &Finding) -> Symptom {
+    let Some(cause) = finding.causes.first() else { return Symptom::Own };
+    let id = cause.rule_id.as_str();
+    let any = |words: &[&str]| words.iter().any(|w| id.contains(w));
+    match id {
+        "host-name-unknown" | "service-missing" | "probe-port-wrong" | "probe-path-wrong" => Symptom::Own,
+        "container-exits" if cause.confidence <= Confidence::Possible => Symptom::Weak,
+        "container-exits" | "log-panic" | "log-pool-exhausted" => Symptom::Told,
+        "deployment-stuck" => Symptom::Weak,
+        _ if any(&["policy"]) => Symptom::Own,
+        _ if any(&["dns"]) => Symptom::Dns,
+        _ if any(&["refused", "timeout", "timed-out", "unreachable", "connection", "dependency"])
+            && !id.starts_with("probe-")
+            && !id.starts_with("image") =>
+        {
+            Symptom::Network
+        }
+        _ if id.starts_with("probe-") => Symptom::Weak,
+        _ => Symptom::Own,
+    }
+}
+
+/// Objects other than workloads that say so when what they call does not answer.
+fn caller(finding: &Finding) -> Option<&ObjectRef> {
+    let calls = |kind: &str| {
+        matches!(
+            kind,
+            "ValidatingWebhookConfiguration"
+                | "MutatingWebhookConfiguration"
+                | "APIService"
+                | "Ingress"
+                | "HTTPRoute"
+                | "HorizontalPodAutoscaler"
+        )
+    };
+    let cause = finding.causes.first()?;
+    let object = [&cause.entity, &finding.object].into_iter().find(|o| calls(&o.kind))?;
+    let text = format!("{} {}", cause.statement, finding.message).to_lowercase();
+    let silent = [
+        "cannot be called",
+        "refused",
+        "timeout",
+        "timed out",
+        "deadline",
+        "endpoint",
+        "unavailable",
+        "not available",
+        "unreachable",
+        "does not answer",
+        "unable to get metrics",
+        "no metrics",
+        "could not find the requested resource",
+    ];
+    silent.iter().any(|w| text.contains(w)).then_some(object)
+}
+
+/// For each finding the keys of the subjects whose faults it is a symptom of. Only the first so many are due: one that
+/// is held may be a pod that is only starting, and belongs to what its own words name and to nothing else.
+pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding], due: usize) -> Vec<BTreeSet<String>> {
+    let mut by_subject: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, finding) in findings.iter().enumerate() {
+        by_subject.entry(finding.subject.key()).or_default().push(i);
+    }
+    let mut own: BTreeSet<String> = BTreeSet::new();
+    for finding in findings.iter().filter(|f| symptom(f) == Symptom::Own) {
+        let proven = finding.causes.first().is_some_and(|c| c.confidence >= Confidence::Likely);
+        if proven && !super::rank::shown_elsewhere(&finding.causes[0].rule_id) {
+            own.insert(finding.subject.key());
+        }
+    }
+    let mut up: Vec<BTreeSet<String>> = vec![BTreeSet::new(); findings.len()];
+    // Who fails for no reason of its own calls whom? Only that is asked, and only of those.
+    for (i, finding) in findings.iter().enumerate() {
+        let me = finding.subject.key();
+        for Suspect { service, how } in suspects(routes, finding, own.contains(&me)) {
+            if how == How::Configured && i >= due {
+                continue;
+            }
+            let down = service
+                .metadata
+                .namespace
+                .as_deref()
+                .and_then(|ns| routes.index.has_endpoint(ns, &service.metadata.name))
+                == Some(false);
+            let behind = routes.behind(service);
+            if behind.iter().any(|o| o.key() == me) {
+                continue;
+            }
+            for target in behind.iter().map(ObjectRef::key).chain([reference(service).key()]) {
+                let Some(theirs) = by_subject.get(&target).filter(|_| target != me) else { continue };
+                if theirs.iter().any(|j| explains(&findings[*j], finding, how, down)) {
+                    up[i].insert(target);
+                }
+            }
+        }
+        if let Some(object) = caller(finding) {
+            let (services, others) = routes.calls(object);
+            let behind = services.into_iter().flat_map(|s| {
+                let mut targets: Vec<String> = routes.behind(s).iter().map(ObjectRef::key).collect();
+                targets.push(reference(s).key());
+                targets
+            });
+            for target in behind.chain(others.iter().map(ObjectRef::key)).filter(|t| *t != me) {
+                let theirs = by_subject.get(&target).into_iter().flatten();
+                if theirs.into_iter().any(|j| explains(&findings[*j], finding, How::Named, true)) {
+                    up[i].insert(target);
+                }
+            }
+        }
+    }
+    // What a workload shows besides is a symptom of the same: a roll-out that stands still, a Service without endpoints.
+    let mut inherited: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (i, finding) in findings.iter().enumerate() {
+        if !up[i].is_empty() {
+            inherited.entry(finding.subject.key()).or_default().extend(up[i].iter().cloned());
+        }
+    }
+    for (i, finding) in findings.iter().enumerate() {
+        let shows = finding.causes.first().is_none_or(|c| super::rank::shown_elsewhere(&c.rule_id));
+        if up[i].is_empty() && shows && !own.contains(&finding.subject.key()) {
+            up[i] = inherited.get(&finding.subject.key()).cloned().unwrap_or_default();
+        }
+    }
+    up
+}
+
+/// How a workload is known to call a Service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Its own words name it.
+    Named,
+    /// Its configuration names it.
+    Configured,
+}
+
+struct Suspect<'a> {
+    service: &'a Service,
+    how: How,
+}
+
+/// What a failing finding's words or configuration say that its workload calls; none where it fails for a reason of its
+/// own.
+pub(crate) fn called<'a>(routes: &Routes<'a>, finding: &Finding) -> Vec<&'a Service> {
+    suspects(routes, finding, false).into_iter().map(|s| s.service).collect()
+}
+
+/// The finding is about a name that cannot be resolved.
+pub(crate) fn looks_up(finding: &Finding) -> bool {
+    symptom(finding) == Symptom::Dns
+        || finding.causes.first().is_some_and(|c| matches!(c.rule_id.as_str(), "host-name-unknown" | "service-missing"))
+}
+
+/// The Services that may be to blame for a finding.
+fn suspects<'a>(routes: &Routes<'a>, finding: &Finding, has_own: bool) -> Vec<Suspect<'a>> {
+    let symptom = symptom(finding);
+    let Some(namespace) = finding.subject.namespace.as_deref().or(finding.object.namespace.as_deref()) else {
+        return Vec::new();
+    };
+    if symptom == Symptom::Own {
+        return Vec::new();
+    }
+    let Named { services: named, elsewhere } = named(routes, finding, namespace);
+    let with = |how: How| move |service: &'a Service| Suspect { service, how };
+    if symptom == Symptom::Dns {
+        // The cluster's own DNS, where it serves nobody; else names that exist only while a pod is ready.
+        let mut out: Vec<Suspect<'_>> = routes
+            .dns()
+            .into_iter()
+            .filter(|s| routes.index.has_endpoint("kube-system", &s.metadata.name) == Some(false))
+            .map(with(How::Named))
+            .collect();
+        let headless = |s: &&Service| s.spec.cluster_ip.as_deref() == Some("None");
+        out.extend(named.into_iter().filter(headless).map(with(How::Named)));
+        return out;
+    }
+    if !named.is_empty() {
+        return named.into_iter().map(with(How::Named)).collect();
+    }
+    let unsaid = (symptom == Symptom::Network && !elsewhere) || (symptom == Symptom::Weak && !has_own);
+    if !unsaid {
+        return Vec::new();
+    }
+    let hosts = routes.configured(&finding.subject);
+    hosts.iter().filter_map(|host| routes.service(host, namespace)).map(with(How::Configured)).collect()
+}
+
+struct Named<'a> {
+    services: Vec<&'a Service>,
+    /// The words name a host that is no Service.
+    elsewhere: bool,
+}
+
+/// The Services that a finding's own words name.
+fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'a> {
+    let Some(cause) = finding.causes.first() else { return Named { services: Vec::new(), elsewhere: false } };
+    let mut elsewhere = cause.entity.kind == "External";
+    let mut found: BTreeMap<String, &Service> = BTreeMap::new();
+    let mut take = |service: &'a Service| {
+        found.insert(reference(service).key(), service);
+    };
+    if cause.entity.kind == "Service"
+        && let Some(service) = routes.service(
+            &format!("{}.{}", cause.entity.name, cause.entity.namespace.as_deref().unwrap_or(namespace)),
+            namespace,
+        )
+    {
+        take(service);
+    }
+    let configured = routes.configured(&finding.subject);
+    for text in [cause.statement.as_str(), finding.message.as_str()] {
+        let mut before = "";
+        for word in text.split(|c: char| c.is_whitespace() || "“”\"'`,;()[]{}<>=/@|".contains(c)) {
+            let word = word.trim_end_matches(['.', ':', '!', '?', '…']);
+            if word.is_empty() {
+                continue;
+            }
+            let host = word.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+            let bare = host.map_or(word, |(h, _)| h);
+            let led = matches!(
+                before.to_ascii_lowercase().as_str(),
+                "to" | "name"
+                    | "host"
+                    | "hostname"
+                    | "lookup"
+                    | "service"
+                    | "resolve"
+                    | "with"
+                    | "reach"
+                    | "server"
+                    | "upstream"
+            );
+            if host.is_some() || led || bare.contains('.') || configured.contains(bare) {
+                match routes.service(bare, namespace) {
+                    Some(service) => take(service),
+                    None => elsewhere |= host.is_some_and(|(h, _)| !h.is_empty()),
+                }
+            }
+            before = word;
+        }
+    }
+    Named { services: found.into_values().collect(), elsewhere }
+}
+
+/// Whether a finding of what is called can be why the caller fails.
+fn explains(theirs: &Finding, mine: &Finding, how: How, down: bool) -> bool {
+    let lead = mine.started_at.duration_since(theirs.started_at);
+    match how {
+        How::Named => lead >= -NAMED,
+        // Its configuration names many that it can do without: only one that went down lately.
+        How::Configured => down && !theirs.causes.is_empty() && lead >= -ABOUT && lead <= BEFORE,
+    }
+}
+
+/// What nobody would call a fault until somebody needs it: a workload that is scaled to zero and is called. The cause
+/// is added to the callers' findings.
+pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Finding]) {
+    let failing: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
+    for finding in findings.iter_mut() {
+        let weak = symptom(finding) == Symptom::Weak;
+        for Suspect { service, how } in suspects(routes, finding, false) {
+            let namespace = service.metadata.namespace.as_deref().unwrap_or("");
+            let behind = routes.behind(service);
+            let [workload] = behind.as_slice() else { continue };
+            let zero = routes.index.resolve(workload).is_some_and(|o| replicas(o) == Some(0));
+            let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
+            if !zero || !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {
+                continue;
+            }
+            let scaled = routes
+                .index
+                .changes()
+                .filter(|c| c.object.same_name(workload))
+                .filter(|c| c.fields.iter().any(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
+                .max_by_key(|c| c.at);
+            // Where nothing says that it is missed, it must have been there until just before.
+            let lately = scaled.is_some_and(|c| {
+                let lead = finding.started_at.duration_since(c.at);
+                lead >= -ABOUT && lead <= BEFORE
+            });
+            if (weak || how == How::Configured) && !lately {
+                continue;
+            }
+            let before = scaled.and_then(|c| c.fields.iter().find(|f| f.path == "spec.replicas")?.from.clone());
+            let history = match (scaled, before) {
+                (Some(c), Some(from)) => format!(
+                    " {} scaled it from {from} to 0 ({}).",
+                    c.who.as_deref().unwrap_or("Somebody"),
+                    c.at.strftime("%H:%M:%S UTC")
+                ),
+                _ => String::new(),
+            };
+            let item = object_evidence(
+                EvidenceKind::Object,
+                workload.clone(),
+                "replicas",
+                format!("{workload} is scaled to 0 replicas"),
+                &[("spec.replicas", "0".to_owned()), ("ready endpoints of its Service", "0".to_owned())],
+                finding.started_at,
+            );
+            let proven = how == How::Named && !weak;
+            let mut c = cause(
+                "dependency-scaled-to-zero",
+                if proven { Confidence::Established } else { Confidence::Likely },
+                workload.clone(),
+                format!(
+                    "{workload} in {namespace} is scaled to zero (spec.replicas: 0), so Service {} has no endpoints, and {} calls it.{history}",
+                    service.metadata.name, finding.subject
+                ),
+            );
+            c.field = Some("spec.replicas".into());
+            c.referrer = Some(finding.subject.clone());
+            c.signs.pro = 2;
+            c.evidence = vec![item.key.clone()];
+            c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
+            finding.evidence.push(item);
+            finding.causes.insert(0, c);
+            break;
+        }
+    }
+}
+
+/// The step that wakes what is asleep.
+pub(super) fn wake(index: &crate::index::Index, cause: &crate::finding::CauseDraft) -> Option<ActionDraft> {
+    (cause.rule_id == "dependency-scaled-to-zero").then(|| {
+        let entity = &cause.entity;
+        let before = index
+            .changes()
+            .filter(|c| c.object.same_name(entity))
+            .filter_map(|c| c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
+            .filter_map(|f| f.from.clone())
+            .last()
+            .unwrap_or_else(|| "1".to_owned());
+        action(
+            ActionKind::Scale,
+            entity,
+            "what calls it needs at least one pod",
+            "its pods need room on a node",
+            &format!("patch {}s/scale", entity.kind.to_lowercase()),
+            format!("kubectl scale {}{} --replicas={before}", entity.kubectl(), ns_flag(entity)),
+        )
+    })
+}
+
+fn replicas(object: &Object) -> Option<i32> {
+    match object {
+        Object::Deployment(d) => Some(d.spec.replicas.unwrap_or(1)),
+        Object::StatefulSet(s) => Some(s.spec.replicas.unwrap_or(1)),
+        Object::ReplicaSet(r) => Some(r.spec.replicas.unwrap_or(1)),
+        _ => None,
+    }
+}
+
+/// How far each finding lies downstream of the faults in its own group: 0 where it stands by itself.
+pub(super) fn depths(findings: &[Finding], up: &[BTreeSet<String>]) -> Vec<usize> {
+    if up.iter().all(BTreeSet::is_empty) {
+        return vec![0; findings.len()];
+    }
+    let mut of_subject: BTreeMap<String, usize> = BTreeMap::new();
+    let present: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
+    // Two that call each other are each other's symptom: neither lies downstream of the other.
+    let mut reach: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (finding, up) in findings.iter().zip(up) {
+        reach.entry(finding.subject.key()).or_default().extend(up.iter().filter(|u| present.contains(*u)).cloned());
+    }
+    loop {
+        let mut grown = false;
+        for key in &present {
+            let further: BTreeSet<String> =
+                reach.get(key).into_iter().flatten().filter_map(|u| reach.get(u)).flatten().cloned().collect();
+            let known = reach.entry(key.clone()).or_default();
+            let before = known.len();
+            known.extend(further);
+            grown |= known.len() > before;
+        }
+        if !grown {
+            break;
+        }
+    }
+    let above = |from: &str, to: &str| !reach.get(to).is_some_and(|r| r.contains(from));
+    // As many rounds as there can be steps.
+    for _ in 0..present.len().min(16) {
+        for (finding, up) in findings.iter().zip(up) {
+            let me = finding.subject.key();
+            let d = up
+                .iter()
+                .filter(|u| present.contains(*u) && above(&me, u))
+                .map(|u| 1 + of_subject.get(u).copied().unwrap_or(0))
+                .max()
+                .unwrap_or(0);
+            let known = of_subject.entry(me).or_default();
+            *known = (*known).max(d);
+        }
+    }
+    findings
+        .iter()
+        .zip(up)
+        .map(|(finding, up)| {
+            let me = finding.subject.key();
+            up.iter()
+                .filter(|u| present.contains(*u) && above(&me, u))
+                .map(|u| 1 + of_subject.get(u).copied().unwrap_or(0))
+                .max()
+                .unwrap_or(0)
+        })
+        .collect()
+}

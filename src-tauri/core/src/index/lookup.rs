@@ -1,0 +1,235 @@
+//! Second ways into the index, so that a rule need not look at everything: pods by label, slices by Service, objects
+//! that events speak of, and the pods that are not plainly well.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Index, Key, key_of};
+use crate::object::{Condition, Kind, KubeEvent, Object, Pod};
+
+/// Objects by namespace, something they say, and name.
+type Places = HashMap<String, HashMap<String, BTreeMap<String, Arc<Object>>>>;
+
+/// Kept up to date with every object that comes and goes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lookup {
+    /// Pods by namespace, `label=value` and name.
+    labels: Places,
+    /// EndpointSlices by namespace, Service and name.
+    slices: Places,
+    /// How many events that are not everyday ones speak of an object.
+    told: BTreeMap<(Kind, Key), u32>,
+    /// Pods whose own status is not plainly well.
+    unwell: BTreeSet<Key>,
+}
+
+impl Lookup {
+    pub(super) fn link(&mut self, object: &Arc<Object>) {
+        let key = key_of(object.meta());
+        match &**object {
+            Object::Pod(pod) => {
+                let of = self.labels.entry(key.0.clone()).or_default();
+                for (label, value) in &pod.metadata.labels {
+                    of.entry(pair(label, value)).or_default().insert(key.1.clone(), object.clone());
+                }
+                if !well(pod) {
+                    self.unwell.insert(key);
+                }
+            }
+            Object::EndpointSlice(slice) => {
+                if let Some(service) = slice.service() {
+                    let of = self.slices.entry(key.0).or_default();
+                    of.entry(service.to_owned()).or_default().insert(key.1, object.clone());
+                }
+            }
+            Object::KubeEvent(event) => {
+                if let Some(about) = about(event) {
+                    *self.told.entry(about).or_default() += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn unlink(&mut self, object: &Object) {
+        let key = key_of(object.meta());
+        match object {
+            Object::Pod(pod) => {
+                for (label, value) in &pod.metadata.labels {
+                    forget(&mut self.labels, &key.0, &pair(label, value), &key.1);
+                }
+                self.unwell.remove(&key);
+            }
+            Object::EndpointSlice(slice) => {
+                if let Some(service) = slice.service() {
+                    forget(&mut self.slices, &key.0, service, &key.1);
+                }
+            }
+            Object::KubeEvent(event) => {
+                if let Some(about) = about(event)
+                    && let Some(n) = self.told.get_mut(&about)
+                {
+                    *n -= 1;
+                    if *n == 0 {
+                        self.told.remove(&about);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// How many entries it holds: what is gone must leave nothing behind.
+    pub(super) fn len(&self) -> usize {
+        let sets =
+            |of: &Places| of.len() + of.values().flat_map(HashMap::values).map(|names| 1 + names.len()).sum::<usize>();
+        sets(&self.labels) + sets(&self.slices) + self.told.len() + self.unwell.len()
+    }
+}
+
+impl Index {
+    /// The pods of a namespace that have all these labels, in order of their names; none where no label is asked for.
+    pub fn pods_matching(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<&Pod> {
+        let Some(of) = self.lookup.labels.get(namespace) else { return Vec::new() };
+        let mut sets = Vec::with_capacity(selector.len());
+        for (label, value) in selector {
+            let Some(names) = of.get(&pair(label, value)) else { return Vec::new() };
+            sets.push(names);
+        }
+        let Some(fewest) = sets.into_iter().min_by_key(|names| names.len()) else { return Vec::new() };
+        fewest
+            .values()
+            .filter_map(|o| match &**o {
+                Object::Pod(pod) => Some(pod),
+                _ => None,
+            })
+            .filter(|pod| selector.iter().all(|(k, v)| pod.metadata.labels.get(k) == Some(v)))
+            .collect()
+    }
+
+    /// One pod of each template among these: what a template says, all of its pods say.
+    pub fn one_per_template<'p>(pods: &[&'p Pod]) -> Vec<&'p Pod> {
+        let mut seen = HashSet::new();
+        let template = |pod: &'p Pod| {
+            let labels = &pod.metadata.labels;
+            let revision = labels.get("pod-template-hash").or(labels.get("controller-revision-hash"));
+            pod.metadata.controller().zip(revision).map(|(owner, revision)| (owner.uid.as_str(), revision.as_str()))
+        };
+        pods.iter().copied().filter(|pod| template(pod).is_none_or(|t| seen.insert(t))).collect()
+    }
+
+    /// The EndpointSlices of a Service.
+    pub fn slices_of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &crate::object::EndpointSlice> {
+        let slices = self.lookup.slices.get(namespace).and_then(|of| of.get(service));
+        slices.into_iter().flat_map(BTreeMap::values).filter_map(|o| match &**o {
+            Object::EndpointSlice(slice) => Some(slice),
+            _ => None,
+        })
+    }
+
+    /// Whether a Service has a ready endpoint; `None` when slices cannot be read there.
+    pub fn has_endpoint(&self, namespace: &str, service: &str) -> Option<bool> {
+        self.knows(Kind::EndpointSlice, Some(namespace)).then(|| {
+            self.slices_of(namespace, service)
+                .any(|s| s.endpoints.iter().any(|e| e.conditions.ready.unwrap_or(true) && !e.addresses.is_empty()))
+        })
+    }
+
+    /// The objects of a kind of which an event speaks that is not an everyday one, in order.
+    pub fn told_of(&self, kind: Kind) -> impl Iterator<Item = &std::sync::Arc<Object>> {
+        let from = (kind, Key::default());
+        self.lookup
+            .told
+            .range(from..)
+            .map(|(about, _)| about)
+            .take_while(move |about| about.0 == kind)
+            .filter_map(move |about| self.objects.get(&kind)?.get(&about.1))
+    }
+
+    /// The pods a rule need look at, in order: those whose status is not plainly well, and those that an event other
+    /// than an everyday one speaks of. Every other pod runs, is ready, was never restarted and is there to stay.
+    pub fn unsettled_pods(&self) -> impl Iterator<Item = &Pod> {
+        let told = self.lookup.told.range((Kind::Pod, Key::default())..).map(|(about, _)| about);
+        let told = told.take_while(|about| about.0 == Kind::Pod).map(|about| &about.1);
+        let keys: BTreeSet<&Key> = self.lookup.unwell.iter().chain(told).collect();
+        let pods = self.objects.get(&Kind::Pod);
+        keys.into_iter().filter_map(move |key| match &**pods?.get(key)? {
+            Object::Pod(pod) => Some(pod),
+            _ => None,
+        })
+    }
+
+    /// How much is kept besides the objects themselves.
+    pub fn entries(&self) -> usize {
+        self.lookup.len()
+            + self.by_uid.len()
+            + self.children.values().map(BTreeSet::len).sum::<usize>()
+            + self.events.values().map(BTreeSet::len).sum::<usize>()
+            + self.answered.len()
+            + self.changes.len()
+            + self.logs.len()
+            + self.graves.len()
+    }
+}
+
+fn pair(label: &str, value: &str) -> String {
+    format!("{label}={value}")
+}
+
+fn forget(of: &mut Places, namespace: &str, what: &str, name: &str) {
+    let Some(sets) = of.get_mut(namespace) else { return };
+    if let Some(names) = sets.get_mut(what) {
+        names.remove(name);
+        if names.is_empty() {
+            sets.remove(what);
+        }
+    }
+    if sets.is_empty() {
+        of.remove(namespace);
+    }
+}
+
+/// What an event speaks of, unless it is what every pod goes through on its way to being well.
+fn about(event: &KubeEvent) -> Option<(Kind, Key)> {
+    let everyday = !event.is_warning()
+        && matches!(
+            event.reason(),
+            "Scheduled"
+                | "Pulling"
+                | "Pulled"
+                | "Created"
+                | "Started"
+                | "SuccessfulAttachVolume"
+                | "SuccessfulMountVolume"
+        );
+    let object = event.object();
+    let kind = Kind::parse(&object.kind)?;
+    let namespace = if kind.namespaced() { object.namespace.unwrap_or_default() } else { String::new() };
+    (!everyday).then_some((kind, (namespace, object.name)))
+}
+
+/// Everything the pod's status says is good, and always was: it runs, is ready, and no container ever ended.
+fn well(pod: &Pod) -> bool {
+    let good = |c: &Condition| match c.kind.as_str() {
+        "DisruptionTarget" => !c.is_true(),
+        _ => c.is_true(),
+    };
+    let never_ended = |s: &crate::object::ContainerStatus| {
+        s.restart_count == 0 && s.last_state.terminated.is_none() && s.state.waiting.is_none()
+    };
+    let status = &pod.status;
+    status.phase.as_deref() == Some("Running")
+        && status.reason.is_none()
+        && !pod.metadata.deleting()
+        && pod.spec.node_name.is_some()
+        && pod.ready()
+        && status.conditions.iter().all(good)
+        && !status.container_statuses.is_empty()
+        && status.container_statuses.iter().all(|s| never_ended(s) && s.ready && s.state.running.is_some())
+        && status
+            .init_container_statuses
+            .iter()
+            .all(|s| never_ended(s) && s.state.terminated.as_ref().is_none_or(|t| t.exit_code == 0))
+}
