@@ -13,7 +13,8 @@ use super::route::{Routes, reference};
 use crate::{
     detect::context::{action, cause, ns_flag, object_evidence},
     evidence::EvidenceKind,
-    finding::Finding,
+    finding::{CauseDraft, Finding},
+    logs::{self, Class},
     object::{Object, ObjectRef, Service},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
@@ -28,7 +29,7 @@ const BEFORE: SignedDuration = SignedDuration::from_mins(30);
 
 /// What a finding says about the objects its workload calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Symptom {
+pub(super) enum Symptom {
     /// Something did not answer.
     Network,
     /// A name could not be resolved.
@@ -42,7 +43,11 @@ enum Symptom {
 }
 
 fn symptom(finding: &Finding) -> Symptom {
-    let Some(cause) = finding.causes.first() else { return Symptom::Own };
+    finding.causes.first().map_or(Symptom::Own, kind_of)
+}
+
+/// What a cause is of, judged by its rule.
+pub(super) fn kind_of(cause: &CauseDraft) -> Symptom {
     let id = cause.rule_id.as_str();
     let any = |words: &[&str]| words.iter().any(|w| id.contains(w));
     match id {
@@ -58,7 +63,7 @@ fn symptom(finding: &Finding) -> Symptom {
         {
             Symptom::Network
         }
-        _ if id.starts_with("probe-") => Symptom::Weak,
+        _ if id.starts_with("probe-") && cause.confidence < Confidence::Established => Symptom::Weak,
         _ => Symptom::Own,
     }
 }
@@ -135,6 +140,17 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding], due: usize) ->
                     up[i].insert(target);
                 }
             }
+        }
+        // A policy that keeps it from what it calls is why it fails.
+        if symptom(finding) != Symptom::Own {
+            let policies = findings.iter().filter(|f| {
+                f.causes.first().is_some_and(|c| {
+                    c.entity.kind == "NetworkPolicy"
+                        && c.confidence >= Confidence::Likely
+                        && c.referrer.as_ref().is_some_and(|r| r.same_name(&finding.subject))
+                })
+            });
+            up[i].extend(policies.map(|f| f.subject.key()).filter(|key| *key != me));
         }
         if let Some(object) = caller(finding) {
             let (services, others) = routes.calls(object);
@@ -248,6 +264,18 @@ fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'
         )
     {
         take(service);
+    }
+    // A container that runs and is not ready says in its log whom it waits for.
+    if symptom(finding) == Symptom::Weak
+        && let Some(log) = finding.object.uid.as_deref().and_then(|uid| routes.index.newest_log(uid, &finding.part))
+        && let Ok(lines) = &log.lines
+    {
+        let network = |c: Class| matches!(c, Class::Dns | Class::ConnectionRefused | Class::Timeout);
+        for host in logs::signals(lines).into_iter().filter(|s| network(s.class)).filter_map(|s| s.subject) {
+            if let Some(service) = routes.service(&host, namespace) {
+                take(service);
+            }
+        }
     }
     let configured = routes.configured(&finding.subject);
     for text in [cause.statement.as_str(), finding.message.as_str()] {
@@ -363,7 +391,7 @@ pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Finding]) {
 }
 
 /// The step that wakes what is asleep.
-pub(super) fn wake(index: &crate::index::Index, cause: &crate::finding::CauseDraft) -> Option<ActionDraft> {
+pub(super) fn wake(index: &crate::index::Index, cause: &CauseDraft) -> Option<ActionDraft> {
     (cause.rule_id == "dependency-scaled-to-zero").then(|| {
         let entity = &cause.entity;
         let before = index

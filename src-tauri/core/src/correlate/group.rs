@@ -29,7 +29,7 @@ pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec
     let routes = Routes::new(index);
     cascade::asleep(&routes, &mut all);
     shared::changed(&routes, &mut all);
-    shared::missing(&mut all);
+    shared::missing(&routes, &mut all);
     let up = cascade::upstream(&routes, &all, opens);
     let mut sets = Sets::new(all.len());
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
@@ -83,7 +83,8 @@ fn keys(index: &Index, finding: &Finding) -> Vec<String> {
     }
     keys.sort();
     keys.dedup();
-    keys.retain(|k| !k.starts_with("External/"));
+    // What lies outside, and what everybody calls.
+    keys.retain(|k| !k.starts_with("External/") && k != "Service/default/kubernetes");
     keys
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{cascade, group::Group};
+use super::{
+    cascade::{self, Symptom},
+    group::Group,
+};
 use crate::{
     finding::{CauseDraft, Finding},
     index::Index,
@@ -114,11 +117,16 @@ pub(super) fn shown_elsewhere(rule_id: &str) -> bool {
 
 /// Upstream before downstream: what is proven and breaks others comes before what merely shows it.
 fn tier(cause: &CauseDraft) -> u8 {
-    match (cause.entity.kind.as_str(), cause.confidence) {
-        _ if shown_elsewhere(&cause.rule_id) => 3,
-        ("Node", c) if c >= Confidence::Likely => 0,
+    let own = cause.entity.kind != "Service" && cause.entity.kind != "External";
+    match (cause.entity.kind.as_str(), cascade::kind_of(cause)) {
+        _ if shown_elsewhere(&cause.rule_id) => 5,
+        ("Node", _) if cause.confidence >= Confidence::Likely => 0,
         // What several workloads have in common comes before what each of them says.
         _ if cause.rule_id.starts_with("shared-") => 1,
+        // That a probe fails says less than the log of what it asks.
+        (_, Symptom::Weak) => 4,
+        // That something did not answer says less than why it did not.
+        (_, Symptom::Network | Symptom::Dns) if own => 3,
         _ => 2,
     }
 }

@@ -19,9 +19,13 @@ use crate::{
 /// A change this long before the first of them failed may have broken them all.
 const LATELY: SignedDuration = SignedDuration::from_mins(10);
 
+/// Clocks, and retries before anything is noticed.
+const SLACK: SignedDuration = SignedDuration::from_secs(90);
+
 /// What does not exist and is named by the causes of several workloads is the cause, whatever each of them is told to
 /// change by itself.
-pub(super) fn missing(findings: &mut [Finding]) {
+/// So is what was there and was deleted, even where only one workload misses it.
+pub(super) fn missing(routes: &Routes<'_>, findings: &mut [Finding]) {
     let mut named_by: BTreeMap<String, BTreeMap<String, ObjectRef>> = BTreeMap::new();
     for finding in findings.iter() {
         if let Some(referrer) = lacking(finding) {
@@ -32,17 +36,26 @@ pub(super) fn missing(findings: &mut [Finding]) {
     for finding in findings.iter_mut() {
         let Some(thing) = lacking(finding).cloned() else { continue };
         let by = &named_by[&thing.key()];
-        if by.len() < 2 {
+        let deleted = routes
+            .index
+            .changes()
+            .filter(|c| c.verb == ChangeVerb::Deleted && c.object.same_name(&thing))
+            .filter(|c| finding.started_at.duration_since(c.at) >= -SLACK)
+            .max_by_key(|c| c.at);
+        if by.len() < 2 && deleted.is_none() {
             continue;
         }
         let first = &finding.causes[0];
+        let gone =
+            deleted.map(|c| format!(" It was deleted at {}.", c.at.strftime("%H:%M:%S UTC"))).unwrap_or_default();
+        let verb = if by.len() == 1 { "names" } else { "name" };
         let names: Vec<String> = by.values().map(ToString::to_string).collect();
         let place = thing.namespace.as_ref().map(|ns| format!(" in namespace {ns}")).unwrap_or_default();
         let mut c = cause(
             "shared-object-missing",
-            first.confidence,
+            if deleted.is_some() { Confidence::Established } else { first.confidence },
             thing.clone(),
-            format!("{thing} does not exist (not found){place}: {} name it.", words::list(&names, 4)),
+            format!("{thing} does not exist (not found){place}: {} {verb} it.{gone}", words::list(&names, 4)),
         );
         c.referrer = Some(finding.subject.clone());
         c.evidence.clone_from(&first.evidence);

@@ -3,10 +3,12 @@
 //! [`signals`] finds lines that explain a failure and names what they speak of (a file, a variable, a host);
 //! [`last_words`] picks the line to quote. [`template`] groups lines that differ only in numbers and ids.
 
+mod memo;
 mod signal;
 mod template;
 
-pub use signal::{Class, Signal, signals};
+pub use memo::signals;
+pub use signal::{Class, Signal};
 pub use template::{Template, template, templates};
 
 use crate::words::clip;
@@ -17,6 +19,10 @@ pub const QUOTE: usize = 220;
 /// The line that best tells why a container ended, with its place: the strongest signal, else the last line that
 /// looks like an error, else the last line that says anything.
 pub fn last_words(lines: &[String]) -> Option<(usize, String)> {
+    memo::last_words(lines, || read_last_words(lines))
+}
+
+fn read_last_words(lines: &[String]) -> Option<(usize, String)> {
     if let Some(best) = signals(lines).into_iter().next() {
         return Some((best.line, clip(&message(&lines[best.line]), QUOTE)));
     }

@@ -101,6 +101,8 @@ fn a_service_that_loses_its_pods_or_its_selector_is_found_however_old_it_is() {
     silent(&world);
     let mut gone = world.clone();
     gone.delete(replica);
+    patient(&gone);
+    gone.set_time(20);
     check(&gone, Expect { says: &["role=replica"], ..SERVICE });
     world.upsert(app.service(old(role("reader"))));
     world.set_time(30);
