@@ -139,7 +139,7 @@ pub(super) fn blame(
         Standing::Missing(service) => Blame {
             why: format!("{} does not exist (not found)", place(&service)),
             since: seen(&service),
-            referrer: Some(needs.clone()),
+            referrer: Some(needs.clone()).filter(|n| !n.same_name(&service)),
             field: None,
             workload: None,
             entity: service,
