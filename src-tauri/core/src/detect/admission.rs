@@ -299,7 +299,8 @@ fn api(cx: &mut Context<'_>, a: &APIService) {
                 ),
             );
             c.field = Some("spec.service".into());
-            c.referrer = Some(target.reference());
+            // It exists: what is missing has no uid.
+            c.referrer = Some(cx.index.resolve(&target.reference()).map_or_else(|| me.clone(), |o| o.reference()));
             c.evidence = vec![key];
             c.signs.pro = 2;
             f.causes.push(c);

@@ -74,15 +74,8 @@ pub(super) fn behind(cx: &Context<'_>, s: &Service, me: ObjectRef) -> Standing {
 /// The pods a Service finds that are there to stay.
 pub(super) fn selected<'s>(cx: &'s Context<'_>, s: &'s Service) -> Vec<&'s Pod> {
     let Some(ns) = s.metadata.namespace.as_deref().filter(|_| !s.spec.selector.is_empty()) else { return Vec::new() };
-    cx.index
-        .in_namespace(Kind::Pod, ns)
-        .filter_map(|o| match &**o {
-            Object::Pod(p) => Some(p),
-            _ => None,
-        })
-        .filter(|p| !p.finished() && !p.metadata.deleting())
-        .filter(|p| s.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
-        .collect()
+    let stays = |p: &&Pod| !p.finished() && !p.metadata.deleting();
+    cx.index.pods_matching(ns, &s.spec.selector).into_iter().filter(stays).collect()
 }
 
 /// The workload whose pods would have the labels.
@@ -146,7 +139,7 @@ pub(super) fn blame(
         Standing::Missing(service) => Blame {
             why: format!("{} does not exist (not found)", place(&service)),
             since: seen(&service),
-            referrer: Some(needs.clone()),
+            referrer: Some(needs.clone()).filter(|n| !n.same_name(&service)),
             field: None,
             workload: None,
             entity: service,

@@ -53,7 +53,8 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(PORT, "")],
         severities: &[(Severity::High, "always")],
         limits: &[
-            "A port number that no container declares, unless every container declares its ports and the Service's other ports fit none of them or its ports were changed.",
+            "A port number that no container declares, unless every container declares its ports and the Service's other ports fit none of them or its ports were changed; or no container declares any, and its arguments or environment name another.",
+            "A port number that a container's arguments, environment or probes name, and the numbers of a headless Service.",
             "A Service whose selector finds no pod: that is `service-without-endpoints`.",
         ],
         threshold: None,

@@ -281,6 +281,24 @@ fn an_api_that_answers_wrongly_is_only_likely_its_own_fault() {
 }
 
 #[test]
+fn two_apis_of_a_server_that_answers_wrongly_do_not_make_it_missing() {
+    let app = App::deployment("kube-system/metrics-server");
+    let mut world = world(&app, [app.pod("a", status::ready(-600))]);
+    let port = json!({"spec": {"ports": [{"port": 443, "targetPort": 10250}]}});
+    world.upsert_all([app.service(port), app.endpoints(&[true])]);
+    let first = api("False", "FailedDiscoveryCheck", "x509: certificate has expired", -60);
+    let mut second = first.clone();
+    if let Object::APIService(a) = &mut second {
+        (a.metadata.name, a.metadata.uid, a.spec.version) = ("v1.metrics.k8s.io".into(), "v1".into(), "v1".into());
+    }
+    world.upsert_all([first, second]);
+    for fault in world.diagnose().faults {
+        assert!(!fault.causes[0].statement.contains("does not exist"), "{}", fault.causes[0].statement);
+        assert_eq!(fault.causes[0].entity.kind, "APIService");
+    }
+}
+
+#[test]
 fn a_namespace_that_cannot_go_because_of_it_makes_it_worse_and_is_named() {
     let mut world = World::new();
     world.upsert(api("False", "ServiceNotFound", "not present", -60));

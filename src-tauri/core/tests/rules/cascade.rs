@@ -623,7 +623,7 @@ fn a_webhook_whose_server_crashes_is_the_servers_fault() {
     dead_service(&mut world, &server);
     world.upsert(object(
         "ValidatingWebhookConfiguration guard",
-        json!({"webhooks": [{"name": "pods.guard.test", "clientConfig": {"service": {"namespace": "policy", "name": "guard"}}, "rules": [{"apiGroups": [""], "resources": ["pods"], "operations": ["CREATE"]}]}]}),
+        json!({"webhooks": [{"name": "pods.guard.test", "clientConfig": {"service": {"namespace": "policy", "name": "guard", "port": 80}}, "rules": [{"apiGroups": [""], "resources": ["pods"], "operations": ["CREATE"]}]}]}),
     ));
     for name in ["web", "cart"] {
         let app = App::deployment(&format!("shop/{name}"));

@@ -35,6 +35,7 @@ mod noise;
 mod placement;
 mod policy;
 mod placement_volume;
+mod policy;
 mod probe;
 mod quiet;
 mod refusal;

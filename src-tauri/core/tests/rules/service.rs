@@ -128,6 +128,41 @@ fn a_port_of_the_other_protocol_is_named_with_both() {
     ));
 }
 
+#[test]
+fn arguments_and_environment_say_where_a_program_listens() {
+    let to = |n: u16| json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": n}]}});
+    let arguments = |words: &str| checkout().container(json!({"command": ["sh", "-c", words]}));
+    let variable = checkout().container(json!({"env": [{"name": "PORT", "value": "8080"}]}));
+    for app in [
+        arguments("httpd -f -p 8080 -h /www"),
+        arguments("python3 -m http.server 8080"),
+        arguments("serve --listen=0.0.0.0:8080"),
+        variable,
+    ] {
+        check(
+            &behind(&app, to(9090)),
+            Expect { verdict: Likely, field: "spec.ports[http].targetPort", says: &["9090", "listen on 8080"], ..PORT },
+        );
+        silent(&behind(&app, to(8080)));
+    }
+    // Another host's port says nothing of its own, and a probe's port is one it answers on.
+    silent(&behind(&arguments("app --db=db:5432"), to(9090)));
+    let probed = arguments("httpd -f -p 8080").container(json!({"readinessProbe": {"tcpSocket": {"port": 9090}}}));
+    silent(&behind(&probed, to(9090)));
+    // What is declared is not all: the arguments name the other port.
+    let two = arguments("app --port 9090").container(json!({"ports": [{"containerPort": 8080}]}));
+    silent(&behind(&two, to(9090)));
+}
+
+#[test]
+fn clients_of_a_headless_service_choose_the_port_themselves() {
+    let app = listening(json!([{"containerPort": 8080}]));
+    silent(&behind(
+        &app,
+        json!({"spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 80, "targetPort": 9090}]}}),
+    ));
+}
+
 const MIXED: Expect =
     Expect { rule: "service-mixes-workloads", cause: "service-selector-too-wide", verdict: Likely, ..SERVICE };
 

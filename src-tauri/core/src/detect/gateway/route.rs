@@ -27,7 +27,7 @@ pub(super) fn route(cx: &mut Context<'_>, r: &HTTPRoute) {
         }
     }
     if problems.is_empty() {
-        problems.extend(refused(r, &me));
+        problems.extend(refused(cx, r, &me));
     }
     for p in problems {
         told(cx, "route-wrong", &me, "leads nowhere", r.metadata.creation_timestamp, HOLD, p);
@@ -233,7 +233,7 @@ fn backend(cx: &Context<'_>, r: &HTTPRoute, me: &ObjectRef, path: &str, b: &Rout
 }
 
 /// What its Gateway says of it.
-fn refused(r: &HTTPRoute, me: &ObjectRef) -> Option<Problem> {
+fn refused(cx: &Context<'_>, r: &HTTPRoute, me: &ObjectRef) -> Option<Problem> {
     let (parent, c) =
         r.status.parents.iter().flat_map(|p| p.conditions.iter().map(move |c| (&p.parent_ref, c))).find(|(_, c)| {
             matches!(c.kind.as_str(), "Accepted" | "ResolvedRefs")
@@ -241,16 +241,14 @@ fn refused(r: &HTTPRoute, me: &ObjectRef) -> Option<Problem> {
                 && c.reason.as_deref() != Some("Pending")
         })?;
     let reason = c.reason.as_deref().unwrap_or("");
+    let place = parent.namespace.as_deref().or(r.metadata.namespace.as_deref());
+    let gateway = cx.index.get(Kind::Gateway, place, &parent.name).map(|o| o.reference());
     Some(Problem {
         part: format!("{} {reason}", c.kind),
         rule: "route-refused",
         confidence: Confidence::Established,
         entity: me.clone(),
-        referrer: Some(ObjectRef::missing(
-            Kind::Gateway,
-            parent.namespace.as_deref().or(r.metadata.namespace.as_deref()),
-            &parent.name,
-        )),
+        referrer: gateway,
         field: if c.kind == "ResolvedRefs" { "spec.rules[].backendRefs".into() } else { "spec.parentRefs".into() },
         text: format!(
             "Gateway {} does not take HTTPRoute {} ({}=False, {reason}): {}",

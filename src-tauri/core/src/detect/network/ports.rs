@@ -1,6 +1,11 @@
 //! Services whose ports lead nowhere, or to pods that do not offer them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use regex::Regex;
 
 use super::super::{
     Context,
@@ -9,7 +14,7 @@ use super::super::{
 use super::{PORT, changed_at, changes_of, selector, selector_text, serving, touches};
 use crate::{
     evidence::EvidenceKind,
-    object::{ObjectRef, Pod, Service, network::PortRef},
+    object::{Container, ObjectRef, Pod, Service, network::PortRef},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -25,6 +30,12 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
     // Every container says its ports; metrics and the like are often left out beside one that is declared.
     let told = pods.iter().all(|p| serving(p).all(|c| !c.ports.is_empty()))
         && (!beside || changes_of(cx, me).any(|c| touches(c, "spec.ports")));
+    // Where no container says its ports, its arguments may.
+    let said: BTreeSet<u16> = pods.iter().flat_map(|p| serving(p)).flat_map(listens).collect();
+    let probed: BTreeSet<u16> = pods.iter().flat_map(|p| serving(p)).flat_map(probed).collect();
+    let mute = pods.iter().all(|p| p.spec.containers.len() == 1 && serving(p).all(|c| c.ports.is_empty()));
+    let by_words = mute && !said.is_empty() && s.spec.ports.len() == 1;
+    let headless = s.spec.cluster_ip.as_deref() == Some("None");
     for port in &s.spec.ports {
         let protocol = port.protocol.as_deref().unwrap_or("TCP");
         let target = match &port.target_port {
@@ -57,7 +68,9 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
             PortRef::Name(name) => (!all.iter().any(|(n, _)| n.as_deref() == Some(name)), Confidence::Established),
             // A number works without being declared; where every container declares others it is probably wrong.
             PortRef::Number(n) => {
-                ((told || (other.is_some() && !both)) && !all.iter().any(|(_, p)| p == n), Confidence::Likely)
+                // Clients of a headless Service go to the pods themselves.
+                let answers = headless || said.contains(n) || probed.contains(n) || all.iter().any(|(_, p)| p == n);
+                (!answers && (told || by_words || (other.is_some() && !both)), Confidence::Likely)
             }
         };
         if !missing {
@@ -80,10 +93,13 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
         f.headline = format!("sends traffic to port {target}, which its pods do not offer");
         f.started_basis = "Service created or changed".into();
         f.hold = hold(PORT);
-        let offers = if offered.is_empty() {
-            "declare no port".to_owned()
-        } else {
+        let offers = if !offered.is_empty() {
             format!("declare {}", words::list(&offered, 4))
+        } else if by_words {
+            let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+            format!("listen on {}, by their arguments or environment", words::list(&said, 4))
+        } else {
+            "declare no port".to_owned()
         };
         f.message = format!("Service {} port {} has target port {target}, but its pods {offers}", me.name, port.port);
         let item = object_evidence(
@@ -91,11 +107,7 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
             me.clone(),
             "ports",
             format!("Service {}: port {} → target port {target}", me.name, port.port),
-            &[
-                ("port", port.port.to_string()),
-                ("targetPort", target.to_string()),
-                ("pods declare", offered.join(", ")),
-            ],
+            &[("port", port.port.to_string()), ("targetPort", target.to_string()), ("pods", offers.clone())],
             since,
         );
         let (rule, field, text) = match &other {
@@ -133,6 +145,27 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
         f.actions.push(edit(ActionKind::SetServicePort, me, "the target port must be one its pods offer"));
         cx.report(f);
     }
+}
+
+/// The ports that a container's arguments or environment say it listens on.
+fn listens(c: &Container) -> Vec<u16> {
+    static OPTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?:^|\s)(?:-p|--?port|--?http-port|--?listen(?:-port|-addr|-address)?|--?bind|--?addr|http\.server)[ =]+(?:[0-9.]*:)?(\d{2,5})(?:\s|$|;|&)").ok()
+    });
+    let text = c.command.iter().chain(&c.args).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let options = OPTION.iter().flat_map(|r| r.captures_iter(&text)).filter_map(|m| m.get(1)?.as_str().parse().ok());
+    let variables = c
+        .env
+        .iter()
+        .filter(|e| matches!(e.name.as_str(), "PORT" | "HTTP_PORT" | "SERVER_PORT" | "LISTEN_PORT" | "APP_PORT"))
+        .filter_map(|e| e.value.as_deref()?.parse().ok());
+    options.chain(variables).collect()
+}
+
+/// The ports that its probes ask.
+fn probed(c: &Container) -> Vec<u16> {
+    let probes = [&c.readiness_probe, &c.liveness_probe, &c.startup_probe];
+    probes.into_iter().flatten().filter_map(|p| p.port()?.parse().ok()).collect()
 }
 
 /// The path of the container ports of the workload, where they were changed after the Service was.
