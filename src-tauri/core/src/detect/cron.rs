@@ -73,7 +73,7 @@ pub fn all(cx: &mut Context<'_>) {
 
 fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
     let me = Object::CronJob(c.clone()).reference();
-    let events: Vec<&KubeEvent> = cx.index.events_of(&me).into_iter().filter(|e| matters(e, c, cx.now)).collect();
+    let events: Vec<&KubeEvent> = cx.index.events_of(&me).into_iter().filter(|e| matters(cx, e, c)).collect();
     let schedule = &c.spec.schedule;
     let zone = c.spec.time_zone.as_deref();
     let of = |reasons: &[&str]| events.iter().rev().find(|e| reasons.contains(&e.reason())).copied();
@@ -85,12 +85,12 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
         let statement =
             format!("{me} makes no Jobs: its time zone {} is not known ({}).", zone.unwrap_or("(none)"), said(e));
         ("cron-time-zone-unknown", Confidence::Established, "spec.timeZone", Some(e), statement)
-    } else if let Some(e) = of(&["UnparseableSchedule", "InvalidSchedule"]) {
+    } else if let Some(e) = of(&["UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule"]) {
         let statement = format!("{me} makes no Jobs: its schedule “{schedule}” cannot be read ({}).", said(e));
         ("cron-schedule-invalid", Confidence::Established, "spec.schedule", Some(e), statement)
     } else if let Some(e) = of(&["TooManyMissedTimes", "TooManyMissedStartTimes"]) {
         let statement = format!(
-            "{me} makes no Jobs any more: it has missed too many start times of its schedule “{schedule}” (more than 100; startingDeadlineSeconds is {deadline}). The controller says: {}.",
+            "{me} starts no Job: it has missed too many start times of its schedule “{schedule}” (more than 100; startingDeadlineSeconds is {deadline}). The controller says: {}.",
             said(e)
         );
         ("cron-starts-missed", Confidence::Established, "spec.startingDeadlineSeconds", Some(e), statement)
@@ -150,10 +150,13 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
     cx.report(f);
 }
 
-/// The event is news, and no Job was started since.
-fn matters(e: &KubeEvent, c: &CronJob, now: Timestamp) -> bool {
-    e.last_seen()
-        .is_some_and(|t| now.duration_since(t) <= NEWS && c.status.last_schedule_time.is_none_or(|started| started < t))
+/// The event is news, and no Job was started since: of a start that is late the schedule's own time is written down,
+/// so the Jobs themselves are asked, too.
+fn matters(cx: &Context<'_>, e: &KubeEvent, c: &CronJob) -> bool {
+    let Some(last) = e.last_seen().filter(|t| cx.now.duration_since(*t) <= NEWS) else { return false };
+    let about = last.saturating_sub(SignedDuration::from_secs(10)).unwrap_or(last);
+    let made = cx.index.owned_by(&c.metadata.uid).filter_map(|o| o.meta().creation_timestamp).any(|t| t >= about);
+    !made && c.status.last_schedule_time.is_none_or(|t| t < last)
 }
 
 fn blocked(cx: &mut Context<'_>, c: &CronJob) {

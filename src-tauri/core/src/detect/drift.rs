@@ -42,7 +42,7 @@ const JUST: SignedDuration = SignedDuration::from_mins(5);
 
 /// Looks at every finding once more.
 pub fn all(cx: &mut Context<'_>) {
-    let found: Vec<(usize, CauseDraft, Option<EvidenceDraft>)> = cx
+    let found: Vec<(usize, CauseDraft, Vec<EvidenceDraft>)> = cx
         .findings()
         .iter()
         .enumerate()
@@ -59,7 +59,7 @@ pub fn all(cx: &mut Context<'_>) {
 }
 
 /// A Service that others miss has no endpoints, because what is behind it was scaled to zero.
-fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceDraft>)> {
+fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
     let blamed = f.causes.first().filter(|c| c.entity.kind == "Service" && c.entity.uid.is_some())?;
     let ns = blamed.entity.namespace.as_deref()?;
     let Object::Service(service) = &**cx.index.resolve(&blamed.entity)? else { return None };
@@ -81,7 +81,8 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<E
         let field = c.fields.iter().find(|x| x.path == "spec.replicas" && x.to.as_deref().is_none_or(|n| n == "0"))?;
         Some((c, field.from.clone().unwrap_or_default()))
     });
-    let by = change.last().map_or(String::new(), |(c, from)| {
+    let change = change.last();
+    let by = change.as_ref().map_or(String::new(), |(c, from)| {
         let who = c.who.as_deref().unwrap_or("somebody");
         format!(" (by {who} at {}, from {from})", c.at.strftime("%H:%M:%S UTC"))
     });
@@ -95,6 +96,8 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<E
     );
     let mut evidence = blamed.evidence.clone();
     evidence.push(item.key.clone());
+    let diff = change.map(|(c, _)| diff_evidence(c));
+    evidence.extend(diff.as_ref().map(|d| d.key.clone()));
     let cause = CauseDraft {
         rule_id: "dependency-scaled-to-zero".into(),
         confidence: blamed.confidence.max(Confidence::Likely),
@@ -111,11 +114,11 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<E
         evidence,
         needs: Vec::new(),
     };
-    Some((cause, Some(item)))
+    Some((cause, [Some(item), diff].into_iter().flatten().collect()))
 }
 
 /// A ConfigMap or a Secret that the failing container reads was changed, and what has started since fails.
-fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceDraft>)> {
+fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
     // What is proven otherwise is not explained once more.
     let weak = f.causes.first().is_some_and(|c| {
         c.confidence < Confidence::Established
@@ -147,7 +150,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
     // The workload's own change explains more.
     let revised = cx.index.changes().any(|c| {
         c.object.same_name(&f.subject)
-            && near(c.at, f.started_at)
+            && pod.metadata.creation_timestamp.is_none_or(|made| c.at >= made.saturating_sub(SOON).unwrap_or(made))
+            && c.at <= f.started_at
             && c.fields.iter().any(|x| x.path.contains("template.spec."))
     });
     if revised || uses.is_empty() {
@@ -155,7 +159,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
     }
     let text = log_text(cx, pod, &f.part);
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
-    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && near(c.at, f.started_at)) {
+    let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
+    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && tried(c)) {
         if change.who.as_deref().is_some_and(is_controller) {
             continue;
         }
@@ -182,7 +187,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
             let quoted = touched.iter().find(|k| quotes(&text, k, &pod.spec)).map(|k| (*k).to_owned());
             let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
             let score = u8::from(quoted.is_some());
-            if score == 0 && f.started_at.duration_since(change.at) > JUST {
+            let lead = f.started_at.duration_since(change.at);
+            if score == 0 && lead > JUST && lead <= SOON && !later(cx, f, pod, change.at) {
                 continue;
             }
             if best.as_ref().is_none_or(|(s, at, _, _)| (score, change.at) > (*s, *at)) {
@@ -225,7 +231,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
         evidence,
         needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },
     };
-    Some((cause, Some(item)))
+    Some((cause, vec![item]))
 }
 
 /// When the container that fails was started last.
@@ -240,6 +246,15 @@ fn began(pod: &Pod, container: &str) -> Option<Timestamp> {
 fn near(change: Timestamp, failure: Timestamp) -> bool {
     let lead = failure.duration_since(change);
     lead >= -SLACK && lead <= SOON
+}
+
+/// The change came long before, and only now a pod has started with it: those that started before it are well, and
+/// none that started after it is.
+fn later(cx: &Context<'_>, f: &Finding, pod: &Pod, change: Timestamp) -> bool {
+    let made = pod.metadata.creation_timestamp.or(pod.status.start_time);
+    let (before, _) = split(cx, f, change);
+    let (all, _) = split(cx, f, Timestamp::MAX);
+    change < f.started_at && made.is_some_and(|t| t >= change) && before > 0 && before == all
 }
 
 /// The log speaks of the key, of the variable it becomes, or of a file of its name.

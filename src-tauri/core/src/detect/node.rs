@@ -144,14 +144,14 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         f.evidence.push(item);
     }
     // The kubelet's silence proves that the node is lost to the cluster; why it is silent is not in the cluster.
-    let hint = hint(&said);
+    let (hint, told) = (hint(&said), said.trim_end_matches('.'));
     let statement = if unknown {
         format!(
             "Node {} stopped reporting (Ready=Unknown, {reason}): {said} Its kubelet, its network or the machine itself is down.",
             me.name
         )
     } else {
-        format!("Node {} reports that it is not ready ({reason}): {said}{hint}", me.name)
+        format!("Node {} reports that it is not ready ({reason}): {told}.{hint}", me.name)
     };
     let mut c = cause("node-lost", Confidence::Established, me.clone(), statement);
     c.evidence = keys;
