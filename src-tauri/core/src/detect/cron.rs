@@ -1,7 +1,5 @@
 //! CronJobs that do not run: bad schedules, missed starts, runs that stand in each other's way.
 
-mod schedule;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -21,7 +19,7 @@ use crate::{
 pub const RULES: &[Rule] = &[
     Rule {
         id: "cron-job-not-scheduled",
-        means: "A CronJob makes no Jobs: its schedule or time zone is refused, never comes, or its starts are missed.",
+        means: "A CronJob makes no Jobs: its schedule or time zone is refused, or its starts are missed.",
         source: "CronJob controller events UnparseableSchedule, UnknownTimeZone, InvalidSchedule, TooManyMissedTimes, MissSchedule",
         reads: &[Kind::CronJob, Kind::KubeEvent],
         holds: &[Hold::Exactly(HOLD, "")],
@@ -30,6 +28,7 @@ pub const RULES: &[Rule] = &[
             "A CronJob that is suspended or being deleted.",
             "When it has started a Job since it was said, or it was said more than an hour ago.",
             "One missed start, unless its startingDeadlineSeconds is under 10.",
+            "A schedule that never comes, such as 31 February: people write it for what they start by hand.",
         ],
         threshold: None,
         advises: &[ActionKind::Patch],
@@ -106,10 +105,6 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
             format!("{me} misses the starts of its schedule “{schedule}”: {why}. The controller says: {}.", said(e));
         let confidence = if tight.is_some() { Confidence::Established } else { Confidence::Likely };
         ("cron-starts-missed", confidence, "spec.startingDeadlineSeconds", Some(e), statement)
-    } else if schedule::never(schedule) {
-        let statement =
-            format!("{me} never runs: its schedule “{schedule}” names a day of the month that its months do not have.");
-        ("cron-never-comes", Confidence::Established, "spec.schedule", None, statement)
     } else {
         return;
     };

@@ -66,10 +66,11 @@ pub const RULES: &[Rule] = &[
         severities: &[
             (Severity::High, "for what breaks pods: a dead kernel, a read-only disk, no network, no memory"),
             (Severity::Medium, "for the rest"),
+            (Severity::Low, "for clean-up that fails while the node reports no disk pressure yet"),
         ],
         limits: &[
             "Conditions whose good side is not known, and those that only announce something (maintenance, changed settings).",
-            "Kills within a container's own memory limit: that is `container-oom-killed`.",
+            "Kills within a container's own memory limit, however the kubelet tells of them: that is `container-oom-killed`.",
             "Ten minutes after the last event of its kind.",
             "Clean-up that fails once, or because the kubelet has only just started.",
         ],

@@ -124,7 +124,7 @@ fn a_change_that_the_failing_container_cannot_have_read_explains_nothing() {
 #[test]
 fn a_change_after_the_failure_or_beside_a_release_explains_nothing() {
     let app = reads_env();
-    for (changed, revise) in [(8, false), (-20, true)] {
+    for (changed, revise) in [(8, false), (-900, false), (-20, true)] {
         let mut world = World::new();
         world.run(&app, [app.pod("a", status::ready(-3600))]);
         world.upsert(settings("MAX_WORKERS", "aa", -3600));
