@@ -102,7 +102,7 @@ fn blamed(change: &Change, fault: &Fault) -> bool {
         let key = format!("diff|{}", change.key());
         c.entity.same_name(&change.object)
             && matches!(c.rule_id.as_str(), "configuration-changed" | "dependency-scaled-to-zero")
-            && c.evidence.iter().any(|e| *e == key)
+            && c.evidence.contains(&key)
     })
 }
 
