@@ -119,22 +119,21 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<Evid
 
 /// A ConfigMap or a Secret that the failing container reads was changed, and what has started since fails.
 fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
-    // What is proven otherwise is not explained once more.
-    let weak = f.causes.first().is_some_and(|c| {
-        c.confidence < Confidence::Established
-            && c.entity.same_name(&f.subject)
-            && !ELSEWHERE.contains(&c.rule_id.as_str())
-    });
-    if !weak
-        || !matches!(
-            f.rule_id.as_str(),
-            "container-crash-loop"
-                | "init-container-failing"
-                | "readiness-failing"
-                | "liveness-failing"
-                | "startup-failing"
-        )
-    {
+    // What is proven otherwise is not explained once more; what only the log says may have a reason that lies deeper.
+    let lead = f.causes.first()?;
+    let said = lead.rule_id.starts_with("log-") || lead.rule_id == "container-exits";
+    let open = (lead.confidence < Confidence::Established || said)
+        && lead.entity.same_name(&f.subject)
+        && !ELSEWHERE.contains(&lead.rule_id.as_str());
+    let family = matches!(
+        f.rule_id.as_str(),
+        "container-crash-loop"
+            | "init-container-failing"
+            | "readiness-failing"
+            | "liveness-failing"
+            | "startup-failing"
+    );
+    if !open || !family {
         return None;
     }
     let Object::Pod(pod) = &**cx.index.resolve(&f.object)? else { return None };
@@ -187,8 +186,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             let quoted = touched.iter().find(|k| quotes(&text, k, &pod.spec)).map(|k| (*k).to_owned());
             let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
             let score = u8::from(quoted.is_some());
-            let lead = f.started_at.duration_since(change.at);
-            if score == 0 && lead > JUST && lead <= SOON && !later(cx, f, pod, change.at) {
+            let ahead = f.started_at.duration_since(change.at);
+            if score == 0 && ahead > JUST && ahead <= SOON && !later(cx, f, pod, change.at) {
                 continue;
             }
             if best.as_ref().is_none_or(|(s, at, _, _)| (score, change.at) > (*s, *at)) {
@@ -197,6 +196,10 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         }
     }
     let (score, at, change, key) = best?;
+    // Where the log proves something, a change that it does not speak of adds nothing.
+    if lead.confidence == Confidence::Established && score == 0 {
+        return None;
+    }
     let (before, after) = split(cx, f, at);
     let who = change.who.as_deref().unwrap_or("somebody");
     let what = key.as_ref().map_or_else(|| change.object.to_string(), |k| format!("key {k} of {}", change.object));
@@ -208,7 +211,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             if n == 1 { "is" } else { "are" }
         ),
     };
-    let first = &f.causes[0];
+    let first = lead;
     let item = diff_evidence(change);
     let mut evidence = first.evidence.clone();
     evidence.push(item.key.clone());
