@@ -146,6 +146,9 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
                 refs.into_iter().map(move |r| (ObjectRef { name: r.name.clone(), ..own(kind) }, r))
             })
             .collect();
+    if uses.is_empty() {
+        return None;
+    }
     // The workload's own change explains more.
     let revised = cx.index.changes().any(|c| {
         c.object.same_name(&f.subject)
@@ -153,13 +156,15 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             && c.at <= f.started_at
             && c.fields.iter().any(|x| x.path.contains("template.spec."))
     });
-    if revised || uses.is_empty() {
+    if revised {
         return None;
     }
     let text = log_text(cx, pod, &f.part);
+    // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
     let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
-    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && tried(c)) {
+    let used = |c: &Change| uses.iter().any(|(o, _)| o.same_name(&c.object));
+    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && used(c) && tried(c)) {
         if change.who.as_deref().is_some_and(is_controller) {
             continue;
         }
@@ -211,9 +216,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             if n == 1 { "is" } else { "are" }
         ),
     };
-    let first = lead;
     let item = diff_evidence(change);
-    let mut evidence = first.evidence.clone();
+    let mut evidence = lead.evidence.clone();
     evidence.push(item.key.clone());
     let proven = score > 0 && change.object.kind == "ConfigMap";
     let cause = CauseDraft {
@@ -229,7 +233,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             words::count(after.max(1), "pod"),
             f.subject,
             if after <= 1 { "fails" } else { "fail" },
-            words::clip(&first.statement, 320)
+            words::clip(&lead.statement, 320)
         ),
         evidence,
         needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },
