@@ -1,7 +1,5 @@
 //! CronJobs that do not run: bad schedules, missed starts, runs that stand in each other's way.
 
-mod schedule;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -21,7 +19,7 @@ use crate::{
 pub const RULES: &[Rule] = &[
     Rule {
         id: "cron-job-not-scheduled",
-        means: "A CronJob makes no Jobs: its schedule or time zone is refused, never comes, or its starts are missed.",
+        means: "A CronJob makes no Jobs: its schedule or time zone is refused, or its starts are missed.",
         source: "CronJob controller events UnparseableSchedule, UnknownTimeZone, InvalidSchedule, TooManyMissedTimes, MissSchedule",
         reads: &[Kind::CronJob, Kind::KubeEvent],
         holds: &[Hold::Exactly(HOLD, "")],
@@ -30,6 +28,7 @@ pub const RULES: &[Rule] = &[
             "A CronJob that is suspended or being deleted.",
             "When it has started a Job since it was said, or it was said more than an hour ago.",
             "One missed start, unless its startingDeadlineSeconds is under 10.",
+            "A schedule that never comes, such as 31 February: people write it for what they start by hand.",
         ],
         threshold: None,
         advises: &[ActionKind::Patch],
@@ -73,7 +72,7 @@ pub fn all(cx: &mut Context<'_>) {
 
 fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
     let me = Object::CronJob(c.clone()).reference();
-    let events: Vec<&KubeEvent> = cx.index.events_of(&me).into_iter().filter(|e| matters(e, c, cx.now)).collect();
+    let events: Vec<&KubeEvent> = cx.index.events_of(&me).into_iter().filter(|e| matters(cx, e, c)).collect();
     let schedule = &c.spec.schedule;
     let zone = c.spec.time_zone.as_deref();
     let of = |reasons: &[&str]| events.iter().rev().find(|e| reasons.contains(&e.reason())).copied();
@@ -85,12 +84,12 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
         let statement =
             format!("{me} makes no Jobs: its time zone {} is not known ({}).", zone.unwrap_or("(none)"), said(e));
         ("cron-time-zone-unknown", Confidence::Established, "spec.timeZone", Some(e), statement)
-    } else if let Some(e) = of(&["UnparseableSchedule", "InvalidSchedule"]) {
+    } else if let Some(e) = of(&["UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule"]) {
         let statement = format!("{me} makes no Jobs: its schedule “{schedule}” cannot be read ({}).", said(e));
         ("cron-schedule-invalid", Confidence::Established, "spec.schedule", Some(e), statement)
     } else if let Some(e) = of(&["TooManyMissedTimes", "TooManyMissedStartTimes"]) {
         let statement = format!(
-            "{me} makes no Jobs any more: it has missed too many start times of its schedule “{schedule}” (more than 100; startingDeadlineSeconds is {deadline}). The controller says: {}.",
+            "{me} starts no Job: it has missed too many start times of its schedule “{schedule}” (more than 100; startingDeadlineSeconds is {deadline}). The controller says: {}.",
             said(e)
         );
         ("cron-starts-missed", Confidence::Established, "spec.startingDeadlineSeconds", Some(e), statement)
@@ -106,10 +105,6 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
             format!("{me} misses the starts of its schedule “{schedule}”: {why}. The controller says: {}.", said(e));
         let confidence = if tight.is_some() { Confidence::Established } else { Confidence::Likely };
         ("cron-starts-missed", confidence, "spec.startingDeadlineSeconds", Some(e), statement)
-    } else if schedule::never(schedule) {
-        let statement =
-            format!("{me} never runs: its schedule “{schedule}” names a day of the month that its months do not have.");
-        ("cron-never-comes", Confidence::Established, "spec.schedule", None, statement)
     } else {
         return;
     };
@@ -150,10 +145,13 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
     cx.report(f);
 }
 
-/// The event is news, and no Job was started since.
-fn matters(e: &KubeEvent, c: &CronJob, now: Timestamp) -> bool {
-    e.last_seen()
-        .is_some_and(|t| now.duration_since(t) <= NEWS && c.status.last_schedule_time.is_none_or(|started| started < t))
+/// The event is news, and no Job was started since: of a start that is late the schedule's own time is written down,
+/// so the Jobs themselves are asked, too.
+fn matters(cx: &Context<'_>, e: &KubeEvent, c: &CronJob) -> bool {
+    let Some(last) = e.last_seen().filter(|t| cx.now.duration_since(*t) <= NEWS) else { return false };
+    let about = last.saturating_sub(SignedDuration::from_secs(10)).unwrap_or(last);
+    let made = cx.index.owned_by(&c.metadata.uid).filter_map(|o| o.meta().creation_timestamp).any(|t| t >= about);
+    !made && c.status.last_schedule_time.is_none_or(|t| t < last)
 }
 
 fn blocked(cx: &mut Context<'_>, c: &CronJob) {

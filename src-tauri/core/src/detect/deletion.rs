@@ -53,7 +53,10 @@ pub const RULES: &[Rule] = &[
         means: "A claim or a volume is being deleted while something still uses it.",
         source: "kubernetes.io/docs/concepts/storage/persistent-volumes#storage-object-in-use-protection",
         reads: &[Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Pod],
-        holds: &[Hold::Exactly(STUCK, "since its deletion was asked for")],
+        holds: &[
+            Hold::Exactly(STUCK, "since its deletion was asked for"),
+            Hold::Exactly(OUTSIDE, "where something outside the cluster must be taken down first"),
+        ],
         severities: &[(Severity::Medium, "always")],
         limits: &["While the pods that use it are being deleted themselves, within their grace period."],
         threshold: None,
@@ -64,7 +67,10 @@ pub const RULES: &[Rule] = &[
         means: "An object is being deleted and a finalizer keeps it.",
         source: "kubernetes.io/docs/concepts/overview/working-with-objects/finalizers",
         reads: &[Kind::Deployment],
-        holds: &[Hold::Exactly(OVERDUE, "since its deletion was asked for")],
+        holds: &[
+            Hold::Exactly(OVERDUE, "since its deletion was asked for"),
+            Hold::Exactly(OUTSIDE, "where something outside the cluster must be taken down first"),
+        ],
         severities: &[(Severity::Medium, "always")],
         limits: &[
             "Nodes: what drains them takes its time.",
@@ -77,9 +83,14 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// Seconds for what a finalizer holds.
-const STUCK: i64 = 30;
+const STUCK: i64 = 45;
 /// Seconds for what may only be slow.
 const OVERDUE: i64 = 60;
+/// Seconds for what is taken down outside the cluster, which takes minutes: load balancers, disks.
+const OUTSIDE: i64 = 300;
+/// Finalizers of what takes its time in good health.
+const SLOW: &[&str] =
+    &["load-balancer", "ingress", "elbv2", "networking.gke.io", "provisioner", "attacher", "azure", "aws", "gcp"];
 /// Even one look does not call a deletion stuck before it is this old.
 const FRESH: SignedDuration = SignedDuration::from_secs(20);
 /// Set by whoever waits for dependants; no object holds itself up by them.
@@ -116,6 +127,11 @@ fn due(meta: &Meta, now: Timestamp) -> Option<Timestamp> {
 /// The pod is being deleted and still has time for it.
 fn in_grace(pod: &Pod, now: Timestamp) -> bool {
     pod.metadata.deleting() && due(&pod.metadata, now).is_none_or(|t| now.duration_since(t) < FRESH)
+}
+
+/// What these finalizers wait for is taken down outside the cluster.
+fn is_slow(finalizers: &[String]) -> bool {
+    !finalizers.is_empty() && finalizers.iter().all(|f| SLOW.iter().any(|s| f.contains(s)))
 }
 
 fn own(finalizers: &[String]) -> Vec<String> {
@@ -229,7 +245,9 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
     let Some(since) = due(o.meta(), cx.now) else { return };
     let me = o.reference();
     let finalizers = own(&o.meta().finalizers);
-    if finalizers.is_empty() || cx.now.duration_since(since) < FRESH {
+    let slow = is_slow(&finalizers);
+    let patience = if slow { SignedDuration::from_secs(OUTSIDE) } else { FRESH };
+    if finalizers.is_empty() || cx.now.duration_since(since) < patience {
         return;
     }
     let (users, users_going) = match o {
@@ -264,7 +282,7 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
     let mut f = finding("claim-stuck-terminating", me.clone(), &me, Severity::Medium, since);
     f.headline = "is stuck in deletion".into();
     f.started_basis = "deletion asked for".into();
-    f.hold = hold(STUCK);
+    f.hold = hold(if slow { OUTSIDE } else { STUCK });
     let item = held_evidence(&me, o.meta(), since);
     let mut c = match users.first() {
         Some((user, owner)) if protected => {
@@ -312,6 +330,10 @@ fn other(cx: &mut Context<'_>, o: &Object) {
     }
     let me = o.reference();
     let held = own(&o.meta().finalizers);
+    let slow = is_slow(&held);
+    if slow && cx.now.duration_since(since) < SignedDuration::from_secs(OUTSIDE) {
+        return;
+    }
     // What is deleted after its pods waits for them; a pod that does not go is told itself.
     let pods = cx.index.pods_of(&o.meta().uid);
     if held.is_empty() && (!pods.is_empty() || o.meta().controller().is_some()) {
@@ -326,7 +348,7 @@ fn other(cx: &mut Context<'_>, o: &Object) {
     let mut f = finding("object-stuck-terminating", me.clone(), &subject, Severity::Medium, since);
     f.headline = format!("is stuck in deletion: finalizer {}", all[0]);
     f.started_basis = "deletion asked for".into();
-    f.hold = hold(OVERDUE);
+    f.hold = hold(if slow { OUTSIDE } else { OVERDUE });
     let item = held_evidence(&me, o.meta(), since);
     let mut c = finalizer_cause(&me, &all, waits);
     c.evidence = vec![item.key.clone()];

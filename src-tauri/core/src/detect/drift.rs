@@ -42,7 +42,7 @@ const JUST: SignedDuration = SignedDuration::from_mins(5);
 
 /// Looks at every finding once more.
 pub fn all(cx: &mut Context<'_>) {
-    let found: Vec<(usize, CauseDraft, Option<EvidenceDraft>)> = cx
+    let found: Vec<(usize, CauseDraft, Vec<EvidenceDraft>)> = cx
         .findings()
         .iter()
         .enumerate()
@@ -59,7 +59,7 @@ pub fn all(cx: &mut Context<'_>) {
 }
 
 /// A Service that others miss has no endpoints, because what is behind it was scaled to zero.
-fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceDraft>)> {
+fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
     let blamed = f.causes.first().filter(|c| c.entity.kind == "Service" && c.entity.uid.is_some())?;
     let ns = blamed.entity.namespace.as_deref()?;
     let Object::Service(service) = &**cx.index.resolve(&blamed.entity)? else { return None };
@@ -81,7 +81,8 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<E
         let field = c.fields.iter().find(|x| x.path == "spec.replicas" && x.to.as_deref().is_none_or(|n| n == "0"))?;
         Some((c, field.from.clone().unwrap_or_default()))
     });
-    let by = change.last().map_or(String::new(), |(c, from)| {
+    let change = change.last();
+    let by = change.as_ref().map_or(String::new(), |(c, from)| {
         let who = c.who.as_deref().unwrap_or("somebody");
         format!(" (by {who} at {}, from {from})", c.at.strftime("%H:%M:%S UTC"))
     });
@@ -95,6 +96,8 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<E
     );
     let mut evidence = blamed.evidence.clone();
     evidence.push(item.key.clone());
+    let diff = change.map(|(c, _)| diff_evidence(c));
+    evidence.extend(diff.as_ref().map(|d| d.key.clone()));
     let cause = CauseDraft {
         rule_id: "dependency-scaled-to-zero".into(),
         confidence: blamed.confidence.max(Confidence::Likely),
@@ -111,27 +114,26 @@ fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<E
         evidence,
         needs: Vec::new(),
     };
-    Some((cause, Some(item)))
+    Some((cause, [Some(item), diff].into_iter().flatten().collect()))
 }
 
 /// A ConfigMap or a Secret that the failing container reads was changed, and what has started since fails.
-fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceDraft>)> {
-    // What is proven otherwise is not explained once more.
-    let weak = f.causes.first().is_some_and(|c| {
-        c.confidence < Confidence::Established
-            && c.entity.same_name(&f.subject)
-            && !ELSEWHERE.contains(&c.rule_id.as_str())
-    });
-    if !weak
-        || !matches!(
-            f.rule_id.as_str(),
-            "container-crash-loop"
-                | "init-container-failing"
-                | "readiness-failing"
-                | "liveness-failing"
-                | "startup-failing"
-        )
-    {
+fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
+    // What is proven otherwise is not explained once more; what only the log says may have a reason that lies deeper.
+    let lead = f.causes.first()?;
+    let said = lead.rule_id.starts_with("log-") || lead.rule_id == "container-exits";
+    let open = (lead.confidence < Confidence::Established || said)
+        && lead.entity.same_name(&f.subject)
+        && !ELSEWHERE.contains(&lead.rule_id.as_str());
+    let family = matches!(
+        f.rule_id.as_str(),
+        "container-crash-loop"
+            | "init-container-failing"
+            | "readiness-failing"
+            | "liveness-failing"
+            | "startup-failing"
+    );
+    if !open || !family {
         return None;
     }
     let Object::Pod(pod) = &**cx.index.resolve(&f.object)? else { return None };
@@ -144,18 +146,25 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
                 refs.into_iter().map(move |r| (ObjectRef { name: r.name.clone(), ..own(kind) }, r))
             })
             .collect();
+    if uses.is_empty() {
+        return None;
+    }
     // The workload's own change explains more.
     let revised = cx.index.changes().any(|c| {
         c.object.same_name(&f.subject)
-            && near(c.at, f.started_at)
+            && pod.metadata.creation_timestamp.is_none_or(|made| c.at >= made.saturating_sub(SOON).unwrap_or(made))
+            && c.at <= f.started_at
             && c.fields.iter().any(|x| x.path.contains("template.spec."))
     });
-    if revised || uses.is_empty() {
+    if revised {
         return None;
     }
     let text = log_text(cx, pod, &f.part);
+    // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
-    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && near(c.at, f.started_at)) {
+    let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
+    let used = |c: &Change| uses.iter().any(|(o, _)| o.same_name(&c.object));
+    for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && used(c) && tried(c)) {
         if change.who.as_deref().is_some_and(is_controller) {
             continue;
         }
@@ -182,7 +191,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
             let quoted = touched.iter().find(|k| quotes(&text, k, &pod.spec)).map(|k| (*k).to_owned());
             let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
             let score = u8::from(quoted.is_some());
-            if score == 0 && f.started_at.duration_since(change.at) > JUST {
+            let ahead = f.started_at.duration_since(change.at);
+            if score == 0 && ahead > JUST && ahead <= SOON && !later(cx, f, pod, change.at) {
                 continue;
             }
             if best.as_ref().is_none_or(|(s, at, _, _)| (score, change.at) > (*s, *at)) {
@@ -191,6 +201,10 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
         }
     }
     let (score, at, change, key) = best?;
+    // Where the log proves something, a change that it does not speak of adds nothing.
+    if lead.confidence == Confidence::Established && score == 0 {
+        return None;
+    }
     let (before, after) = split(cx, f, at);
     let who = change.who.as_deref().unwrap_or("somebody");
     let what = key.as_ref().map_or_else(|| change.object.to_string(), |k| format!("key {k} of {}", change.object));
@@ -202,9 +216,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
             if n == 1 { "is" } else { "are" }
         ),
     };
-    let first = &f.causes[0];
     let item = diff_evidence(change);
-    let mut evidence = first.evidence.clone();
+    let mut evidence = lead.evidence.clone();
     evidence.push(item.key.clone());
     let proven = score > 0 && change.object.kind == "ConfigMap";
     let cause = CauseDraft {
@@ -220,12 +233,12 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Option<EvidenceD
             words::count(after.max(1), "pod"),
             f.subject,
             if after <= 1 { "fails" } else { "fail" },
-            words::clip(&first.statement, 320)
+            words::clip(&lead.statement, 320)
         ),
         evidence,
         needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },
     };
-    Some((cause, Some(item)))
+    Some((cause, vec![item]))
 }
 
 /// When the container that fails was started last.
@@ -240,6 +253,15 @@ fn began(pod: &Pod, container: &str) -> Option<Timestamp> {
 fn near(change: Timestamp, failure: Timestamp) -> bool {
     let lead = failure.duration_since(change);
     lead >= -SLACK && lead <= SOON
+}
+
+/// The change came long before, and only now a pod has started with it: those that started before it are well, and
+/// none that started after it is.
+fn later(cx: &Context<'_>, f: &Finding, pod: &Pod, change: Timestamp) -> bool {
+    let made = pod.metadata.creation_timestamp.or(pod.status.start_time);
+    let (before, _) = split(cx, f, change);
+    let (all, _) = split(cx, f, Timestamp::MAX);
+    change < f.started_at && made.is_some_and(|t| t >= change) && before > 0 && before == all
 }
 
 /// The log speaks of the key, of the variable it becomes, or of a file of its name.

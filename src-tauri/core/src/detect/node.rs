@@ -66,10 +66,11 @@ pub const RULES: &[Rule] = &[
         severities: &[
             (Severity::High, "for what breaks pods: a dead kernel, a read-only disk, no network, no memory"),
             (Severity::Medium, "for the rest"),
+            (Severity::Low, "for clean-up that fails while the node reports no disk pressure yet"),
         ],
         limits: &[
             "Conditions whose good side is not known, and those that only announce something (maintenance, changed settings).",
-            "Kills within a container's own memory limit: that is `container-oom-killed`.",
+            "Kills within a container's own memory limit, however the kubelet tells of them: that is `container-oom-killed`.",
             "Ten minutes after the last event of its kind.",
             "Clean-up that fails once, or because the kubelet has only just started.",
         ],
@@ -141,14 +142,14 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         f.evidence.push(item);
     }
     // The kubelet's silence proves that the node is lost to the cluster; why it is silent is not in the cluster.
-    let hint = hint(&said);
+    let (hint, told) = (hint(&said), said.trim_end_matches('.'));
     let statement = if unknown {
         format!(
             "Node {} stopped reporting (Ready=Unknown, {reason}): {said} Its kubelet, its network or the machine itself is down.",
             me.name
         )
     } else {
-        format!("Node {} reports that it is not ready ({reason}): {said}{hint}", me.name)
+        format!("Node {} reports that it is not ready ({reason}): {told}.{hint}", me.name)
     };
     let mut c = cause("node-lost", Confidence::Established, me.clone(), statement);
     c.evidence = keys;

@@ -40,8 +40,9 @@ pub(super) fn explain(index: &Index, fault: &mut Fault) {
         false => hangs.reach(c),
     };
     let from = fault.started_at.saturating_sub(BEFORE).unwrap_or(Timestamp::MIN);
+    let recent = |c: &&Change| c.at >= from || blamed(c, fault);
     let mut changes: Vec<(Change, Reach)> =
-        index.changes().filter(|c| c.at >= from).filter_map(|c| Some((c.clone(), reach(c)?))).collect();
+        index.changes().filter(recent).filter_map(|c| Some((c.clone(), reach(c)?))).collect();
     for change in reconstructed(index, fault) {
         // What was seen live needs no second telling.
         let seen = changes.iter().any(|(c, _)| {
@@ -95,7 +96,20 @@ fn named(fault: &Fault) -> BTreeSet<String> {
         .collect()
 }
 
+/// The first cause is this very change, however long ago it was made.
+fn blamed(change: &Change, fault: &Fault) -> bool {
+    fault.causes.first().is_some_and(|c| {
+        let key = format!("diff|{}", change.key());
+        c.entity.same_name(&change.object)
+            && matches!(c.rule_id.as_str(), "configuration-changed" | "dependency-scaled-to-zero")
+            && c.evidence.contains(&key)
+    })
+}
+
 fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool {
+    if blamed(change, fault) {
+        return true;
+    }
     let lead = fault.started_at.duration_since(change.at);
     let in_time = lead >= -CLOCK_SLACK && lead <= SUSPECT;
     if !in_time || change.who.as_deref().is_some_and(is_controller) && reach > Reach::Used {

@@ -1,7 +1,7 @@
 //! Deletions that do not end, and those that only take their time.
 
 use super::support::*;
-use afterwatch_core::object::{Kind, Object};
+use afterwatch_core::object::Object;
 use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[
@@ -110,14 +110,14 @@ fn a_finalizer_of_the_namespace_itself_is_the_namespaces() {
 }
 
 #[test]
-fn a_namespace_is_held_for_half_a_minute() {
+fn a_namespace_is_held_for_three_quarters_of_a_minute() {
     let mut world = World::new();
     world.upsert(namespace(0, &[HELD]));
     world.set_time(19);
     silent(&world);
-    world.set_time(29);
+    world.set_time(44);
     patient(&world);
-    world.set_time(30);
+    world.set_time(45);
     check(&world, Expect { cause: "namespace-content-remains", ..GONE });
 }
 
@@ -169,13 +169,13 @@ fn a_pod_held_by_a_finalizer_is_found() {
 }
 
 #[test]
-fn a_finalizer_is_given_half_a_minute_past_the_grace_period() {
+fn a_finalizer_is_given_three_quarters_of_a_minute_past_the_grace_period() {
     let mut world = ending(0, json!({"metadata": {"finalizers": ["example.com/drain"]}}));
     world.set_time(19);
     silent(&world);
-    world.set_time(29);
+    world.set_time(44);
     patient(&world);
-    world.set_time(30);
+    world.set_time(45);
     check(&world, STUCK);
 }
 
@@ -269,9 +269,9 @@ fn a_claim_without_users_is_held_by_its_finalizer() {
         0,
         &["snapshot.storage.kubernetes.io/pvc-as-source-protection"],
     ));
-    world.set_time(29);
+    world.set_time(44);
     patient(&world);
-    world.set_time(30);
+    world.set_time(45);
     check(&world, Expect { cause: "finalizer-left", says: &["pvc-as-source-protection"], ..CLAIM });
 }
 
@@ -343,5 +343,24 @@ fn nodes_that_are_drained_and_objects_on_their_way_are_silent() {
     world.upsert(leaving("Service shop/web", -10, &["service.kubernetes.io/load-balancer-cleanup"]));
     world.upsert(leaving("ConfigMap shop/settings", -600, &[]));
     silent(&world);
-    let _ = Kind::ALL;
+}
+
+#[test]
+fn what_is_taken_down_outside_the_cluster_is_given_minutes() {
+    let cleanup = "service.kubernetes.io/load-balancer-cleanup";
+    let mut world = World::new();
+    world.upsert(leaving("Service shop/web", 0, &[cleanup]));
+    world.set_time(299);
+    silent(&world);
+    world.set_time(300);
+    let told = world.diagnose().faults;
+    assert_eq!((told.len(), told[0].causes[0].entity.key().as_str()), (1, "Service/shop/web"));
+    let remaining =
+        format!("Some content in the namespace has finalizers remaining: {cleanup} in 1 resource instances");
+    let mut world = World::new();
+    world.upsert(namespace(0, &[CONTENT, ("NamespaceFinalizersRemaining", &remaining)]));
+    world.set_time(299);
+    silent(&world);
+    world.set_time(300);
+    assert_eq!(world.diagnose().faults.len(), 1);
 }

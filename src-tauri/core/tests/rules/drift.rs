@@ -122,7 +122,7 @@ fn a_change_that_the_failing_container_cannot_have_read_explains_nothing() {
 }
 
 #[test]
-fn a_change_after_the_failure_long_before_it_or_beside_a_release_explains_nothing() {
+fn a_change_after_the_failure_or_beside_a_release_explains_nothing() {
     let app = reads_env();
     for (changed, revise) in [(8, false), (-900, false), (-20, true)] {
         let mut world = World::new();
@@ -140,6 +140,34 @@ fn a_change_after_the_failure_long_before_it_or_beside_a_release_explains_nothin
         world.log(&pod, "app", 2, "ERROR cannot go on");
         assert_eq!(first(&world).1, "Deployment/shop/checkout", "changed at {changed}");
     }
+}
+
+/// The key is changed an hour before a pod is made that fails; `well` pods that started before it are ready.
+fn long_before(after_ready: bool) -> World {
+    let app = reads_env().replicas(3);
+    let mut world = world(&app, [app.pod("a", status::ready(-7200))]);
+    world.set_time(-3500);
+    world.upsert(settings("MAX_WORKERS", "aa", -7200));
+    world.upsert(settings("MAX_WORKERS", "bb", -3500));
+    world.set_time(1);
+    let made = json!({"metadata": {"creationTimestamp": at(-30)}});
+    if after_ready {
+        world.upsert(app.pod_with("c", status::ready(-600), made.clone()));
+    }
+    let pod = app.pod_with("b", status::crashed(1, "Error", 2, 0), made);
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 2, "ERROR cannot go on");
+    world
+}
+
+#[test]
+fn a_key_changed_long_before_breaks_the_next_pod_that_starts() {
+    let world = long_before(false);
+    let says = &["key MAX_WORKERS of ConfigMap settings", "started before it is ready"];
+    let fault = check(&world, Expect { verdict: Likely, says, ..CHANGED });
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.name == "settings"));
+    // Where another one started with it and is well, it is innocent.
+    assert_eq!(first(&long_before(true)).1, "Deployment/shop/checkout");
 }
 
 #[test]

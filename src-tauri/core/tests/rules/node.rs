@@ -205,13 +205,27 @@ fn a_node_that_kills_for_memory_names_the_victim() {
 }
 
 #[test]
+fn a_kill_within_a_containers_limit_is_the_containers_whatever_the_kubelet_calls_it() {
+    let mut world = says_of_node("SystemOOM", "System OOM encountered, victim process: java, pid: 4711", 1);
+    let app = checkout().container(json!({"resources": {"limits": {"memory": "64Mi"}}}));
+    world.run(&app, [app.pod("a", status::crashed(137, "OOMKilled", 2, -18))]);
+    let faults = world.diagnose().faults;
+    assert_eq!((faults.len(), faults[0].causes[0].rule_id.as_str()), (1, "memory-limit-too-low"));
+}
+
+#[test]
 fn a_node_that_cannot_free_its_disk_is_found() {
     let free = says_of_node(
         "FreeDiskSpaceFailed",
         "Failed to garbage collect required amount of images. Attempted to free 5 GB, but only found 0 bytes eligible to free.",
         1,
     );
-    let expect = Expect { cause: "node-disk-full", severity: Medium, says: &["node-a", "garbage collect"], ..PROBLEM };
+    let expect = Expect {
+        cause: "node-disk-full",
+        severity: afterwatch_core::severity::Severity::Low,
+        says: &["node-a", "garbage collect"],
+        ..PROBLEM
+    };
     check(&free, expect);
     check(&says_of_node("ImageGCFailed", "failed to garbage collect required amount of images", 4), expect);
     let kernel = says_of_node("KernelOops", "BUG: unable to handle kernel NULL pointer dereference", 1);

@@ -124,6 +124,25 @@ fn grpc_probes_say_what_is_wrong() {
 }
 
 #[test]
+fn a_grpc_probe_of_a_port_that_nobody_declares_asks_the_wrong_port() {
+    let grpc = asks(json!({"grpc": {"port": 9999}}));
+    let message = "Readiness probe failed: timeout: failed to connect service \"10.1.0.7:9999\" within 1s: context deadline exceeded";
+    decides(&grpc, message, "probe-port-wrong", Likely, ".grpc.port", &["9999", "8080 (http)"]);
+}
+
+#[test]
+fn a_program_that_misses_something_is_not_missing_itself() {
+    let exec = asks(json!({"exec": {"command": ["check", "--key=leader"]}}));
+    decides(&exec, "Readiness probe failed: key leader: not found", "probe-failing", Likely, "", &["key leader"]);
+    // A command answers for itself, whatever the log said before.
+    let pod = exec.pod("a", status::unready(-60));
+    let mut world = world(&exec, [pod.clone()]);
+    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed: exit 1", -55, -1, 9));
+    world.log(&pod, "app", 0, "could not connect to orders-db:5432: connection refused");
+    check(&world, Expect { cause: "probe-failing", says: &["check --key=leader"], ..READY });
+}
+
+#[test]
 fn a_host_in_a_probe_leads_away_from_the_pod() {
     let host = app().container(json!({"readinessProbe": {"httpGet": {"host": "shop.example.com"}}}));
     let message = "Readiness probe failed: Get \"http://shop.example.com:8080/healthz\": dial tcp: lookup shop.example.com on 10.96.0.10:53: no such host";

@@ -9,7 +9,7 @@ use super::super::{
     Context,
     context::{action, cause, edit, finding, hold, object_evidence},
 };
-use super::{FRESH, STUCK, due, finalizer_cause, held_evidence, in_grace, own, remove};
+use super::{FRESH, OUTSIDE, STUCK, due, finalizer_cause, held_evidence, in_grace, is_slow, own, remove};
 use crate::{
     evidence::EvidenceKind,
     object::{Condition, Kind, Namespace, Object, ObjectRef},
@@ -37,6 +37,11 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     let own_finalizers = own(&ns.metadata.finalizers);
     // Its pods end first; that takes as long as they were promised.
     let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(p, cx.now)));
+    // Load balancers and disks are taken down outside the cluster.
+    let outside = finalizers.is_some_and(|c| is_slow(&named(c.message.as_deref().unwrap_or(""))));
+    if failure.is_none() && outside && age < SignedDuration::from_secs(OUTSIDE) {
+        return;
+    }
     let slow = failure.is_none() && finalizers.is_none() && own_finalizers.is_empty();
     let ended = cx
         .index
@@ -130,6 +135,12 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     f.message = c.statement.clone();
     f.causes.push(c);
     cx.report(f);
+}
+
+/// The finalizers that a condition names: `…: a/b in 1 resource instances, c/d in 2 resource instances`.
+fn named(message: &str) -> Vec<String> {
+    let list = message.rsplit_once(": ").map_or("", |(_, l)| l);
+    list.split(", ").filter_map(|p| Some(p.split_once(" in ")?.0.to_owned())).collect()
 }
 
 /// The object that a finalizer keeps in this namespace; of several one whose finalizer the namespace names.

@@ -96,6 +96,8 @@ fn bad(kind: &str, status: &str) -> Option<(String, Severity)> {
             Some(("restarts its container runtime again and again", Severity::Medium))
         }
         "FrequentUnregisterNetDevice" => Some(("loses network devices", Severity::Medium)),
+        "XfsShutdown" => Some(("has a file system that was shut down", Severity::High)),
+        "CperHardwareErrorFatal" => Some(("has a fatal hardware error", Severity::High)),
         "OutOfDisk" => Some(("is out of disk", Severity::High)),
         _ => None,
     };
@@ -146,7 +148,7 @@ fn of_events(cx: &Context<'_>, me: &ObjectRef) -> Vec<Problem> {
     for event in cx.index.events_of(me).into_iter().rev().filter(|e| e.is_warning()) {
         let Some(last) = event.last_seen().filter(|t| cx.now.duration_since(*t) <= OVER) else { continue };
         let Some((rule, what, severity)) = telling(event) else { continue };
-        if out.iter().any(|p| p.part == event.reason()) {
+        if out.iter().any(|p| p.part == event.reason()) || rule == "node-out-of-memory" && contained(cx, me, last) {
             continue;
         }
         let since = event.first_seen().unwrap_or(last);
@@ -168,6 +170,18 @@ fn of_events(cx: &Context<'_>, me: &ObjectRef) -> Vec<Problem> {
     out
 }
 
+/// A container of the node was killed at that moment: some kubelets tell of it as if it were the node's own.
+fn contained(cx: &Context<'_>, me: &ObjectRef, at: Timestamp) -> bool {
+    cx.pods_on(&me.name)
+        .into_iter()
+        .flat_map(|p| p.containers().filter_map(|(spec, status, _)| Some((spec, status?))))
+        .any(|(spec, status)| {
+            let ends = [&status.state, &status.last_state].into_iter().filter_map(|s| s.terminated.as_ref());
+            let mut killed = ends.filter(|t| t.reason.as_deref() == Some("OOMKilled")).filter_map(|t| t.finished_at);
+            spec.resources.limits.contains_key("memory") && killed.any(|t| t.duration_since(at).abs().as_secs() <= 15)
+        })
+}
+
 fn telling(event: &KubeEvent) -> Option<(&'static str, &'static str, Severity)> {
     let lower = event.message().to_lowercase();
     match event.reason() {
@@ -178,7 +192,7 @@ fn telling(event: &KubeEvent) -> Option<(&'static str, &'static str, Severity)> 
         "OOMKilling" if !lower.contains("memory cgroup") => {
             Some(("node-out-of-memory", "ran out of memory as a whole and killed a process", Severity::High))
         }
-        "FreeDiskSpaceFailed" => Some(("node-disk-full", "cannot free enough disk space", Severity::Medium)),
+        "FreeDiskSpaceFailed" => Some(("node-disk-full", "cannot free enough disk space", Severity::Low)),
         // At its start the kubelet knows no numbers yet.
         "ImageGCFailed" | "ContainerGCFailed" | "EvictionThresholdMet"
             if lower.contains("invalid capacity 0") || lower.contains("memory cache") =>
@@ -186,7 +200,7 @@ fn telling(event: &KubeEvent) -> Option<(&'static str, &'static str, Severity)> 
             None
         }
         "ImageGCFailed" | "ContainerGCFailed" if event.times() >= 2 => {
-            Some(("node-disk-full", "cannot clean up images or containers", Severity::Medium))
+            Some(("node-disk-full", "cannot clean up images or containers", Severity::Low))
         }
         "KernelOops" => Some(("node-kernel", "has an error in its kernel", Severity::High)),
         "TaskHung" => Some(("node-kernel", "has processes that hang in the kernel", Severity::Medium)),

@@ -137,7 +137,8 @@ impl Case<'_> {
         let lower = self.lower();
         let by_runtime = lower.contains("unable to start container process") || lower.contains("failed to exec");
         let missing = by_runtime && (lower.contains("not found") || lower.contains("no such file"));
-        let inner = lower.contains(": not found") || lower.contains(": command not found");
+        // Only a shell speaks so of a program; other programs miss other things.
+        let inner = lower.contains("command not found") || lower.contains("sh: ") && lower.contains(": not found");
         if !missing && !inner {
             return None;
         }
@@ -190,13 +191,14 @@ impl Case<'_> {
         let is_it = |p: &crate::object::pod::ContainerPort| {
             p.container_port.to_string() == port || p.name.as_deref() == Some(&port)
         };
-        if self.refused() && !declared.is_empty() && !self.spec.ports.iter().any(is_it) {
-            let statement = format!(
-                "{}, but nothing listens there (connection refused); the container declares port {list}.{}",
-                self.asks(),
-                self.told()
-            );
-            return Some(self.found("probe-port-wrong", Confidence::Established, statement, below));
+        if !declared.is_empty() && !self.spec.ports.iter().any(is_it) {
+            // A gRPC probe says of a closed port only that it cannot connect.
+            let (what, confidence) = match self.refused() {
+                true => ("nothing listens there (connection refused)", Confidence::Established),
+                false => ("no connection comes about", Confidence::Likely),
+            };
+            let statement = format!("{}, but {what}; the container declares port {list}.{}", self.asks(), self.told());
+            return Some(self.found("probe-port-wrong", confidence, statement, below));
         }
         let number = self.spec.ports.iter().find(|p| is_it(p)).map_or(port.clone(), |p| p.container_port.to_string());
         let says = self.log.and_then(listens).filter(|p| *p != number);
@@ -291,7 +293,9 @@ impl Case<'_> {
             return None;
         }
         let said = [self.said.clone()];
-        let tail = self.log.map(|l| &l[l.len().saturating_sub(40)..]);
+        // A command answers for itself; of a program that answers with an error its log says why.
+        let log = self.log.filter(|_| self.probe.exec.is_none());
+        let tail = log.map(|l| &l[l.len().saturating_sub(40)..]);
         let signal = logs::signals(&said).into_iter().chain(tail.map(logs::signals).unwrap_or_default()).find(|s| {
             matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout | Class::Authentication)
                 && s.subject.is_some()

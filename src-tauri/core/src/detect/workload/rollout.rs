@@ -127,8 +127,11 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
         Confidence::Possible,
         me.clone(),
         format!(
-            "The new pods of {} did not become ready within the progress deadline of {deadline} s: {} of {wanted} replicas are new, and {} of {wanted} are ready, old ones included.",
-            me.name, d.status.updated_replicas, d.status.ready_replicas
+            "The new pods of {} ({}) did not become ready within the progress deadline of {deadline} s: {} of {wanted} replicas are new, and {} of {wanted} are ready, old ones included.",
+            me.name,
+            images(d),
+            d.status.updated_replicas,
+            d.status.ready_replicas
         ),
     );
     if d.spec.min_ready_seconds > 0 && d.status.ready_replicas >= wanted {
@@ -144,6 +147,12 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
     f.causes.push(c);
     f.actions.extend(undo(&me, "the revision before was serving"));
     cx.report(f);
+}
+
+/// What its pods run: `image web:2`.
+fn images(d: &Deployment) -> String {
+    let images: Vec<String> = d.spec.template.spec.containers.iter().map(|c| c.image.clone()).collect();
+    format!("{} {}", if images.len() == 1 { "image" } else { "images" }, words::list(&images, 3))
 }
 
 /// Recreate: no new pod before the last old one is gone.
