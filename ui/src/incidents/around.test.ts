@@ -27,26 +27,30 @@ it("draws the objects around the fault, one stop for Tab, arrows along the edges
 });
 
 it("says the same as text", async () => {
-  const w = await open(46);
+  const w = await open(45);
   w.button("As text").click();
   await settle();
   expect(boxes()).toHaveLength(0);
   const section = w.button("As a drawing").closest("section");
   const text = section?.textContent?.replace(/\s+/g, " ") ?? "";
-  expect(text).toContain("Cause ConfigMap thumbnail-settings-of-the-european-edge, does not exist");
-  expect(text).toContain(
-    "CronJob thumbnail-gc mounts limits.yaml from ConfigMap thumbnail-settings-of-the-european-edge: the fault lies here.",
-  );
+  expect(text).toContain("Cause StorageClass fast-ssd, does not exist");
+  expect(text).toContain("PersistentVolumeClaim reports-cache is of StorageClass fast-ssd: the fault lies here.");
   for (const li of section?.querySelectorAll("li") ?? []) expect(li.querySelector("button")).not.toBeNull();
 });
 
 it("marks what is missing and what is broken by more than colour", async () => {
-  await open(46);
+  await open(45);
   const missing = boxes()[0];
   expect(missing?.classList.contains("gone")).toBe(true);
   expect(missing?.textContent).toContain("does not exist");
-  expect(missing?.getAttribute("title")).toContain("thumbnail-settings-of-the-european-edge");
   expect(document.querySelectorAll(".drawing .cross")).toHaveLength(1);
+});
+
+it("tells long names whole, where they are cut in the drawing too", async () => {
+  await open(47);
+  const pods = boxes()[1];
+  expect(pods?.title).toBe("3 pods of checkout, 3 not ready: CrashLoopBackOff");
+  expect(boxes()[5]?.title).toBe("ConfigMap checkout-config, 12 keys");
 });
 
 it("is absent where an earlier version recorded the incident; the list of objects is there as before", async () => {

@@ -115,7 +115,7 @@ it("thickens the way of the fault and what is broken, and nothing else", () => {
     [2, 0],
     [3, 2],
   ]);
-  expect(drawn(story(46)).lines.find((l) => l.edge.broken)?.way).toBe(true);
+  expect(drawn(story(45)).lines.find((l) => l.edge.broken)?.way).toBe(true);
 });
 
 it("leads along the edges by arrow keys, and to every box", () => {

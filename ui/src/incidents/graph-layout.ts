@@ -206,11 +206,12 @@ function linesOf(graph: GraphDto, boxes: Box[], boxWidth: number, gap: number): 
       edge,
       points,
       tip: forward ? { x: x2, y: y2, right: true } : { x: x1, y: y1, right: false },
-      label: fits ? { x: (from + x2) / 2, y: y2 - 4, text: edge.word } : null,
+      label: fits ? { x: (from + x2) / 2, y: y2 - 6, text: edge.word } : null,
       way: edge.broken || (ill(edge.from) && ill(edge.to)),
     });
   }
-  return lines;
+  // The way of the fault lies on top.
+  return lines.sort((a, b) => Number(a.way) - Number(b.way));
 }
 
 /** The node an arrow key leads to from this one: along an edge where there is one, else to what is nearest. */

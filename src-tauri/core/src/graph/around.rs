@@ -26,7 +26,7 @@ const BESIDE: usize = 6;
 /// Objects of one kind of reference beside one node.
 const ALIKE: usize = 2;
 /// Nodes asked on the search for a way between cause and symptom.
-const ASKED: usize = 80;
+const ASKED: usize = 40;
 
 /// What a fault is about: where the picture starts.
 #[derive(Clone, Debug, Default)]

@@ -297,7 +297,7 @@ impl<'a> Draft<'a> {
         if let Some(class) = &spec.priority_class_name {
             self.to(Relation::Priority, object, Kind::PriorityClass, None, class, "");
         }
-        if with_hosts && self.wants(Kind::Service) {
+        if with_hosts && self.wants(Kind::Service) && self.only.is_none_or(|o| mentions(spec, &o.name)) {
             for host in crate::detect::host::hosts(spec) {
                 if let Some((ns, name)) = named_service(self.index, ns, &host) {
                     self.to(Relation::NamesHost, object, Kind::Service, Some(&ns), &name, &host);
@@ -484,6 +484,14 @@ impl<'a> Draft<'a> {
             self.to(Relation::Calls, object, Kind::Service, Some(&service.namespace), &service.name, "");
         }
     }
+}
+
+/// The word stands somewhere in the environment, the command or its arguments: only then is it worth reading closely.
+fn mentions(spec: &PodSpec, word: &str) -> bool {
+    spec.containers.iter().chain(&spec.init_containers).any(|c| {
+        let values = c.env.iter().filter_map(|e| e.value.as_ref());
+        values.chain(&c.command).chain(&c.args).any(|text| text.contains(word))
+    })
 }
 
 /// The name of the class that claims without one get.

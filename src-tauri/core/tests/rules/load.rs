@@ -277,3 +277,30 @@ fn what_is_gone_leaves_nothing_behind() {
     assert_eq!(world.index.len(), objects);
     assert!(world.index.entries() <= entries + 10, "{entries} entries became {}", world.index.entries());
 }
+
+#[test]
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the time it takes is what is tested")]
+fn the_pictures_of_large_faults_are_drawn_in_time() {
+    let message = "0/1000 nodes are available: 1000 Insufficient cpu.";
+    for mut world in [
+        large("Unknown", status::unready(-60), |_| true),
+        large("True", status::unschedulable(message, -60), |n| n % 20 == 0),
+    ] {
+        // Each workload has a Service and names the host of the next one.
+        for w in 0..100 {
+            let (ns, next) = (format!("team-{}", w % 10), (w + 1) % 100);
+            let host = format!("http://app-{next}.team-{}:80", next % 10);
+            let app = App::deployment(&format!("{ns}/app-{w}")).replicas(100);
+            world.upsert(app.clone().container(json!({"env": [{"name": "NEXT", "value": host}]})).top(json!({})));
+            world.upsert(app.service(json!({})));
+        }
+        let diagnosis = world.diagnose();
+        let start = std::time::Instant::now();
+        for fault in &diagnosis.faults {
+            let graph = afterwatch_core::graph::around(&world.index, world.now, fault);
+            assert!(graph.nodes.len() > 2 && graph.nodes.len() <= afterwatch_core::graph::MOST_NODES);
+        }
+        let took = start.elapsed().as_secs_f64();
+        assert!(took < LIMIT, "{} pictures: {took} s", diagnosis.faults.len());
+    }
+}

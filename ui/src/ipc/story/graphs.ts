@@ -45,7 +45,9 @@ function graph(clock: [string, number?], namespace: string, nodes: Node[], edges
     to,
     relation: word.replaceAll(" ", "_"),
     word,
-    sentence: [all[from]?.label, word, detail, all[to]?.label].filter(Boolean).join(" "),
+    sentence: [all[from]?.label, word === "of class" ? "is of" : word, detail, all[to]?.label]
+      .filter(Boolean)
+      .join(" "),
     broken,
   });
   return { at: at(...clock), nodes: all, edges: edges.map(edge), left_out };
@@ -79,24 +81,6 @@ export const graphs = new Map<number, GraphDto>([
         [1, "runs on", 8],
       ],
       4,
-    ),
-  ],
-  [
-    46,
-    graph(
-      ["00:02:10"],
-      "media",
-      [
-        ["cause", "ConfigMap thumbnail-settings-of-the-european-edge", "does not exist"],
-        ["subject", "CronJob thumbnail-gc", "0 * * * *"],
-        ["symptom", "Pod thumbnail-gc-29384400-x8k2q", "CreateContainerConfigError", true, [1, "CronJob thumbnail-gc"]],
-        ["beside", "Node worker-1", "ready"],
-      ],
-      [
-        [1, "mounts", 0, "limits.yaml from", true],
-        [1, "owns", 2],
-        [2, "runs on", 3],
-      ],
     ),
   ],
   [

@@ -87,6 +87,41 @@ const rows: Row[] = [
   ],
 ];
 
+/** What is known of those whose cause is. */
+const causes: Record<number, Partial<IncidentDto>> = {
+  45: {
+    verdict: "established",
+    needs: [],
+    causes: [
+      {
+        rank: 1,
+        rule_id: "storage-class-missing",
+        confidence: "established",
+        signs: { for: 2, against: 0, unchecked: 0 },
+        entity: {
+          api_version: "storage.k8s.io/v1",
+          kind: "StorageClass",
+          namespace: null,
+          name: "fast-ssd",
+          uid: null,
+        },
+        referrer: {
+          api_version: "v1",
+          kind: "PersistentVolumeClaim",
+          namespace: "reports",
+          name: "reports-cache",
+          uid: null,
+        },
+        field: "spec.storageClassName",
+        statement:
+          "PersistentVolumeClaim reports-cache asks for the storage class fast-ssd, which does not exist (not found).",
+        evidence: [],
+        needs: [],
+      },
+    ],
+  },
+};
+
 export const others: IncidentDto[] = rows.map(
   ([number, title, state, severity, cluster, namespace, kind, name, since, end]) => ({
     ...incident,
@@ -125,6 +160,7 @@ export const others: IncidentDto[] = rows.map(
       },
     ],
     revision: number,
+    ...causes[number],
   }),
 );
 
