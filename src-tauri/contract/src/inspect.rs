@@ -26,7 +26,7 @@ pub struct ChoiceDto {
 }
 
 /// What looking into a workload brought.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct InspectionDto {
     pub subject: ObjectRefDto,

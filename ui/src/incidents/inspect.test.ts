@@ -35,7 +35,7 @@ test("where nothing is found, it says what was looked at and what would tell", a
   await w.press("Enter");
   expect(said()).toContain("Nothing was found on Deployment cart.");
   expect(said()).toContain("412 lines of 3 logs");
-  expect(said()).toContain("nodes cannot be read (open)");
+  expect(said()).toContain("nodes cannot be read, open");
   expect(said()).toContain("when it went wrong");
   w.button("Look into another…").click();
   await settle();

@@ -149,3 +149,92 @@ fn failure(error: InspectError) -> Failure {
         other => Failure::new(other.to_string(), "", ""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use afterwatch_contract::document::IncidentDto;
+    use afterwatch_core::object::{Kind, ObjectRef};
+    use afterwatch_engine::UnreadLog;
+    use jiff::tz::TimeZone;
+    use serde_json::json;
+
+    use super::*;
+    use crate::output::Look;
+
+    fn checkout() -> ObjectRef {
+        ObjectRef::missing(Kind::Deployment, Some("shop"), "checkout")
+    }
+
+    /// What the engine answers where nothing was found.
+    fn nothing() -> Inspection {
+        let time = "2026-11-12T03:00:00Z";
+        let incident: Incident = serde_json::from_value(json!({
+            "id": "0198c5a2-7f31-7000-8000-000000000001", "number": 0, "fingerprint": "f",
+            "title": "Deployment checkout in shop: nothing was found", "opened_by": "user", "state": "resolved",
+            "severity": "low", "cluster": "kind-dev", "cluster_uid": "u", "subject": checkout(),
+            "started_at": null, "started_at_range": null, "started_at_basis": "nothing was found",
+            "detected_at": time, "acknowledged_at": null, "mitigated_at": null, "resolved_at": time,
+            "recovered_by": null, "verdict": "not_established", "causes": [],
+            "needs": ["when it went wrong, and what was seen of it"],
+            "ruled_out": [
+                {"statement": "Crashes: 3 of 3 pods ready, no container has restarted", "result": "no", "evidence": ["E2"]},
+                {"statement": "Node trouble: nodes cannot be read", "result": "open", "evidence": []},
+            ],
+            "findings": [], "changes": [], "actions": [], "evidence": [], "timeline": [], "notifications": 0,
+            "quiet_since": null, "reopened": 0, "revision": 0,
+        }))
+        .unwrap();
+        Inspection { subject: checkout(), incidents: Vec::new(), nothing: Some(Box::new(incident)), unread: Vec::new() }
+    }
+
+    #[test]
+    fn where_nothing_was_found_the_page_says_what_was_looked_at() {
+        let now = "2026-11-12T03:00:01Z".parse().unwrap();
+        let look = Look { colour: false, width: Some(76), zone: TimeZone::UTC, now };
+        let mut page = Page::new(&look);
+        let found = nothing();
+        let shown: Vec<Incident> = found.nothing.as_deref().cloned().into_iter().collect();
+        answer(&mut page, &found, &shown);
+        assert_eq!(
+            page.into_text(),
+            "\
+Nothing was found on Deployment checkout in shop.
+Looked at:
+    Crashes: 3 of 3 pods ready, no container has restarted
+  ? Node trouble: nodes cannot be read
+What would tell more: when it went wrong, and what was seen of it.
+"
+        );
+    }
+
+    #[test]
+    fn the_document_of_a_look_in_vain_is_an_incident_that_is_over() {
+        let found = nothing();
+        let value = serde_json::to_value(IncidentDto::new(found.nothing.as_deref().unwrap(), &[])).unwrap();
+        for (field, is) in [
+            ("opened_by", json!("user")),
+            ("state", json!("resolved")),
+            ("verdict", json!("not_established")),
+            ("severity", json!("low")),
+            ("causes", json!([])),
+            ("started_at", json!(null)),
+            ("notifications", json!(0)),
+        ] {
+            assert_eq!(value[field], is, "{field}");
+        }
+        assert_eq!(value["ruled_out"][1]["result"], "open");
+        assert_eq!(value["times"]["to_resolve_s"], json!(null), "it counts in no figure");
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_read_stands_among_what_could_not() {
+        let pod = ObjectRef::missing(Kind::Pod, Some("shop"), "checkout-1");
+        let why = "pods \"checkout-1\" is forbidden: User \"dev\" cannot get resource \"pods/log\"".to_owned();
+        let log = UnreadLog { pod, container: "app".into(), why };
+        let found = Inspection { unread: vec![log.clone(), log], ..nothing() };
+        let told = unread(&found, "kind-dev", "2026-11-12T03:00:01Z".parse().unwrap());
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].kind.as_str(), told[0].reason.as_str()), ("pods/log", "forbidden"));
+        assert!(told[0].message.contains("container app of checkout-1"), "{}", told[0].message);
+    }
+}
