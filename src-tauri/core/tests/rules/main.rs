@@ -9,6 +9,7 @@ mod history;
 mod image;
 mod ledger;
 mod load;
+mod logs;
 mod network;
 mod node;
 mod probe;
