@@ -1,6 +1,7 @@
 //! Containers that end: crash loops, memory kills, programs that cannot start.
 
 pub(super) mod blame;
+mod waits;
 mod why;
 
 use jiff::{SignedDuration, Timestamp};
@@ -89,6 +90,20 @@ pub const RULES: &[Rule] = &[
         threshold: Some(ENDS),
         advises: PUT_RIGHT,
     },
+    Rule {
+        id: "init-container-waiting",
+        means: "An init container runs on and on because it waits for a host that is not there.",
+        source: "kubernetes.io/docs/concepts/workloads/pods/init-containers: scripts that wait for a Service",
+        reads: &[Kind::Pod, Kind::Service],
+        holds: &[Hold::Exactly(waits::HOLD, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "An init container that names no host, or whose host's Service has ready endpoints: it may be at work.",
+            "Init containers that are restarted always (sidecars).",
+        ],
+        threshold: None,
+        advises: PUT_RIGHT,
+    },
 ];
 
 /// What a program's last words may lead to.
@@ -135,6 +150,7 @@ struct Death<'a> {
 
 /// Looks at every container of a pod.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
+    waits::pod(cx, pod);
     let over = over(cx, pod);
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
@@ -301,7 +317,8 @@ fn report(
     if oom {
         why::memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
     } else if not_started {
-        why::cannot_start(&mut f, spec, &owner, init, ended, &status_item.key);
+        let case = blame::Case { cx, pod, spec, owner: &owner, init, died: started };
+        why::cannot_start(&case, &mut f, ended, &status_item.key);
     } else {
         f.headline = if init {
             format!("cannot start: init container {} keeps failing", spec.name)

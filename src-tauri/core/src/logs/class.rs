@@ -84,7 +84,9 @@ impl Class {
             Class::MissingModule => {
                 with(format!("the module {s} is missing from the image"), "a module is missing from the image")
             }
-            Class::NotAFile => with(format!("{s} is a directory, not a file"), "a directory stands where a file should"),
+            Class::NotAFile => {
+                with(format!("{s} is a directory, not a file"), "a directory stands where a file should")
+            }
             Class::BadConfig => match (s.is_empty(), v.is_empty()) {
                 (false, false) => format!("the value “{v}” of {s} is invalid{file}"),
                 (false, true) => format!("the configuration value {s} is invalid{file}"),

@@ -109,10 +109,10 @@ pub(super) fn message(raw: &str) -> Line {
     if let Some(map) = logfmt(plain)
         && let Some(mut line) = fields(&map)
     {
-        line.level = line.level.or_else(|| level(&clean));
+        line.level = line.level.or_else(|| level(&clean, plain));
         return line;
     }
-    let level = level(&clean);
+    let level = level(&clean, plain);
     Line { text: plain.to_owned(), search: plain.to_owned(), level, quiet: false }
 }
 
@@ -142,28 +142,8 @@ const MESSAGE: &[&str] = &[
 ];
 /// Fields that name what a message speaks of.
 const BESIDE: &[&str] = &[
-    "addr",
-    "address",
-    "host",
-    "hostname",
-    "port",
-    "path",
-    "file",
-    "filename",
-    "key",
-    "variable",
-    "env",
-    "url",
-    "uri",
-    "endpoint",
-    "broker",
-    "brokers",
-    "server",
-    "target",
-    "value",
-    "got",
-    "setting",
-    "upstream",
+    "addr", "address", "host", "hostname", "port", "path", "file", "filename", "key", "variable", "env", "url", "uri",
+    "endpoint", "broker", "brokers", "server", "target", "value", "got", "setting", "upstream",
 ];
 
 fn fields(map: &Map<String, Value>) -> Option<Line> {
@@ -261,7 +241,8 @@ fn logfmt(line: &str) -> Option<Map<String, Value>> {
     }
     let mut map = Map::new();
     for pair in PAIR.as_ref()?.captures_iter(line) {
-        let value = pair[2].trim_matches('"').replace("\\\"", "\"").replace("\\n", "\n");
+        let value = pair[2].strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(&pair[2]);
+        let value = value.replace("\\\"", "\"").replace("\\n", "\n");
         map.entry(pair[1].to_owned()).or_insert(Value::String(value));
     }
     Some(map)
@@ -310,11 +291,11 @@ pub(super) fn strip_prefix(line: &str) -> &str {
     rest
 }
 
-/// The level that stands in the head of a line.
-fn level(line: &str) -> Option<Level> {
+/// The level that stands in the head of a line, or of what is left of it without its time.
+fn level(line: &str, plain: &str) -> Option<Level> {
     static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         regex(
-            r#"(?i)(?:^|[\s\["'=:|(<])(fatal|ftl|fata|panic|pani|emerg|critical|crit|alert|error|err!?|erro|severe|fail|failed|exception|warn|warning|wrn|info|inf|information|notice|note|debug|dbug|dbg|trace|trce)(?:[\s\]\["':|,;)>]|$)"#,
+            r#"(?i)(?:^|[\s\["=:|(<])(fatal|ftl|fata|panic|pani|emerg|critical|crit|alert|error|err!?|erro|severe|fail|failed|exception|warn|warning|wrn|info|inf|information|notice|note|debug|dbug|dbg|trace|trce)(?:[\s\]\["':|,;)>]|$)"#,
         )
     });
     // klog: the letter leads.
@@ -326,7 +307,7 @@ fn level(line: &str) -> Option<Level> {
         Some(b'I') if klog => return Some(Level::Routine),
         _ => {}
     }
-    let head: String = line.chars().take(70).collect();
+    let head: String = plain.chars().take(40).collect();
     word(WORD.as_ref()?.captures(&head)?.get(1)?.as_str())
 }
 

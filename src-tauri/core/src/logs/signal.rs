@@ -162,15 +162,25 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
     match class {
-        Class::Dns => has(&["i/o timeout", "eai_again", "temporary failure", "timed out", "misbehaving", "no servers could be"])
-            .then_some("the DNS server does not answer"),
+        Class::Dns => {
+            has(&["i/o timeout", "eai_again", "temporary failure", "timed out", "misbehaving", "no servers could be"])
+                .then_some("the DNS server does not answer")
+        }
         Class::Certificate if has(&["not yet valid"]) && !has(&["expired"]) => Some("it is not yet valid"),
         Class::Certificate if has(&["expired"]) => Some("it has expired"),
         Class::Certificate if has(&["valid for", "altnames", "mismatch", "subject alternative", "host name"]) => {
             Some("it is for another host name")
         }
         Class::Certificate
-            if has(&["unknown authority", "self-signed", "self signed", "pkix", "local issuer", "unknown ca", "verify_leaf"]) =>
+            if has(&[
+                "unknown authority",
+                "self-signed",
+                "self signed",
+                "pkix",
+                "local issuer",
+                "unknown ca",
+                "verify_leaf",
+            ]) =>
         {
             Some("it is signed by an unknown authority")
         }

@@ -13,7 +13,7 @@ pub const FAULTS: &[(&str, fn())] = &[
 const LOOP: Expect = Expect {
     rule: "container-crash-loop",
     cause: "log-missing-env",
-    verdict: Likely,
+    verdict: Established,
     field: "spec.template.spec.containers[app].env[STRIPE_KEY]",
     says: &["app", "exit code 1", "STRIPE_KEY"],
     ..CHECKOUT
@@ -70,7 +70,7 @@ fn a_service_that_ends_without_error_again_and_again_is_a_crash_loop() {
     let mut world = world(&app, [pod.clone()]);
     world.log(&pod, "app", 3, "done");
     let expect =
-        Expect { cause: "container-exits", verdict: Possible, field: "", says: &["exit code 0", "done"], ..LOOP };
+        Expect { cause: "container-completes", field: "", says: &["exit code 0", "done", "runs to its end"], ..LOOP };
     check(&world, expect);
 }
 
@@ -242,11 +242,11 @@ fn a_dependency_without_endpoints_is_blamed_before_who_calls_it() {
     world.upsert_all([database.service(json!({})), database.endpoints(&[])]);
     world.log(&pod, "app", 3, "dial tcp 10.0.0.7:80: connect: connection refused");
     let expect = Expect {
-        cause: "dependency-without-endpoints",
-        entity: "Service/shop/db",
-        verdict: Likely,
-        field: "",
-        says: &["Service db", "no ready endpoints"],
+        cause: "dependency-scaled-down",
+        entity: "Deployment/shop/db",
+        verdict: Established,
+        field: "spec.replicas",
+        says: &["Service db", "no ready endpoints", "0 replicas"],
         ..LOOP
     };
     check(&world, expect);
@@ -406,7 +406,7 @@ fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
     world.log(&pod, "app", 3, "connection to server at \"db\", port 5432 failed: Connection refused");
     let outside = Expect {
         cause: "log-connection-refused",
-        entity: "External//db.example.com?",
+        entity: "External//db.example.com:5432?",
         verdict: Likely,
         field: "",
         says: &["db.example.com", "ExternalName"],
@@ -418,7 +418,9 @@ fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
     world.run(&orders, []);
     world.upsert(orders.service(json!({})));
     world.log(&pod, "app", 3, "connection to server at \"orders.example.com\", port 5432 failed: Connection refused");
-    let fault =
-        check(&world, Expect { entity: "External//orders.example.com?", says: &["orders.example.com"], ..outside });
+    let fault = check(
+        &world,
+        Expect { entity: "External//orders.example.com:5432?", says: &["orders.example.com"], ..outside },
+    );
     assert!(!fault.causes[0].statement.contains("Service"), "{}", fault.causes[0].statement);
 }

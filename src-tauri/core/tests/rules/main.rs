@@ -1,5 +1,6 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
+mod blame;
 mod change;
 mod container;
 mod crash;

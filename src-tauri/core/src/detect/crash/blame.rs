@@ -83,7 +83,14 @@ impl Blame {
     }
 
     /// A live object that carries the statement.
-    fn seen(mut self, object: &Object, aspect: &str, summary: String, lines: &[(&str, String)], at: Timestamp) -> Blame {
+    fn seen(
+        mut self,
+        object: &Object,
+        aspect: &str,
+        summary: String,
+        lines: &[(&str, String)],
+        at: Timestamp,
+    ) -> Blame {
         self.evidence.push(object_evidence(EvidenceKind::Object, object.reference(), aspect, summary, lines, at));
         self
     }
@@ -232,6 +239,58 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
 }
 
+/// Who must be changed for words of no known form.
+pub(in crate::detect) fn guess(case: &Case<'_, '_>, words: &str) -> Option<Blame> {
+    let signal = Signal {
+        class: Class::BadConfig,
+        line: 0,
+        subject: None,
+        value: None,
+        file: None,
+        detail: None,
+        text: words.to_owned(),
+        weight: 0,
+    };
+    let mut blame = setting::guess(case, &signal)?;
+    let more = blame.phrase.split_once(';').map(|(_, more)| format!(";{more}")).unwrap_or_default();
+    blame.phrase = format!("its own log says why{more}");
+    blame.rule = "container-exits".to_owned();
+    Some(blame)
+}
+
+/// A host that something waits for, as the objects alone tell of it: only what is wrong with it now.
+pub(in crate::detect) fn awaited(case: &Case<'_, '_>, host: &str) -> Option<Blame> {
+    [Class::Dns, Class::Timeout].iter().find_map(|class| {
+        let signal = Signal {
+            class: *class,
+            line: 0,
+            subject: Some(host.to_owned()),
+            value: None,
+            file: None,
+            detail: None,
+            text: String::new(),
+            weight: 0,
+        };
+        Some(blame(case, &signal)).filter(is_visible)
+    })
+}
+
+/// The objects show it still, whatever a log said a while ago.
+pub(in crate::detect) fn is_visible(blame: &Blame) -> bool {
+    matches!(
+        blame.rule.as_str(),
+        "service-missing"
+            | "host-name-unknown"
+            | "dependency-without-endpoints"
+            | "dependency-selects-nothing"
+            | "dependency-scaled-down"
+            | "service-port-unknown"
+            | "service-target-port-wrong"
+            | "network-policy-blocks"
+            | "dns-policy-wrong"
+    )
+}
+
 /// The image is built for another machine than the node is.
 fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal).field(case.path("image")).says(format!("; its image is {}", case.spec.image));
@@ -255,7 +314,8 @@ fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 /// A runtime with a heap of its own: the option that bounds it, else the container's limit.
 fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
-    let bounds = ["-Xmx", "--max-old-space-size", "--max_old_space_size", "MaxRAMPercentage", "GOMEMLIMIT", "memory_limit"];
+    let bounds =
+        ["-Xmx", "--max-old-space-size", "--max_old_space_size", "MaxRAMPercentage", "GOMEMLIMIT", "memory_limit"];
     let bounded = |value: &str| {
         bounds.iter().find_map(|b| {
             let at = value.find(b)?;
@@ -284,7 +344,12 @@ fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         "it needs more memory than it has",
         "replaces its pods; they need room on a node",
         &format!("patch {}s", subject.kind.to_lowercase()),
-        format!("kubectl set resources {}{} -c {} --limits=memory=MEMORY", subject.kubectl(), ns_flag(subject), case.spec.name),
+        format!(
+            "kubectl set resources {}{} -c {} --limits=memory=MEMORY",
+            subject.kubectl(),
+            ns_flag(subject),
+            case.spec.name
+        ),
     ))
 }
 

@@ -4,10 +4,10 @@ use super::super::{
     Context,
     context::{Owner, action, cause, edit, ns_flag, pod_ref},
 };
-use super::blame::{Case, blame};
+use super::blame::{Blame, Case, blame, guess};
 use crate::{
     finding::Finding,
-    logs::Reading,
+    logs::{self, Class, Reading},
     object::{Container, Pod, pod::Terminated},
     observation::LogRead,
     remediation::ActionKind,
@@ -100,14 +100,8 @@ pub(super) fn memory(
     let _ = cx;
 }
 
-pub(super) fn cannot_start(
-    f: &mut Finding,
-    spec: &Container,
-    owner: &Owner,
-    init: bool,
-    ended: &Terminated,
-    key: &str,
-) {
+pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Terminated, key: &str) {
+    let (spec, owner, init) = (case.spec, case.owner, case.init);
     f.headline = "cannot start its program".into();
     let why = ended.message.as_deref().unwrap_or("").trim();
     let command: Vec<String> = spec.command.iter().chain(&spec.args).cloned().collect();
@@ -136,6 +130,26 @@ pub(super) fn cannot_start(
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
     c.evidence.push(key.to_owned());
     c.signs.pro = 2;
+    // The runtime's words may lead to a mounted script, its mode, or the node's architecture.
+    let read = logs::read(&[short_runtime_error(why)]);
+    if let Some(signal) = read.signal()
+        && matches!(signal.class, Class::ExecFormat | Class::PermissionDenied | Class::MissingFile)
+    {
+        let blame = blame(case, signal);
+        let mounted = signal.class != Class::MissingFile || !blame.entity.same_name(&owner.subject);
+        if mounted {
+            if let Some((_, more)) = blame.phrase.split_once("; ") {
+                c.statement.push_str(&format!(" In detail: {more}."));
+            }
+            c.entity = blame.entity;
+            c.referrer = blame.referrer;
+            c.field = blame.field.or(c.field);
+            for item in blame.evidence {
+                c.evidence.push(item.key.clone());
+                f.evidence.push(item);
+            }
+        }
+    }
     f.causes.push(c);
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "the command must be one that the image has"));
 }
@@ -165,29 +179,16 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
     let quoted = ended.said.and_then(|r| r.words.as_ref());
     let said = quoted.map(|(_, q)| format!(" Its last words: “{q}”.")).unwrap_or_default();
     let often = words::times(ended.times);
-    let mut keys: Vec<String> = ended.log_key.iter().cloned().chain([ended.status_key.clone()]).collect();
+    let keys: Vec<String> = ended.log_key.iter().cloned().chain([ended.status_key.clone()]).collect();
     let base = |phrase: &str| format!("{which} {} ends with {} ({often}): {phrase}.{said}", spec.name, ended.exit);
+    let telling = ended.said.filter(|r| r.telling && r.signals.is_empty());
+    let guessed = telling.and_then(|r| r.words.as_ref()).and_then(|(_, q)| guess(case, q));
     match ended.said.and_then(Reading::signal) {
         Some(signal) => {
             let blame = blame(case, signal);
             f.message = format!("{}: {}", f.message, blame.phrase);
-            let mut c = cause(&blame.rule, blame.confidence, blame.entity, base(&blame.phrase));
-            c.referrer = blame.referrer;
-            c.field = blame.field;
-            for item in blame.evidence {
-                if !f.evidence.iter().any(|e| e.key == item.key) {
-                    keys.push(item.key.clone());
-                    f.evidence.push(item);
-                }
-            }
-            c.evidence = keys;
-            c.signs.pro = 2;
-            f.causes.push(c);
-            for step in blame.actions {
-                if !f.actions.iter().any(|a| a.key() == step.key()) {
-                    f.actions.push(step);
-                }
-            }
+            let statement = base(&blame.phrase);
+            take(f, blame, statement, keys);
         }
         None if ended.terminated.exit_code == 0 => {
             let kind = &owner.subject.kind;
@@ -199,6 +200,11 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
             c.signs.pro = 2;
             c.field = Some(owner.field(init, &spec.name, "command"));
             f.causes.push(c);
+        }
+        None if guessed.is_some() => {
+            let Some(blame) = guessed else { return };
+            let statement = base(&blame.phrase);
+            take(f, blame, statement, keys);
         }
         None => {
             let (phrase, confidence) = match (quoted, ended.log.map(|l| &l.lines)) {
@@ -213,8 +219,8 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
                 (None, None) => ("its log is not recorded".to_owned(), Confidence::NotEstablished),
             };
             let phrase = match ended.terminated.exit_code {
-                137 => format!("{phrase}; it was killed from outside, and not for its own memory limit (no OOMKilled)"),
-                143 => format!("{phrase}; it was asked to end (SIGTERM) from outside"),
+                137 => format!("{phrase}; something outside the program killed it"),
+                143 => format!("{phrase}; something outside the program asked it to end"),
                 134 => format!("{phrase}; it aborted itself (SIGABRT)"),
                 _ => phrase,
             };
@@ -238,5 +244,26 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
     ));
     if !f.actions.iter().any(|a| a.kind == ActionKind::Patch && a.target.same_name(&owner.subject)) {
         f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what the container's last words name"));
+    }
+}
+
+/// Takes in who is to blame as the finding's cause.
+pub(super) fn take(f: &mut Finding, blame: Blame, statement: String, mut keys: Vec<String>) {
+    let mut c = cause(&blame.rule, blame.confidence, blame.entity, statement);
+    c.referrer = blame.referrer;
+    c.field = blame.field;
+    for item in blame.evidence {
+        if !f.evidence.iter().any(|e| e.key == item.key) {
+            keys.push(item.key.clone());
+            f.evidence.push(item);
+        }
+    }
+    c.evidence = keys;
+    c.signs.pro = 2;
+    f.causes.push(c);
+    for step in blame.actions {
+        if !f.actions.iter().any(|a| a.key() == step.key()) {
+            f.actions.push(step);
+        }
     }
 }

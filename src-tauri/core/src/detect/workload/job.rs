@@ -100,7 +100,8 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                 why = format!(" Its {kind} {} ends with exit code {}{oom}{phrase}.", spec.name, ended.exit_code);
                 if let Some(w) = words_of {
                     why.push_str(&format!(" Last words: “{w}”."));
-                    confidence = if read.is_some_and(|r| r.telling) { Confidence::Likely } else { Confidence::Possible };
+                    confidence =
+                        if read.is_some_and(|r| r.telling) { Confidence::Likely } else { Confidence::Possible };
                     "container-exits".clone_into(&mut rule);
                 }
                 if let Some(l) = log {

@@ -2,26 +2,42 @@
 
 use super::Family;
 use crate::logs::Class::{
-    Assertion, DataDirectory, DataVersion, Database, DiskFull, KernelSetting, LeaderLost, Locked, Migration, OutOfMemory, Panic,
-    PermissionDenied, PoolExhausted, PortDenied, PortInUse, RateLimit, ReadOnly, Unhandled,
+    Assertion, DataDirectory, DataVersion, Database, DiskFull, KernelSetting, LeaderLost, Locked, Migration,
+    OutOfMemory, Panic, PermissionDenied, PoolExhausted, PortDenied, PortInUse, RateLimit, ReadOnly, Unhandled,
 };
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         keys: &[
-            "permission", "eacces", "eperm", "not permitted", "accessdenied", "writable", "ownership", "group or world", "write to",
+            "permission",
+            "eacces",
+            "eperm",
+            "not permitted",
+            "accessdenied",
+            "writable",
+            "ownership",
+            "group or world",
+            "write to",
         ],
         forms: &[
             (PortDenied, 92, r"(?i)bind\(\) to [^\s]*?:?(\d{1,5}) failed \(13"),
             (PortDenied, 92, r"(?i)listen (?:tcp|udp)\d? [^\s]*?:(\d{1,5}): bind: permission denied"),
             (PortDenied, 92, r"(?i)could not bind to address [^\s]*?:(\d{1,5})"),
-            (PortDenied, 92, r"(?i)(?:listen|bind) EACCES:? permission denied [^\s]*?:?(\d{1,5})\b"),
+            (PortDenied, 92, r"(?i)(?:listen|bind) EACCES:? permission denied (?:[^\s]*:)?(\d{1,5})\b"),
             (PortDenied, 90, r"(?i)(?:bind|listen)\w*[^\n]*?(?::|port )(\d{1,4})\b[^\n]*(?:permission denied|EACCES)"),
             (PortDenied, 86, r"(?i)(?:permission denied|EACCES)[^\n]*(?:bind|listen)[^\n]*?(?::|port )(\d{1,4})\b"),
             (PortDenied, 80, r"(?i)bind: permission denied|SocketException: permission denied"),
-            (PermissionDenied, 90, r#"data directory "([^"]+)" has (?:invalid permissions|wrong ownership|group or world access)"#),
+            (
+                PermissionDenied,
+                90,
+                r#"data directory "([^"]+)" has (?:invalid permissions|wrong ownership|group or world access)"#,
+            ),
             (PermissionDenied, 88, r"GF_PATHS_DATA='([^']+)' is not writable"),
-            (PermissionDenied, 86, r#"(?i)(?:changing ownership of|could not change (?:permissions|ownership) of (?:directory )?)\s*['"]([^'"]+)['"]"#),
+            (
+                PermissionDenied,
+                86,
+                r#"(?i)(?:changing ownership of|could not change (?:permissions|ownership) of (?:directory )?)\s*['"]([^'"]+)['"]"#,
+            ),
             (PermissionDenied, 86, r"(?i)EACCES: permission denied, \w+ '([^']+)'"),
             (PermissionDenied, 84, r"AccessDeniedException: (/\S+)"),
             (PermissionDenied, 84, r#"(/[^\s'"]+)['"]? (?:is )?not writable"#),
@@ -31,8 +47,16 @@ pub(super) const FAMILIES: &[Family] = &[
                 82,
                 r#"(?i)['"]?(/[^\s'":,]+)['"]?:? ?(?:failed )?\(?(?:\w+: )?(?:\d+: )?(?:permission denied|operation not permitted|EACCES)"#,
             ),
-            (PermissionDenied, 74, r"(?i)\b(setuid|setgid|setgroups|chroot|capset|mount|iptables|chown|unshare|mknod)\b[^\n]*(?:not permitted|permission denied|EPERM)"),
-            (PermissionDenied, 62, r"(?i)EACCES|operation not permitted|PermissionError|permission denied(?: \(13\)| \(os error 13\))?"),
+            (
+                PermissionDenied,
+                74,
+                r"(?i)\b(setuid|setgid|setgroups|chroot|capset|mount|iptables|chown|unshare|mknod)\b[^\n]*(?:not permitted|permission denied|EPERM)",
+            ),
+            (
+                PermissionDenied,
+                62,
+                r"(?i)EACCES|operation not permitted|PermissionError|permission denied(?: \(13\)| \(os error 13\))?",
+            ),
         ],
     },
     Family {
@@ -46,19 +70,37 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        keys: &["no space", "enospc", "disk", "could not extend", "could not write", "errno 28", "error number 28", "quota exceeded"],
+        keys: &[
+            "no space",
+            "enospc",
+            "disk",
+            "could not extend",
+            "could not write",
+            "errno 28",
+            "error number 28",
+            "quota exceeded",
+        ],
         forms: &[
             (DiskFull, 88, r#"(?i)no space left on device:? ?['"(]?(/[^\s'"):,]+)"#),
             (DiskFull, 88, r#"(?i)could not (?:write|extend|fsync)(?: to)? file "([^"]+)""#),
             (DiskFull, 86, r#"(?i)(/[^\s'":,]+)[^/]*no space left on device"#),
-            (DiskFull, 84, r"(?i)no space left on device|ENOSPC|Errno 28|disk quota exceeded|disk is full|disk full|flood[- ]stage disk watermark|disk resource limit alarm|(?:error number|errno:?) 28"),
+            (
+                DiskFull,
+                84,
+                r"(?i)no space left on device|ENOSPC|Errno 28|disk quota exceeded|disk is full|disk full|flood[- ]stage disk watermark|disk resource limit alarm|(?:error number|errno:?) 28",
+            ),
         ],
     },
     Family {
         keys: &["already in use", "eaddrinuse", "allocated", "address in use", "bind"],
         forms: &[
+            (PortInUse, 92, r"(?i)address already in use[^\n]*\('[^']*', (\d{2,5})\)"),
             (PortInUse, 90, r"EADDRINUSE[^\d]*(?:[\d.:]*:)?(\d{2,5})"),
-            (PortInUse, 90, r"(?i):(\d{2,5})\)?[^\d]*(?:failed )?\(?(?:\d+: )?(?:bind: )?address (?:is )?already in use"),
+            (
+                PortInUse,
+                90,
+                r"(?i):(\d{2,5})\)?[^\d]*(?:failed )?\(?(?:\d+: )?(?:bind: )?address (?:is )?already in use",
+            ),
             (
                 PortInUse,
                 88,
@@ -71,8 +113,19 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         keys: &[
-            "outofmemory", "out of memory", "heap", "memoryerror", "cannot allocate", "bad_alloc", "allocation", "enomem", "memory size",
-            "insufficient memory", "gc overhead", "killed", "oom",
+            "outofmemory",
+            "out of memory",
+            "heap",
+            "memoryerror",
+            "cannot allocate",
+            "bad_alloc",
+            "allocation",
+            "enomem",
+            "memory size",
+            "insufficient memory",
+            "gc overhead",
+            "killed",
+            "oom",
         ],
         forms: &[
             (
@@ -80,33 +133,84 @@ pub(super) const FAMILIES: &[Family] = &[
                 90,
                 r"OutOfMemoryError|OutOfMemoryException|JavaScript heap out of memory|(?i:runtime: out of memory)|MemoryError\b|(?i:cannot allocate memory)|std::bad_alloc|(?i:allocation failed - )|(?i:\bout of memory\b)|(?i:memory allocation of \d+ bytes failed)|ENOMEM|(?i:GC overhead limit exceeded)|(?i:insufficient memory for the java)|(?i:allowed memory size of \d+ bytes exhausted)|(?i:Reached heap limit)",
             ),
-            (OutOfMemory, 70, r"^(?:\S*sh: )?(?:line \d+: +)?(?:\d+ )?Killed\b|(?i:OOM command not allowed)|(?i:was terminated by signal 9|sent SIGKILL! Perhaps out of memory)"),
-        ],
-    },
-    Family {
-        keys: &["max_map_count", "descriptors", "too many open", "emfile", "inotify", "file watchers", "native thread", "pthread", "thread", "fork"],
-        forms: &[
-            (KernelSetting, 95, r"(vm\.max_map_count) \[(?P<v>\d+)\]"),
-            (KernelSetting, 92, r"(?i:max file descriptors) \[(?P<v>\d+)\]"),
-            (KernelSetting, 93, r"(?i)(inotify)[^\n]*(?:no space|too many|limit|reached)|(?:no space|too many|limit)[^\n]*(inotify)|system limit for number of (file watchers)"),
-            (KernelSetting, 86, r"(?i)(too many open files)|EMFILE"),
-            (KernelSetting, 91, r"(?i)unable to create (?:new )?(native thread)|(pthread_create) failed|(fork): (?:retry: )?resource temporarily unavailable|can't start new (thread)|newosproc"),
+            (
+                OutOfMemory,
+                70,
+                r"^(?:\S*sh: )?(?:line \d+: +)?(?:\d+ )?Killed\b|(?i:OOM command not allowed)|(?i:was terminated by signal 9|sent SIGKILL! Perhaps out of memory)",
+            ),
         ],
     },
     Family {
         keys: &[
-            "not empty", "data directory", "data dir", "files in it", "unusable", "initialized by", "incompatible", "version", "downgrade",
-            "upgrade", "featurecompat", "pg_version", "database cluster", "rdb format",
+            "max_map_count",
+            "descriptors",
+            "too many open",
+            "emfile",
+            "inotify",
+            "file watchers",
+            "native thread",
+            "pthread",
+            "thread",
+            "fork",
         ],
         forms: &[
-            (DataVersion, 96, r"(?i)initialized by PostgreSQL version (?P<s>[\d.]+), which is not compatible with this version (?P<v>[\d.]+)"),
+            (KernelSetting, 95, r"(vm\.max_map_count) \[(?P<v>\d+)\]"),
+            (KernelSetting, 92, r"(?i:max file descriptors) \[(?P<v>\d+)\]"),
+            (
+                KernelSetting,
+                93,
+                r"(?i)(inotify)[^\n]*(?:no space|too many|limit|reached)|(?:no space|too many|limit)[^\n]*(inotify)|system limit for number of (file watchers)",
+            ),
+            (KernelSetting, 86, r"(?i)(too many open files)|EMFILE"),
+            (
+                KernelSetting,
+                91,
+                r"(?i)unable to create (?:new )?(native thread)|(pthread_create) failed|(fork): (?:retry: )?resource temporarily unavailable|can't start new (thread)|newosproc",
+            ),
+        ],
+    },
+    Family {
+        keys: &[
+            "not empty",
+            "data directory",
+            "data dir",
+            "files in it",
+            "unusable",
+            "initialized by",
+            "incompatible",
+            "version",
+            "downgrade",
+            "upgrade",
+            "featurecompat",
+            "pg_version",
+            "database cluster",
+            "rdb format",
+        ],
+        forms: &[
+            (
+                DataVersion,
+                96,
+                r"(?i)initialized by PostgreSQL version (?P<s>[\d.]+), which is not compatible with this version (?P<v>[\d.]+)",
+            ),
             (DataVersion, 92, r"(?i)database files are incompatible with server"),
-            (DataVersion, 92, r"(?i)cannot (?:upgrade|downgrade|boot server version)[^\n]*?(?:from|data dictionary version|version) '?\[?(?P<s>[\d.]+)'?\]?[^\n]*?(?:to|version) '?\[?(?:version )?\[?(?P<v>[\d.]+)"),
-            (DataVersion, 90, r"(?i)invalid mysql server (?:up|down)grade|wrong mongod version|featureCompatibilityVersion|can't handle RDB format version (?P<s>\d+)|unsupported (?:data|storage|on-disk|database) (?:format|version)"),
+            (
+                DataVersion,
+                92,
+                r"(?i)cannot (?:upgrade|downgrade|boot server version)[^\n]*?(?:from|data dictionary version|version) '?\[?(?P<s>[\d.]+)'?\]?[^\n]*?(?:to|version) '?\[?(?:version )?\[?(?P<v>[\d.]+)",
+            ),
+            (
+                DataVersion,
+                90,
+                r"(?i)invalid mysql server (?:up|down)grade|wrong mongod version|featureCompatibilityVersion|can't handle RDB format version (?P<s>\d+)|unsupported (?:data|storage|on-disk|database) (?:format|version)",
+            ),
             (DataDirectory, 92, r#"(?i)directory "?(/[^\s"]+)"? exists but is not empty"#),
             (DataDirectory, 90, r"(?i)data directory has files in it"),
             (DataDirectory, 88, r"(?i)data directory (/\S+) is unusable"),
-            (DataDirectory, 88, r#"(?i)"?(/[^\s"]+)"? (?:is not a database cluster directory|is not a valid data directory|does not (?:appear to be|contain) a[^\n]* data directory|already exists and is not empty)"#),
+            (
+                DataDirectory,
+                88,
+                r#"(?i)"?(/[^\s"]+)"? (?:is not a database cluster directory|is not a valid data directory|does not (?:appear to be|contain) a[^\n]* data directory|already exists and is not empty)"#,
+            ),
             (DataDirectory, 84, r#"(?i)missing or unreadable[^\n]*PG_VERSION|could not open file "(/\S+PG_VERSION)""#),
         ],
     },
@@ -119,7 +223,15 @@ pub(super) const FAMILIES: &[Family] = &[
         )],
     },
     Family {
-        keys: &["pool", "too many c", "connection slots", "no connection", "connection limit", "max_user_connections", "request timed out after"],
+        keys: &[
+            "pool",
+            "too many c",
+            "connection slots",
+            "no connection",
+            "connection limit",
+            "max_user_connections",
+            "request timed out after",
+        ],
         forms: &[(
             PoolExhausted,
             86,
@@ -130,15 +242,40 @@ pub(super) const FAMILIES: &[Family] = &[
         keys: &["lock", "another instance", "another process", "already running", "postmaster.pid"],
         forms: &[
             (Locked, 84, r#"(?i)lock file "([^"]+)" already exists"#),
-            (Locked, 84, r"(?i)(?:failed to obtain node locks|could not (?:obtain|acquire)[^\n]*lock|unable to (?:obtain|acquire|lock)[^\n]*lock)[^\n/]*\[*(/[^\s\],']+)?"),
-            (Locked, 82, r"(?i)could not (?:obtain|acquire) (?:the |a |change ?log )*lock|lock (?:is )?(?:already )?held|waiting for changelog lock|LockException|LockObtainFailed|database is locked|another (?:instance|process|server) (?:is )?(?:already )?(?:running|using|has)|unable to lock|already locked|failed to (?:obtain|acquire) (?:the )?lock|resource temporarily unavailable[^\n]*lock"),
+            (
+                Locked,
+                84,
+                r"(?i)(?:failed to obtain node locks|could not (?:obtain|acquire)[^\n]*lock|unable to (?:obtain|acquire|lock)[^\n]*lock)[^\n/]*\[+(/[^\s\],']+)",
+            ),
+            (
+                Locked,
+                82,
+                r"(?i)failed to obtain node locks|could not (?:obtain|acquire) (?:the |a |change ?log )*lock|lock (?:is )?(?:already )?held|waiting for changelog lock|LockException|LockObtainFailed|database is locked|another (?:instance|process|server) (?:is )?(?:already )?(?:running|using|has)|unable to lock|already locked|failed to (?:obtain|acquire) (?:the )?lock|resource temporarily unavailable[^\n]*lock",
+            ),
         ],
     },
     Family {
         keys: &[
-            "does not exist", "doesn't exist", "not found", "no such", "unknown database", "unknown column", "unknown table", "psql",
-            "sqlstate", "syntax error at", "duplicate", "deadlock", "violates", "serialize", "already exists", "undefinedtable",
-            "undefinedcolumn", "ora-", "collection", "sql syntax",
+            "does not exist",
+            "doesn't exist",
+            "not found",
+            "no such",
+            "unknown database",
+            "unknown column",
+            "unknown table",
+            "psql",
+            "sqlstate",
+            "syntax error at",
+            "duplicate",
+            "deadlock",
+            "violates",
+            "serialize",
+            "already exists",
+            "undefinedtable",
+            "undefinedcolumn",
+            "ora-",
+            "collection",
+            "sql syntax",
         ],
         forms: &[
             (
@@ -146,8 +283,16 @@ pub(super) const FAMILIES: &[Family] = &[
                 84,
                 r#"(?i)\b(?:relation|table|column|database|schema|collection|index|keyspace|topic|bucket|exchange|queue) ['"`]([\w.-]+)['"`] (?:of relation "\w+" )?(?:does not exist|doesn't exist|not found|is not defined)"#,
             ),
-            (Database, 80, r#"(?i)\b(?:relation|table|column|database|schema|collection|keyspace) ([\w.]+) (?:does not exist|doesn't exist)"#),
-            (Database, 82, r#"(?i)(?:no such table|no such column|unknown database|unknown column|unknown table):? ?['"`]?([\w.]+)"#),
+            (
+                Database,
+                80,
+                r#"(?i)\b(?:relation|table|column|database|schema|collection|keyspace) ([\w.]+) (?:does not exist|doesn't exist)"#,
+            ),
+            (
+                Database,
+                82,
+                r#"(?i)(?:no such table|no such column|unknown database|unknown column|unknown table):? ?['"`]?([\w.]+)"#,
+            ),
             (Database, 80, r#"(?i)(?:relation|table|column|database|type|index) ['"`]?([\w.]+)['"`]? already exists"#),
             (Database, 82, r"(?i)table '([\w.]+)' doesn't exist"),
             (
@@ -162,9 +307,17 @@ pub(super) const FAMILIES: &[Family] = &[
         forms: &[
             (Migration, 90, r"(?i)dirty database version (\d+)"),
             (Migration, 88, r"(?i)migration checksum mismatch for migration version (\S+)"),
-            (Migration, 88, r#"(?i)(?:migration|migrating|applying)[ :]*['"`]?(V?\d[\w./-]*(?:\.sql)?)['"`]?[^\n]*(?:failed|error|dirty|checksum|mismatch)"#),
+            (
+                Migration,
+                88,
+                r#"(?i)(?:migration|migrating|applying)[ :]*['"`]?(V?\d[\w./-]*(?:\.sql)?)['"`]?[^\n]*(?:failed|error|dirty|checksum|mismatch)"#,
+            ),
             (Migration, 88, r"(?i)can't locate revision identified by '([^']+)'"),
-            (Migration, 84, r"(?i)the [`'](\S+)[`'] migration[^\n]*failed|no migration found for version (\d+)|changeset (\S+)[^\n]*(?:failed|error)"),
+            (
+                Migration,
+                84,
+                r"(?i)the [`'](\S+)[`'] migration[^\n]*failed|no migration found for version (\d+)|changeset (\S+)[^\n]*(?:failed|error)",
+            ),
             (
                 Migration,
                 82,
@@ -181,15 +334,38 @@ pub(super) const FAMILIES: &[Family] = &[
         )],
     },
     Family {
-        keys: &["panic", "segmentation", "sigsegv", "core dumped", "stack overflow", "sigabrt", "illegal instruction", "sigill", "fatal signal", "sigbus"],
+        keys: &[
+            "panic",
+            "segmentation",
+            "sigsegv",
+            "core dumped",
+            "stack overflow",
+            "sigabrt",
+            "illegal instruction",
+            "sigill",
+            "fatal signal",
+            "sigbus",
+        ],
         forms: &[
-            (Panic, 68, r"(?i)^(?:thread '.*' )?panic(?:ked)?(?:\(| at|:)|panicked at|kernel panic|fatal error: (?:all goroutines|concurrent map|stack overflow)"),
-            (Panic, 66, r"(?i)segmentation fault|SIGSEGV|stack overflow|SIGABRT|illegal instruction|SIGILL|SIGBUS|core dumped"),
+            (
+                Panic,
+                68,
+                r"(?i)^(?:thread '.*' )?panic(?:ked)?(?:\(| at|:)|panicked at|kernel panic|fatal error: (?:all goroutines|concurrent map|stack overflow)",
+            ),
+            (
+                Panic,
+                66,
+                r"(?i)segmentation fault|SIGSEGV|stack overflow|SIGABRT|illegal instruction|SIGILL|SIGBUS|core dumped",
+            ),
         ],
     },
     Family {
         keys: &["assert"],
-        forms: &[(Assertion, 68, r"(?i)assertion [^\n]*failed|assertion (?:failed|error)|AssertionError|assert failed")],
+        forms: &[(
+            Assertion,
+            68,
+            r"(?i)assertion [^\n]*failed|assertion (?:failed|error)|AssertionError|assert failed",
+        )],
     },
     Family {
         keys: &["unhandled", "uncaught", "exception in thread", "unhandledrejection"],

@@ -118,9 +118,11 @@ pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
         };
     }
     if let Some((name, key)) = secret_of(p.volume, &p.within) {
-        return own
-            .says(format!("; the file is key {key} of Secret {name}, mounted at {}", p.mount.mount_path))
-            .on(case.reference(Kind::Secret, &name), Some(format!("data[{key}]")), case);
+        return own.says(format!("; the file is key {key} of Secret {name}, mounted at {}", p.mount.mount_path)).on(
+            case.reference(Kind::Secret, &name),
+            Some(format!("data[{key}]")),
+            case,
+        );
     }
     own
 }
@@ -161,7 +163,9 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             .on(case.reference(Kind::Secret, &name), Some(format!("data[{key}]")), case);
     }
     let own = match &p.volume.persistent_volume_claim {
-        Some(claim) => own.says(format!("; it would lie on claim {}, mounted at {}", claim.claim_name, p.mount.mount_path)),
+        Some(claim) => {
+            own.says(format!("; it would lie on claim {}, mounted at {}", claim.claim_name, p.mount.mount_path))
+        }
         None if p.volume.empty_dir.is_some() => {
             own.says(format!("; volume {} at {} is an emptyDir: it begins empty", p.volume.name, p.mount.mount_path))
         }
@@ -208,9 +212,12 @@ fn not_in_map(
         if !all {
             let field = case.owner.pod_field(&format!("volumes[{}].configMap.items", p.volume.name));
             return seen(
-                own.says(format!("; ConfigMap {name} has the key {key}, but volume {} does not list it", p.volume.name))
-                    .sure(Confidence::Established)
-                    .field(field),
+                own.says(format!(
+                    "; ConfigMap {name} has the key {key}, but volume {} does not list it",
+                    p.volume.name
+                ))
+                .sure(Confidence::Established)
+                .field(field),
             );
         }
         return seen(own.says(format!("; ConfigMap {name} at {at} has the key {key} now")).on(
@@ -256,11 +263,12 @@ fn unmounted(case: &Case<'_, '_>, path: &str, written: Option<String>, own: Blam
                     .field(case.path(&format!("volumeMounts[{}].mountPath", mount.name)));
             }
         }
-        let mounted = |name: &str| {
-            case.pod.spec.volumes.iter().any(|v| v.config_map.as_ref().is_some_and(|c| c.name == name))
-        };
+        let mounted =
+            |name: &str| case.pod.spec.volumes.iter().any(|v| v.config_map.as_ref().is_some_and(|c| c.name == name));
         let holder = case.cx.index.in_namespace(Kind::ConfigMap, case.ns()).find_map(|o| match &**o {
-            Object::ConfigMap(m) if m.digests.contains_key(file) && !mounted(&m.metadata.name) => Some(&m.metadata.name),
+            Object::ConfigMap(m) if m.digests.contains_key(file) && !mounted(&m.metadata.name) => {
+                Some(&m.metadata.name)
+            }
             _ => None,
         });
         if let Some(holder) = holder {
@@ -398,8 +406,14 @@ pub(super) fn denied(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     match place(case, path) {
         Some(p) if p.volume.config_map.is_some() || p.volume.secret.is_some() || p.volume.projected.is_some() => {
             let kind = if p.volume.secret.is_some() { "secret" } else { "configMap" };
-            let mode = p.volume.config_map.as_ref().and_then(|c| c.default_mode).or_else(|| p.volume.secret.as_ref()?.default_mode);
-            let said = mode.map_or_else(|| " with the default mode 0644".to_owned(), |m| format!(" with defaultMode {m:#o}"));
+            let mode = p
+                .volume
+                .config_map
+                .as_ref()
+                .and_then(|c| c.default_mode)
+                .or_else(|| p.volume.secret.as_ref()?.default_mode);
+            let said =
+                mode.map_or_else(|| " with the default mode 0644".to_owned(), |m| format!(" with defaultMode {m:#o}"));
             own.says(format!("; volume {} is mounted at {}{said}{who}", p.volume.name, p.mount.mount_path))
                 .field(case.owner.pod_field(&format!("volumes[{}].{kind}.defaultMode", p.volume.name)))
         }
@@ -409,10 +423,9 @@ pub(super) fn denied(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 None => format!("; it lies on volume {} at {}", p.volume.name, p.mount.mount_path),
             };
             let group = security(case, "fsGroup");
-            let lacks = group.as_ref().map_or_else(
-                || ", and no fsGroup is set".to_owned(),
-                |(v, _)| format!(", and fsGroup is {v}"),
-            );
+            let lacks = group
+                .as_ref()
+                .map_or_else(|| ", and no fsGroup is set".to_owned(), |(v, _)| format!(", and fsGroup is {v}"));
             own.says(format!("{on}{who}{lacks}")).field(case.owner.pod_field("securityContext.fsGroup"))
         }
         None => {
@@ -429,7 +442,8 @@ pub(super) fn denied(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 }
 
 fn list(value: &Value) -> String {
-    let items: Vec<String> = value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let items: Vec<String> =
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     words::list(&items, 4)
 }
 

@@ -111,7 +111,11 @@ fn describe(rules: &[Value], direction: &str) -> String {
                 })
                 .collect();
             let who = if labels.is_empty() { "anyone".to_owned() } else { labels.join(" or ") };
-            if ports.is_empty() { format!("{peer} {who}") } else { format!("{peer} {who} on port {}", ports.join(", ")) }
+            if ports.is_empty() {
+                format!("{peer} {who}")
+            } else {
+                format!("{peer} {who} on port {}", ports.join(", "))
+            }
         })
         .collect();
     crate::words::list(&parts, 3)
@@ -183,7 +187,9 @@ fn peer_allowed(case: &Case<'_, '_>, peers: Option<&Value>, pod: &Pod, policy_ns
             return pod.status.pod_ip.as_deref().is_none_or(|ip| in_cidr(ip, cidr).unwrap_or(true));
         }
         let selector = |name: &str| {
-            peer.get(name).filter(|v| !v.is_null()).and_then(|v| serde_json::from_value::<LabelSelector>(v.clone()).ok())
+            peer.get(name)
+                .filter(|v| !v.is_null())
+                .and_then(|v| serde_json::from_value::<LabelSelector>(v.clone()).ok())
         };
         let in_namespace = match selector("namespaceSelector") {
             None => ns == policy_ns,

@@ -124,7 +124,9 @@ pub(super) fn owner_of_host(case: &Case<'_, '_>, text: &str, own: Blame) -> Blam
     let at = target(text);
     let place = service_name(case, &at.host);
     match case.cx.index.get(Kind::Service, Some(&place.namespace), &place.name).filter(|_| place.inside) {
-        Some(service) => own.says(format!("; it is served by {}", service.reference())).on(service.reference(), None, case),
+        Some(service) => {
+            own.says(format!("; it is served by {}", service.reference())).on(service.reference(), None, case)
+        }
         None if !place.inside && !is_ip(&at.host) => {
             own.says("; this host lies outside the cluster").on(ObjectRef::external(text), None, case)
         }
@@ -146,7 +148,10 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
         let own = own.says(format!("; Service {name} is a name for {outside} (ExternalName)"));
         return match dns {
             true => own.on(me, Some("spec.externalName".into()), case),
-            false => own.on(ObjectRef::external(outside), None, case),
+            false => {
+                let port = at.port.map(|p| format!(":{p}")).unwrap_or_default();
+                own.on(ObjectRef::external(&format!("{outside}{port}")), None, case)
+            }
         };
     }
     if dns {
@@ -173,20 +178,25 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
         let text = format!("; Service {name} has port {ports_text} and no port {asked}");
         let mine = case.changes(&me).iter().any(|c| c.fields.iter().any(|f| f.path.starts_with("spec.ports")));
         let written = case.written(&format!("{}:{asked}", at.host)).or_else(|| case.written(&asked.to_string()));
-        let blame = item(own.says(text).rule("service-port-unknown"), "ports", format!("Service {name} has port {ports_text}"));
+        let blame =
+            item(own.says(text).rule("service-port-unknown"), "ports", format!("Service {name} has port {ports_text}"));
         return match written {
             Some(field) if !mine => blame
                 .sure(Confidence::Established)
                 .field(field)
                 .step(case.edit(ActionKind::SetEnv, format!("Service {name} has port {ports_text}"))),
-            _ if mine => blame
-                .on(me.clone(), Some(format!("spec.ports[{}].port", part(&ports[0]))), case)
-                .step(edit(ActionKind::SetServicePort, &me, format!("port {asked} is asked for"))),
+            _ if mine => blame.on(me.clone(), Some(format!("spec.ports[{}].port", part(&ports[0]))), case).step(edit(
+                ActionKind::SetServicePort,
+                &me,
+                format!("port {asked} is asked for"),
+            )),
             _ => blame.field(case.path("env")),
         };
     }
     if service.spec.selector.is_empty() {
-        return own.says(format!("; Service {name} has no selector: its endpoints are written by hand")).on(me, None, case);
+        return own
+            .says(format!("; Service {name} has no selector: its endpoints are written by hand"))
+            .on(me, None, case);
     }
     let pods: Vec<&Pod> = case
         .cx
@@ -223,7 +233,10 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
             let offers = if offers.is_empty() { "declare no port".to_owned() } else { format!("declare {offers}") };
             let sure = matches!(port.target_port, PortRef::Name(_));
             return item(
-                own.says(format!("; port {} of Service {name} leads to target port {goal}, and its pods {offers}", port.port)),
+                own.says(format!(
+                    "; port {} of Service {name} leads to target port {goal}, and its pods {offers}",
+                    port.port
+                )),
                 "ports",
                 format!("Service {name}: port {} leads to {goal}", port.port),
             )
@@ -247,7 +260,8 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
         }
     }
     let state = if ready == Some(true) { " and has ready endpoints" } else { "" };
-    let own = item(own.says(format!("; Service {name} exists{state}")), "ports", format!("Service {name} exists{state}"));
+    let own =
+        item(own.says(format!("; Service {name} exists{state}")), "ports", format!("Service {name} exists{state}"));
     match case.written(&at.host) {
         Some(field) => own.field(field),
         None => own,
@@ -276,11 +290,14 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
     if pods.is_empty() {
         let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
         let meant = templates.iter().flat_map(|k| case.cx.index.in_namespace(*k, ns)).find(|o| {
-            o.pod_template().is_some_and(|t| service.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
+            o.pod_template()
+                .is_some_and(|t| service.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
         });
         let Some(workload) = meant else {
             return own
-                .says(format!("; Service {name} has no ready endpoints: its selector {selector} matches no pod in {ns}"))
+                .says(format!(
+                    "; Service {name} has no ready endpoints: its selector {selector} matches no pod in {ns}"
+                ))
                 .rule("dependency-selects-nothing")
                 .on(me.clone(), Some("spec.selector".into()), case)
                 .step(edit(ActionKind::SetServiceSelector, &me, "the selector must name labels its pods have"));
@@ -297,7 +314,13 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
                 .rule("dependency-scaled-down")
                 .sure(Confidence::Established)
                 .on(target.clone(), Some("spec.replicas".into()), case)
-                .seen(workload, "replicas", format!("{target} has replicas 0"), &[("replicas", "0".into())], case.cx.now)
+                .seen(
+                    workload,
+                    "replicas",
+                    format!("{target} has replicas 0"),
+                    &[("replicas", "0".into())],
+                    case.cx.now,
+                )
                 .step(action(
                     ActionKind::Scale,
                     &target,
@@ -341,7 +364,8 @@ fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> Option<Blame
             found.name, found.allows, case.owner.subject
         ),
     };
-    let says = says.replace("egress nothing only", "no egress at all").replace("ingress nothing only", "no ingress at all");
+    let says =
+        says.replace("egress nothing only", "no egress at all").replace("ingress nothing only", "no ingress at all");
     Some(
         case.own(signal)
             .says(says)
@@ -404,7 +428,13 @@ fn dns_trouble(case: &Case<'_, '_>, signal: &Signal, at: Option<&Target>) -> Opt
         case.own(signal)
             .says(format!("; the cluster's DNS server has no ready endpoints ({entity} in kube-system)"))
             .rule("dependency-without-endpoints")
-            .seen(service, "endpoints", "The DNS Service has no ready endpoint".into(), &[("ready", "0".into())], case.cx.now)
+            .seen(
+                service,
+                "endpoints",
+                "The DNS Service has no ready endpoint".into(),
+                &[("ready", "0".into())],
+                case.cx.now,
+            )
             .on(entity, None, case),
     )
 }
@@ -422,9 +452,8 @@ fn unknown(case: &Case<'_, '_>, at: &Target, place: &Place, own: Blame) -> Blame
         format!("; there is no Service {name} in namespace {ns} (not found)")
     };
     let deleted = case.changes(&missing).iter().any(|c| c.verb == ChangeVerb::Deleted);
-    let elsewhere = index
-        .all(Kind::Service)
-        .find(|o| o.meta().name == *name && o.meta().namespace.as_deref() != Some(ns));
+    let elsewhere =
+        index.all(Kind::Service).find(|o| o.meta().name == *name && o.meta().namespace.as_deref() != Some(ns));
     let near = index.in_namespace(Kind::Service, ns).find(|o| misspelt(&o.meta().name, name));
     // A workload that runs under this name lacks its Service.
     let runs = [Kind::Deployment, Kind::StatefulSet].iter().any(|k| index.get(*k, Some(ns), name).is_some());
@@ -525,8 +554,8 @@ fn infer(case: &Case<'_, '_>, class: Class) -> Option<String> {
         .filter(|host| {
             let place = service_name(case, host);
             let service = index.get(Kind::Service, Some(&place.namespace), &place.name);
-            let external =
-                service.is_some_and(|s| matches!(&**s, Object::Service(s) if s.spec.kind.as_deref() == Some("ExternalName")));
+            let external = service
+                .is_some_and(|s| matches!(&**s, Object::Service(s) if s.spec.kind.as_deref() == Some("ExternalName")));
             match (class, service.map(|o| o.reference())) {
                 _ if external => false,
                 (Class::Dns, service) => {
@@ -552,8 +581,37 @@ struct Place {
 
 /// Endings of public and private domains, which are no namespaces.
 const DOMAINS: &[&str] = &[
-    "com", "org", "net", "io", "dev", "local", "internal", "invalid", "test", "example", "app", "cloud", "co", "uk", "de", "eu",
-    "us", "fr", "info", "biz", "ai", "sh", "me", "tv", "gov", "edu", "lan", "corp", "home", "localdomain", "intranet",
+    "com",
+    "org",
+    "net",
+    "io",
+    "dev",
+    "local",
+    "internal",
+    "invalid",
+    "test",
+    "example",
+    "app",
+    "cloud",
+    "co",
+    "uk",
+    "de",
+    "eu",
+    "us",
+    "fr",
+    "info",
+    "biz",
+    "ai",
+    "sh",
+    "me",
+    "tv",
+    "gov",
+    "edu",
+    "lan",
+    "corp",
+    "home",
+    "localdomain",
+    "intranet",
 ];
 
 fn service_name(case: &Case<'_, '_>, host: &str) -> Place {
@@ -567,9 +625,13 @@ fn service_name(case: &Case<'_, '_>, host: &str) -> Place {
         [name, ns, "svc", ..] => place(name, ns, true),
         // A pod of a StatefulSet by its Service.
         [_, name, ns, "svc", ..] => place(name, ns, true),
-        [pod, name] if index.get(Kind::Service, Some(own), name).is_some() && ends_in_number(pod) => place(name, own, true),
+        [pod, name] if index.get(Kind::Service, Some(own), name).is_some() && ends_in_number(pod) => {
+            place(name, own, true)
+        }
         [name, ns] if is_namespace(ns) || !DOMAINS.contains(ns) => place(name, ns, true),
-        [_, name, ns] if is_namespace(ns) && index.get(Kind::Service, Some(ns), name).is_some() => place(name, ns, true),
+        [_, name, ns] if is_namespace(ns) && index.get(Kind::Service, Some(ns), name).is_some() => {
+            place(name, ns, true)
+        }
         [name, ..] => place(name, own, false),
         [] => place(host, own, false),
     }

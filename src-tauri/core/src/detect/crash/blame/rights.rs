@@ -86,21 +86,26 @@ fn role<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>) -> Option<(&'a Object, &'a [
 pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let mut own = case.own(signal);
     let Some(asked) = parse(&signal.text) else { return own };
-    let place = asked.namespace.as_ref().map_or_else(|| "at the cluster scope".to_owned(), |n| format!("in namespace {n}"));
+    let place =
+        asked.namespace.as_ref().map_or_else(|| "at the cluster scope".to_owned(), |n| format!("in namespace {n}"));
     let group = if asked.group.is_empty() { String::new() } else { format!(" of API group {}", asked.group) };
     let parts: Vec<&str> = asked.user.splitn(4, ':').collect();
     let ["system", "serviceaccount", ns, account] = parts.as_slice() else {
-        own.phrase = format!("the Kubernetes API forbids {} to {} {}{group} {place} (RBAC)", asked.user, asked.verb, asked.resource);
+        own.phrase = format!(
+            "the Kubernetes API forbids {} to {} {}{group} {place} (RBAC)",
+            asked.user, asked.verb, asked.resource
+        );
         return own;
     };
     own.phrase = format!(
         "the Kubernetes API forbids ServiceAccount {account} of namespace {ns} to {} {}{group} {place} (RBAC, forbidden)",
         asked.verb, asked.resource
     );
-    let me = case.cx.index.get(Kind::ServiceAccount, Some(ns), account).map_or_else(
-        || ObjectRef::missing(Kind::ServiceAccount, Some(ns), account),
-        |o| o.reference(),
-    );
+    let me = case
+        .cx
+        .index
+        .get(Kind::ServiceAccount, Some(ns), account)
+        .map_or_else(|| ObjectRef::missing(Kind::ServiceAccount, Some(ns), account), |o| o.reference());
     let step = grant_step(&asked, ns, account, &me);
     let known = [Kind::RoleBinding, Kind::ClusterRoleBinding, Kind::Role, Kind::ClusterRole]
         .iter()
@@ -123,7 +128,8 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let direct = |g: &&Grant<'_>| g.subjects.iter().any(|s| s.kind == "ServiceAccount") && holds(g);
     let reaches = |g: &Grant<'_>| g.namespace.is_none() || g.namespace == asked.namespace.as_deref();
     let allows = |g: &Grant<'_>| {
-        role(case, g).is_some_and(|(_, rules)| rules.iter().any(|r| r.allows(&asked.verb, &asked.group, &asked.resource)))
+        role(case, g)
+            .is_some_and(|(_, rules)| rules.iter().any(|r| r.allows(&asked.verb, &asked.group, &asked.resource)))
     };
     // A binding to a role that is not there.
     if let Some(g) = all.iter().filter(direct).find(|g| reaches(g) && role(case, g).is_none()) {
@@ -131,7 +137,10 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         let missing = ObjectRef::missing(kind, g.namespace, &g.role.name);
         let binding = g.object.reference();
         let mut blame = own
-            .says(format!("; {} {} grants it {} {}, which does not exist (not found)", binding.kind, binding.name, kind, g.role.name))
+            .says(format!(
+                "; {} {} grants it {} {}, which does not exist (not found)",
+                binding.kind, binding.name, kind, g.role.name
+            ))
             .sure(Confidence::Established)
             .on(missing, Some("rules".into()), case)
             .seen(g.object, "grant", format!("{binding} grants {kind} {}", g.role.name), &grant_lines(g), case.cx.now)
@@ -158,7 +167,10 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             format!("allows only {} on {}", crate::words::list(&verbs, 6), asked.resource)
         };
         return own
-            .says(format!("; {} {}, which it is bound to, {has} and lacks {}", reference.kind, reference.name, asked.verb))
+            .says(format!(
+                "; {} {}, which it is bound to, {has} and lacks {}",
+                reference.kind, reference.name, asked.verb
+            ))
             .sure(Confidence::Established)
             .on(reference.clone(), Some("rules".into()), case)
             .seen(object, "rules", format!("{reference} {has}"), &rule_lines(rules), case.cx.now)
@@ -198,14 +210,26 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         return own
             .says(format!("; ServiceAccount {other} has the right, but the pods run as {account} (serviceAccountName)"))
             .field(case.owner.pod_field("serviceAccountName"))
-            .seen(g.object, "grant", format!("{} grants it to {other}", g.object.reference()), &grant_lines(g), case.cx.now)
+            .seen(
+                g.object,
+                "grant",
+                format!("{} grants it to {other}", g.object.reference()),
+                &grant_lines(g),
+                case.cx.now,
+            )
             .step(case.edit(ActionKind::Patch, format!("run it as ServiceAccount {other}")));
     }
     let wrong = right.find(|g| {
         reaches(g)
             && g.subjects.iter().any(|s| {
                 s.kind == "ServiceAccount"
-                    && (s.name == *account || super::misspelt(&s.name, account) || case.cx.index.get(Kind::ServiceAccount, s.namespace.as_deref().or(g.namespace), &s.name).is_none())
+                    && (s.name == *account
+                        || super::misspelt(&s.name, account)
+                        || case
+                            .cx
+                            .index
+                            .get(Kind::ServiceAccount, s.namespace.as_deref().or(g.namespace), &s.name)
+                            .is_none())
             })
     });
     if let Some(g) = wrong {
@@ -219,24 +243,33 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             .says(format!("; {reference} grants it to {} instead", crate::words::list(&named, 3)))
             .sure(Confidence::Established)
             .on(reference.clone(), Some("subjects".into()), case)
-            .seen(g.object, "grant", format!("{reference} grants it to {}", named.join(", ")), &grant_lines(g), case.cx.now)
+            .seen(
+                g.object,
+                "grant",
+                format!("{reference} grants it to {}", named.join(", ")),
+                &grant_lines(g),
+                case.cx.now,
+            )
             .step(step);
     }
     let blame = own.says("; no RoleBinding or ClusterRoleBinding grants it (missing)").sure(Confidence::Established);
     let seen = case.cx.index.get(Kind::ServiceAccount, Some(ns), account);
     let blame = match seen {
-        Some(o) => blame.seen(o, "grants", format!("Nothing grants ServiceAccount {account} anything"), &[("grants", "none".into())], case.cx.now),
+        Some(o) => blame.seen(
+            o,
+            "grants",
+            format!("Nothing grants ServiceAccount {account} anything"),
+            &[("grants", "none".into())],
+            case.cx.now,
+        ),
         None => blame,
     };
     blame.on(me, None, case).step(step)
 }
 
 fn grant_lines(g: &Grant<'_>) -> Vec<(&'static str, String)> {
-    let subjects: Vec<String> = g
-        .subjects
-        .iter()
-        .map(|s| format!("{} {}/{}", s.kind, s.namespace.as_deref().unwrap_or(""), s.name))
-        .collect();
+    let subjects: Vec<String> =
+        g.subjects.iter().map(|s| format!("{} {}/{}", s.kind, s.namespace.as_deref().unwrap_or(""), s.name)).collect();
     vec![("roleRef", format!("{} {}", g.role.kind, g.role.name)), ("subjects", subjects.join(", "))]
 }
 
@@ -246,7 +279,8 @@ fn rule_lines(rules: &[PolicyRule]) -> Vec<(&'static str, String)> {
 
 fn grant_step(asked: &Refused, ns: &str, account: &str, me: &ObjectRef) -> crate::remediation::ActionDraft {
     let name = format!("{account}-{}-{}", asked.verb, asked.resource.replace('/', "-"));
-    let dotted = if asked.group.is_empty() { asked.resource.clone() } else { format!("{}.{}", asked.resource, asked.group) };
+    let dotted =
+        if asked.group.is_empty() { asked.resource.clone() } else { format!("{}.{}", asked.resource, asked.group) };
     let (kind, at) = match &asked.namespace {
         Some(n) => ("role", format!(" -n {n}")),
         None => ("clusterrole", String::new()),
@@ -303,14 +337,20 @@ pub(super) fn port_in_use(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             None => case.path("ports"),
         };
         return own
-            .says(format!("; container {} of the same pod opens port {port} too, and both share one network", other.name))
+            .says(format!(
+                "; container {} of the same pod opens port {port} too, and both share one network",
+                other.name
+            ))
             .sure(if opens(case.spec) { Confidence::Established } else { Confidence::Likely })
             .field(field);
     }
     if case.pod.spec.host_network {
         let node = case.pod.spec.node_name.as_deref().unwrap_or("");
         let neighbour = case.cx.pods_on(node).into_iter().find(|p| {
-            p.metadata.uid != case.pod.metadata.uid && p.spec.host_network && !p.finished() && p.spec.containers.iter().any(opens)
+            p.metadata.uid != case.pod.metadata.uid
+                && p.spec.host_network
+                && !p.finished()
+                && p.spec.containers.iter().any(opens)
         });
         let who = neighbour.map(|p| format!(": pod {} uses it", p.metadata.name)).unwrap_or_default();
         return own

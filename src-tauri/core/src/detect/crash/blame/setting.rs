@@ -12,10 +12,21 @@ use crate::{
 
 /// Where a variable's value comes from.
 enum Origin {
-    Literal { name: String, value: String },
+    Literal {
+        name: String,
+        value: String,
+    },
     /// A key of a ConfigMap, named or by `envFrom`.
-    Map { name: String, map: String, key: String },
-    Secret { name: String, secret: String, key: String },
+    Map {
+        name: String,
+        map: String,
+        key: String,
+    },
+    Secret {
+        name: String,
+        secret: String,
+        key: String,
+    },
     /// The container does not set it.
     Absent,
 }
@@ -65,13 +76,44 @@ fn origin(case: &Case<'_, '_>, wanted: &str) -> Origin {
     for from in &case.spec.env_from {
         let Some(r) = &from.config_map_ref else { continue };
         let prefix = from.prefix.as_deref().unwrap_or("");
-        let key = map(case, &r.name)
-            .and_then(|m| m.digests.keys().find(|k| normal(&format!("{prefix}{k}")) == wanted));
+        let key = map(case, &r.name).and_then(|m| m.digests.keys().find(|k| normal(&format!("{prefix}{k}")) == wanted));
         if let Some(key) = key {
             return Origin::Map { name: format!("{prefix}{key}"), map: r.name.clone(), key: key.clone() };
         }
     }
     Origin::Absent
+}
+
+/// The variable of the container that a text speaks of, by its name or in its words (`log level`); only where one does.
+fn mentioned(case: &Case<'_, '_>, text: &str) -> Option<String> {
+    let words = |t: &str| {
+        let spaced: String =
+            t.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+        format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let keys = case.spec.env_from.iter().filter_map(|f| {
+        let map = map(case, &f.config_map_ref.as_ref()?.name)?;
+        let prefix = f.prefix.clone().unwrap_or_default();
+        Some(map.digests.keys().map(move |k| format!("{prefix}{k}")))
+    });
+    let all: Vec<String> = case.spec.env.iter().map(|e| e.name.clone()).chain(keys.flatten()).collect();
+    let only = |fits: &dyn Fn(&str) -> bool| {
+        let mut found = all.iter().filter(|n| n.len() >= 3 && fits(n));
+        found.next().filter(|_| found.next().is_none()).cloned()
+    };
+    let spoken = words(text);
+    only(&|n| contains_word(text, n)).or_else(|| only(&|n| n.contains('_') && spoken.contains(&words(n))))
+}
+
+/// A failure of no known form: the variable or the mounted file that its words name.
+pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
+    if let Some(name) = mentioned(case, &signal.text) {
+        let named = Signal { subject: Some(name), ..signal.clone() };
+        return Some(bad(case, &named));
+    }
+    let path =
+        signal.text.split([' ', '"', '\'', '(', ')', ',', '=']).find(|w| w.starts_with('/') && file::from_map(case, w));
+    path.map(|path| file::content(case, path.trim_end_matches([':', '.', ';']), case.own(signal)))
 }
 
 /// A ConfigMap's key must get a value.
@@ -177,18 +219,19 @@ fn absent(case: &Case<'_, '_>, name: &str, own: Blame) -> Blame {
     for from in &maps {
         let Some(known) = map(case, from) else {
             if case.knows(Kind::ConfigMap) && maps.len() == 1 && secrets.is_empty() {
-                return own
-                    .says(format!("; ConfigMap {from} (envFrom) does not exist (not found)"))
-                    .on(case.reference(Kind::ConfigMap, from), None, case);
+                return own.says(format!("; ConfigMap {from} (envFrom) does not exist (not found)")).on(
+                    case.reference(Kind::ConfigMap, from),
+                    None,
+                    case,
+                );
             }
             continue;
         };
         let near = known.digests.keys().find(|k| misspelt(&normal(k), &var));
         let reference = case.reference(Kind::ConfigMap, from);
-        let removed = case
-            .changes(&reference)
-            .iter()
-            .any(|c| c.fields.iter().any(|f| f.to.is_none() && f.path.strip_prefix("data.").is_some_and(|k| normal(k) == var)));
+        let removed = case.changes(&reference).iter().any(|c| {
+            c.fields.iter().any(|f| f.to.is_none() && f.path.strip_prefix("data.").is_some_and(|k| normal(k) == var))
+        });
         if let Some(near) = near {
             let blame = own
                 .says(format!("; ConfigMap {from} (envFrom) has {near} instead of {name}"))
@@ -208,9 +251,7 @@ fn absent(case: &Case<'_, '_>, name: &str, own: Blame) -> Blame {
         }
     }
     if secrets.is_empty() && maps.iter().all(|m| map(case, m).is_some()) {
-        return own
-            .says(format!("; container {} does not set it", case.spec.name))
-            .sure(Confidence::Established);
+        return own.says(format!("; container {} does not set it", case.spec.name)).sure(Confidence::Established);
     }
     own
 }
@@ -229,7 +270,10 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         }
     }
     let value = signal.value.as_deref();
-    let named = signal.subject.as_deref().map(|s| origin(case, s));
+    let named = signal.subject.as_deref().map(|s| origin(case, s)).filter(|o| !matches!(o, Origin::Absent));
+    // The value itself leads to who wrote it; else the words do.
+    let held = value.is_some_and(|v| case.spec.env.iter().any(|e| e.value.as_deref() == Some(v)));
+    let named = named.or_else(|| mentioned(case, &signal.text).filter(|_| !held).map(|n| origin(case, &n)));
     match named {
         Some(Origin::Literal { name, value: set }) => {
             let same = value.is_some_and(|v| v == set);
@@ -258,13 +302,14 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             return with_keys(case, blame, &from);
         }
         Some(Origin::Secret { name, secret, key }) => {
-            return own
-                .says(format!("; {name} comes from key {key} of Secret {secret}"))
-                .on(case.reference(Kind::Secret, &secret), Some(format!("data[{key}]")), case);
+            return own.says(format!("; {name} comes from key {key} of Secret {secret}")).on(
+                case.reference(Kind::Secret, &secret),
+                Some(format!("data[{key}]")),
+                case,
+            );
         }
         Some(Origin::Absent) | None => {}
     }
-    // The value itself leads to who wrote it.
     if let Some(value) = value.filter(|v| v.len() >= 2) {
         let mut holders = case.spec.env.iter().filter(|e| e.value.as_deref() == Some(value));
         if let (Some(e), None) = (holders.next(), holders.next()) {
@@ -307,9 +352,11 @@ fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
         Some((name, key)) if own.field.is_none() => {
             let field = key.as_ref().map(|k| format!("data[{k}]"));
             let of = key.map(|k| format!(", key {k}")).unwrap_or_default();
-            let blame = own
-                .says(format!("; its configuration is mounted from ConfigMap {name}{of}"))
-                .on(case.reference(Kind::ConfigMap, &name), field, case);
+            let blame = own.says(format!("; its configuration is mounted from ConfigMap {name}{of}")).on(
+                case.reference(Kind::ConfigMap, &name),
+                field,
+                case,
+            );
             with_keys(case, blame, &name)
         }
         _ => own,
@@ -356,9 +403,11 @@ pub(super) fn credentials(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         if case.changes(&secret).is_empty() {
             return own.says(said).field(case.path(&format!("env[{}]", e.name)));
         }
-        return own
-            .says(format!("{said}, which was written anew shortly before"))
-            .on(secret, Some(format!("data[{}]", key.key)), case);
+        return own.says(format!("{said}, which was written anew shortly before")).on(
+            secret,
+            Some(format!("data[{}]", key.key)),
+            case,
+        );
     }
     let whole = case.spec.env_from.iter().filter_map(|f| f.secret_ref.as_ref()).find(|r| {
         let secret = case.reference(Kind::Secret, &r.name);
@@ -366,7 +415,10 @@ pub(super) fn credentials(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     });
     if let Some(r) = whole {
         return own
-            .says(format!("; Secret {}, whose keys are its environment (envFrom), was written anew shortly before", r.name))
+            .says(format!(
+                "; Secret {}, whose keys are its environment (envFrom), was written anew shortly before",
+                r.name
+            ))
             .on(case.reference(Kind::Secret, &r.name), None, case);
     }
     let literal = case.spec.env.iter().find(|e| {
