@@ -92,10 +92,10 @@ fn signals(lines: &[Line]) -> Vec<Signal> {
     let mut known: HashMap<String, Option<form::Match>> = HashMap::new();
     let count = (lines.len() as u32).max(1);
     let fatal = lines.iter().rposition(|l| !l.quiet && matches!(l.level, Some(Level::Error | Level::Fatal)));
-    let mut recovered: Option<usize> = None;
+    let mut recovered: Vec<usize> = Vec::new();
     for (i, line) in lines.iter().enumerate().rev() {
-        if recovered.is_none() && is_recovery(line) {
-            recovered = Some(i);
+        if is_recovery(line) {
+            recovered.push(i);
         }
         if line.quiet || line.level == Some(Level::Debug) {
             continue;
@@ -108,7 +108,8 @@ fn signals(lines: &[Line]) -> Vec<Signal> {
             continue;
         }
         // What was wrong for a while and then was right did not kill it; nor did what was only warned of.
-        if found.class.is_connection() && recovered.is_some_and(|r| r > i) {
+        let host = found.subject.as_deref().map(|s| s.split(':').next().unwrap_or(s));
+        if found.class.is_connection() && recovered.iter().any(|r| *r > i && speaks_of(&lines[*r].text, host)) {
             continue;
         }
         let later = fatal.is_some_and(|f| f > i);
@@ -202,6 +203,13 @@ fn is_recovery(line: &Line) -> bool {
         return false;
     }
     FORM.as_ref().is_some_and(|r| r.is_match(&line.text)) && !looks_like_error(&without_negations(&line.text))
+}
+
+/// What is there again is this host, or none is named.
+fn speaks_of(text: &str, host: Option<&str>) -> bool {
+    static NAMED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)connect\w* (?:to|with) (?:the )?\S|\S:\d{2,5}\b").ok());
+    host.is_none_or(|h| text.contains(h)) || !NAMED.as_ref().is_some_and(|r| r.is_match(text))
 }
 
 fn is_retry(text: &str) -> bool {

@@ -960,3 +960,141 @@ fn the_job_that_failed_names_who_must_be_changed_too() {
         },
     );
 }
+
+#[test]
+fn words_of_no_known_form_lead_to_the_variable_they_name() {
+    let app = env(from_map("PRICING_MODE", "settings", "mode"));
+    one(
+        &app,
+        "ERROR: I do not like PRICING_MODE today",
+        [map("settings", &["mode"])],
+        Expect {
+            cause: "container-exits",
+            entity: "ConfigMap/shop/settings",
+            field: "data[mode]",
+            says: &["PRICING_MODE", "key mode of ConfigMap settings", "do not like"],
+            ..DEAD
+        },
+    );
+    // In words instead of its name.
+    one(
+        &env(from_map("LOG_LEVEL", "settings", "level")),
+        "unknown log level: verbos",
+        [map("settings", &["level"])],
+        Expect {
+            cause: "log-bad-config",
+            entity: "ConfigMap/shop/settings",
+            field: "data[level]",
+            says: &["verbos", "LOG_LEVEL"],
+            ..DEAD
+        },
+    );
+    // A mounted file.
+    one(
+        &mounted(json!({"configMap": {"name": "rules"}}), json!({"mountPath": "/etc/rules"})),
+        "ERROR while looking at /etc/rules/tax.lst: line 3 makes no sense",
+        [map("rules", &["tax.lst"])],
+        Expect {
+            cause: "container-exits",
+            entity: "ConfigMap/shop/rules",
+            field: "data[tax.lst]",
+            says: &["tax.lst", "rules"],
+            ..DEAD
+        },
+    );
+    // Nothing of it is known: its own words are all there is.
+    one(
+        &checkout(),
+        "ERROR: the moon is full",
+        [],
+        Expect { cause: "container-exits", says: &["its own log says why", "moon"], ..DEAD },
+    );
+}
+
+#[test]
+fn a_script_from_a_config_map_that_may_not_be_run() {
+    let app = mounted(json!({"configMap": {"name": "scripts"}}), json!({"mountPath": "/scripts"}))
+        .container(json!({"command": ["/scripts/run.sh"]}));
+    let why = "failed to create containerd task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"/scripts/run.sh\": permission denied";
+    let mut state = status::crashed(126, "StartError", 2, -5);
+    merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+    let mut world = world(&app, [app.pod("a", state)]);
+    world.upsert(map("scripts", &["run.sh"]));
+    check(
+        &world,
+        Expect {
+            rule: "container-cannot-start",
+            cause: "command-cannot-start",
+            verdict: Established,
+            field: "spec.template.spec.volumes[v].configMap.defaultMode",
+            says: &["/scripts/run.sh", "permission denied", "0644"],
+            ..DEAD
+        },
+    );
+}
+
+/// `checkout` whose init container runs since then.
+fn waiting(command: &str, since: i64) -> (App, Object) {
+    let app = checkout()
+        .spec(json!({"initContainers": [{"name": "wait", "image": "busybox", "command": ["sh", "-c", command]}]}));
+    let mut state = status::waiting("PodInitializing", "", since);
+    state["initContainerStatuses"] =
+        json!([{"name": "wait", "restartCount": 0, "state": {"running": {"startedAt": at(since)}}}]);
+    let pod = app.pod("a", state);
+    (app, pod)
+}
+
+pub fn an_init_container_that_waits_for_a_service_is_found() {
+    let wait = Expect {
+        rule: "init-container-waiting",
+        cause: "host-name-unknown",
+        verdict: Likely,
+        field: "spec.template.spec.initContainers[wait].command",
+        says: &["Init container wait", "there is no Service ledger", "not found"],
+        ..CHECKOUT
+    };
+    let (app, pod) = waiting("until nslookup ledger; do echo waiting for ledger; sleep 2; done", -60);
+    check(&world(&app, [pod.clone()]), wait);
+    let mut early = world(&app, [pod.clone()]);
+    held(&mut early, -60, 45);
+    // Its pods are not there yet.
+    let ledger = App::deployment("shop/ledger").replicas(0);
+    let mut scaled = world(&app, [pod]);
+    scaled.run(&ledger, []);
+    scaled.upsert_all([ledger.service(json!({})), ledger.endpoints(&[])]);
+    check(
+        &scaled,
+        Expect {
+            cause: "dependency-scaled-down",
+            verdict: Established,
+            entity: "Deployment/shop/ledger",
+            field: "spec.replicas",
+            says: &["0 replicas", "ledger"],
+            ..wait
+        },
+    );
+}
+
+#[test]
+fn a_waiting_init_container_and_its_look_alikes() {
+    an_init_container_that_waits_for_a_service_is_found();
+    // What it asks for is there: it is at work.
+    let ledger = App::deployment("shop/ledger");
+    let (app, pod) = waiting("migrate --db ledger:80", -600);
+    let mut busy = world(&app, [pod]);
+    busy.run(&ledger, [ledger.pod("a", status::ready(-900))]);
+    busy.upsert_all([ledger.service(json!({})), ledger.endpoints(&[true])]);
+    silent(&busy);
+    // It asks for nobody, or for a host outside.
+    for command in ["sleep 900", "curl https://dumps.example.com/all.sql"] {
+        let (app, pod) = waiting(command, -600);
+        silent(&world(&app, [pod]));
+    }
+    // Peers that look for each other.
+    let (app, pod) = waiting("until nslookup checkout; do sleep 1; done", -600);
+    let mut peers = world(&app, [pod]);
+    peers.upsert_all([app.service(json!({})), app.endpoints(&[false])]);
+    let faults = peers.glance().faults;
+    let told = faults.iter().flat_map(|f| &f.findings).filter(|f| f.rule_id == "init-container-waiting").count();
+    assert_eq!(told, 0);
+}

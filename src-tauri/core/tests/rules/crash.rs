@@ -8,6 +8,7 @@ pub const FAULTS: &[(&str, fn())] = &[
     ("container-oom-killed", a_container_killed_for_memory_names_its_limit),
     ("container-cannot-start", a_command_that_the_image_does_not_have_is_found),
     ("init-container-failing", a_failing_init_container_is_found),
+    ("init-container-waiting", super::blame::an_init_container_that_waits_for_a_service_is_found),
 ];
 
 const LOOP: Expect = Expect {

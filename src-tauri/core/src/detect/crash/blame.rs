@@ -2,6 +2,7 @@
 //! variable, the file, the right or the way to another host that it misses.
 
 mod file;
+mod name;
 mod policy;
 mod reach;
 mod rights;
@@ -311,30 +312,34 @@ fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
 }
 
-/// A runtime with a heap of its own: the option that bounds it, else the container's limit.
-fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
-    let own = case.own(signal);
+/// The option that bounds a runtime's heap, and the variable or list it stands in.
+pub(super) fn heap_option(spec: &Container) -> Option<(String, String)> {
     let bounds =
         ["-Xmx", "--max-old-space-size", "--max_old_space_size", "MaxRAMPercentage", "GOMEMLIMIT", "memory_limit"];
-    let bounded = |value: &str| {
+    let option = |value: &str| {
         bounds.iter().find_map(|b| {
             let at = value.find(b)?;
             value[at..].split([' ', '"', '\'']).next().map(str::to_owned)
         })
     };
+    let of_env = spec.env.iter().find_map(|e| Some((e.name.clone(), e.value.as_deref().and_then(option)?)));
+    let of_list = |list: &[String], name: &str| list.iter().find_map(|a| option(a)).map(|o| (name.to_owned(), o));
+    of_env.or_else(|| of_list(&spec.args, "args")).or_else(|| of_list(&spec.command, "command"))
+}
+
+/// A runtime with a heap of its own: the option that bounds it, else the container's limit.
+fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
     let limit = case.spec.resources.limits.get("memory");
     let of = limit.map(|l| format!("; the container's memory limit is {l}")).unwrap_or_default();
-    let variable = case.spec.env.iter().find_map(|e| Some((e, e.value.as_deref().and_then(bounded)?)));
-    if let Some((e, option)) = variable {
+    if let Some((name, option)) = heap_option(case.spec) {
+        let variable = case.spec.env.iter().any(|e| e.name == name);
+        let field = if variable { format!("env[{name}]") } else { name.clone() };
+        let kind = if variable { ActionKind::SetEnv } else { ActionKind::Patch };
         return own
-            .says(format!(": {} sets {option}{of}", e.name))
-            .field(case.path(&format!("env[{}]", e.name)))
-            .step(case.edit(ActionKind::SetEnv, format!("{option} bounds the heap")));
-    }
-    for (list, name) in [(&case.spec.args, "args"), (&case.spec.command, "command")] {
-        if let Some(option) = list.iter().find_map(|a| bounded(a)) {
-            return own.says(format!(": its {name} set {option}{of}")).field(case.path(name));
-        }
+            .says(format!(": {name} sets {option}{of}"))
+            .field(case.path(&field))
+            .step(case.edit(kind, format!("{option} bounds the heap")));
     }
     let own = own.says(of).field(case.path("resources.limits.memory"));
     let subject = &case.owner.subject;

@@ -8,7 +8,7 @@ use super::super::{
 use super::blame::{Blame, Case, awaited, blame, is_visible};
 use crate::{
     evidence::EvidenceKind,
-    object::{Container, Pod, PodSpec},
+    object::{Container, Object, Pod, PodSpec},
     observation::LogWant,
 };
 
@@ -28,7 +28,7 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
         else {
             continue;
         };
-        let hosts = host::hosts(&PodSpec { containers: vec![spec.clone()], ..PodSpec::default() });
+        let hosts = asked(spec);
         if hosts.is_empty() {
             continue;
         }
@@ -41,7 +41,8 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
         }
         let owner = cx.owner(pod);
         let case = Case { cx, pod, spec, owner: &owner, init, died: since };
-        let Some(found) = told(&case, &want).or_else(|| hosts.iter().find_map(|h| awaited(&case, h))) else { continue };
+        let found = told(&case, &want).or_else(|| hosts.iter().find_map(|h| awaited(&case, h)));
+        let Some(found) = found.filter(|b| !is_own(cx, pod, b)) else { continue };
         let mut f =
             finding("init-container-waiting", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
         f.part.clone_from(&spec.name);
@@ -68,6 +69,27 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
         );
         super::why::take(&mut f, found, statement, keys);
         cx.report(f);
+    }
+}
+
+/// The hosts its command asks for: those it names, and those of the variables it uses. What else stands in its
+/// environment it may not need.
+fn asked(spec: &Container) -> Vec<String> {
+    let command = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
+    let mut spec = spec.clone();
+    spec.env.retain(|e| command.contains(&format!("${}", e.name)) || command.contains(&format!("${{{}", e.name)));
+    host::hosts(&PodSpec { containers: vec![spec], ..PodSpec::default() })
+}
+
+/// The pod is one of those that the Service leads to: peers that look for each other.
+fn is_own(cx: &Context<'_>, pod: &Pod, blame: &Blame) -> bool {
+    match cx.index.resolve(&blame.entity).map(|o| &**o) {
+        Some(Object::Service(s)) => {
+            s.metadata.namespace == pod.metadata.namespace
+                && !s.spec.selector.is_empty()
+                && s.spec.selector.iter().all(|(k, v)| pod.metadata.labels.get(k) == Some(v))
+        }
+        _ => false,
     }
 }
 

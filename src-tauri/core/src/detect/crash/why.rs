@@ -4,7 +4,7 @@ use super::super::{
     Context,
     context::{Owner, action, cause, edit, ns_flag, pod_ref},
 };
-use super::blame::{Blame, Case, blame, guess};
+use super::blame::{Blame, Case, blame, guess, heap_option};
 use crate::{
     finding::Finding,
     logs::{self, Class, Reading},
@@ -38,12 +38,13 @@ pub(super) fn memory(
                 spec.name,
                 words::times(times)
             );
+            let heap = heap_option(spec).map(|(name, option)| format!(" {name} sets {option}.")).unwrap_or_default();
             let mut c = cause(
                 "memory-limit-too-low",
                 Confidence::Established,
                 entity,
                 format!(
-                    "Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.",
+                    "Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.{heap}",
                     spec.name,
                     words::times(times)
                 ),
