@@ -37,7 +37,7 @@ pub(super) fn read(lines: &[String]) -> Vec<Line> {
     let mut code = false;
     for raw in lines {
         let said = message(raw);
-        let frame = is_frame(raw) || code;
+        let frame = is_frame(raw) || (code && raw.starts_with("    "));
         // Python shows the line of code after each file it names.
         code = raw.trim_start().starts_with("File \"") && raw.contains("\", line ");
         let quiet = frame || said.text.trim().is_empty() || is_noise(&said.text);
@@ -59,9 +59,20 @@ fn join(lines: &mut [Line], raw: &[String]) {
         let next = (i + 1..lines.len()).find(|&j| !lines[j].text.trim().is_empty());
         let opens = |t: &str| {
             t.ends_with(':')
-                && ["missing", "invalid", "required", "panicked", "error", "unset", "undefined", "fail", "fatal"]
-                    .iter()
-                    .any(|w| t.to_ascii_lowercase().contains(w))
+                && [
+                    "missing",
+                    "invalid",
+                    "required",
+                    "panicked",
+                    "error",
+                    "unset",
+                    "undefined",
+                    "fail",
+                    "fatal",
+                    "specify",
+                ]
+                .iter()
+                .any(|w| t.to_ascii_lowercase().contains(w))
         };
         if opens(&text) || text.starts_with("thread '") && text.contains("panicked at") {
             more.extend(next);

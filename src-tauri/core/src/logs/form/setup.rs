@@ -83,7 +83,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 MissingEnv,
                 87,
-                r#"['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]*:?\s*(?:environment variable |env var )?(?:is |was |must be |should be |needs to be |has to be |has |cannot be |can't be |can not be )*(?i:not set|not defined|unset|missing|required|set\b|specified|configured|present|undefined|not provided|provided|not specified|not configured|null|nil\b|blank|empty|not found)"#,
+                r#"['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]*:?\s+(?:environment variable |env var )?(?:is |was |must be |should be |needs to be |has to be |has |cannot be |can't be |can not be )*(?i:not set|not defined|unset|missing|required|set\b|specified|configured|present|undefined|not provided|provided|not specified|not configured|null|nil\b|blank|empty|not found)"#,
             ),
             (MissingEnv, 88, r#"(?i:undefined (?:array key|index|variable|constant):?) ['"$]?([A-Z][A-Z0-9_]{2,})"#),
             (
@@ -286,7 +286,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 BadConfig,
                 81,
-                r#"(?i:invalid|unknown|unsupported|illegal|unrecogni[sz]ed|not a valid|bad)\s+(?i:logrus )?(?i:log(?:ging)?[ -]?)?(?i:level|mode|port|url|uri|dsn|address|driver|backend|time ?zone|locale|duration|integer|quantity|cron expression|scheme|region|strategy|profile|protocol|encoding|compression|storage class|dialect|engine)s?(?i: name| number| value)?\s*[:=]?\s*['"`(\[]*(?P<v>[^'"`\s,;)\]]+)"#,
+                r#"(?i:invalid|unknown|unsupported|illegal|unrecogni[sz]ed|not a valid|bad)\s+(?:[\w-]+ ){0,2}?(?i:log(?:ging)?[ -]?)?(?i:level|mode|port|url|uri|dsn|address|driver|backend|time ?zone|locale|duration|integer|quantity|cron expression|scheme|region|strategy|profile|protocol|encoding|compression|storage class|dialect|engine)s?(?i: name| number| value)?\s*[:=]?\s*['"`(\[]*(?P<v>[^'"`\s,;)\]]+)"#,
             ),
             (
                 BadConfig,

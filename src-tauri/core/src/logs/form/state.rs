@@ -45,7 +45,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 PermissionDenied,
                 82,
-                r#"(?i)['"]?(/[^\s'":,]+)['"]?:? ?(?:failed )?\(?(?:\w+: )?(?:\d+: )?(?:permission denied|operation not permitted|EACCES)"#,
+                r#"(?i)['"]?(/[^\s'":,]+)['"]?:? ?(?:failed )?\(?(?:\w+: )?(?:OS errno )?(?:\d+(?::| -)? )?['"]?(?:permission denied|operation not permitted|EACCES)"#,
             ),
             (
                 PermissionDenied,
@@ -342,11 +342,13 @@ pub(super) const FAMILIES: &[Family] = &[
             "stack overflow",
             "sigabrt",
             "illegal instruction",
+            "nil pointer",
             "sigill",
             "fatal signal",
             "sigbus",
         ],
         forms: &[
+            (Panic, 92, r"(?i)^panic: runtime error:|nil pointer dereference"),
             (
                 Panic,
                 68,
