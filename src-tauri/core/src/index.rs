@@ -10,7 +10,7 @@ mod query;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +19,7 @@ use crate::{
     change::Change,
     coverage::{EndedBy, UnreadableReason},
     evidence::Observed,
+    logs::Reading as Said,
     object::{Kind, Meta, Object},
     observation::{Connection, Fact, LogRead, LogWant, Observation},
 };
@@ -58,6 +59,8 @@ pub struct Index {
     readings: BTreeMap<(Kind, Option<String>), Reading>,
     changes: VecDeque<Change>,
     logs: BTreeMap<LogWant, (Timestamp, LogRead)>,
+    /// What each of them says: read once, when it is asked for.
+    said: BTreeMap<LogWant, OnceLock<Said>>,
     /// The containers, by their pod's uid, of which a log was read or refused once: it may be forgotten since.
     answered: HashMap<String, BTreeSet<String>>,
     graves: VecDeque<(Timestamp, Arc<Object>)>,
@@ -141,11 +144,13 @@ impl Index {
         if let Some(uid) = read.want.pod.uid.as_ref().filter(|_| lives(&self.by_uid, &read.want)) {
             self.answered.entry(uid.clone()).or_default().insert(read.want.container.clone());
         }
+        self.said.insert(read.want.clone(), OnceLock::new());
         self.logs.insert(read.want.clone(), (at, read));
         while self.logs.len() > LOGS_KEPT {
             let oldest = self.logs.iter().min_by_key(|(want, (t, _))| (lives(&self.by_uid, want), *t));
             let Some(key) = oldest.map(|(k, _)| k.clone()) else { break };
             self.logs.remove(&key);
+            self.said.remove(&key);
         }
     }
 

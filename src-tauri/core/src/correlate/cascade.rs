@@ -14,7 +14,7 @@ use crate::{
     detect::context::{action, cause, ns_flag, object_evidence},
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
-    logs::{self, Class},
+    logs::Class,
     object::{Object, ObjectRef, Service},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
@@ -268,11 +268,11 @@ fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'
     // A container that runs and is not ready says in its log whom it waits for.
     if symptom(finding) == Symptom::Weak
         && let Some(log) = finding.object.uid.as_deref().and_then(|uid| routes.index.newest_log(uid, &finding.part))
-        && let Ok(lines) = &log.lines
+        && let Some(read) = routes.index.said(&log.want)
     {
         let network = |c: Class| matches!(c, Class::Dns | Class::ConnectionRefused | Class::Timeout);
-        for host in logs::signals(lines).into_iter().filter(|s| network(s.class)).filter_map(|s| s.subject) {
-            if let Some(service) = routes.service(&host, namespace) {
+        for host in read.signals.iter().filter(|s| network(s.class)).filter_map(|s| s.subject.as_deref()) {
+            if let Some(service) = routes.service(host, namespace) {
                 take(service);
             }
         }

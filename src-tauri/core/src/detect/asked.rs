@@ -144,20 +144,22 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
     let owner = cx.owner(pod);
     let me = pod_ref(pod);
     let of = format!("{} of its last {} log lines", said.count, lines.len());
-    let mut actions = Vec::new();
+    let made = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    let first = said::stamp(&lines[said.first]).filter(|t| *t <= cx.now && *t >= made);
+    let case = crash::blame::Case { cx, pod, spec, owner: &owner, init: false, died: first.unwrap_or(cx.now) };
+    let (mut seen, mut actions) = (Vec::new(), Vec::new());
     let mut found = match &said.what {
-        What::Signal(class, named) => {
-            let (entity, referrer, phrase, confidence, rule) =
-                crash::blamed(cx, pod, *class, named.as_deref(), &mut actions);
+        What::Signal(signal) => {
+            let blame = crash::blame::blame(&case, signal);
             let statement =
-                format!("Container {} runs, and {of} say: {phrase}. It writes: “{}”.", spec.name, said.quote);
-            let mut found = cause(&rule, confidence, entity, statement);
-            found.referrer = referrer;
-            if let Some(name) = named.as_ref().filter(|_| matches!(class, Class::MissingEnv | Class::BadConfig)) {
-                found.field = Some(owner.field(false, &spec.name, &format!("env[{name}]")));
-            }
+                format!("Container {} runs, and {of} say: {}. It writes: “{}”.", spec.name, blame.phrase, said.quote);
+            let mut found = cause(&blame.rule, blame.confidence, blame.entity, statement);
+            found.referrer = blame.referrer;
+            found.field = blame.field;
+            found.evidence.extend(blame.evidence.iter().map(|item| item.key.clone()));
+            (seen, actions) = (blame.evidence, blame.actions);
             // What a server refuses may be the fault of who asks.
-            if !said.again() || *class == Class::RateLimit {
+            if !said.again() || signal.class == Class::RateLimit {
                 found.confidence = found.confidence.min(Confidence::Possible);
             }
             found
@@ -184,8 +186,6 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
             words::clip(&said.quote, 80)
         ));
     }
-    let made = pod.metadata.creation_timestamp.unwrap_or(cx.now);
-    let first = said::stamp(&lines[said.first]).filter(|t| *t <= cx.now && *t >= made);
     let mut f = finding(RULE, me.clone(), &owner.subject, Severity::Medium, first.unwrap_or(cx.now));
     f.part.clone_from(&spec.name);
     f.count = u32::try_from(said.count).unwrap_or(u32::MAX);
@@ -198,6 +198,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
     f.message =
         format!("Container {} of {} runs, and writes {}: “{}”", spec.name, me.name, words::times(f.count), said.quote);
     f.evidence.push(item);
+    f.evidence.extend(seen);
     f.actions = actions;
     f.actions.push(action(
         ActionKind::ManualCheck,

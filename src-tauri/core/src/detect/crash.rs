@@ -1,5 +1,7 @@
 //! Containers that end: crash loops, memory kills, programs that cannot start.
 
+pub(super) mod blame;
+mod waits;
 mod why;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,11 +14,11 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    logs::{self},
+    logs::{self, Reading},
     object::{Condition, Container, ContainerStatus, Kind, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
-    remediation::{ActionDraft, ActionKind},
-    severity::{Confidence, Severity},
+    remediation::ActionKind,
+    severity::Severity,
     words,
 };
 
@@ -40,7 +42,7 @@ pub const RULES: &[Rule] = &[
             "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
         ],
         threshold: Some(ENDS),
-        advises: &[ActionKind::ManualCheck, ActionKind::Patch, ActionKind::SetEnv],
+        advises: PUT_RIGHT,
     },
     Rule {
         id: "container-oom-killed",
@@ -86,10 +88,39 @@ pub const RULES: &[Rule] = &[
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],
         threshold: Some(ENDS),
-        advises: &[ActionKind::ManualCheck, ActionKind::Patch, ActionKind::SetEnv],
+        advises: PUT_RIGHT,
+    },
+    Rule {
+        id: "init-container-waiting",
+        means: "An init container runs on and on because it waits for a host that is not there.",
+        source: "kubernetes.io/docs/concepts/workloads/pods/init-containers: scripts that wait for a Service",
+        reads: &[Kind::Pod, Kind::Service],
+        holds: &[Hold::Exactly(waits::HOLD, "")],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "An init container that names no host, or whose host's Service has ready endpoints: it may be at work.",
+            "Init containers that are restarted always (sidecars).",
+        ],
+        threshold: None,
+        advises: PUT_RIGHT,
     },
 ];
 
+/// What a program's last words may lead to.
+const PUT_RIGHT: &[ActionKind] = &[
+    ActionKind::ManualCheck,
+    ActionKind::Patch,
+    ActionKind::SetEnv,
+    ActionKind::SetConfigmapKey,
+    ActionKind::CreateConfigmap,
+    ActionKind::SetResources,
+    ActionKind::ExpandClaim,
+    ActionKind::Scale,
+    ActionKind::SetServicePort,
+    ActionKind::SetServiceSelector,
+    ActionKind::SetNetworkPolicy,
+    ActionKind::GrantRole,
+];
 /// Seconds a first crash is held back: it may be a start-up race that mends itself.
 const FIRST: i64 = 8;
 /// How often a container must have ended before it is told.
@@ -119,6 +150,7 @@ struct Death<'a> {
 
 /// Looks at every container of a pod.
 pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
+    waits::pod(cx, pod);
     let over = over(cx, pod);
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
@@ -246,9 +278,13 @@ fn report(
     let times = deaths(status, death);
     let oom = ended.reason.as_deref() == Some("OOMKilled");
     let log = log_of(cx, pod, spec, death);
-    let lines = log.as_ref().and_then(|l| l.lines.as_ref().ok());
+    let read = log.and_then(|l| cx.index.said(&l.want));
     // A shell that ends with such a code wrote something; what wrote nothing was never there.
-    let mute = log.is_some() && lines.is_none_or(|l| logs::last_words(l).is_none());
+    let mute = log.is_some() && read.is_none_or(|r| r.words.is_none());
+    // What the program left as its last message stands in for a log that is not there or says nothing.
+    let message = ended.message.as_deref().filter(|_| read.is_none_or(|r| r.words.is_none()) && !never_ran(ended));
+    let message: Option<Reading> = message.map(|m| logs::read(&m.lines().map(str::to_owned).collect::<Vec<_>>()));
+    let said = message.as_ref().or(read);
     let not_started = never_ran(ended) || (matches!(ended.exit_code, 126..=128) && mute);
     let rule = if oom {
         "container-oom-killed"
@@ -274,9 +310,11 @@ fn report(
     let status_item = status_evidence(&me, spec, status, ended, at);
     f.evidence.push(status_item.clone());
     let which = if init { "Init container" } else { "Container" };
-    let quoted = lines.and_then(|lines| logs::last_words(lines));
-    if let Some(l) = &log {
-        f.evidence.extend(log_evidence(&me, spec, l, at));
+    let mut key = None;
+    if let Some(l) = log {
+        let item = log_evidence(cx, &me, spec, l, at);
+        key = Some(item.key.clone());
+        f.evidence.push(item);
     }
     for event in cx
         .index
@@ -290,7 +328,8 @@ fn report(
     if oom {
         why::memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
     } else if not_started {
-        why::cannot_start(&mut f, spec, &owner, init, ended, &status_item.key);
+        let case = blame::Case { cx, pod, spec, owner: &owner, init, died: started };
+        why::cannot_start(&case, &mut f, ended, &status_item.key);
     } else {
         f.headline = if init {
             format!("cannot start: init container {} keeps failing", spec.name)
@@ -299,7 +338,10 @@ fn report(
         };
         let exit = exit_words(ended);
         f.message = format!("{which} {} of {} ended with {exit}, {}", spec.name, me.name, words::times(times));
-        why::exits(cx, &mut f, pod, spec, &owner, init, &exit, times, quoted, log.as_ref(), &status_item.key);
+        let case = blame::Case { cx, pod, spec, owner: &owner, init, died: started };
+        let status_key = status_item.key.clone();
+        let ended = why::Ended { exit: &exit, terminated: ended, times, log, said, log_key: key, status_key };
+        why::exits(&case, &mut f, &ended);
     }
     // The first crash of a container may be a start-up race that mends itself; the second is not.
     let first = status.restart_count == 0 || !often(cx.now, pod, status, ended);
@@ -398,56 +440,42 @@ fn status_evidence(
 }
 
 /// The log of this death; else, while it is being read, the newest earlier one.
-fn log_of(cx: &Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> Option<LogRead> {
+fn log_of<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container, death: &Death<'_>) -> Option<&'a LogRead> {
     let uid = &pod.metadata.uid;
     cx.index
         .log(uid, &spec.name, death.restart)
         .filter(|l| l.lines.is_ok())
         .or_else(|| cx.index.newest_log(uid, &spec.name))
         .or_else(|| cx.index.log(uid, &spec.name, death.restart))
-        .cloned()
 }
 
 /// A log as evidence: the tail around the telling line.
 pub(super) fn log_evidence(
+    cx: &Context<'_>,
     pod: &ObjectRef,
     spec: &Container,
     log: &LogRead,
     at: Timestamp,
-) -> Option<crate::evidence::EvidenceDraft> {
+) -> crate::evidence::EvidenceDraft {
+    let words = cx.index.said(&log.want).and_then(|r| r.words.as_ref()).map(|(_, w)| w.as_str()).unwrap_or_default();
     let (summary, excerpt) = match &log.lines {
         Ok(lines) if lines.is_empty() => (format!("Container {} wrote no log", spec.name), "(empty)".to_owned()),
         Ok(lines) => {
             let tail = &lines[lines.len().saturating_sub(200)..];
-            let words = logs::last_words(lines).map(|(_, l)| l).unwrap_or_default();
             let run = log.later.map(|run| format!(", of a later run (restart {run})")).unwrap_or_default();
-            (format!("Log of container {}{run}: {}", spec.name, words::clip(&words, 140)), tail.join("\n"))
+            (format!("Log of container {}{run}: {}", spec.name, words::clip(words, 140)), tail.join("\n"))
         }
         Err(why) => (format!("The log of container {} could not be read", spec.name), why.clone()),
     };
-    let mut item = evidence(EvidenceKind::Log, log_key(pod, &spec.name, log), at, pod.clone(), summary, excerpt);
-    item.truncated = log.truncated || log.lines.as_ref().is_ok_and(|l| l.len() > 200);
-    Some(item)
-}
-
-fn log_key(pod: &ObjectRef, container: &str, log: &LogRead) -> String {
     // Crash after crash writes the same log: the same last words are the same evidence.
-    let words = match &log.lines {
-        Ok(lines) => logs::last_words(lines).map(|(_, l)| logs::template(&l)).unwrap_or_default(),
+    let same = match &log.lines {
+        Ok(_) => logs::template(words),
         Err(_) => "unread".to_owned(),
     };
-    format!("log|{}|{container}|{words}", pod.uid.as_deref().unwrap_or(&pod.name))
-}
-
-/// Who must be changed for what a running container says: judged as a dead one's last words are.
-pub(super) fn blamed(
-    cx: &Context<'_>,
-    pod: &Pod,
-    class: logs::Class,
-    subject: Option<&str>,
-    actions: &mut Vec<ActionDraft>,
-) -> (ObjectRef, Option<ObjectRef>, String, Confidence, String) {
-    why::upstream(cx, pod, &cx.owner(pod), class, subject, actions)
+    let key = format!("log|{}|{}|{same}", pod.uid.as_deref().unwrap_or(&pod.name), spec.name);
+    let mut item = evidence(EvidenceKind::Log, key, at, pod.clone(), summary, excerpt);
+    item.truncated = log.truncated || log.lines.as_ref().is_ok_and(|l| l.len() > 200);
+    item
 }
 
 /// Whether a Service has a ready endpoint; None when that is not known.

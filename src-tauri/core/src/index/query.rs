@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::{Index, Key, Reading};
 use crate::{
     change::Change,
+    logs,
     object::{Kind, KubeEvent, Meta, Object, ObjectRef, Pod},
     observation::{Connection, LogRead, LogWant},
 };
@@ -154,6 +155,12 @@ impl Index {
             .filter(|(_, l)| l.lines.is_ok())
             .max_by_key(|(at, l)| (l.want.restart, *at))
             .map(|(_, l)| l)
+    }
+
+    /// What a log says, if it could be read.
+    pub fn said(&self, want: &LogWant) -> Option<&logs::Reading> {
+        let lines = self.logs.get(want)?.1.lines.as_ref().ok()?;
+        Some(self.said.get(want)?.get_or_init(|| logs::read(lines)))
     }
 
     /// True when this wish was answered already.

@@ -1,70 +1,35 @@
 //! Reading logs: what a dead container's last words say.
 //!
-//! [`signals`] finds lines that explain a failure and names what they speak of (a file, a variable, a host);
-//! [`last_words`] picks the line to quote. [`template`] groups lines that differ only in numbers and ids.
+//! [`read`] finds the lines that explain a failure, names what they speak of (a file, a variable, a host), and picks the
+//! line to quote. [`template`] groups lines that differ only in numbers and ids.
 
-mod memo;
+mod class;
+mod form;
+mod line;
 mod signal;
 mod template;
 
-pub use memo::signals;
-pub use signal::{Class, Signal};
+pub use class::Class;
+pub use signal::{Reading, Signal, read};
 pub use template::{Template, template, templates};
-
-use crate::words::clip;
 
 /// Longest quotation of a log line in a sentence.
 pub const QUOTE: usize = 220;
 
+/// Telling lines, the one that explains most first.
+pub fn signals(lines: &[String]) -> Vec<Signal> {
+    read(lines).signals
+}
+
 /// The line that best tells why a container ended, with its place: the strongest signal, else the last line that
 /// looks like an error, else the last line that says anything.
 pub fn last_words(lines: &[String]) -> Option<(usize, String)> {
-    memo::last_words(lines, || read_last_words(lines))
-}
-
-fn read_last_words(lines: &[String]) -> Option<(usize, String)> {
-    if let Some(best) = signals(lines).into_iter().next() {
-        return Some((best.line, clip(&message(&lines[best.line]), QUOTE)));
-    }
-    let telling = |l: &str| !message(l).trim().is_empty() && !is_frame(l);
-    let error = lines.iter().rposition(|l| telling(l) && signal::looks_like_error(l));
-    let at = error.or_else(|| lines.iter().rposition(|l| telling(l)))?;
-    Some((at, clip(&message(&lines[at]), QUOTE)))
+    read(lines).words
 }
 
 /// The message of a line, without time, level and JSON around it.
 pub fn message(line: &str) -> String {
-    let trimmed = line.trim();
-    if trimmed.starts_with('{')
-        && let Ok(serde_json::Value::Object(map)) = serde_json::from_str(trimmed)
-    {
-        let mut parts = Vec::new();
-        for key in ["msg", "message", "log", "event", "error", "err", "exception", "cause"] {
-            if let Some(text) = map.get(key).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
-                && !text.is_empty()
-                && !parts.contains(&text)
-            {
-                parts.push(text);
-            }
-        }
-        if !parts.is_empty() {
-            // What was escaped within the line is plain now.
-            return crate::redact::text(&parts.join(": ")).into_owned();
-        }
-    }
-    signal::strip_prefix(trimmed).to_owned()
-}
-
-/// A line of a stack trace, which explains less than the message above or below it.
-fn is_frame(line: &str) -> bool {
-    let t = line.trim_start();
-    t.starts_with("at ") && (t.contains('(') || t.contains(':'))
-        || t.starts_with("File \"")
-        || t.starts_with("goroutine ")
-        || t.starts_with("... ") && t.ends_with(" more")
-        || (line.starts_with(['\t', ' ']) && (t.ends_with(".go") || t.contains(".go:") || t.contains(".py")))
-        || t.starts_with('^')
-        || t == "Traceback (most recent call last):"
+    line::message(line).text
 }
 
 #[cfg(test)]

@@ -118,6 +118,8 @@ pub struct EnvVarSource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EnvFrom {
+    /// Written before each key.
+    pub prefix: Option<String>,
     pub config_map_ref: Option<LocalRef>,
     pub secret_ref: Option<LocalRef>,
 }
@@ -220,6 +222,7 @@ pub struct Volume {
 pub struct ConfigMapVolume {
     pub name: String,
     pub items: Vec<KeyToPath>,
+    pub default_mode: Option<i32>,
     pub optional: bool,
 }
 
@@ -229,6 +232,7 @@ pub struct ConfigMapVolume {
 pub struct SecretVolume {
     pub secret_name: String,
     pub items: Vec<KeyToPath>,
+    pub default_mode: Option<i32>,
     pub optional: bool,
 }
 

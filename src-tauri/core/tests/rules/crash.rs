@@ -8,12 +8,13 @@ pub const FAULTS: &[(&str, fn())] = &[
     ("container-oom-killed", a_container_killed_for_memory_names_its_limit),
     ("container-cannot-start", a_command_that_the_image_does_not_have_is_found),
     ("init-container-failing", a_failing_init_container_is_found),
+    ("init-container-waiting", super::blame::an_init_container_that_waits_for_a_service_is_found),
 ];
 
 const LOOP: Expect = Expect {
     rule: "container-crash-loop",
     cause: "log-missing-env",
-    verdict: Likely,
+    verdict: Established,
     field: "spec.template.spec.containers[app].env[STRIPE_KEY]",
     says: &["app", "exit code 1", "STRIPE_KEY"],
     ..CHECKOUT
@@ -70,7 +71,7 @@ fn a_service_that_ends_without_error_again_and_again_is_a_crash_loop() {
     let mut world = world(&app, [pod.clone()]);
     world.log(&pod, "app", 3, "done");
     let expect =
-        Expect { cause: "container-exits", verdict: Possible, field: "", says: &["exit code 0", "done"], ..LOOP };
+        Expect { cause: "container-completes", field: "", says: &["exit code 0", "done", "runs to its end"], ..LOOP };
     check(&world, expect);
 }
 
@@ -406,7 +407,7 @@ fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
     world.log(&pod, "app", 3, "connection to server at \"db\", port 5432 failed: Connection refused");
     let outside = Expect {
         cause: "log-connection-refused",
-        entity: "External//db.example.com?",
+        entity: "External//db.example.com:5432?",
         verdict: Likely,
         field: "",
         says: &["db.example.com", "ExternalName"],
@@ -418,7 +419,9 @@ fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
     world.run(&orders, []);
     world.upsert(orders.service(json!({})));
     world.log(&pod, "app", 3, "connection to server at \"orders.example.com\", port 5432 failed: Connection refused");
-    let fault =
-        check(&world, Expect { entity: "External//orders.example.com?", says: &["orders.example.com"], ..outside });
+    let fault = check(
+        &world,
+        Expect { entity: "External//orders.example.com:5432?", says: &["orders.example.com"], ..outside },
+    );
     assert!(!fault.causes[0].statement.contains("Service"), "{}", fault.causes[0].statement);
 }

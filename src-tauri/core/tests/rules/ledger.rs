@@ -334,7 +334,7 @@ fn a_later_cause_takes_the_first_rank_and_the_timeline_says_when() {
     world.look_at(2);
     let incident = world.only();
     assert_eq!((incident.causes[0].rank, incident.causes[0].rule_id.as_str()), (1, "log-missing-env"));
-    assert_eq!(incident.verdict, Likely);
+    assert_eq!(incident.verdict, Established);
     let said = incident.labelled("cause").expect("an entry");
     assert!(said.at == t(2) && said.text.contains("STRIPE_KEY") && !said.evidence.is_empty());
     cited(incident);

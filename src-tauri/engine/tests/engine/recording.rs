@@ -16,7 +16,7 @@ async fn the_log_of_a_dead_container_is_read_and_quoted() {
     desk.watch().await;
     desk.cluster.upsert([app.pod("a", status::crashed(1, "Error", 3, -1))]);
     let incident = desk.incident("quoted", |i| i.top_cause().is_some_and(|c| c.statement.contains("STRIPE_KEY"))).await;
-    assert_eq!(incident.verdict, Confidence::Likely);
+    assert_eq!(incident.verdict, Confidence::Established);
     assert_eq!(desk.cluster.logs_asked().len(), 1, "a log is read once per death");
     desk.engine.shutdown().await;
 }

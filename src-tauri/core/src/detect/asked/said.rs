@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
 use crate::{
-    logs::{self, Class, QUOTE},
+    logs::{self, QUOTE, Signal},
     words::clip,
 };
 
@@ -38,7 +38,7 @@ pub(super) struct Said {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// It speaks of something that is understood.
-    Signal(Class, Option<String>),
+    Signal(Box<Signal>),
     /// The container answers requests with 5xx: so many of so many.
     ServerErrors(usize, usize),
     /// It calls itself an error, and says no more that is understood.
@@ -63,7 +63,7 @@ pub(super) fn said(lines: &[String], now: Timestamp) -> Option<Said> {
         }
         known[signal.line] = true;
         let key = (0, format!("{:?}|{}", signal.class, signal.subject.as_deref().unwrap_or("")));
-        let what = What::Signal(signal.class, signal.subject.clone());
+        let what = What::Signal(Box::new(signal.clone()));
         let group = groups.entry(key).or_insert(Group { what, lines: Vec::new(), weight: 0 });
         group.lines.push(signal.line);
         group.weight = group.weight.max(signal.weight);
@@ -230,7 +230,8 @@ mod tests {
             "listening on :8080\nERROR dial tcp 10.0.0.9:5432: connect: connection refused\nGET /health 200\nERROR dial tcp 10.0.0.9:5432: connect: connection refused\nGET /health 200\nERROR dial tcp 10.0.0.9:5432: connect: connection refused",
         )
         .expect("it is told");
-        assert_eq!(found.what, What::Signal(Class::ConnectionRefused, Some("10.0.0.9:5432".into())));
+        let What::Signal(signal) = &found.what else { panic!("{found:?}") };
+        assert_eq!((signal.class, signal.subject.as_deref()), (logs::Class::ConnectionRefused, Some("10.0.0.9:5432")));
         assert_eq!((found.count, found.again()), (3, true));
         let twice = judge("panic: nil map\nrecovered\npanic: nil map").expect("twice is a sign");
         assert!(!twice.again());

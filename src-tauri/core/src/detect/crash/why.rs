@@ -3,13 +3,12 @@
 use super::super::{
     Context,
     context::{Owner, action, cause, edit, ns_flag, pod_ref},
-    host,
 };
-use super::{endpoints_ready, log_key};
+use super::blame::{Blame, Case, blame, guess, heap_option};
 use crate::{
-    finding::{CauseDraft, Finding},
-    logs::{self, Class},
-    object::{Container, Kind, Object, ObjectRef, Pod, pod::Terminated},
+    finding::Finding,
+    logs::{self, Class, Reading},
+    object::{Container, Pod, pod::Terminated},
     observation::LogRead,
     remediation::ActionKind,
     severity::Confidence,
@@ -39,12 +38,13 @@ pub(super) fn memory(
                 spec.name,
                 words::times(times)
             );
+            let heap = heap_option(spec).map(|(name, option)| format!(" {name} sets {option}.")).unwrap_or_default();
             let mut c = cause(
                 "memory-limit-too-low",
                 Confidence::Established,
                 entity,
                 format!(
-                    "Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.",
+                    "Container {} was killed (OOMKilled, out of memory) for exceeding its {limit} memory limit {}.{heap}",
                     spec.name,
                     words::times(times)
                 ),
@@ -101,14 +101,8 @@ pub(super) fn memory(
     let _ = cx;
 }
 
-pub(super) fn cannot_start(
-    f: &mut Finding,
-    spec: &Container,
-    owner: &Owner,
-    init: bool,
-    ended: &Terminated,
-    key: &str,
-) {
+pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Terminated, key: &str) {
+    let (spec, owner, init) = (case.spec, case.owner, case.init);
     f.headline = "cannot start its program".into();
     let why = ended.message.as_deref().unwrap_or("").trim();
     let command: Vec<String> = spec.command.iter().chain(&spec.args).cloned().collect();
@@ -137,6 +131,26 @@ pub(super) fn cannot_start(
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
     c.evidence.push(key.to_owned());
     c.signs.pro = 2;
+    // The runtime's words may lead to a mounted script, its mode, or the node's architecture.
+    let read = logs::read(&[short_runtime_error(why)]);
+    if let Some(signal) = read.signal()
+        && matches!(signal.class, Class::ExecFormat | Class::PermissionDenied | Class::MissingFile)
+    {
+        let blame = blame(case, signal);
+        let mounted = signal.class != Class::MissingFile || !blame.entity.same_name(&owner.subject);
+        if mounted {
+            if let Some((_, more)) = blame.phrase.split_once("; ") {
+                c.statement.push_str(&format!(" In detail: {more}."));
+            }
+            c.entity = blame.entity;
+            c.referrer = blame.referrer;
+            c.field = blame.field.or(c.field);
+            for item in blame.evidence {
+                c.evidence.push(item.key.clone());
+                f.evidence.push(item);
+            }
+        }
+    }
     f.causes.push(c);
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "the command must be one that the image has"));
 }
@@ -147,61 +161,72 @@ fn short_runtime_error(message: &str) -> String {
     at.map_or(message, |i| &message[i..]).to_owned()
 }
 
-#[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
-pub(super) fn exits(
-    cx: &Context<'_>,
-    f: &mut Finding,
-    pod: &Pod,
-    spec: &Container,
-    owner: &Owner,
-    init: bool,
-    exit: &str,
-    times: u32,
-    quoted: Option<(usize, String)>,
-    log: Option<&LogRead>,
-    status_key: &str,
-) {
+/// How a container ended, and what its log says.
+pub(super) struct Ended<'e> {
+    pub exit: &'e str,
+    pub terminated: &'e Terminated,
+    pub times: u32,
+    pub log: Option<&'e LogRead>,
+    pub said: Option<&'e Reading>,
+    /// The keys of the evidence: the log's, if there is one, and the status's.
+    pub log_key: Option<String>,
+    pub status_key: String,
+}
+
+pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
+    let (spec, owner, init) = (case.spec, case.owner, case.init);
     let which = if init { "Init container" } else { "Container" };
-    let me = pod_ref(pod);
-    let log_key = log.map(|l| log_key(&me, &spec.name, l));
-    let lines = log.and_then(|l| l.lines.as_ref().ok());
-    let signal = lines.and_then(|l| logs::signals(l).into_iter().next());
-    let said = quoted.as_ref().map(|(_, q)| format!(" Its last words: “{q}”.")).unwrap_or_default();
-    let often = words::times(times);
-    let mut evidence: Vec<String> = log_key.into_iter().chain([status_key.to_owned()]).collect();
-    let base = |phrase: &str| format!("{which} {} ends with {exit} ({often}): {phrase}.{said}", spec.name);
-    match signal {
+    let me = pod_ref(case.pod);
+    let quoted = ended.said.and_then(|r| r.words.as_ref());
+    let said = quoted.map(|(_, q)| format!(" Its last words: “{q}”.")).unwrap_or_default();
+    let often = words::times(ended.times);
+    let keys: Vec<String> = ended.log_key.iter().cloned().chain([ended.status_key.clone()]).collect();
+    let base = |phrase: &str| format!("{which} {} ends with {} ({often}): {phrase}.{said}", spec.name, ended.exit);
+    let telling = ended.said.filter(|r| r.telling && r.signals.is_empty());
+    let guessed = telling.and_then(|r| r.words.as_ref()).and_then(|(_, q)| guess(case, q));
+    match ended.said.and_then(Reading::signal) {
         Some(signal) => {
-            let (entity, referrer, phrase, confidence, rule) =
-                upstream(cx, pod, owner, signal.class, signal.subject.as_deref(), &mut f.actions);
-            let mut c: CauseDraft = cause(&rule, confidence, entity, base(&phrase));
-            c.referrer = referrer;
-            c.evidence.append(&mut evidence);
+            let blame = blame(case, signal);
+            f.message = format!("{}: {}", f.message, blame.phrase);
+            let statement = base(&blame.phrase);
+            take(f, blame, statement, keys);
+        }
+        None if ended.terminated.exit_code == 0 => {
+            let kind = &owner.subject.kind;
+            let phrase = format!(
+                "its command runs to its end, and a {kind} starts it again each time (restartPolicy Always); it must keep running, or be a Job"
+            );
+            let mut c = cause("container-completes", Confidence::Established, owner.subject.clone(), base(&phrase));
+            c.evidence = keys;
             c.signs.pro = 2;
-            if let Some(name) =
-                signal.subject.as_deref().filter(|_| matches!(signal.class, Class::MissingEnv | Class::BadConfig))
-            {
-                c.field = Some(owner.field(init, &spec.name, &format!("env[{name}]")));
-            }
+            c.field = Some(owner.field(init, &spec.name, "command"));
             f.causes.push(c);
-            f.message = format!("{}: {phrase}", f.message);
+        }
+        None if guessed.is_some() => {
+            let Some(blame) = guessed else { return };
+            let statement = base(&blame.phrase);
+            take(f, blame, statement, keys);
         }
         None => {
-            let (phrase, confidence) = match (&quoted, log.map(|l| &l.lines)) {
-                (Some(_), _) => ("its own log says why".to_owned(), Confidence::Likely),
+            let (phrase, confidence) = match (quoted, ended.log.map(|l| &l.lines)) {
+                (Some(_), _) if ended.said.is_some_and(|r| r.telling) => {
+                    ("its own log says why".to_owned(), Confidence::Likely)
+                }
+                (Some(_), _) => ("its log does not say why".to_owned(), Confidence::Possible),
                 (None, Some(Ok(_))) => ("it wrote nothing that says why".to_owned(), Confidence::NotEstablished),
                 (None, Some(Err(why))) => {
                     (format!("its log could not be read ({})", words::clip(why, 160)), Confidence::NotEstablished)
                 }
                 (None, None) => ("its log is not recorded".to_owned(), Confidence::NotEstablished),
             };
-            let confidence = if quoted.as_ref().is_some_and(|(_, q)| looks_telling(q)) {
-                confidence
-            } else {
-                confidence.min(Confidence::Possible)
+            let phrase = match ended.terminated.exit_code {
+                137 => format!("{phrase}; something outside the program killed it"),
+                143 => format!("{phrase}; something outside the program asked it to end"),
+                134 => format!("{phrase}; it aborted itself (SIGABRT)"),
+                _ => phrase,
             };
             let mut c = cause("container-exits", confidence, owner.subject.clone(), base(&phrase));
-            c.evidence.append(&mut evidence);
+            c.evidence = keys;
             c.signs.pro = if quoted.is_some() { 2 } else { 1 };
             c.field = Some(owner.field(init, &spec.name, "command"));
             if confidence <= Confidence::Possible {
@@ -218,151 +243,28 @@ pub(super) fn exits(
         "get pods/log",
         format!("kubectl logs {}{} -c {} --previous", me.kubectl(), ns_flag(&me), spec.name),
     ));
-    f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what the container's last words name"));
-}
-
-fn looks_telling(line: &str) -> bool {
-    !logs::signals(&[line.to_owned()]).is_empty()
-        || [
-            "error",
-            "fail",
-            "fatal",
-            "panic",
-            "exception",
-            "invalid",
-            "cannot",
-            "missing",
-            "denied",
-            "unknown",
-            "unable",
-            "not ",
-        ]
-        .iter()
-        .any(|w| line.to_lowercase().contains(w))
-}
-
-/// Who must be changed for a log line of this class: the workload itself, or what it depends on.
-pub(super) fn upstream(
-    cx: &Context<'_>,
-    pod: &Pod,
-    owner: &Owner,
-    class: Class,
-    subject: Option<&str>,
-    actions: &mut Vec<crate::remediation::ActionDraft>,
-) -> (ObjectRef, Option<ObjectRef>, String, Confidence, String) {
-    let me = owner.subject.clone();
-    // A runtime that names no host (Python's gaierror) still has it in its environment or command.
-    let inferred = match (class, subject) {
-        (Class::Dns | Class::ConnectionRefused | Class::Timeout, None) => infer_host(cx, pod, class),
-        _ => None,
-    };
-    let subject = subject.or(inferred.as_deref());
-    let phrase = class.phrase(subject);
-    let rule = format!(
-        "log-{}",
-        serde_json::to_value(class).ok().and_then(|v| v.as_str().map(|s| s.replace('_', "-"))).unwrap_or_default()
-    );
-    let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
-    match (class, subject) {
-        (Class::Dns | Class::ConnectionRefused | Class::Timeout, Some(host)) => {
-            let bare =
-                host.rsplit_once(':').filter(|(_, p)| p.chars().all(|c| c.is_ascii_digit())).map_or(host, |(h, _)| h);
-            let (name, in_ns, inside) = service_name(bare, ns);
-            let by_ip = cx
-                .index
-                .all(Kind::Service)
-                .find(|o| matches!(&***o, Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(bare)));
-            let service = by_ip.or_else(|| cx.index.get(Kind::Service, Some(&in_ns), &name).filter(|_| inside));
-            if let Some(service) = service {
-                let reference = service.reference();
-                // A name for a host elsewhere has no endpoints: who does not answer is that host.
-                if let Some(outside) = external_name(service) {
-                    let text = format!("{phrase}; Service {} is a name for {outside} (ExternalName)", reference.name);
-                    let entity = if class == Class::Dns { reference } else { ObjectRef::external(outside) };
-                    return (entity, Some(me), text, Confidence::Likely, rule);
-                }
-                let ready = endpoints_ready(cx, &reference);
-                if ready == Some(false) && class != Class::Dns {
-                    let text = format!("{phrase}; Service {} has no ready endpoints", reference.name);
-                    return (reference, Some(me), text, Confidence::Likely, "dependency-without-endpoints".into());
-                }
-                let text = format!(
-                    "{phrase}; Service {} exists{}",
-                    reference.name,
-                    if ready == Some(true) { " and has ready endpoints" } else { "" }
-                );
-                return (me, None, text, Confidence::Likely, rule);
-            }
-            if class == Class::Dns && inside && cx.index.knows(Kind::Service, Some(&in_ns)) {
-                let missing = ObjectRef::missing(Kind::Service, Some(&in_ns), &name);
-                actions.push(edit(ActionKind::SetEnv, &me, format!("the host name {host} may be misspelt")));
-                let text = format!("{phrase}: there is no Service {name} in namespace {in_ns} (not found)");
-                // Which side is wrong, the name or the Service, the objects cannot say; who wrote the name can change it.
-                let literal = host::hosts(&pod.spec).iter().any(|h| h == bare);
-                return if literal {
-                    (me, Some(missing), text, Confidence::Likely, "host-name-unknown".into())
-                } else {
-                    (missing, Some(me), text, Confidence::Likely, "service-missing".into())
-                };
-            }
-            if !inside && bare.contains('.') {
-                return (ObjectRef::external(host), Some(me), phrase, Confidence::Likely, rule);
-            }
-            (me, None, phrase, Confidence::Likely, rule)
-        }
-        _ => (me, None, phrase, Confidence::Likely, rule),
+    if !f.actions.iter().any(|a| a.kind == ActionKind::Patch && a.target.same_name(&owner.subject)) {
+        f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what the container's last words name"));
     }
 }
 
-/// The host of the pod's own configuration that fits the failure: for a name that cannot be resolved one without a
-/// Service, for a refused connection one whose Service has no ready endpoint. None where several fit or none does.
-fn infer_host(cx: &Context<'_>, pod: &Pod, class: Class) -> Option<String> {
-    let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
-    let mut fits: Vec<String> = host::hosts(&pod.spec)
-        .into_iter()
-        .filter(|host| {
-            let (name, in_ns, inside) = service_name(host, ns);
-            let service = cx.index.get(Kind::Service, Some(&in_ns), &name);
-            if service.is_some_and(|s| external_name(s).is_some()) {
-                return false;
-            }
-            match (class, service.map(|o| o.reference())) {
-                (Class::Dns, service) => !inside || (service.is_none() && cx.index.knows(Kind::Service, Some(&in_ns))),
-                (_, Some(service)) => endpoints_ready(cx, &service) == Some(false),
-                (_, None) => false,
-            }
-        })
-        .collect();
-    fits.sort();
-    fits.dedup();
-    (fits.len() == 1).then(|| fits.remove(0))
-}
-
-/// The host that a Service of type ExternalName stands for.
-fn external_name(service: &Object) -> Option<&str> {
-    match service {
-        Object::Service(s) if s.spec.kind.as_deref() == Some("ExternalName") => s.spec.external_name.as_deref(),
-        _ => None,
-    }
-}
-
-/// Name and namespace of the Service a host name means, and whether it can only mean one inside the cluster.
-fn service_name(host: &str, ns: &str) -> (String, String, bool) {
-    let mut parts = host.split('.');
-    let name = parts.next().unwrap_or(host).to_owned();
-    let second = parts.next();
-    let third = parts.next();
-    match (second, third) {
-        (None, _) => (name, ns.to_owned(), true),
-        (Some(n), Some("svc")) => (name, n.to_owned(), true),
-        (Some(n), None)
-            if !matches!(
-                n,
-                "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "invalid" | "test" | "example"
-            ) =>
-        {
-            (name, n.to_owned(), true)
+/// Takes in who is to blame as the finding's cause.
+pub(super) fn take(f: &mut Finding, blame: Blame, statement: String, mut keys: Vec<String>) {
+    let mut c = cause(&blame.rule, blame.confidence, blame.entity, statement);
+    c.referrer = blame.referrer;
+    c.field = blame.field;
+    for item in blame.evidence {
+        if !f.evidence.iter().any(|e| e.key == item.key) {
+            keys.push(item.key.clone());
+            f.evidence.push(item);
         }
-        _ => (name, ns.to_owned(), false),
+    }
+    c.evidence = keys;
+    c.signs.pro = 2;
+    f.causes.push(c);
+    for step in blame.actions {
+        if !f.actions.iter().any(|a| a.key() == step.key()) {
+            f.actions.push(step);
+        }
     }
 }

@@ -301,7 +301,7 @@ impl Case<'_> {
                 && s.subject.is_some()
         })?;
         let host = signal.subject.clone()?;
-        let phrase = signal.class.phrase(Some(&host));
+        let phrase = signal.phrase();
         let bare = host.split(':').next().unwrap_or(&host);
         let mut parts = bare.split('.');
         let (name, ns) = (parts.next()?, self.pod.metadata.namespace.as_deref());
@@ -461,5 +461,5 @@ pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&
 /// The key of that log as evidence.
 pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<crate::evidence::EvidenceDraft> {
     let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
-    super::super::crash::log_evidence(&pod_ref(pod), spec, read, cx.now)
+    Some(super::super::crash::log_evidence(cx, &pod_ref(pod), spec, read, cx.now))
 }

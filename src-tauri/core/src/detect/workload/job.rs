@@ -83,6 +83,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
         let mut why = String::new();
         let mut confidence = Confidence::Possible;
         let mut rule = "job-failed".to_owned();
+        let mut blamed = None;
         let index = cx.index;
         for pod in pods(index, job).into_iter().rev() {
             for (spec, status, init) in pod.containers() {
@@ -92,37 +93,26 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                 else {
                     continue;
                 };
-                let log = cx.index.newest_log(&pod.metadata.uid, &spec.name).cloned();
-                let words_of =
-                    log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::last_words(l)).map(|(_, w)| w);
-                let signal =
-                    log.as_ref().and_then(|l| l.lines.as_ref().ok()).and_then(|l| logs::signals(l).into_iter().next());
-                let phrase =
-                    signal.as_ref().map(|s| format!(": {}", s.class.phrase(s.subject.as_deref()))).unwrap_or_default();
+                let log = cx.index.newest_log(&pod.metadata.uid, &spec.name);
+                let read = log.and_then(|l| cx.index.said(&l.want));
+                let words_of = read.and_then(|r| r.words.as_ref()).map(|(_, w)| w);
+                let of = cx.owner(pod);
+                let case = crash::blame::Case { cx, pod, spec, owner: &of, init, died: at };
+                blamed = read.and_then(|r| r.signal()).map(|s| crash::blame::blame(&case, s));
+                let phrase = blamed.as_ref().map(|b| format!(": {}", b.phrase)).unwrap_or_default();
                 let oom = if ended.reason.as_deref() == Some("OOMKilled") { " (OOMKilled, out of memory)" } else { "" };
                 let kind = if init { "init container" } else { "container" };
                 why = format!(" Its {kind} {} ends with exit code {}{oom}{phrase}.", spec.name, ended.exit_code);
-                if let Some(w) = &words_of {
+                if let Some(w) = words_of {
                     why.push_str(&format!(" Last words: “{w}”."));
-                    confidence = Confidence::Likely;
-                    rule = signal.map_or_else(
-                        || "container-exits".to_owned(),
-                        |s| {
-                            format!(
-                                "log-{}",
-                                serde_json::to_value(s.class)
-                                    .ok()
-                                    .and_then(|v| v.as_str().map(|t| t.replace('_', "-")))
-                                    .unwrap_or_default()
-                            )
-                        },
-                    );
+                    confidence =
+                        if read.is_some_and(|r| r.telling) { Confidence::Likely } else { Confidence::Possible };
+                    "container-exits".clone_into(&mut rule);
                 }
-                if let Some(l) = &log
-                    && let Some(mut item) = crash::log_evidence(&pod_ref(pod), spec, l, at)
-                {
+                if let Some(l) = log {
+                    let mut item = crash::log_evidence(cx, &pod_ref(pod), spec, l, at);
                     if scheduled {
-                        let said = words_of.as_deref().map(logs::template).unwrap_or_default();
+                        let said = words_of.map(|w| logs::template(w)).unwrap_or_default();
                         item.key = format!("log|{}|{}|{said}", owner.subject.key(), spec.name);
                     }
                     keys.push(item.key.clone());
@@ -155,6 +145,17 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
             }
             _ => owner.pod_field("containers"),
         });
+        if let Some(blame) = blamed {
+            c.rule_id = blame.rule;
+            c.confidence = blame.confidence;
+            c.entity = blame.entity;
+            c.referrer = blame.referrer;
+            c.field = blame.field.or(c.field);
+            for item in blame.evidence {
+                keys.push(item.key.clone());
+                f.evidence.push(item);
+            }
+        }
         if confidence < Confidence::Likely {
             c.needs.push("the log of a failed pod".into());
         }

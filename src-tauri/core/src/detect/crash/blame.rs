@@ -1,0 +1,373 @@
+//! Who must be changed for what a container's last words say: the workload itself, or the object that gives it the
+//! variable, the file, the right or the way to another host that it misses.
+
+mod file;
+mod name;
+mod policy;
+mod reach;
+mod rights;
+mod setting;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{
+    Context,
+    context::{Owner, action, edit, ns_flag, object_evidence},
+};
+use crate::{
+    change::Change,
+    evidence::{EvidenceDraft, EvidenceKind},
+    logs::{Class, Signal},
+    object::{Container, Kind, Object, ObjectRef, Pod},
+    remediation::{ActionDraft, ActionKind},
+    severity::Confidence,
+};
+
+/// A change this long before a death may be what it came from.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The container that died, and when first.
+pub(in crate::detect) struct Case<'c, 'a> {
+    pub cx: &'c Context<'a>,
+    pub pod: &'c Pod,
+    pub spec: &'c Container,
+    pub owner: &'c Owner,
+    pub init: bool,
+    pub died: Timestamp,
+}
+
+/// Who is to blame, and on what evidence.
+pub(in crate::detect) struct Blame {
+    pub rule: String,
+    pub confidence: Confidence,
+    pub entity: ObjectRef,
+    pub referrer: Option<ObjectRef>,
+    pub field: Option<String>,
+    /// What happened, as the middle of a sentence about the container.
+    pub phrase: String,
+    pub evidence: Vec<EvidenceDraft>,
+    pub actions: Vec<ActionDraft>,
+}
+
+impl Blame {
+    /// Another object than the workload is to be changed, which refers to it.
+    fn on(mut self, entity: ObjectRef, field: Option<String>, case: &Case<'_, '_>) -> Blame {
+        self.referrer = Some(case.owner.subject.clone()).filter(|o| !o.same_name(&entity));
+        self.entity = entity;
+        self.field = field;
+        self
+    }
+
+    fn says(mut self, more: impl AsRef<str>) -> Blame {
+        self.phrase.push_str(more.as_ref());
+        self
+    }
+
+    fn sure(mut self, confidence: Confidence) -> Blame {
+        self.confidence = confidence;
+        self
+    }
+
+    fn rule(mut self, rule: &str) -> Blame {
+        self.rule = rule.to_owned();
+        self
+    }
+
+    fn field(mut self, field: impl Into<String>) -> Blame {
+        self.field = Some(field.into());
+        self
+    }
+
+    fn step(mut self, step: ActionDraft) -> Blame {
+        self.actions.push(step);
+        self
+    }
+
+    /// A live object that carries the statement.
+    fn seen(
+        mut self,
+        object: &Object,
+        aspect: &str,
+        summary: String,
+        lines: &[(&str, String)],
+        at: Timestamp,
+    ) -> Blame {
+        self.evidence.push(object_evidence(EvidenceKind::Object, object.reference(), aspect, summary, lines, at));
+        self
+    }
+}
+
+impl<'a> Case<'_, 'a> {
+    fn ns(&self) -> &str {
+        self.pod.metadata.namespace.as_deref().unwrap_or("default")
+    }
+
+    fn get(&self, kind: Kind, name: &str) -> Option<&'a Object> {
+        self.cx.index.get(kind, Some(self.ns()), name).map(|o| &**o)
+    }
+
+    fn knows(&self, kind: Kind) -> bool {
+        self.cx.index.knows(kind, Some(self.ns()))
+    }
+
+    /// The path of a field of this container.
+    fn path(&self, field: &str) -> String {
+        self.owner.field(self.init, &self.spec.name, field)
+    }
+
+    /// An object of the namespace by name, be it there or not.
+    fn reference(&self, kind: Kind, name: &str) -> ObjectRef {
+        self.get(kind, name).map_or_else(|| ObjectRef::missing(kind, Some(self.ns()), name), Object::reference)
+    }
+
+    /// The changes of an object in the hour before the container first died, newest first.
+    fn changes(&self, object: &ObjectRef) -> Vec<&'a Change> {
+        let from = self.died.saturating_sub(LATELY).unwrap_or(Timestamp::MIN);
+        let until = self.died.saturating_add(SignedDuration::from_secs(5)).unwrap_or(Timestamp::MAX);
+        let index = self.cx.index;
+        let mut out: Vec<&Change> =
+            index.changes().filter(|c| c.object.same_name(object) && c.at >= from && c.at <= until).collect();
+        out.reverse();
+        out
+    }
+
+    /// Where the workload itself writes a text: in a variable, its arguments or its command.
+    fn written(&self, text: &str) -> Option<String> {
+        if text.len() < 2 {
+            return None;
+        }
+        let has = |value: &str| contains_word(value, text);
+        if let Some(e) = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(has)) {
+            return Some(self.path(&format!("env[{}]", e.name)));
+        }
+        if self.spec.args.iter().any(|a| has(a)) {
+            return Some(self.path("args"));
+        }
+        self.spec.command.iter().any(|a| has(a)).then(|| self.path("command"))
+    }
+
+    /// The workload is to be changed.
+    fn own(&self, signal: &Signal) -> Blame {
+        Blame {
+            rule: signal.class.rule(),
+            confidence: Confidence::Likely,
+            entity: self.owner.subject.clone(),
+            referrer: None,
+            field: None,
+            phrase: signal.phrase(),
+            evidence: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    fn edit(&self, kind: ActionKind, because: impl Into<String>) -> ActionDraft {
+        edit(kind, &self.owner.subject, because)
+    }
+}
+
+/// The text stands in the value, not as a part of a longer name.
+fn contains_word(value: &str, text: &str) -> bool {
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    value.match_indices(text).any(|(at, _)| {
+        let before = value[..at].chars().next_back();
+        let after = value[at + text.len()..].chars().next();
+        !before.is_some_and(|c| inside(c) || c == '.') && !after.is_some_and(inside)
+    })
+}
+
+/// Two names that differ in at most two letters.
+fn misspelt(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    if a == b || a.len().min(b.len()) < 3 || a.len().abs_diff(b.len()) > 2 {
+        return false;
+    }
+    // Names that differ in their numbers only are counted, not misspelt.
+    let letters = |t: &[char]| t.iter().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    if letters(&a) == letters(&b) {
+        return false;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut before = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (before + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            before = row[j + 1];
+            row[j + 1] = next;
+        }
+    }
+    row[b.len()] <= if a.len().min(b.len()) < 5 { 1 } else { 2 }
+}
+
+/// Who must be changed for a line of this class.
+pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    match signal.class {
+        Class::MissingEnv | Class::MissingSetting => setting::missing(case, signal),
+        Class::BadConfig => setting::bad(case, signal),
+        Class::UnknownFlag => setting::flag(case, signal),
+        Class::MissingFile | Class::NotAFile => file::missing(case, signal),
+        Class::DiskFull => file::full(case, signal),
+        Class::ReadOnly => file::read_only(case, signal),
+        Class::PermissionDenied => file::denied(case, signal),
+        Class::Script => match signal.subject.as_deref().filter(|s| s.starts_with('/')) {
+            Some(path) => file::content(case, path, case.own(signal)),
+            None => case.own(signal).field(case.path("command")),
+        },
+        Class::DataDirectory | Class::DataVersion => file::data(case, signal),
+        Class::PortDenied => rights::port_denied(case, signal),
+        Class::PortInUse => rights::port_in_use(case, signal),
+        Class::ClusterAccess => rights::cluster(case, signal),
+        Class::Authentication => setting::credentials(case, signal),
+        Class::Dns | Class::ConnectionRefused | Class::ConnectionReset | Class::Unreachable | Class::Timeout => {
+            reach::host(case, signal)
+        }
+        Class::Certificate => certificate(case, signal),
+        Class::MissingModule => case.own(signal).field(case.path("image")),
+        Class::ExecFormat => architecture(case, signal),
+        Class::OutOfMemory => heap(case, signal),
+        Class::KernelSetting => match &case.pod.spec.node_name {
+            Some(node) => case.own(signal).says(format!(", on node {node}")),
+            None => case.own(signal),
+        },
+        Class::Database => {
+            let own = case.own(signal);
+            match signal.subject.as_deref().and_then(|s| case.written(s)) {
+                Some(field) => own.field(field),
+                None => own,
+            }
+        }
+        _ => case.own(signal),
+    }
+}
+
+/// Who must be changed for words of no known form.
+pub(in crate::detect) fn guess(case: &Case<'_, '_>, words: &str) -> Option<Blame> {
+    let signal = Signal {
+        class: Class::BadConfig,
+        line: 0,
+        subject: None,
+        value: None,
+        file: None,
+        detail: None,
+        text: words.to_owned(),
+        weight: 0,
+    };
+    let mut blame = setting::guess(case, &signal)?;
+    let more = blame.phrase.split_once(';').map(|(_, more)| format!(";{more}")).unwrap_or_default();
+    blame.phrase = format!("its own log says why{more}");
+    blame.rule = "container-exits".to_owned();
+    Some(blame)
+}
+
+/// A host that something waits for, as the objects alone tell of it: only what is wrong with it now.
+pub(in crate::detect) fn awaited(case: &Case<'_, '_>, host: &str) -> Option<Blame> {
+    [Class::Dns, Class::Timeout].iter().find_map(|class| {
+        let signal = Signal {
+            class: *class,
+            line: 0,
+            subject: Some(host.to_owned()),
+            value: None,
+            file: None,
+            detail: None,
+            text: String::new(),
+            weight: 0,
+        };
+        Some(blame(case, &signal)).filter(is_visible)
+    })
+}
+
+/// The objects show it still, whatever a log said a while ago.
+pub(in crate::detect) fn is_visible(blame: &Blame) -> bool {
+    matches!(
+        blame.rule.as_str(),
+        "service-missing"
+            | "host-name-unknown"
+            | "dependency-without-endpoints"
+            | "dependency-selects-nothing"
+            | "dependency-scaled-to-zero"
+            | "service-port-unknown"
+            | "service-target-port-wrong"
+            | "network-policy-blocks"
+            | "dns-policy-wrong"
+    )
+}
+
+/// The image is built for another machine than the node is.
+fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal).field(case.path("image")).says(format!("; its image is {}", case.spec.image));
+    let node = case.pod.spec.node_name.as_deref().and_then(|n| case.cx.index.get(Kind::Node, None, n));
+    match node.map(|o| &**o) {
+        Some(object @ Object::Node(node)) if !node.status.node_info.architecture.is_empty() => {
+            let arch = &node.status.node_info.architecture;
+            let name = &node.metadata.name;
+            own.says(format!(", and node {name} is {arch}")).seen(
+                object,
+                "architecture",
+                format!("Node {name} is {arch}"),
+                &[("architecture", arch.clone())],
+                case.cx.now,
+            )
+        }
+        _ => own,
+    }
+}
+
+/// The option that bounds a runtime's heap, and the variable or list it stands in.
+pub(super) fn heap_option(spec: &Container) -> Option<(String, String)> {
+    let bounds =
+        ["-Xmx", "--max-old-space-size", "--max_old_space_size", "MaxRAMPercentage", "GOMEMLIMIT", "memory_limit"];
+    let option = |value: &str| {
+        bounds.iter().find_map(|b| {
+            let at = value.find(b)?;
+            value[at..].split([' ', '"', '\'']).next().map(str::to_owned)
+        })
+    };
+    let of_env = spec.env.iter().find_map(|e| Some((e.name.clone(), e.value.as_deref().and_then(option)?)));
+    let of_list = |list: &[String], name: &str| list.iter().find_map(|a| option(a)).map(|o| (name.to_owned(), o));
+    of_env.or_else(|| of_list(&spec.args, "args")).or_else(|| of_list(&spec.command, "command"))
+}
+
+/// A runtime with a heap of its own: the option that bounds it, else the container's limit.
+fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let limit = case.spec.resources.limits.get("memory");
+    let of = limit.map(|l| format!("; the container's memory limit is {l}")).unwrap_or_default();
+    if let Some((name, option)) = heap_option(case.spec) {
+        let variable = case.spec.env.iter().any(|e| e.name == name);
+        let field = if variable { format!("env[{name}]") } else { name.clone() };
+        let kind = if variable { ActionKind::SetEnv } else { ActionKind::Patch };
+        return own
+            .says(format!(": {name} sets {option}{of}"))
+            .field(case.path(&field))
+            .step(case.edit(kind, format!("{option} bounds the heap")));
+    }
+    let own = own.says(of).field(case.path("resources.limits.memory"));
+    let subject = &case.owner.subject;
+    own.step(action(
+        ActionKind::SetResources,
+        subject,
+        "it needs more memory than it has",
+        "replaces its pods; they need room on a node",
+        &format!("patch {}s", subject.kind.to_lowercase()),
+        format!(
+            "kubectl set resources {}{} -c {} --limits=memory=MEMORY",
+            subject.kubectl(),
+            ns_flag(subject),
+            case.spec.name
+        ),
+    ))
+}
+
+/// A certificate from a mounted Secret, or that of a host.
+fn certificate(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    if let Some(path) = signal.file.as_deref().filter(|_| signal.subject.is_none()) {
+        return file::content(case, path, own);
+    }
+    // What has expired or is for another name must be put right by who serves it; what is not trusted, by either.
+    let theirs = signal.detail.is_some_and(|d| d.contains("expired") || d.contains("another host"));
+    match signal.subject.as_deref().filter(|_| theirs) {
+        Some(host) => reach::owner_of_host(case, host, own),
+        None => own,
+    }
+}

@@ -1,0 +1,467 @@
+//! Files and folders: what is mounted where they lie.
+
+use serde_json::Value;
+
+use super::{Blame, Case, misspelt};
+use crate::{
+    detect::context::{action, ns_flag},
+    logs::{Class, Signal},
+    object::{
+        Kind, Object,
+        pod::{ConfigMapVolume, KeyToPath, Volume, VolumeMount},
+    },
+    remediation::ActionKind,
+    severity::Confidence,
+    words,
+};
+
+/// The mount a path lies under, and its path within the volume.
+struct Place<'c> {
+    mount: &'c VolumeMount,
+    volume: &'c Volume,
+    within: String,
+}
+
+fn place<'c>(case: &'c Case<'_, '_>, path: &str) -> Option<Place<'c>> {
+    let path = path.split(':').next().unwrap_or(path);
+    let mount = case
+        .spec
+        .volume_mounts
+        .iter()
+        .filter(|m| {
+            let at = m.mount_path.trim_end_matches('/');
+            path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
+        })
+        .max_by_key(|m| m.mount_path.trim_end_matches('/').len())?;
+    let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name)?;
+    let below = path[mount.mount_path.trim_end_matches('/').len()..].trim_start_matches('/');
+    let within = match (mount.sub_path.as_deref(), below) {
+        (Some(sub), "") => sub.to_owned(),
+        (Some(sub), below) => format!("{}/{below}", sub.trim_end_matches('/')),
+        (None, below) => below.to_owned(),
+    };
+    Some(Place { mount, volume, within })
+}
+
+/// The ConfigMap a file of a volume comes from, and the key.
+fn map_of(volume: &Volume, within: &str) -> Option<(String, String, bool)> {
+    let projected = volume.projected.iter().flat_map(|p| &p.sources).filter_map(|s| s.config_map.as_ref());
+    let maps: Vec<&ConfigMapVolume> = volume.config_map.iter().chain(projected).collect();
+    let key = |items: &[KeyToPath]| items.iter().find(|i| i.path == within).map(|i| i.key.clone());
+    let listed = maps.iter().find_map(|m| key(&m.items).map(|k| (m.name.clone(), k, true)));
+    listed.or_else(|| {
+        let whole = maps.iter().find(|m| m.items.is_empty()).or(maps.first())?;
+        Some((whole.name.clone(), within.to_owned(), whole.items.is_empty()))
+    })
+}
+
+/// The Secret a volume shows.
+fn secret_of(volume: &Volume, within: &str) -> Option<(String, String)> {
+    let of = |name: &str, items: &[KeyToPath]| {
+        let key = items.iter().find(|i| i.path == within).map_or(within, |i| &i.key);
+        (name.to_owned(), key.to_owned())
+    };
+    if let Some(s) = &volume.secret {
+        return Some(of(&s.secret_name, &s.items));
+    }
+    let secret = volume.projected.iter().flat_map(|p| &p.sources).find_map(|s| s.secret.as_ref())?;
+    Some(of(&secret.name, &secret.items))
+}
+
+/// The path is a file of a mounted ConfigMap.
+pub(super) fn from_map(case: &Case<'_, '_>, path: &str) -> bool {
+    place(case, path).is_some_and(|p| map_of(p.volume, &p.within).is_some() && !p.within.is_empty())
+}
+
+/// The only ConfigMap the container mounts, and its only key.
+pub(super) fn only_map(case: &Case<'_, '_>) -> Option<(String, Option<String>)> {
+    let mounted = |v: &&Volume| case.spec.volume_mounts.iter().any(|m| m.name == v.name);
+    let mut maps = case.pod.spec.volumes.iter().filter(mounted).filter_map(|v| v.config_map.as_ref());
+    let map = maps.next().filter(|_| maps.next().is_none())?;
+    let key = match case.get(Kind::ConfigMap, &map.name) {
+        Some(Object::ConfigMap(m)) if m.digests.len() == 1 => m.digests.keys().next().cloned(),
+        _ => None,
+    };
+    Some((map.name.clone(), key))
+}
+
+/// A file that is there and wrong.
+pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
+    let bare = path.rsplit_once(':').filter(|(_, n)| n.chars().all(|c| c.is_ascii_digit())).map_or(path, |(p, _)| p);
+    let Some(p) = place(case, bare) else {
+        // Not mounted: it is part of the image, or written by the command.
+        return match case.written(bare) {
+            Some(field) => own.field(field),
+            None => own,
+        };
+    };
+    if let Some((name, key, _)) = map_of(p.volume, &p.within) {
+        let known = case.get(Kind::ConfigMap, &name);
+        let lately = case
+            .changes(&case.reference(Kind::ConfigMap, &name))
+            .iter()
+            .any(|c| c.fields.iter().any(|f| f.path == format!("data.{key}")));
+        let blame = own
+            .says(format!("; the file is key {key} of ConfigMap {name}, mounted at {}", p.mount.mount_path))
+            .says(if lately { " and written anew shortly before" } else { "" })
+            .on(case.reference(Kind::ConfigMap, &name), Some(format!("data[{key}]")), case)
+            .step(edit_map(case, &name, &key));
+        return match known {
+            Some(object) => blame.seen(
+                object,
+                "mount",
+                format!("ConfigMap {name} is mounted at {}", p.mount.mount_path),
+                &[("key", key), ("mountPath", p.mount.mount_path.clone())],
+                case.cx.now,
+            ),
+            None => blame,
+        };
+    }
+    if let Some((name, key)) = secret_of(p.volume, &p.within) {
+        return own.says(format!("; the file is key {key} of Secret {name}, mounted at {}", p.mount.mount_path)).on(
+            case.reference(Kind::Secret, &name),
+            Some(format!("data[{key}]")),
+            case,
+        );
+    }
+    own
+}
+
+fn edit_map(case: &Case<'_, '_>, name: &str, key: &str) -> crate::remediation::ActionDraft {
+    let target = case.reference(Kind::ConfigMap, name);
+    let (kind, command) = if target.uid.is_some() {
+        (ActionKind::SetConfigmapKey, format!("kubectl edit configmap {name}{}", ns_flag(&target)))
+    } else {
+        let file = format!("kubectl create configmap {name}{} --from-file={key}=FILE", ns_flag(&target));
+        (ActionKind::CreateConfigmap, file)
+    };
+    action(
+        kind,
+        &target,
+        format!("{} reads {key} from it", case.owner.subject),
+        "its pods take it in when they start again",
+        "patch configmaps",
+        command,
+    )
+}
+
+/// A file that is not there.
+pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(path) = signal.subject.as_deref() else { return own };
+    let written = case.written(path);
+    let Some(p) = place(case, path) else { return unmounted(case, path, written, own) };
+    if let Some((name, key, all)) = map_of(p.volume, &p.within) {
+        return not_in_map(case, &p, &name, &key, all, written, own);
+    }
+    if let Some((name, key)) = secret_of(p.volume, &p.within) {
+        let gone = case.get(Kind::Secret, &name).is_none() && case.knows(Kind::Secret);
+        let why = if gone { " does not exist (not found)".to_owned() } else { format!(" lacks the key {key}") };
+        return own
+            .says(format!("; Secret {name}, mounted at {},{why}", p.mount.mount_path))
+            .sure(if gone { Confidence::Established } else { Confidence::Likely })
+            .on(case.reference(Kind::Secret, &name), Some(format!("data[{key}]")), case);
+    }
+    let own = match &p.volume.persistent_volume_claim {
+        Some(claim) => {
+            own.says(format!("; it would lie on claim {}, mounted at {}", claim.claim_name, p.mount.mount_path))
+        }
+        None if p.volume.empty_dir.is_some() => {
+            own.says(format!("; volume {} at {} is an emptyDir: it begins empty", p.volume.name, p.mount.mount_path))
+        }
+        None => own,
+    };
+    own.field(written.unwrap_or_else(|| case.path(&format!("volumeMounts[{}]", p.mount.name))))
+}
+
+fn not_in_map(
+    case: &Case<'_, '_>,
+    p: &Place<'_>,
+    name: &str,
+    key: &str,
+    all: bool,
+    written: Option<String>,
+    own: Blame,
+) -> Blame {
+    let at = &p.mount.mount_path;
+    let reference = case.reference(Kind::ConfigMap, name);
+    let Some(Object::ConfigMap(map)) = case.get(Kind::ConfigMap, name) else {
+        if !case.knows(Kind::ConfigMap) {
+            return own.says(format!("; ConfigMap {name} is mounted at {at}")).on(reference, None, case);
+        }
+        return own
+            .says(format!("; ConfigMap {name}, mounted at {at}, does not exist (not found)"))
+            .sure(Confidence::Established)
+            .on(reference, None, case)
+            .step(edit_map(case, name, key));
+    };
+    let keys: Vec<String> = map.digests.keys().cloned().collect();
+    let told = if keys.is_empty() { "it has no key".to_owned() } else { format!("it has {}", words::list(&keys, 6)) };
+    let seen = |blame: Blame| {
+        let object = Object::ConfigMap(map.clone());
+        blame.seen(
+            &object,
+            "keys",
+            format!("ConfigMap {name}: {told}"),
+            &[("keys", keys.join(", ")), ("mountPath", at.clone())],
+            case.cx.now,
+        )
+    };
+    if map.digests.contains_key(key) {
+        // The key is there, and not shown.
+        if !all {
+            let field = case.owner.pod_field(&format!("volumes[{}].configMap.items", p.volume.name));
+            return seen(
+                own.says(format!(
+                    "; ConfigMap {name} has the key {key}, but volume {} does not list it",
+                    p.volume.name
+                ))
+                .sure(Confidence::Established)
+                .field(field),
+            );
+        }
+        return seen(own.says(format!("; ConfigMap {name} at {at} has the key {key} now")).on(
+            reference,
+            Some(format!("data[{key}]")),
+            case,
+        ));
+    }
+    let near = keys.iter().find(|k| misspelt(k, key));
+    if let Some(near) = near
+        && let Some(field) = written.or_else(|| {
+            p.mount.sub_path.is_some().then(|| case.path(&format!("volumeMounts[{}].subPath", p.mount.name)))
+        })
+    {
+        return seen(
+            own.says(format!("; ConfigMap {name}, mounted at {at}, has {near} and no {key}"))
+                .sure(Confidence::Established)
+                .field(field)
+                .step(case.edit(ActionKind::Patch, format!("the file is called {near}"))),
+        );
+    }
+    seen(
+        own.says(format!("; ConfigMap {name}, mounted at {at}, has no key {key} (not found): {told}"))
+            .sure(Confidence::Established)
+            .on(reference, Some(format!("data[{key}]")), case)
+            .step(edit_map(case, name, key)),
+    )
+}
+
+/// Nothing is mounted where the file should be.
+fn unmounted(case: &Case<'_, '_>, path: &str, written: Option<String>, own: Blame) -> Blame {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    // A ConfigMap of the pod has such a file, mounted elsewhere.
+    if path.starts_with('/') && file.contains('.') {
+        for mount in &case.spec.volume_mounts {
+            let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name);
+            let Some(map) = volume.and_then(|v| v.config_map.as_ref()) else { continue };
+            if let Some(Object::ConfigMap(known)) = case.get(Kind::ConfigMap, &map.name)
+                && known.digests.contains_key(file)
+            {
+                return own
+                    .says(format!("; ConfigMap {} has {file}, but is mounted at {}", map.name, mount.mount_path))
+                    .field(case.path(&format!("volumeMounts[{}].mountPath", mount.name)));
+            }
+        }
+        let mounted =
+            |name: &str| case.pod.spec.volumes.iter().any(|v| v.config_map.as_ref().is_some_and(|c| c.name == name));
+        let holder = case.cx.index.in_namespace(Kind::ConfigMap, case.ns()).find_map(|o| match &**o {
+            Object::ConfigMap(m) if m.digests.contains_key(file) && !mounted(&m.metadata.name) => {
+                Some(&m.metadata.name)
+            }
+            _ => None,
+        });
+        if let Some(holder) = holder {
+            return own
+                .says(format!("; ConfigMap {holder} has {file}, but the container does not mount it"))
+                .field(case.path("volumeMounts"));
+        }
+    }
+    let own = own.says(format!("; it is neither mounted nor in image {}", case.spec.image));
+    let other = if path.contains('/') { "volumeMounts" } else { "command" };
+    own.field(written.unwrap_or_else(|| case.path(other)))
+}
+
+/// A disk that is full: the claim, the emptyDir or the container's own layer that holds the path.
+pub(super) fn full(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let claims = |v: &Volume| v.persistent_volume_claim.as_ref().map(|c| c.claim_name.clone());
+    let found = signal.subject.as_deref().filter(|s| s.starts_with('/')).and_then(|s| place(case, s));
+    // Without a place: the only claim it mounts.
+    let only = || {
+        let mut all = case.spec.volume_mounts.iter().filter_map(|mount| {
+            let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name)?;
+            volume.persistent_volume_claim.as_ref()?;
+            Some(Place { mount, volume, within: String::new() })
+        });
+        all.next().filter(|_| all.next().is_none())
+    };
+    let absolute = signal.subject.as_deref().is_some_and(|s| s.starts_with('/'));
+    let Some(p) = found.or_else(|| if absolute { None } else { only() }) else {
+        let limit = case.spec.resources.limits.get("ephemeral-storage");
+        let said = limit.map(|l| format!("; its ephemeral-storage limit is {l}")).unwrap_or_default();
+        return own.says(said).field(case.path("resources.limits.ephemeral-storage"));
+    };
+    let at = &p.mount.mount_path;
+    if let Some(name) = claims(p.volume) {
+        let reference = case.reference(Kind::PersistentVolumeClaim, &name);
+        let Some(object @ Object::PersistentVolumeClaim(claim)) = case.get(Kind::PersistentVolumeClaim, &name) else {
+            return own.says(format!("; claim {name} is mounted at {at}")).on(reference, None, case);
+        };
+        let size = claim.spec.resources.requests.get("storage").map(ToString::to_string).unwrap_or_default();
+        let wide = if size.is_empty() { String::new() } else { format!(" of {size}") };
+        return own
+            .says(format!("; PersistentVolumeClaim {name}{wide}, mounted at {at}, is full"))
+            .on(reference.clone(), Some("spec.resources.requests.storage".into()), case)
+            .seen(object, "size", format!("PersistentVolumeClaim {name}{wide}"), &[("storage", size), ("mountPath", at.clone())], case.cx.now)
+            .step(action(
+                ActionKind::ExpandClaim,
+                &reference,
+                "its file system is full",
+                "needs a storage class that allows expansion",
+                "patch persistentvolumeclaims",
+                format!(
+                    "kubectl patch pvc {name}{} -p '{{\"spec\":{{\"resources\":{{\"requests\":{{\"storage\":\"SIZE\"}}}}}}}}'",
+                    ns_flag(&reference)
+                ),
+            ));
+    }
+    if let Some(empty) = &p.volume.empty_dir {
+        let limit = empty.get("sizeLimit").and_then(Value::as_str);
+        let said = limit.map_or_else(String::new, |l| format!(" with a sizeLimit of {l}"));
+        return own
+            .says(format!("; volume {} at {at} is an emptyDir{said}", p.volume.name))
+            .sure(if limit.is_some() { Confidence::Established } else { Confidence::Likely })
+            .field(case.owner.pod_field(&format!("volumes[{}].emptyDir.sizeLimit", p.volume.name)));
+    }
+    own.says(format!("; volume {} is mounted at {at}", p.volume.name))
+        .field(case.owner.pod_field(&format!("volumes[{}]", p.volume.name)))
+}
+
+/// A setting of the container's security context, else of the pod's, with the path it stands at.
+pub(super) fn security<'c>(case: &'c Case<'_, '_>, name: &str) -> Option<(&'c Value, String)> {
+    let own = case.spec.security_context.as_ref().and_then(|s| s.get(name)).filter(|v| !v.is_null());
+    if let Some(value) = own {
+        return Some((value, case.path(&format!("securityContext.{name}"))));
+    }
+    let pod = case.pod.spec.security_context.as_ref().and_then(|s| s.get(name)).filter(|v| !v.is_null())?;
+    Some((pod, case.owner.pod_field(&format!("securityContext.{name}"))))
+}
+
+/// A file system that may not be written to.
+pub(super) fn read_only(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let p = signal.subject.as_deref().and_then(|s| place(case, s));
+    if let Some(p) = p {
+        let at = &p.mount.mount_path;
+        if p.mount.read_only {
+            return own
+                .says(format!("; volume {} is mounted at {at} with readOnly: true", p.volume.name))
+                .sure(Confidence::Established)
+                .field(case.path(&format!("volumeMounts[{}].readOnly", p.mount.name)));
+        }
+        if p.volume.config_map.is_some() || p.volume.secret.is_some() || p.volume.projected.is_some() {
+            let what = if p.volume.secret.is_some() { "a Secret" } else { "a ConfigMap" };
+            return own
+                .says(format!("; volume {} at {at} is {what}, which is always read-only", p.volume.name))
+                .sure(Confidence::Established)
+                .field(case.path(&format!("volumeMounts[{}].mountPath", p.mount.name)));
+        }
+        if let Some(claim) = &p.volume.persistent_volume_claim {
+            let reference = case.reference(Kind::PersistentVolumeClaim, &claim.claim_name);
+            return own
+                .says(format!("; PersistentVolumeClaim {} is mounted at {at}", claim.claim_name))
+                .on(reference, None, case);
+        }
+        return own;
+    }
+    match security(case, "readOnlyRootFilesystem") {
+        Some((Value::Bool(true), field)) => own
+            .says("; readOnlyRootFilesystem is true and no volume is mounted there")
+            .sure(Confidence::Established)
+            .field(field)
+            .step(case.edit(ActionKind::Patch, "mount an emptyDir where it writes")),
+        _ => own,
+    }
+}
+
+/// Something that may not be opened, written or run.
+pub(super) fn denied(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let user = security(case, "runAsUser");
+    let who = user.as_ref().map(|(v, _)| format!("; it runs as user {v} (runAsUser)")).unwrap_or_default();
+    let Some(path) = signal.subject.as_deref() else {
+        let own = own.says(who);
+        return match user {
+            Some((_, field)) => own.field(field),
+            None => own,
+        };
+    };
+    if !path.starts_with('/') {
+        // A system call: what it may do is a matter of capabilities.
+        let dropped = case.spec.security_context.as_ref().and_then(|s| s.pointer("/capabilities/drop"));
+        let said = dropped.map(|d| format!("; its capabilities drop {}", list(d))).unwrap_or_default();
+        return own.says(format!("{who}{said}")).field(case.path("securityContext.capabilities"));
+    }
+    match place(case, path) {
+        Some(p) if p.volume.config_map.is_some() || p.volume.secret.is_some() || p.volume.projected.is_some() => {
+            let kind = if p.volume.secret.is_some() { "secret" } else { "configMap" };
+            let mode = p
+                .volume
+                .config_map
+                .as_ref()
+                .and_then(|c| c.default_mode)
+                .or_else(|| p.volume.secret.as_ref()?.default_mode);
+            let said =
+                mode.map_or_else(|| " with the default mode 0644".to_owned(), |m| format!(" with defaultMode {m:#o}"));
+            own.says(format!("; volume {} is mounted at {}{said}{who}", p.volume.name, p.mount.mount_path))
+                .field(case.owner.pod_field(&format!("volumes[{}].{kind}.defaultMode", p.volume.name)))
+        }
+        Some(p) => {
+            let on = match &p.volume.persistent_volume_claim {
+                Some(c) => format!("; it lies on claim {} at {}", c.claim_name, p.mount.mount_path),
+                None => format!("; it lies on volume {} at {}", p.volume.name, p.mount.mount_path),
+            };
+            let group = security(case, "fsGroup");
+            let lacks = group
+                .as_ref()
+                .map_or_else(|| ", and no fsGroup is set".to_owned(), |(v, _)| format!(", and fsGroup is {v}"));
+            own.says(format!("{on}{who}{lacks}")).field(case.owner.pod_field("securityContext.fsGroup"))
+        }
+        None => {
+            let own = own.says(who);
+            match user {
+                Some((_, field)) => own.field(field),
+                None if case.spec.command.iter().chain(&case.spec.args).any(|w| w.contains(path)) => {
+                    own.field(case.path("command"))
+                }
+                None => own.field(case.path("securityContext.runAsUser")),
+            }
+        }
+    }
+}
+
+fn list(value: &Value) -> String {
+    let items: Vec<String> =
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    words::list(&items, 4)
+}
+
+/// A data folder that another version or another program wrote.
+pub(super) fn data(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    if signal.class == Class::DataVersion {
+        return own.says(format!("; its image is {}", case.spec.image)).field(case.path("image"));
+    }
+    let Some(p) = signal.subject.as_deref().and_then(|s| place(case, s)) else { return own };
+    let claim = p.volume.persistent_volume_claim.as_ref().map(|c| c.claim_name.clone());
+    let said = claim.map_or_else(
+        || format!("; volume {} is mounted at {}", p.volume.name, p.mount.mount_path),
+        |c| format!("; claim {c} is mounted at {}", p.mount.mount_path),
+    );
+    let own = own.says(said);
+    match case.spec.env.iter().find(|e| e.name == "PGDATA" || e.value.as_deref() == signal.subject.as_deref()) {
+        Some(e) => own.field(case.path(&format!("env[{}]", e.name))),
+        None => own.field(case.path(&format!("volumeMounts[{}].subPath", p.mount.name))),
+    }
+}

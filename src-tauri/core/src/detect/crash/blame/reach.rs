@@ -1,0 +1,437 @@
+//! Other hosts: the Service, the pods and the policies behind a name, and who wrote the name.
+
+use super::{
+    Blame, Case,
+    name::{infer, service_name, unknown},
+    policy::{Goal, blocked},
+};
+use crate::{
+    detect::context::{action, edit, ns_flag},
+    logs::{Class, Signal},
+    object::{
+        Kind, Object, ObjectRef, Pod, Service,
+        network::{PortRef, ServicePort},
+    },
+    remediation::ActionKind,
+    severity::Confidence,
+    words,
+};
+
+/// Host and port as a line names them.
+struct Target {
+    host: String,
+    port: Option<u16>,
+}
+
+fn target(text: &str) -> Target {
+    let text = text.trim_matches(['[', ']', '/']);
+    match text.rsplit_once(':').filter(|(h, p)| !h.contains(':') && p.parse::<u16>().is_ok()) {
+        Some((h, p)) => Target { host: h.trim_matches(['[', ']']).to_owned(), port: p.parse().ok() },
+        None => Target { host: text.trim_end_matches('.').to_owned(), port: None },
+    }
+}
+
+fn is_ip(host: &str) -> bool {
+    host.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// A host that cannot be resolved, reached, or that refuses.
+pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    // A runtime that names no host (Python's gaierror) still has it in its environment or command.
+    let inferred = if signal.subject.is_none() { infer(case, signal.class) } else { None };
+    let signal = &Signal { subject: signal.subject.clone().or(inferred), ..signal.clone() };
+    let own = case.own(signal);
+    let Some(text) = signal.subject.as_deref() else {
+        return match dns_trouble(case, signal, None) {
+            Some(blame) => blame,
+            None => own,
+        };
+    };
+    let at = target(text);
+    if matches!(at.host.as_str(), "localhost" | "127.0.0.1" | "::1" | "0.0.0.0") {
+        return local(case, &at, own);
+    }
+    let index = case.cx.index;
+    if is_ip(&at.host) {
+        let service = index.all(Kind::Service).find_map(|o| match &**o {
+            Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(&at.host) => Some(s),
+            _ => None,
+        });
+        if let Some(service) = service {
+            return behind(case, signal, &at, service, own);
+        }
+        if let Some(pod) = index.pods().find(|p| p.status.pod_ip.as_deref() == Some(&at.host)) {
+            let whose = case.cx.owner(pod).subject;
+            let own = own.says(format!("; this is pod {} of {whose}", pod.metadata.name));
+            return match policy(case, signal, &Goal::Pod { pod, port: at.port }) {
+                Some(found) => found,
+                None => own,
+            };
+        }
+        return outside(case, signal, &at, own);
+    }
+    let place = service_name(case, &at.host);
+    let found = index.get(Kind::Service, Some(&place.namespace), &place.name).filter(|_| place.inside);
+    if let Some(Object::Service(service)) = found.map(|o| &**o) {
+        return behind(case, signal, &at, service, own);
+    }
+    if signal.class == Class::Dns
+        && let Some(blame) = dns_trouble(case, signal, Some(&at))
+    {
+        return blame;
+    }
+    if place.inside && index.knows(Kind::Service, Some(&place.namespace)) && signal.class == Class::Dns {
+        return unknown(case, &at.host, &place, own);
+    }
+    if place.inside {
+        return own.field(case.written(&at.host).unwrap_or_else(|| case.path("env")));
+    }
+    outside(case, signal, &at, own)
+}
+
+/// Its own network: another container of the pod, or nobody.
+fn local(case: &Case<'_, '_>, at: &Target, own: Blame) -> Blame {
+    let own = own.says("; that is the pod itself");
+    let written = case.written(&at.host).unwrap_or_else(|| case.path("env"));
+    let Some(port) = at.port else { return own.field(written) };
+    let other = case
+        .pod
+        .spec
+        .containers
+        .iter()
+        .chain(&case.pod.spec.init_containers)
+        .find(|c| c.name != case.spec.name && c.ports.iter().any(|p| p.container_port == port));
+    match other {
+        Some(c) => own.says(format!(": container {} has port {port} and does not serve it yet", c.name)).field(written),
+        None => own.says(format!(", and no other container of it has port {port}")).field(written),
+    }
+}
+
+/// A host outside the cluster.
+fn outside(case: &Case<'_, '_>, signal: &Signal, at: &Target, own: Blame) -> Blame {
+    if let Some(found) = policy(case, signal, &Goal::Outside { port: at.port }) {
+        return found;
+    }
+    let name = at.port.map_or_else(|| at.host.clone(), |p| format!("{}:{p}", at.host));
+    own.says("; this host lies outside the cluster").on(ObjectRef::external(&name), None, case)
+}
+
+/// Whose host it is, for what only its owner can put right.
+pub(super) fn owner_of_host(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
+    let at = target(text);
+    let place = service_name(case, &at.host);
+    match case.cx.index.get(Kind::Service, Some(&place.namespace), &place.name).filter(|_| place.inside) {
+        Some(service) => {
+            own.says(format!("; it is served by {}", service.reference())).on(service.reference(), None, case)
+        }
+        None if !place.inside && !is_ip(&at.host) => {
+            own.says("; this host lies outside the cluster").on(ObjectRef::external(text), None, case)
+        }
+        None => own,
+    }
+}
+
+/// A Service of that name exists: what of it, or on the way to it, is wrong.
+fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, own: Blame) -> Blame {
+    let object = Object::Service(service.clone());
+    let me = object.reference();
+    let name = &me.name;
+    let ns = service.metadata.namespace.as_deref().unwrap_or("");
+    let dns = signal.class == Class::Dns;
+    if service.spec.kind.as_deref() == Some("ExternalName")
+        && let Some(outside) = service.spec.external_name.as_deref()
+    {
+        // A name for a host elsewhere has no endpoints: who does not answer is that host.
+        let own = own.says(format!("; Service {name} is a name for {outside} (ExternalName)"));
+        return match dns {
+            true => own.on(me, Some("spec.externalName".into()), case),
+            false => {
+                let port = at.port.map(|p| format!(":{p}")).unwrap_or_default();
+                own.on(ObjectRef::external(&format!("{outside}{port}")), None, case)
+            }
+        };
+    }
+    if dns {
+        return match dns_trouble(case, signal, Some(at)) {
+            Some(blame) => blame,
+            None => own.says(format!("; Service {name} exists in namespace {ns}")),
+        };
+    }
+    let headless = service.spec.cluster_ip.as_deref() == Some("None");
+    let ports = &service.spec.ports;
+    let ports_text = words::list(&ports.iter().map(|p| p.port.to_string()).collect::<Vec<_>>(), 4);
+    let port = at.port.and_then(|n| ports.iter().find(|p| p.port == n));
+    let item = |blame: Blame, aspect: &str, summary: String| {
+        let selector: Vec<String> = service.spec.selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        blame.seen(
+            &object,
+            aspect,
+            summary,
+            &[("ports", ports_text.clone()), ("selector", selector.join(","))],
+            case.cx.now,
+        )
+    };
+    if let Some(asked) = at.port.filter(|_| port.is_none() && !headless && !ports.is_empty()) {
+        let text = format!("; Service {name} has port {ports_text} and no port {asked}");
+        let mine = case.changes(&me).iter().any(|c| c.fields.iter().any(|f| f.path.starts_with("spec.ports")));
+        let written = case.written(&format!("{}:{asked}", at.host)).or_else(|| case.written(&asked.to_string()));
+        let blame =
+            item(own.says(text).rule("service-port-unknown"), "ports", format!("Service {name} has port {ports_text}"));
+        return match written {
+            Some(field) if !mine => blame
+                .sure(Confidence::Established)
+                .field(field)
+                .step(case.edit(ActionKind::SetEnv, format!("Service {name} has port {ports_text}"))),
+            _ if mine => blame.on(me.clone(), Some(format!("spec.ports[{}].port", part(&ports[0]))), case).step(edit(
+                ActionKind::SetServicePort,
+                &me,
+                format!("port {asked} is asked for"),
+            )),
+            _ => blame.field(case.path("env")),
+        };
+    }
+    if service.spec.selector.is_empty() {
+        return own
+            .says(format!("; Service {name} has no selector: its endpoints are written by hand"))
+            .on(me, None, case);
+    }
+    let pods: Vec<&Pod> = case
+        .cx
+        .index
+        .in_namespace(Kind::Pod, ns)
+        .filter_map(|o| match &**o {
+            Object::Pod(p) => Some(p),
+            _ => None,
+        })
+        .filter(|p| !p.finished() && service.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
+        .collect();
+    let ready = super::super::endpoints_ready(case.cx, &me);
+    if ready == Some(false) || (pods.is_empty() && case.cx.index.knows(Kind::Pod, Some(ns))) {
+        return without_endpoints(case, service, &object, &pods, own);
+    }
+    if let Some(port) = port.or(ports.first().filter(|_| ports.len() == 1 && !headless)) {
+        let declared: Vec<(Option<&str>, u16)> = pods
+            .iter()
+            .flat_map(|p| &p.spec.containers)
+            .flat_map(|c| &c.ports)
+            .map(|p| (p.name.as_deref(), p.container_port))
+            .collect();
+        let lacks = match &port.target_port {
+            PortRef::Name(n) => !pods.is_empty() && !declared.iter().any(|(d, _)| *d == Some(n)),
+            PortRef::Number(0) => !declared.is_empty() && !declared.iter().any(|(_, d)| *d == port.port),
+            PortRef::Number(n) => !declared.is_empty() && !declared.iter().any(|(_, d)| d == n),
+        };
+        if lacks && !headless {
+            let goal = match &port.target_port {
+                PortRef::Number(0) => port.port.to_string(),
+                other => other.to_string(),
+            };
+            let offers = words::list(&declared.iter().map(|(_, n)| n.to_string()).collect::<Vec<_>>(), 4);
+            let offers = if offers.is_empty() { "declare no port".to_owned() } else { format!("declare {offers}") };
+            let sure = matches!(port.target_port, PortRef::Name(_));
+            return item(
+                own.says(format!(
+                    "; port {} of Service {name} leads to target port {goal}, and its pods {offers}",
+                    port.port
+                )),
+                "ports",
+                format!("Service {name}: port {} leads to {goal}", port.port),
+            )
+            .rule("service-target-port-wrong")
+            .sure(if sure { Confidence::Established } else { Confidence::Likely })
+            .on(me.clone(), Some(format!("spec.ports[{}].targetPort", part(port))), case)
+            .step(edit(ActionKind::SetServicePort, &me, "its target port must be one its pods open"));
+        }
+    }
+    if let Some(pod) = pods.iter().find(|p| p.ready()).or(pods.first()) {
+        let number = port.and_then(|p| match &p.target_port {
+            PortRef::Number(0) => Some(p.port),
+            PortRef::Number(n) => Some(*n),
+            PortRef::Name(n) => {
+                let mut all = pod.spec.containers.iter().flat_map(|c| &c.ports);
+                all.find(|d| d.name.as_deref() == Some(n)).map(|d| d.container_port)
+            }
+        });
+        if let Some(found) = policy(case, signal, &Goal::Pod { pod, port: number.or(at.port.filter(|_| headless)) }) {
+            return found;
+        }
+    }
+    let state = if ready == Some(true) { " and has ready endpoints" } else { "" };
+    let own =
+        item(own.says(format!("; Service {name} exists{state}")), "ports", format!("Service {name} exists{state}"));
+    match case.written(&at.host) {
+        Some(field) => own.field(field),
+        None => own,
+    }
+}
+
+/// How a Service's port is named in paths.
+fn part(port: &ServicePort) -> String {
+    port.name.clone().unwrap_or_else(|| port.port.to_string())
+}
+
+/// Nothing serves behind the Service: it finds no pod, its workload is scaled to zero, or its pods are not ready.
+fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, pods: &[&Pod], own: Blame) -> Blame {
+    let me = object.reference();
+    let name = &me.name;
+    let ns = service.metadata.namespace.as_deref().unwrap_or("");
+    let selector: Vec<String> = service.spec.selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let selector = selector.join(",");
+    let own = own.rule("dependency-without-endpoints").seen(
+        object,
+        "endpoints",
+        format!("Service {name} selects {selector} and has no ready endpoint"),
+        &[("selector", selector.clone()), ("pods that match", pods.len().to_string())],
+        case.cx.now,
+    );
+    if pods.is_empty() {
+        let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+        let meant = templates.iter().flat_map(|k| case.cx.index.in_namespace(*k, ns)).find(|o| {
+            o.pod_template()
+                .is_some_and(|t| service.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
+        });
+        let Some(workload) = meant else {
+            return own
+                .says(format!(
+                    "; Service {name} has no ready endpoints: its selector {selector} matches no pod in {ns}"
+                ))
+                .rule("dependency-selects-nothing")
+                .on(me.clone(), Some("spec.selector".into()), case)
+                .step(edit(ActionKind::SetServiceSelector, &me, "the selector must name labels its pods have"));
+        };
+        let replicas = match &**workload {
+            Object::Deployment(d) => d.spec.replicas,
+            Object::StatefulSet(s) => s.spec.replicas,
+            _ => None,
+        };
+        let target = workload.reference();
+        if replicas == Some(0) {
+            return own
+                .says(format!("; {target} behind Service {name} is scaled to 0 replicas, so it has no ready endpoints"))
+                .rule("dependency-scaled-to-zero")
+                .sure(Confidence::Established)
+                .on(target.clone(), Some("spec.replicas".into()), case)
+                .seen(
+                    workload,
+                    "replicas",
+                    format!("{target} has replicas 0"),
+                    &[("replicas", "0".into())],
+                    case.cx.now,
+                )
+                .step(action(
+                    ActionKind::Scale,
+                    &target,
+                    format!("Service {name} has no pod to lead to"),
+                    "starts pods; they need room on a node",
+                    &format!("patch {}s", target.kind.to_lowercase()),
+                    format!("kubectl scale {}{} --replicas=1", target.kubectl(), ns_flag(&target)),
+                ));
+        }
+        return own.says(format!("; Service {name} has no ready endpoints: {target} has no pod")).on(me, None, case);
+    }
+    let whose = case.cx.owner(pods[0]).subject;
+    own.says(format!(
+        "; Service {name} has no ready endpoints: none of the {} of {whose} is ready",
+        words::count(pods.len(), "pod")
+    ))
+    .on(me, None, case)
+}
+
+/// The policy that keeps the pod from its goal, as the cause.
+fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> Option<Blame> {
+    if !matches!(signal.class, Class::Timeout | Class::Unreachable | Class::Dns) {
+        return None;
+    }
+    let found = blocked(case, goal)?;
+    let reference = found.policy.reference();
+    let what = match goal {
+        Goal::Dns => "DNS (port 53)".to_owned(),
+        Goal::Pod { pod, port: Some(p) } => format!("pod {} on port {p}", pod.metadata.name),
+        Goal::Pod { pod, port: None } => format!("pod {}", pod.metadata.name),
+        Goal::Outside { port: Some(p) } => format!("hosts outside the cluster on port {p}"),
+        Goal::Outside { port: None } => "hosts outside the cluster".to_owned(),
+    };
+    let says = match found.direction {
+        "egress" => format!(
+            "; NetworkPolicy {} selects its pods and allows egress {} only, not to {what}",
+            found.name, found.allows
+        ),
+        _ => format!(
+            "; NetworkPolicy {} selects {what} and allows ingress {} only, not from {}",
+            found.name, found.allows, case.owner.subject
+        ),
+    };
+    let says =
+        says.replace("egress nothing only", "no egress at all").replace("ingress nothing only", "no ingress at all");
+    Some(
+        case.own(signal)
+            .says(says)
+            .rule("network-policy-blocks")
+            .on(reference.clone(), Some(format!("spec.{}", found.direction)), case)
+            .seen(
+                found.policy,
+                found.direction,
+                format!("NetworkPolicy {} allows {} {}", found.name, found.direction, found.allows),
+                &[("allows", found.allows.clone())],
+                case.cx.now,
+            )
+            .step(edit(ActionKind::SetNetworkPolicy, &reference, format!("it does not allow {what}"))),
+    )
+}
+
+/// Names are not resolved at all: a policy before the DNS server, the pod's own DNS policy, the server itself.
+fn dns_trouble(case: &Case<'_, '_>, signal: &Signal, at: Option<&Target>) -> Option<Blame> {
+    if signal.class != Class::Dns {
+        return None;
+    }
+    let spec = &case.pod.spec;
+    let mode = spec.dns_policy.as_deref().unwrap_or("ClusterFirst");
+    let short = at.is_some_and(|t| service_name(case, &t.host).inside);
+    let exists = at.is_some_and(|t| {
+        let place = service_name(case, &t.host);
+        place.inside && case.cx.index.get(Kind::Service, Some(&place.namespace), &place.name).is_some()
+    });
+    // The node's resolver knows no Service.
+    if short && exists && (mode == "Default" || (spec.host_network && mode == "ClusterFirst")) {
+        let why = if mode == "Default" {
+            "dnsPolicy is Default, so the node's resolver is asked, which knows no Service".to_owned()
+        } else {
+            "with hostNetwork the dnsPolicy must be ClusterFirstWithHostNet, and it is ClusterFirst".to_owned()
+        };
+        return Some(
+            case.own(signal)
+                .says(format!("; the Service exists, but {why}"))
+                .rule("dns-policy-wrong")
+                .sure(Confidence::Established)
+                .field(case.owner.pod_field("dnsPolicy"))
+                .step(case.edit(ActionKind::Patch, "names of Services are resolved by the cluster's own DNS server")),
+        );
+    }
+    if signal.detail.is_none() && at.is_some() && !exists {
+        return None;
+    }
+    if let Some(found) = policy(case, signal, &Goal::Dns) {
+        return Some(found);
+    }
+    let names = ["kube-dns", "coredns", "rke2-coredns-rke2-coredns"];
+    let service = names.iter().find_map(|n| case.cx.index.get(Kind::Service, Some("kube-system"), n))?;
+    let reference = service.reference();
+    if super::super::endpoints_ready(case.cx, &reference) != Some(false) {
+        return None;
+    }
+    let server = case.cx.index.get(Kind::Deployment, Some("kube-system"), "coredns").map(|o| o.reference());
+    let entity = server.unwrap_or(reference);
+    Some(
+        case.own(signal)
+            .says(format!("; the cluster's DNS server has no ready endpoints ({entity} in kube-system)"))
+            .rule("dependency-without-endpoints")
+            .seen(
+                service,
+                "endpoints",
+                "The DNS Service has no ready endpoint".into(),
+                &[("ready", "0".into())],
+                case.cx.now,
+            )
+            .on(entity, None, case),
+    )
+}

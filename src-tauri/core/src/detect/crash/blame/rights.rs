@@ -1,0 +1,364 @@
+//! Rights: what the Kubernetes API forbids, and ports that cannot be opened.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{Blame, Case, file::security};
+use crate::{
+    detect::context::action,
+    logs::Signal,
+    object::{
+        Kind, Object, ObjectRef,
+        access::{PolicyRule, RoleRef, Subject},
+    },
+    remediation::ActionKind,
+    severity::Confidence,
+};
+
+/// What was asked of the API and refused.
+struct Refused {
+    user: String,
+    verb: String,
+    /// With its subresource: `pods/log`.
+    resource: String,
+    group: String,
+    /// `None`: in every namespace.
+    namespace: Option<String>,
+}
+
+fn parse(text: &str) -> Option<Refused> {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r#"User \\*"([^"\\]+)\\*" cannot (\w+) resource \\*"([^"\\]+)\\*" in API group \\*"([^"\\]*)\\*""#,
+            r#"(?: (?:in the namespace \\*"([^"\\]+)\\*"|at the cluster scope))?"#
+        ))
+        .ok()
+    });
+    let c = FORM.as_ref()?.captures(text)?;
+    Some(Refused {
+        user: c[1].to_owned(),
+        verb: c[2].to_owned(),
+        resource: c[3].to_owned(),
+        group: c[4].to_owned(),
+        namespace: c.get(5).map(|m| m.as_str().to_owned()),
+    })
+}
+
+/// A grant: who has which role, and in which namespace (`None`: everywhere).
+struct Grant<'a> {
+    object: &'a Object,
+    subjects: &'a [Subject],
+    role: &'a RoleRef,
+    namespace: Option<&'a str>,
+}
+
+fn grants<'a>(case: &Case<'_, 'a>) -> Vec<Grant<'a>> {
+    let index = case.cx.index;
+    let of = |kind| index.all(kind).map(|o| &**o);
+    of(Kind::RoleBinding)
+        .chain(of(Kind::ClusterRoleBinding))
+        .filter_map(|object| match object {
+            Object::RoleBinding(b) => Some(Grant {
+                object,
+                subjects: &b.subjects,
+                role: &b.role_ref,
+                namespace: b.metadata.namespace.as_deref(),
+            }),
+            Object::ClusterRoleBinding(b) => {
+                Some(Grant { object, subjects: &b.subjects, role: &b.role_ref, namespace: None })
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn role<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>) -> Option<(&'a Object, &'a [PolicyRule])> {
+    let kind = Kind::parse(&grant.role.kind)?;
+    match case.cx.index.get(kind, grant.namespace, &grant.role.name).map(|o| &**o)? {
+        object @ Object::Role(r) => Some((object, &r.rules)),
+        object @ Object::ClusterRole(r) => Some((object, &r.rules)),
+        _ => None,
+    }
+}
+
+/// The Kubernetes API forbids what the container asks of it: who lacks which right, and where it should stand.
+pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let mut own = case.own(signal);
+    let Some(asked) = parse(&signal.text) else { return own };
+    let place =
+        asked.namespace.as_ref().map_or_else(|| "at the cluster scope".to_owned(), |n| format!("in namespace {n}"));
+    let group = if asked.group.is_empty() { String::new() } else { format!(" of API group {}", asked.group) };
+    let parts: Vec<&str> = asked.user.splitn(4, ':').collect();
+    let ["system", "serviceaccount", ns, account] = parts.as_slice() else {
+        own.phrase = format!(
+            "the Kubernetes API forbids {} to {} {}{group} {place} (RBAC)",
+            asked.user, asked.verb, asked.resource
+        );
+        return own;
+    };
+    own.phrase = format!(
+        "the Kubernetes API forbids ServiceAccount {account} of namespace {ns} to {} {}{group} {place} (RBAC, forbidden)",
+        asked.verb, asked.resource
+    );
+    let me = case
+        .cx
+        .index
+        .get(Kind::ServiceAccount, Some(ns), account)
+        .map_or_else(|| ObjectRef::missing(Kind::ServiceAccount, Some(ns), account), |o| o.reference());
+    let step = grant_step(&asked, ns, account, &me);
+    let known = [Kind::RoleBinding, Kind::ClusterRoleBinding, Kind::Role, Kind::ClusterRole]
+        .iter()
+        .all(|k| case.cx.index.knows(*k, asked.namespace.as_deref().or(Some(ns))));
+    if !known {
+        return own.on(me, None, case).step(step);
+    }
+    let all = grants(case);
+    let holds = |g: &Grant<'_>| {
+        g.subjects.iter().any(|s| match s.kind.as_str() {
+            "ServiceAccount" => s.name == *account && s.namespace.as_deref().or(g.namespace) == Some(ns),
+            "Group" => {
+                s.name == "system:serviceaccounts"
+                    || s.name == format!("system:serviceaccounts:{ns}")
+                    || s.name == "system:authenticated"
+            }
+            _ => s.name == asked.user,
+        })
+    };
+    let direct = |g: &&Grant<'_>| g.subjects.iter().any(|s| s.kind == "ServiceAccount") && holds(g);
+    let reaches = |g: &Grant<'_>| g.namespace.is_none() || g.namespace == asked.namespace.as_deref();
+    let allows = |g: &Grant<'_>| {
+        role(case, g)
+            .is_some_and(|(_, rules)| rules.iter().any(|r| r.allows(&asked.verb, &asked.group, &asked.resource)))
+    };
+    // A binding to a role that is not there.
+    if let Some(g) = all.iter().filter(direct).find(|g| reaches(g) && role(case, g).is_none()) {
+        let kind = Kind::parse(&g.role.kind).unwrap_or(Kind::Role);
+        let missing = ObjectRef::missing(kind, g.namespace, &g.role.name);
+        let binding = g.object.reference();
+        let mut blame = own
+            .says(format!(
+                "; {} {} grants it {} {}, which does not exist (not found)",
+                binding.kind, binding.name, kind, g.role.name
+            ))
+            .sure(Confidence::Established)
+            .on(missing, Some("rules".into()), case)
+            .seen(g.object, "grant", format!("{binding} grants {kind} {}", g.role.name), &grant_lines(g), case.cx.now)
+            .step(step);
+        blame.referrer = Some(binding);
+        return blame;
+    }
+    // A role that is bound and lacks it; a role that covers the resource before one that does not.
+    let lacking = all.iter().filter(direct).filter(|g| reaches(g)).filter_map(|g| Some((g, role(case, g)?)));
+    let near = lacking.max_by_key(|(g, (object, rules))| {
+        let covers = rules.iter().any(|r| r.resources.contains(&asked.resource));
+        (covers, g.namespace.is_some(), std::cmp::Reverse(object.meta().name.clone()))
+    });
+    if let Some((g, (object, rules))) = near {
+        let reference = object.reference();
+        let verbs: Vec<String> = rules
+            .iter()
+            .filter(|r| r.resources.iter().any(|x| *x == asked.resource || x == "*"))
+            .flat_map(|r| r.verbs.clone())
+            .collect();
+        let has = if verbs.is_empty() {
+            format!("does not name {}", asked.resource)
+        } else {
+            format!("allows only {} on {}", crate::words::list(&verbs, 6), asked.resource)
+        };
+        return own
+            .says(format!(
+                "; {} {}, which it is bound to, {has} and lacks {}",
+                reference.kind, reference.name, asked.verb
+            ))
+            .sure(Confidence::Established)
+            .on(reference.clone(), Some("rules".into()), case)
+            .seen(object, "rules", format!("{reference} {has}"), &rule_lines(rules), case.cx.now)
+            .seen(g.object, "grant", format!("{} grants it", g.object.reference()), &grant_lines(g), case.cx.now)
+            .step(action(
+                ActionKind::GrantRole,
+                &reference,
+                format!("it lacks {} on {}", asked.verb, asked.resource),
+                "everyone bound to the role may do so then",
+                "patch roles.rbac.authorization.k8s.io",
+                format!("kubectl edit {}{}", reference.kubectl(), crate::detect::context::ns_flag(&reference)),
+            ))
+            .step(step);
+    }
+    // A binding of the right role that names somebody else, or holds in another namespace.
+    let mut right = all.iter().filter(|g| allows(g));
+    let mine = right.clone().find(|g| holds(g) && !reaches(g));
+    if let Some(g) = mine {
+        let reference = g.object.reference();
+        let there = g.namespace.unwrap_or("");
+        return own
+            .says(format!("; {reference} grants it, but in namespace {there} only"))
+            .sure(Confidence::Established)
+            .on(reference.clone(), None, case)
+            .seen(g.object, "grant", format!("{reference} holds in {there}"), &grant_lines(g), case.cx.now)
+            .step(step);
+    }
+    // The right account stands beside: the workload runs with another.
+    if *account == "default"
+        && let Some((g, other)) = right.clone().filter(|g| reaches(g)).find_map(|g| {
+            let s = g.subjects.iter().find(|s| {
+                s.kind == "ServiceAccount" && s.namespace.as_deref().or(g.namespace) == Some(ns) && s.name != *account
+            })?;
+            case.cx.index.get(Kind::ServiceAccount, Some(ns), &s.name).map(|_| (g, s.name.clone()))
+        })
+    {
+        return own
+            .says(format!("; ServiceAccount {other} has the right, but the pods run as {account} (serviceAccountName)"))
+            .field(case.owner.pod_field("serviceAccountName"))
+            .seen(
+                g.object,
+                "grant",
+                format!("{} grants it to {other}", g.object.reference()),
+                &grant_lines(g),
+                case.cx.now,
+            )
+            .step(case.edit(ActionKind::Patch, format!("run it as ServiceAccount {other}")));
+    }
+    let wrong = right.find(|g| {
+        reaches(g)
+            && g.subjects.iter().any(|s| {
+                s.kind == "ServiceAccount"
+                    && (s.name == *account
+                        || super::misspelt(&s.name, account)
+                        || case
+                            .cx
+                            .index
+                            .get(Kind::ServiceAccount, s.namespace.as_deref().or(g.namespace), &s.name)
+                            .is_none())
+            })
+    });
+    if let Some(g) = wrong {
+        let reference = g.object.reference();
+        let named: Vec<String> = g
+            .subjects
+            .iter()
+            .map(|s| format!("{} {}/{}", s.kind, s.namespace.as_deref().or(g.namespace).unwrap_or(""), s.name))
+            .collect();
+        return own
+            .says(format!("; {reference} grants it to {} instead", crate::words::list(&named, 3)))
+            .sure(Confidence::Established)
+            .on(reference.clone(), Some("subjects".into()), case)
+            .seen(
+                g.object,
+                "grant",
+                format!("{reference} grants it to {}", named.join(", ")),
+                &grant_lines(g),
+                case.cx.now,
+            )
+            .step(step);
+    }
+    let blame = own.says("; no RoleBinding or ClusterRoleBinding grants it (missing)").sure(Confidence::Established);
+    let seen = case.cx.index.get(Kind::ServiceAccount, Some(ns), account);
+    let blame = match seen {
+        Some(o) => blame.seen(
+            o,
+            "grants",
+            format!("Nothing grants ServiceAccount {account} anything"),
+            &[("grants", "none".into())],
+            case.cx.now,
+        ),
+        None => blame,
+    };
+    blame.on(me, None, case).step(step)
+}
+
+fn grant_lines(g: &Grant<'_>) -> Vec<(&'static str, String)> {
+    let subjects: Vec<String> =
+        g.subjects.iter().map(|s| format!("{} {}/{}", s.kind, s.namespace.as_deref().unwrap_or(""), s.name)).collect();
+    vec![("roleRef", format!("{} {}", g.role.kind, g.role.name)), ("subjects", subjects.join(", "))]
+}
+
+fn rule_lines(rules: &[PolicyRule]) -> Vec<(&'static str, String)> {
+    rules.iter().map(|r| ("rule", format!("{} on {}", r.verbs.join(","), r.resources.join(",")))).collect()
+}
+
+fn grant_step(asked: &Refused, ns: &str, account: &str, me: &ObjectRef) -> crate::remediation::ActionDraft {
+    let name = format!("{account}-{}-{}", asked.verb, asked.resource.replace('/', "-"));
+    let dotted =
+        if asked.group.is_empty() { asked.resource.clone() } else { format!("{}.{}", asked.resource, asked.group) };
+    let (kind, at) = match &asked.namespace {
+        Some(n) => ("role", format!(" -n {n}")),
+        None => ("clusterrole", String::new()),
+    };
+    action(
+        ActionKind::GrantRole,
+        me,
+        format!("it may not {} {}", asked.verb, asked.resource),
+        "everything that runs as this ServiceAccount may do so then",
+        "create rolebindings.rbac.authorization.k8s.io",
+        format!(
+            "kubectl create {kind} {name}{at} --verb={} --resource={dotted} && kubectl create {kind}binding {name}{at} --{kind}={name} --serviceaccount={ns}:{account}",
+            asked.verb
+        ),
+    )
+}
+
+/// A port below 1024 and a user who is not root.
+pub(super) fn port_denied(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let dropped = case.spec.security_context.as_ref().and_then(|s| s.pointer("/capabilities/drop")).is_some();
+    match security(case, "runAsUser").or_else(|| security(case, "runAsNonRoot")) {
+        Some((value, field)) => {
+            let name = field.rsplit('.').next().unwrap_or("runAsUser").to_owned();
+            own.says(format!("; ports below 1024 need root or NET_BIND_SERVICE, and {name} is {value}")).field(field)
+        }
+        None if dropped => own
+            .says("; its capabilities drop NET_BIND_SERVICE, which ports below 1024 need")
+            .field(case.path("securityContext.capabilities")),
+        None => own.field(case.path("ports")),
+    }
+}
+
+/// Two containers of one pod, or two pods on the node's own network, open one port.
+pub(super) fn port_in_use(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(port) = signal.subject.as_deref().and_then(|s| s.parse::<u16>().ok()) else {
+        return own.field(case.path("ports"));
+    };
+    let text = port.to_string();
+    let opens = |c: &crate::object::Container| {
+        c.ports.iter().any(|p| p.container_port == port)
+            || c.env.iter().any(|e| e.value.as_deref() == Some(&text) && e.name.to_uppercase().contains("PORT"))
+            || c.args.iter().chain(&c.command).any(|a| super::contains_word(a, &text))
+    };
+    let sibling = |c: &&crate::object::Container| c.name != case.spec.name && opens(c);
+    let other = case.pod.spec.containers.iter().find(sibling).or_else(|| {
+        // Sidecars run beside the containers; other init containers are over.
+        case.pod.spec.init_containers.iter().filter(|c| c.restart_policy.as_deref() == Some("Always")).find(sibling)
+    });
+    if let Some(other) = other {
+        let field = match case.written(&text).filter(|_| !case.spec.ports.iter().any(|p| p.container_port == port)) {
+            Some(field) => field,
+            None => case.path("ports"),
+        };
+        return own
+            .says(format!(
+                "; container {} of the same pod opens port {port} too, and both share one network",
+                other.name
+            ))
+            .sure(if opens(case.spec) { Confidence::Established } else { Confidence::Likely })
+            .field(field);
+    }
+    if case.pod.spec.host_network {
+        let node = case.pod.spec.node_name.as_deref().unwrap_or("");
+        let neighbour = case.cx.pods_on(node).into_iter().find(|p| {
+            p.metadata.uid != case.pod.metadata.uid
+                && p.spec.host_network
+                && !p.finished()
+                && p.spec.containers.iter().any(opens)
+        });
+        let who = neighbour.map(|p| format!(": pod {} uses it", p.metadata.name)).unwrap_or_default();
+        return own
+            .says(format!("; with hostNetwork it is a port of node {node}{who}"))
+            .field(case.owner.pod_field("hostNetwork"));
+    }
+    match case.written(&text) {
+        Some(field) => own.field(field),
+        None => own.field(case.path("ports")),
+    }
+}

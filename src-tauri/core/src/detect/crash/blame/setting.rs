@@ -1,0 +1,434 @@
+//! Variables, settings, options and credentials: where their values come from.
+
+use super::{Blame, Case, contains_word, file, misspelt};
+use crate::{
+    detect::context::{action, ns_flag},
+    logs::Signal,
+    object::{ConfigMap, Kind, Object},
+    remediation::ActionKind,
+    severity::Confidence,
+    words,
+};
+
+/// Where a variable's value comes from.
+enum Origin {
+    Literal {
+        name: String,
+        value: String,
+    },
+    /// A key of a ConfigMap, named or by `envFrom`.
+    Map {
+        name: String,
+        map: String,
+        key: String,
+    },
+    Secret {
+        name: String,
+        secret: String,
+        key: String,
+    },
+    /// The container does not set it.
+    Absent,
+}
+
+/// `payment.api.url`, `paymentApiUrl` and `Payment:Api:Url` are all `PAYMENT_API_URL` as a variable.
+fn normal(name: &str) -> String {
+    let mut out = String::new();
+    let mut lower = false;
+    for c in name.trim_matches(['-', '<', '>', '$', '{', '}']).chars() {
+        if c.is_ascii_uppercase() && lower {
+            out.push('_');
+        }
+        lower = c.is_ascii_lowercase();
+        let c = if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        if !(c == '_' && out.ends_with('_')) {
+            out.push(c);
+        }
+    }
+    out.trim_matches('_').to_owned()
+}
+
+fn map<'a>(case: &Case<'_, 'a>, name: &str) -> Option<&'a ConfigMap> {
+    match case.get(Kind::ConfigMap, name) {
+        Some(Object::ConfigMap(m)) => Some(m),
+        _ => None,
+    }
+}
+
+fn origin(case: &Case<'_, '_>, wanted: &str) -> Origin {
+    let wanted = normal(wanted);
+    let ending = format!("_{wanted}");
+    let exact = case.spec.env.iter().find(|e| normal(&e.name) == wanted);
+    let loose = || {
+        let mut with = case.spec.env.iter().filter(|e| wanted.len() >= 4 && normal(&e.name).ends_with(&ending));
+        with.next().filter(|_| with.next().is_none())
+    };
+    if let Some(e) = exact.or_else(loose) {
+        let from = e.value_from.as_ref();
+        if let Some(k) = from.and_then(|f| f.config_map_key_ref.as_ref()) {
+            return Origin::Map { name: e.name.clone(), map: k.name.clone(), key: k.key.clone() };
+        }
+        if let Some(k) = from.and_then(|f| f.secret_key_ref.as_ref()) {
+            return Origin::Secret { name: e.name.clone(), secret: k.name.clone(), key: k.key.clone() };
+        }
+        return Origin::Literal { name: e.name.clone(), value: e.value.clone().unwrap_or_default() };
+    }
+    for from in &case.spec.env_from {
+        let Some(r) = &from.config_map_ref else { continue };
+        let prefix = from.prefix.as_deref().unwrap_or("");
+        let key = map(case, &r.name).and_then(|m| m.digests.keys().find(|k| normal(&format!("{prefix}{k}")) == wanted));
+        if let Some(key) = key {
+            return Origin::Map { name: format!("{prefix}{key}"), map: r.name.clone(), key: key.clone() };
+        }
+    }
+    Origin::Absent
+}
+
+/// The variable of the container that a text speaks of, by its name or in its words (`log level`); only where one does.
+fn mentioned(case: &Case<'_, '_>, text: &str) -> Option<String> {
+    let words = |t: &str| {
+        let spaced: String =
+            t.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+        format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let keys = case.spec.env_from.iter().filter_map(|f| {
+        let map = map(case, &f.config_map_ref.as_ref()?.name)?;
+        let prefix = f.prefix.clone().unwrap_or_default();
+        Some(map.digests.keys().map(move |k| format!("{prefix}{k}")))
+    });
+    let all: Vec<String> = case.spec.env.iter().map(|e| e.name.clone()).chain(keys.flatten()).collect();
+    let only = |fits: &dyn Fn(&str) -> bool| {
+        let mut found = all.iter().filter(|n| n.len() >= 3 && fits(n));
+        found.next().filter(|_| found.next().is_none()).cloned()
+    };
+    let spoken = words(text);
+    only(&|n| contains_word(text, n)).or_else(|| only(&|n| n.contains('_') && spoken.contains(&words(n))))
+}
+
+/// A failure of no known form: the variable or the mounted file that its words name.
+pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
+    if let Some(name) = mentioned(case, &signal.text) {
+        let named = Signal { subject: Some(name), ..signal.clone() };
+        return Some(bad(case, &named));
+    }
+    let path =
+        signal.text.split([' ', '"', '\'', '(', ')', ',', '=']).find(|w| w.starts_with('/') && file::from_map(case, w));
+    path.map(|path| file::content(case, path.trim_end_matches([':', '.', ';']), case.own(signal)))
+}
+
+/// A ConfigMap's key must get a value.
+fn set_key(case: &Case<'_, '_>, name: &str, key: &str) -> crate::remediation::ActionDraft {
+    let target = case.reference(Kind::ConfigMap, name);
+    action(
+        ActionKind::SetConfigmapKey,
+        &target,
+        format!("{} takes it from there", case.owner.subject),
+        "its pods take it in when they start again",
+        "patch configmaps",
+        format!("kubectl edit configmap {name}{} # key {key}", ns_flag(&target)),
+    )
+}
+
+/// The keys of a ConfigMap as evidence.
+fn with_keys(case: &Case<'_, '_>, blame: Blame, name: &str) -> Blame {
+    match case.get(Kind::ConfigMap, name) {
+        Some(object @ Object::ConfigMap(m)) => {
+            let keys: Vec<String> = m.digests.iter().map(|(k, d)| format!("{k} ({} bytes)", d.bytes)).collect();
+            let summary = format!("ConfigMap {name} has the keys {}", words::list(&keys, 8));
+            blame.seen(object, "keys", summary, &[("keys", keys.join(", "))], case.cx.now)
+        }
+        _ => blame,
+    }
+}
+
+/// A variable or setting that is missing.
+pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(name) = signal.subject.as_deref() else {
+        return match &signal.file {
+            Some(path) => file::content(case, path, own),
+            None => own.field(case.path("env")),
+        };
+    };
+    if name.starts_with('-') {
+        return own.field(case.path("args")).step(case.edit(ActionKind::Patch, format!("{name} must be given")));
+    }
+    let set = action(
+        ActionKind::SetEnv,
+        &case.owner.subject,
+        format!("{name} must be set"),
+        "replaces its pods",
+        &format!("patch {}s", case.owner.subject.kind.to_lowercase()),
+        format!(
+            "kubectl set env {}{} -c {} {}=VALUE",
+            case.owner.subject.kubectl(),
+            ns_flag(&case.owner.subject),
+            case.spec.name,
+            normal(name)
+        ),
+    );
+    match origin(case, name) {
+        Origin::Literal { name: var, value } if value.is_empty() => own
+            .says(format!("; container {} sets {var} to an empty value", case.spec.name))
+            .sure(Confidence::Established)
+            .field(case.path(&format!("env[{var}]")))
+            .step(set),
+        Origin::Literal { name: var, .. } => own.field(case.path(&format!("env[{var}]"))).step(set),
+        Origin::Map { name: var, map: from, key } => {
+            let known = map(case, &from);
+            let lacks = known.is_some_and(|m| !m.digests.contains_key(&key));
+            let empty = known.is_some_and(|m| m.digests.get(&key).is_some_and(|d| d.bytes == 0));
+            let gone = known.is_none() && case.knows(Kind::ConfigMap);
+            let (why, sure) = match () {
+                () if gone => (format!("; it comes from ConfigMap {from}, which does not exist (not found)"), true),
+                () if lacks => (format!("; it comes from ConfigMap {from}, which has no key {key} (not found)"), true),
+                () if empty => (format!("; it comes from key {key} of ConfigMap {from}, whose value is empty"), true),
+                () => (format!("; {var} comes from key {key} of ConfigMap {from}"), false),
+            };
+            let blame = own
+                .says(why)
+                .sure(if sure { Confidence::Established } else { Confidence::Likely })
+                .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
+                .step(set_key(case, &from, &key));
+            with_keys(case, blame, &from)
+        }
+        Origin::Secret { name: var, secret, key } => {
+            let gone = case.get(Kind::Secret, &secret).is_none() && case.knows(Kind::Secret);
+            let why = if gone { ", which does not exist (not found)" } else { "" };
+            own.says(format!("; {var} comes from key {key} of Secret {secret}{why}"))
+                .sure(if gone { Confidence::Established } else { Confidence::Likely })
+                .on(case.reference(Kind::Secret, &secret), Some(format!("data[{key}]")), case)
+        }
+        Origin::Absent => absent(case, name, own).step(set),
+    }
+}
+
+/// A variable that the container does not set at all.
+fn absent(case: &Case<'_, '_>, name: &str, own: Blame) -> Blame {
+    let var = normal(name);
+    let own = own.field(case.path(&format!("env[{}]", if signal_like(name) { name } else { &var })));
+    if let Some(near) = case.spec.env.iter().find(|e| misspelt(&normal(&e.name), &var)) {
+        return own
+            .says(format!("; container {} sets {} instead", case.spec.name, near.name))
+            .sure(Confidence::Established);
+    }
+    let maps: Vec<&str> =
+        case.spec.env_from.iter().filter_map(|f| f.config_map_ref.as_ref()).map(|r| r.name.as_str()).collect();
+    let secrets: Vec<&str> =
+        case.spec.env_from.iter().filter_map(|f| f.secret_ref.as_ref()).map(|r| r.name.as_str()).collect();
+    for from in &maps {
+        let Some(known) = map(case, from) else {
+            if case.knows(Kind::ConfigMap) && maps.len() == 1 && secrets.is_empty() {
+                return own.says(format!("; ConfigMap {from} (envFrom) does not exist (not found)")).on(
+                    case.reference(Kind::ConfigMap, from),
+                    None,
+                    case,
+                );
+            }
+            continue;
+        };
+        let near = known.digests.keys().find(|k| misspelt(&normal(k), &var));
+        let reference = case.reference(Kind::ConfigMap, from);
+        let removed = case.changes(&reference).iter().any(|c| {
+            c.fields.iter().any(|f| f.to.is_none() && f.path.strip_prefix("data.").is_some_and(|k| normal(k) == var))
+        });
+        if let Some(near) = near {
+            let blame = own
+                .says(format!("; ConfigMap {from} (envFrom) has {near} instead of {name}"))
+                .sure(Confidence::Established)
+                .on(reference, Some(format!("data[{near}]")), case)
+                .step(set_key(case, from, name));
+            return with_keys(case, blame, from);
+        }
+        // Whoever takes all its settings from one ConfigMap misses this one there.
+        if removed || (maps.len() == 1 && secrets.is_empty() && case.spec.env.is_empty()) {
+            let blame = own
+                .says(format!("; ConfigMap {from}, whose keys are its environment (envFrom), has no key {name}"))
+                .sure(if removed { Confidence::Established } else { Confidence::Likely })
+                .on(reference, Some(format!("data[{name}]")), case)
+                .step(set_key(case, from, name));
+            return with_keys(case, blame, from);
+        }
+    }
+    if secrets.is_empty() && maps.iter().all(|m| map(case, m).is_some()) {
+        return own.says(format!("; container {} does not set it", case.spec.name)).sure(Confidence::Established);
+    }
+    own
+}
+
+fn signal_like(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A value that is refused.
+pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    if let Some(path) = &signal.file {
+        let blame = file::content(case, path, case.own(signal));
+        if !blame.entity.same_name(&case.owner.subject) || blame.field.is_some() {
+            return blame;
+        }
+    }
+    let value = signal.value.as_deref();
+    let named = signal.subject.as_deref().map(|s| origin(case, s)).filter(|o| !matches!(o, Origin::Absent));
+    // The value itself leads to who wrote it; else the words do.
+    let held = value.is_some_and(|v| case.spec.env.iter().any(|e| e.value.as_deref() == Some(v)));
+    let named = named.or_else(|| mentioned(case, &signal.text).filter(|_| !held).map(|n| origin(case, &n)));
+    match named {
+        Some(Origin::Literal { name, value: set }) => {
+            let same = value.is_some_and(|v| v == set);
+            let told = if value.is_none() && !set.is_empty() && set.len() <= 80 && !set.contains('‹') {
+                format!("; it is set to “{set}”")
+            } else {
+                String::new()
+            };
+            let by = if signal.subject.as_deref() == Some(&name) { String::new() } else { format!(", set by {name}") };
+            return own
+                .says(format!("{by}{told}"))
+                .sure(if same { Confidence::Established } else { Confidence::Likely })
+                .field(case.path(&format!("env[{name}]")))
+                .step(set_env(case, &name));
+        }
+        Some(Origin::Map { name, map: from, key }) => {
+            let lately = case
+                .changes(&case.reference(Kind::ConfigMap, &from))
+                .iter()
+                .any(|c| c.fields.iter().any(|f| f.path == format!("data.{key}")));
+            let blame = own
+                .says(format!("; {name} comes from key {key} of ConfigMap {from}"))
+                .says(if lately { ", which was written anew shortly before" } else { "" })
+                .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
+                .step(set_key(case, &from, &key));
+            return with_keys(case, blame, &from);
+        }
+        Some(Origin::Secret { name, secret, key }) => {
+            return own.says(format!("; {name} comes from key {key} of Secret {secret}")).on(
+                case.reference(Kind::Secret, &secret),
+                Some(format!("data[{key}]")),
+                case,
+            );
+        }
+        Some(Origin::Absent) | None => {}
+    }
+    if let Some(value) = value.filter(|v| v.len() >= 2) {
+        let mut holders = case.spec.env.iter().filter(|e| e.value.as_deref() == Some(value));
+        if let (Some(e), None) = (holders.next(), holders.next()) {
+            return own
+                .says(format!("; it is the value of {}", e.name))
+                .sure(Confidence::Established)
+                .field(case.path(&format!("env[{}]", e.name)))
+                .step(set_env(case, &e.name));
+        }
+        if let Some(field) = case.written(value) {
+            return own.field(field).step(case.edit(ActionKind::Patch, format!("“{value}” is refused")));
+        }
+    }
+    if let Some(field) = signal.subject.as_deref().and_then(|s| case.written(s)) {
+        return own.field(field).step(case.edit(ActionKind::Patch, "the refused setting must change"));
+    }
+    from_files(case, own)
+}
+
+fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::ActionDraft {
+    let subject = &case.owner.subject;
+    action(
+        ActionKind::SetEnv,
+        subject,
+        format!("{name} must have a value that the program takes"),
+        "replaces its pods",
+        &format!("patch {}s", subject.kind.to_lowercase()),
+        format!("kubectl set env {}{} -c {} {name}=VALUE", subject.kubectl(), ns_flag(subject), case.spec.name),
+    )
+}
+
+/// A fault of a file that the log does not name: the one its command line names, else the only ConfigMap it mounts.
+fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
+    let words = case.spec.command.iter().chain(&case.spec.args).flat_map(|w| w.split([' ', '=', '"', '\'']));
+    let named: Vec<&str> = words.filter(|w| w.starts_with('/') && file::from_map(case, w)).collect();
+    if let [path] = named.as_slice() {
+        return file::content(case, path, own);
+    }
+    match file::only_map(case) {
+        Some((name, key)) if own.field.is_none() => {
+            let field = key.as_ref().map(|k| format!("data[{k}]"));
+            let of = key.map(|k| format!(", key {k}")).unwrap_or_default();
+            let blame = own.says(format!("; its configuration is mounted from ConfigMap {name}{of}")).on(
+                case.reference(Kind::ConfigMap, &name),
+                field,
+                case,
+            );
+            with_keys(case, blame, &name)
+        }
+        _ => own,
+    }
+}
+
+/// An option that the program does not know.
+pub(super) fn flag(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(flag) = signal.subject.as_deref() else { return own.field(case.path("args")) };
+    let bare = flag.trim_start_matches('-');
+    let has = |list: &[String]| list.iter().any(|a| a.split([' ', '=']).any(|w| w.trim_start_matches('-') == bare));
+    for (list, name) in [(&case.spec.args, "args"), (&case.spec.command, "command")] {
+        if has(list) {
+            return own
+                .says(format!("; it stands in its {name}"))
+                .sure(Confidence::Established)
+                .field(case.path(name))
+                .step(case.edit(ActionKind::Patch, format!("the program has no option {flag}")));
+        }
+    }
+    match case.spec.env.iter().find(|e| e.value.as_deref().is_some_and(|v| contains_word(v, bare))) {
+        Some(e) => own
+            .says(format!("; it stands in {}", e.name))
+            .sure(Confidence::Established)
+            .field(case.path(&format!("env[{}]", e.name))),
+        None => own.field(case.path("args")),
+    }
+}
+
+/// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
+pub(super) fn credentials(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let words = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CRED", "AUTH", "DSN", "URL", "URI"];
+    let from = case.spec.env.iter().find_map(|e| {
+        let name = e.name.to_ascii_uppercase();
+        let at = words.iter().position(|w| name.contains(w))?;
+        let key = e.value_from.as_ref()?.secret_key_ref.as_ref()?;
+        Some((at, e, key))
+    });
+    if let Some((_, e, key)) = from {
+        let secret = case.reference(Kind::Secret, &key.name);
+        let said = format!("; {} comes from key {} of Secret {}", e.name, key.key, key.name);
+        if case.changes(&secret).is_empty() {
+            return own.says(said).field(case.path(&format!("env[{}]", e.name)));
+        }
+        return own.says(format!("{said}, which was written anew shortly before")).on(
+            secret,
+            Some(format!("data[{}]", key.key)),
+            case,
+        );
+    }
+    let whole = case.spec.env_from.iter().filter_map(|f| f.secret_ref.as_ref()).find(|r| {
+        let secret = case.reference(Kind::Secret, &r.name);
+        !case.changes(&secret).is_empty()
+    });
+    if let Some(r) = whole {
+        return own
+            .says(format!(
+                "; Secret {}, whose keys are its environment (envFrom), was written anew shortly before",
+                r.name
+            ))
+            .on(case.reference(Kind::Secret, &r.name), None, case);
+    }
+    let literal = case.spec.env.iter().find(|e| {
+        let name = e.name.to_ascii_uppercase();
+        e.value.is_some() && ["PASS", "PWD", "TOKEN", "CRED"].iter().any(|w| name.contains(w))
+    });
+    let user = signal.subject.as_deref().and_then(|s| case.written(s));
+    match (literal, user) {
+        (Some(e), _) => own.field(case.path(&format!("env[{}]", e.name))).step(set_env(case, &e.name)),
+        (None, Some(field)) => own.field(field),
+        (None, None) => own,
+    }
+}

@@ -1,0 +1,176 @@
+//! What a telling line speaks of, and how that is said.
+
+use serde::{Deserialize, Serialize};
+
+use super::Signal;
+
+/// What a line speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    MissingEnv,
+    MissingSetting,
+    MissingFile,
+    MissingModule,
+    NotAFile,
+    BadConfig,
+    UnknownFlag,
+    Script,
+    ExecFormat,
+    PermissionDenied,
+    PortDenied,
+    ReadOnly,
+    DiskFull,
+    PortInUse,
+    OutOfMemory,
+    DataDirectory,
+    DataVersion,
+    KernelSetting,
+    Dns,
+    ConnectionRefused,
+    ConnectionReset,
+    Unreachable,
+    Timeout,
+    Authentication,
+    Authorization,
+    ClusterAccess,
+    Certificate,
+    TlsMismatch,
+    RateLimit,
+    PoolExhausted,
+    Locked,
+    Database,
+    Migration,
+    License,
+    LeaderLost,
+    Assertion,
+    Panic,
+    Unhandled,
+}
+
+impl Class {
+    /// The id of the cause it stands for: `log-missing-env`.
+    pub fn rule(self) -> String {
+        let name = serde_json::to_value(self).ok().and_then(|v| v.as_str().map(|s| s.replace('_', "-")));
+        format!("log-{}", name.unwrap_or_default())
+    }
+
+    /// It speaks of a way to another host, which may come back by itself.
+    pub fn is_connection(self) -> bool {
+        matches!(
+            self,
+            Class::Dns | Class::ConnectionRefused | Class::ConnectionReset | Class::Unreachable | Class::Timeout
+        )
+    }
+
+    /// What happened, as the middle of a sentence about the container.
+    pub(super) fn phrase(self, signal: &Signal) -> String {
+        let s = signal.subject.as_deref().unwrap_or("");
+        let v = signal.value.as_deref().unwrap_or("");
+        let with = |known: String, unknown: &str| if s.is_empty() { unknown.to_owned() } else { known };
+        let why = signal.detail.map(|d| format!(": {d}")).unwrap_or_default();
+        let file = signal.file.as_deref().filter(|f| !s.starts_with(f)).map(|f| format!(" in {f}")).unwrap_or_default();
+        match self {
+            Class::MissingEnv => with(
+                format!("the environment variable {s} is missing (not set)"),
+                "an environment variable is missing (not set)",
+            ),
+            Class::MissingSetting => {
+                with(format!("the setting {s} is missing (not set){file}"), "a setting is missing (not set)")
+            }
+            Class::MissingFile => {
+                with(format!("the file {s} does not exist (no such file)"), "a file does not exist (no such file)")
+            }
+            Class::MissingModule => {
+                with(format!("the module {s} is missing from the image"), "a module is missing from the image")
+            }
+            Class::NotAFile => {
+                with(format!("{s} is a directory, not a file"), "a directory stands where a file should")
+            }
+            Class::BadConfig => match (s.is_empty(), v.is_empty()) {
+                (false, false) => format!("the value “{v}” of {s} is invalid{file}"),
+                (false, true) => format!("the configuration value {s} is invalid{file}"),
+                (true, false) => format!("the configuration value “{v}” is invalid{file}"),
+                (true, true) => format!("its configuration is invalid{file}"),
+            },
+            Class::UnknownFlag => {
+                with(format!("the program does not know the option {s} (unknown flag)"), "an option is unknown")
+            }
+            Class::Script => with(format!("its script is wrong at {s}"), "its script has a syntax error"),
+            Class::ExecFormat => with(
+                format!("{s} is built for another processor architecture (exec format error)"),
+                "the program is built for another processor architecture (exec format error)",
+            ),
+            Class::PermissionDenied => with(format!("permission denied on {s}"), "permission is denied"),
+            Class::PortDenied => with(
+                format!("it may not listen on port {s} (bind: permission denied)"),
+                "it may not listen on its port (bind: permission denied)",
+            ),
+            Class::ReadOnly => with(format!("{s} lies on a read-only file system"), "the file system is read-only"),
+            Class::DiskFull => with(
+                format!("no space is left on the disk (disk full) that holds {s}"),
+                "no space is left on the disk (disk full)",
+            ),
+            Class::PortInUse => with(format!("port {s} is already in use"), "its port is already in use"),
+            Class::OutOfMemory => "the runtime ran out of memory".to_owned(),
+            Class::DataDirectory => with(
+                format!("the data directory {s} cannot be used{why}"),
+                &format!("its data directory cannot be used{why}"),
+            ),
+            Class::DataVersion => match (s.is_empty(), v.is_empty()) {
+                (false, false) => {
+                    format!("its data was written by version {s} and is incompatible with version {v}")
+                }
+                _ => "its data was written by an incompatible version".to_owned(),
+            },
+            Class::KernelSetting => match (s.is_empty(), v.is_empty()) {
+                (false, false) => format!("the node's limit {s} is too low ({v})"),
+                (false, true) => format!("the limit of {s} is reached or too low"),
+                _ => "a limit of the node's kernel is reached or too low".to_owned(),
+            },
+            Class::Dns => with(
+                format!("the host name {s} cannot be resolved (DNS{why})"),
+                &format!("a host name cannot be resolved (DNS{why})"),
+            ),
+            Class::ConnectionRefused => with(format!("the connection to {s} is refused"), "a connection is refused"),
+            Class::ConnectionReset => {
+                with(format!("the connection to {s} is cut off (reset)"), "a connection is cut off (reset)")
+            }
+            Class::Unreachable => with(format!("{s} cannot be reached"), "a server cannot be reached"),
+            Class::Timeout => with(format!("{s} does not answer in time (timeout)"), "a connection timed out"),
+            Class::Authentication => with(
+                format!("authentication failed for {s} (wrong password or credentials)"),
+                "authentication failed (wrong credentials)",
+            ),
+            Class::Authorization => {
+                with(format!("{s} is forbidden (missing permission)"), "access is forbidden (missing permission)")
+            }
+            Class::ClusterAccess => with(
+                format!("the Kubernetes API forbids it: {s} lacks the permission (RBAC)"),
+                "the Kubernetes API forbids it (RBAC)",
+            ),
+            Class::Certificate => with(
+                format!("the TLS certificate of {s} is not accepted{why}"),
+                &format!("a TLS certificate is not accepted{file}{why}"),
+            ),
+            Class::TlsMismatch => with(
+                format!("one side speaks TLS (SSL) and the other does not, at {s}"),
+                "one side speaks TLS (SSL) and the other does not",
+            ),
+            Class::RateLimit => "a server refuses for too many requests (rate limit)".to_owned(),
+            Class::PoolExhausted => "the connection pool is exhausted (too many connections)".to_owned(),
+            Class::Locked => with(format!("the lock {s} is held by another"), "a lock is held by another"),
+            Class::Database => {
+                with(format!("the database lacks {s}, or refuses the statement"), "the database refuses the statement")
+            }
+            Class::Migration => {
+                with(format!("the database migration {s} failed{why}"), &format!("a database migration failed{why}"))
+            }
+            Class::License => "its license is missing, invalid or expired".to_owned(),
+            Class::LeaderLost => with(format!("it lost the leader election ({s})"), "it lost the leader election"),
+            Class::Assertion => "an assertion of the program failed".to_owned(),
+            Class::Panic => "the program panicked".to_owned(),
+            Class::Unhandled => "the program ends with an error that it does not handle".to_owned(),
+        }
+    }
+}

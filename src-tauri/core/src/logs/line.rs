@@ -1,0 +1,371 @@
+//! One line of a log: its message without time and wrapping, its level, and what of the next lines belongs to it.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde_json::{Map, Value};
+
+/// How grave a line calls itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    Debug,
+    Routine,
+    Warn,
+    Error,
+    Fatal,
+}
+
+/// A line as it is searched.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    /// What is quoted.
+    pub text: String,
+    /// What is searched: the text, the named fields beside it, and what belongs to it of the lines after.
+    pub search: String,
+    pub level: Option<Level>,
+    /// A line of a stack trace, a blank, or chatter of a tool about a failure it only passes on.
+    pub quiet: bool,
+}
+
+fn regex(pattern: &str) -> Option<Regex> {
+    Regex::new(pattern).ok()
+}
+
+/// The lines of a log.
+pub(super) fn read(lines: &[String]) -> Vec<Line> {
+    let mut out: Vec<Line> = Vec::with_capacity(lines.len());
+    let mut code = false;
+    for raw in lines {
+        let said = message(raw);
+        let frame = is_frame(raw) || (code && raw.starts_with("    "));
+        // Python shows the line of code after each file it names.
+        code = raw.trim_start().starts_with("File \"") && raw.contains("\", line ");
+        let quiet = frame || said.text.trim().is_empty() || is_noise(&said.text);
+        out.push(Line { quiet, ..said });
+    }
+    join(&mut out, lines);
+    out
+}
+
+/// Joins what several lines say together.
+fn join(lines: &mut [Line], raw: &[String]) {
+    let indented = |i: usize| raw.get(i).is_some_and(|l| l.starts_with([' ', '\t']) && !l.trim().is_empty());
+    for i in 0..lines.len() {
+        let text = lines[i].text.trim().to_owned();
+        if lines[i].quiet && !text.starts_with("FATAL CONFIG FILE") {
+            continue;
+        }
+        let mut more: Vec<usize> = Vec::new();
+        let next = (i + 1..lines.len()).find(|&j| !lines[j].text.trim().is_empty());
+        let opens = |t: &str| {
+            t.ends_with(':')
+                && [
+                    "missing",
+                    "invalid",
+                    "required",
+                    "panicked",
+                    "error",
+                    "unset",
+                    "undefined",
+                    "fail",
+                    "fatal",
+                    "specify",
+                ]
+                .iter()
+                .any(|w| t.to_ascii_lowercase().contains(w))
+        };
+        if opens(&text) || text.starts_with("thread '") && text.contains("panicked at") {
+            more.extend(next);
+        } else if text.starts_with("Property: ") {
+            more.extend((i + 1..lines.len()).take_while(|&j| !lines[j].text.trim().is_empty()).take(4));
+        } else if text.starts_with(">>> '") {
+            more.extend(next);
+        } else if let Some(n) = next {
+            let after = lines[n].text.trim();
+            // pydantic names the field on one line and its fault, indented, on the next.
+            let field = indented(n)
+                && !indented(i)
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+                && (after.contains("[type=") || after.starts_with("Field required") || after.contains("(type="));
+            let place = after.starts_with("in \"") && indented(n);
+            let detail = after.starts_with("DETAIL:") || after.contains(" DETAIL:  ") || after.starts_with("HINT:");
+            if field {
+                lines[i].text.push(':');
+                lines[i].search.push(':');
+            }
+            if field || place || detail {
+                more.push(n);
+            }
+        }
+        for j in more {
+            let (text, search) = (lines[j].text.trim().to_owned(), lines[j].search.trim().to_owned());
+            lines[i].text.push(' ');
+            lines[i].text.push_str(&text);
+            lines[i].search.push(' ');
+            lines[i].search.push_str(&search);
+        }
+    }
+}
+
+/// The message of one line.
+pub(super) fn message(raw: &str) -> Line {
+    let clean = without_colours(raw.trim());
+    let plain = strip_prefix(&clean);
+    if plain.starts_with('{')
+        && let Ok(Value::Object(map)) = serde_json::from_str(plain)
+        && let Some(line) = fields(&map)
+    {
+        return line;
+    }
+    if let Some(map) = logfmt(plain)
+        && let Some(mut line) = fields(&map)
+    {
+        line.level = line.level.or_else(|| level(&clean, plain));
+        return line;
+    }
+    let level = level(&clean, plain);
+    Line { text: plain.to_owned(), search: plain.to_owned(), level, quiet: false }
+}
+
+const MESSAGE: &[&str] = &[
+    "msg",
+    "message",
+    "@m",
+    "@mt",
+    "log",
+    "event",
+    "fields",
+    "error",
+    "error.message",
+    "err",
+    "exception",
+    "cause",
+    "reason",
+    "detail",
+    "details",
+    "exc_info",
+    "traceback",
+    "stack_trace",
+    "stacktrace",
+    "error.stack_trace",
+    "@x",
+    "thrown",
+];
+/// Fields that name what a message speaks of.
+const BESIDE: &[&str] = &[
+    "addr", "address", "host", "hostname", "port", "path", "file", "filename", "key", "variable", "env", "url", "uri",
+    "endpoint", "broker", "brokers", "server", "target", "value", "got", "setting", "upstream",
+];
+
+fn fields(map: &Map<String, Value>) -> Option<Line> {
+    let mut parts: Vec<String> = Vec::new();
+    for key in MESSAGE {
+        if let Some(text) = map.get(*key).and_then(text_of)
+            && !text.is_empty()
+            && !parts.iter().any(|p| p.contains(&text))
+        {
+            parts.push(text);
+        }
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    // What was escaped within the line is plain now.
+    let text = crate::redact::text(&parts.join(": ")).into_owned();
+    let mut beside = String::new();
+    for key in BESIDE {
+        if let Some(value) = map.get(*key).filter(|v| v.is_string() || v.is_number()).and_then(text_of) {
+            beside.push_str(&format!(" {key}={value}"));
+        }
+    }
+    let search = if beside.is_empty() { text.clone() } else { format!("{text}{}", crate::redact::text(&beside)) };
+    let level = ["level", "severity", "lvl", "log.level", "levelname", "@l", "level_name", "loglevel"]
+        .iter()
+        .find_map(|k| map.get(*k))
+        .and_then(|v| match v {
+            Value::String(s) => word(s),
+            Value::Number(n) => n.as_u64().map(|n| match n {
+                60.. => Level::Fatal,
+                50.. => Level::Error,
+                40.. => Level::Warn,
+                30.. => Level::Routine,
+                _ => Level::Debug,
+            }),
+            _ => None,
+        });
+    Some(Line { text, search, level, quiet: false })
+}
+
+/// The text of a field; of an object what it says first.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(s) => Some(condense(s)),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Array(items) => items.first().and_then(text_of),
+        Value::Object(map) => {
+            let said = ["message", "msg", "error", "reason", "detail", "stack", "stack_trace"]
+                .iter()
+                .find_map(|k| map.get(*k).and_then(text_of).filter(|t| !t.is_empty()))?;
+            let kind = ["type", "name", "class", "code", "kind"]
+                .iter()
+                .find_map(|k| map.get(*k).and_then(Value::as_str))
+                .filter(|k| !said.contains(*k));
+            let nested = ["error", "err", "cause"]
+                .iter()
+                .find_map(|k| map.get(*k).and_then(text_of))
+                .filter(|t| !said.contains(t.as_str()));
+            let mut out = kind.map(|k| format!("{k}: ")).unwrap_or_default();
+            out.push_str(&said);
+            nested.iter().for_each(|n| out.push_str(&format!(": {n}")));
+            Some(out)
+        }
+        _ => None,
+    }
+}
+
+/// Of a trace within one field: its first line and its root.
+fn condense(text: &str) -> String {
+    let text = text.trim();
+    if !text.contains('\n') {
+        return text.to_owned();
+    }
+    let telling: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty() && !is_frame(l)).collect();
+    let root = telling.iter().rev().find(|l| l.starts_with("Caused by: "));
+    match (telling.first(), root) {
+        (_, None) if text.starts_with("Traceback") => telling.last().copied().unwrap_or("").to_owned(),
+        (Some(first), Some(root)) => format!("{first}: {root}"),
+        (Some(first), None) => (*first).to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+/// `level=error msg="…" err="…"`.
+fn logfmt(line: &str) -> Option<Map<String, Value>> {
+    static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| regex(r#"([\w.@-]+)=("(?:[^"\\]|\\.)*"|\S*)"#));
+    let at = line.find("msg=").or_else(|| line.find("message=")).or_else(|| line.find("err="))?;
+    if at > 0 && !line[..at].ends_with([' ', '\t']) {
+        return None;
+    }
+    let levelled = ["level=", "lvl=", "severity=", "ts=", "time=", "caller="].iter().any(|k| line.contains(k));
+    if !levelled {
+        return None;
+    }
+    let mut map = Map::new();
+    for pair in PAIR.as_ref()?.captures_iter(line) {
+        let value = pair[2].strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(&pair[2]);
+        let value = value.replace("\\\"", "\"").replace("\\n", "\n");
+        map.entry(pair[1].to_owned()).or_insert(Value::String(value));
+    }
+    Some(map)
+}
+
+/// Without colour sequences, also those that lost their escape character on the way.
+fn without_colours(line: &str) -> String {
+    static COLOUR: LazyLock<Option<Regex>> =
+        LazyLock::new(|| regex(r"\x1b\[[0-9;]*[A-Za-z]|\[(?:\d{1,2};){0,3}(?:0|1|2|22|3[0-9]|4[0-9]|9[0-7])?m(\]?)"));
+    if !line.contains("m") || !line.contains('[') {
+        return line.to_owned();
+    }
+    let Some(colour) = COLOUR.as_ref() else { return line.to_owned() };
+    colour
+        .replace_all(line, |c: &Captures<'_>| match c.get(1) {
+            Some(close) if !close.as_str().is_empty() => c[0].to_owned(),
+            _ => String::new(),
+        })
+        .trim()
+        .to_owned()
+}
+
+/// The line without a leading time and process number.
+pub(super) fn strip_prefix(line: &str) -> &str {
+    static HEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(concat!(
+            r"^(?:",
+            r"\[?\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\s?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})?\]?:?\s*",
+            r"|\[?\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\]?\s+",
+            r"|[IWEF]\d{4} \d{2}:\d{2}:\d{2}\.\d+\s+\d+ \S+\]\s",
+            r"|\[\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2}(?: [+-]\d{4})?\]\s*",
+            r"|\[?(?:\w{3} )?\w{3} +\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d+)?(?: \d{4})?\]?\s+",
+            r"|\d{1,2} \w{3} \d{4} \d{2}:\d{2}:\d{2}(?:\.\d+)?\s+[#*.-]?\s*",
+            r"|\[\d+\](?: \[\d+\])?:?\s+|\d+:[CMSX]\s+|\d{10}(?:\.\d+)?\s+|\[\w*:?error\] \[pid \d+(?::tid \d+)?\]\s+",
+            r")"
+        ))
+    });
+    let Some(head) = HEAD.as_ref() else { return line };
+    let mut rest = line;
+    for _ in 0..3 {
+        match head.find(rest) {
+            Some(m) if m.end() > 0 && m.end() < rest.len() => rest = rest[m.end()..].trim_start(),
+            _ => break,
+        }
+    }
+    rest
+}
+
+/// The level that stands in the head of a line, or of what is left of it without its time.
+fn level(line: &str, plain: &str) -> Option<Level> {
+    static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(
+            r#"(?i)(?:^|[\s\["=:|(<])(fatal|ftl|fata|panic|pani|emerg|critical|crit|alert|error|err!?|erro|severe|fail|failed|exception|warn|warning|wrn|info|inf|information|notice|note|debug|dbug|dbg|trace|trce)(?:[\s\]\["':|,;)>]|$)"#,
+        )
+    });
+    // klog: the letter leads.
+    let klog = line.len() > 5 && line.as_bytes()[1..5].iter().all(u8::is_ascii_digit) && line.as_bytes()[5] == b' ';
+    match line.as_bytes().first() {
+        Some(b'E') if klog => return Some(Level::Error),
+        Some(b'F') if klog => return Some(Level::Fatal),
+        Some(b'W') if klog => return Some(Level::Warn),
+        Some(b'I') if klog => return Some(Level::Routine),
+        _ => {}
+    }
+    let head: String = plain.chars().take(40).collect();
+    word(WORD.as_ref()?.captures(&head)?.get(1)?.as_str())
+}
+
+fn word(level: &str) -> Option<Level> {
+    match level.to_ascii_lowercase().trim_end_matches('!') {
+        "fatal" | "ftl" | "fata" | "panic" | "pani" | "emerg" | "emergency" | "critical" | "crit" | "alert"
+        | "dpanic" => Some(Level::Fatal),
+        "error" | "err" | "erro" | "severe" | "fail" | "failed" | "exception" | "eror" => Some(Level::Error),
+        "warn" | "warning" | "wrn" => Some(Level::Warn),
+        "info" | "inf" | "information" | "notice" | "note" => Some(Level::Routine),
+        "debug" | "dbug" | "dbg" | "trace" | "trce" | "verbose" => Some(Level::Debug),
+        _ => None,
+    }
+}
+
+/// A line of a stack trace, which explains less than the message above or below it.
+fn is_frame(line: &str) -> bool {
+    let t = line.trim_start();
+    let indented = line.starts_with(['\t', ' ']);
+    t.starts_with("at ") && (t.contains('(') || t.contains(':') || t.contains(" in ") || t.contains("<anonymous>"))
+        || t.starts_with("File \"")
+        || t.starts_with("goroutine ")
+        || t.starts_with("... ") && (t.ends_with(" more") || t.contains("frames"))
+        || (indented && (t.ends_with(".go") || t.contains(".go:") || t.contains(".py\"")))
+        || (indented && t.starts_with("from ") && t.contains(":in "))
+        || t.starts_with('^')
+        || t.starts_with("--- End of ")
+        || t.starts_with("stack backtrace:")
+        || t.starts_with("Stack trace:")
+        || t.starts_with('#') && t[1..].starts_with(|c: char| c.is_ascii_digit()) && !t.contains("[emerg]")
+        || t.starts_with("node:internal/")
+        || t.starts_with("Traceback (most recent call last)")
+        || t.starts_with("Require stack:")
+        || matches!(t, "throw err;" | "throw er; // Unhandled 'error' event" | "throw new Error(" | "main.main()")
+}
+
+/// What a tool says about a failure that it only passes on.
+fn is_noise(text: &str) -> bool {
+    static NOISE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(concat!(
+            r"^(?:npm (?:ERR!|error) (?:code|errno|path|command|signal|A complete log|Lifecycle|Exit status|at |Failed at|This is probably|Make sure|\s*$)",
+            r"|npm (?:notice|warn|WARN)|Node\.js v\d|note: run with|error Command failed|info Visit|exit status \d+$|\+ )",
+            r"|A complete log of this run|command terminated with exit code|During handling of the above exception",
+            r"|The above exception was the direct cause|Is the server running|\[Worker-|Shutting down: Master|Worker failed to boot",
+            r"|To see the full stack trace|Error starting ApplicationContext|^\*+$|^APPLICATION FAILED TO START|^Description:|^Action:",
+            r"|exited with (?:exit )?(?:code|status) \d+\.?$|^Aborted(?: \(core dumped\))?$"
+        ))
+    });
+    NOISE.as_ref().is_some_and(|r| r.is_match(text))
+}
