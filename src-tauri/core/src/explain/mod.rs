@@ -28,14 +28,6 @@ fn put_back(fault: &mut Fault) {
     let Some(cause) = fault.causes.first() else { return };
     let entity = &cause.entity;
     let step = match (cause.rule_id.as_str(), entity.kind.as_str()) {
-        ("dependency-scaled-to-zero", kind) => action(
-            ActionKind::Scale,
-            entity,
-            "it serves again",
-            "its pods need room on a node",
-            &format!("patch {}s/scale", kind.to_lowercase()),
-            format!("kubectl scale {}{} --replicas=1", entity.kubectl(), ns_flag(entity)),
-        ),
         ("configuration-changed", "ConfigMap") => action(
             ActionKind::SetConfigmapKey,
             entity,

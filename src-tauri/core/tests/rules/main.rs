@@ -72,7 +72,6 @@ const FAULTS: &[&[Shown]] = &[
     network::FAULTS,
     claims::FAULTS,
     creation::FAULTS,
-    placement::FAULTS,
     asked::FAULTS,
     service::FAULTS,
     gateway::FAULTS,
