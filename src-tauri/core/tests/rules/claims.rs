@@ -183,7 +183,7 @@ fn a_provisioner_that_nobody_runs_is_the_class_to_change() {
         says: &["orders", "disk.corp.test", "fast", "10Gi"],
         ..PENDING
     };
-    check(&world, expect);
+    assert_eq!(check(&world, expect).findings[0].hold.as_secs(), 15);
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_claim_that_is_deleted_while_a_pod_has_it_is_found() {
 fn a_claim_that_goes_with_its_pods_is_silent() {
     silent(&going(json!({"metadata": {"deletionTimestamp": at(-30)}})));
     let mut world = going(json!({}));
-    world.set_time(-15);
+    world.set_time(-26);
     patient(&world);
 }
 
