@@ -131,7 +131,9 @@ pub(super) fn claim_ref(claim: &PersistentVolumeClaim) -> ObjectRef {
 /// Its class binds when a pod is placed, and no node was chosen for one.
 pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> bool {
     let waits = class_of(cx, claim).is_some_and(|c| c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
+    // One that names its volume, or had one, waits for nobody.
     waits
+        && claim.spec.volume_name.as_deref().is_none_or(str::is_empty)
         && !claim.metadata.annotations.contains_key("volume.kubernetes.io/selected-node")
         && complaint(&cx.index.events_of(&claim_ref(claim))).is_none()
 }
