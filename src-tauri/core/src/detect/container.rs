@@ -136,7 +136,7 @@ const MOUNT: i64 = 5;
 const HANDOVER: i64 = 30;
 const SANDBOX: i64 = 15;
 const HOOK: i64 = 5;
-const WAITING: i64 = 30;
+const WAITING: i64 = 20;
 const STARTING: i64 = 120;
 const EVICTED: i64 = 5;
 

@@ -112,7 +112,7 @@ const PREEMPTING: i64 = 60;
 const SCALING: i64 = 600;
 const FOREIGN: i64 = 15;
 const SILENT: i64 = 60;
-const GATED: i64 = 30;
+const GATED: i64 = 15;
 const PINNED: i64 = 10;
 
 /// Looks at a pod that waits for a node.

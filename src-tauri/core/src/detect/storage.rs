@@ -32,7 +32,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::PersistentVolumeClaim, Kind::StorageClass, Kind::PersistentVolume],
         holds: &[
             Hold::Exactly(PROVEN, "when it is proven that nothing can serve the claim"),
-            Hold::Exactly(SAID, "when a provisioner or the binder says that it failed"),
+            Hold::Exactly(SAID, "when a provisioner or the binder says that it failed, or no such provisioner is seen"),
             Hold::Exactly(UNPROVEN, "otherwise: a provisioner may take its time"),
             Hold::Exactly(SLOW, "when the provisioner is seen to run"),
         ],
@@ -93,7 +93,7 @@ const PROVEN: i64 = 10;
 const SAID: i64 = 15;
 const UNPROVEN: i64 = 30;
 const SLOW: i64 = 120;
-const GOING: i64 = 30;
+const GOING: i64 = 15;
 /// Even one look does not call a claim forgotten that is not older than this.
 const FRESH: i64 = 10;
 
@@ -131,7 +131,9 @@ pub(super) fn claim_ref(claim: &PersistentVolumeClaim) -> ObjectRef {
 /// Its class binds when a pod is placed, and no node was chosen for one.
 pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> bool {
     let waits = class_of(cx, claim).is_some_and(|c| c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
+    // One that names its volume, or had one, waits for nobody.
     waits
+        && claim.spec.volume_name.as_deref().is_none_or(str::is_empty)
         && !claim.metadata.annotations.contains_key("volume.kubernetes.io/selected-node")
         && complaint(&cx.index.events_of(&claim_ref(claim))).is_none()
 }
@@ -183,7 +185,7 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     f.message = format!("PersistentVolumeClaim {} is {phase}", me.name);
     f.hold = match proven {
         true => hold(PROVEN),
-        false => patience(cx, claim, &c),
+        false => patience(&c),
     };
     let item = object_evidence(
         EvidenceKind::Object,
@@ -215,11 +217,10 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
 }
 
 /// How long a claim is given for this cause: a dynamic provisioner may take its time, and what is proven needs none.
-pub(super) fn patience(cx: &Context<'_>, claim: &PersistentVolumeClaim, c: &CauseDraft) -> SignedDuration {
-    let failing = complaint(&cx.index.events_of(&claim_ref(claim))).is_some();
+pub(super) fn patience(c: &CauseDraft) -> SignedDuration {
     hold(match c.confidence {
         Confidence::Established => 0,
-        Confidence::Likely if failing => SAID,
+        Confidence::Likely => SAID,
         _ if c.rule_id == "provisioner-slow" => SLOW,
         _ => UNPROVEN,
     })

@@ -183,7 +183,7 @@ fn a_provisioner_that_nobody_runs_is_the_class_to_change() {
         says: &["orders", "disk.corp.test", "fast", "10Gi"],
         ..PENDING
     };
-    check(&world, expect);
+    assert_eq!(check(&world, expect).findings[0].hold.as_secs(), 15);
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_claim_that_is_deleted_while_a_pod_has_it_is_found() {
 fn a_claim_that_goes_with_its_pods_is_silent() {
     silent(&going(json!({"metadata": {"deletionTimestamp": at(-30)}})));
     let mut world = going(json!({}));
-    world.set_time(-15);
+    world.set_time(-26);
     patient(&world);
 }
 
@@ -382,4 +382,34 @@ fn a_volume_that_cannot_be_reclaimed_is_told_quietly() {
     check(&with([volume("pv-a", failed)]), expect);
     silent(&with([volume("pv-a", json!({"status": {"phase": "Released"}}))]));
     silent(&with([volume("pv-a", json!({}))]));
+}
+
+#[test]
+fn a_claim_that_lost_its_volume_waits_for_no_pod_whatever_its_class() {
+    let late =
+        object("StorageClass manual", json!({"provisioner": "disk.test", "volumeBindingMode": "WaitForFirstConsumer"}));
+    let world = with([claim(json!({"spec": {"volumeName": "pv-a"}, "status": {"phase": "Lost"}})), late]);
+    check(&world, Expect { cause: "volume-lost", field: "spec.volumeName", says: &["pv-a", "Lost"], ..PENDING });
+}
+
+#[test]
+fn what_a_provisioner_cannot_make_names_the_field() {
+    for (said, field) in [
+        ("failed to provision volume: Only support ReadWriteOnce access mode", "spec.accessModes"),
+        ("failed to provision volume: quota of 500 GB exceeded", "spec.resources.requests.storage"),
+    ] {
+        let asked = claim(json!({"spec": {"accessModes": ["ReadWriteMany"]}}));
+        let mut world = with([asked.clone(), class("manual", "disk.test")]);
+        world.upsert(event(&asked, "Warning", "ProvisioningFailed", said, -50, -5, 3));
+        check(
+            &world,
+            Expect {
+                cause: "volume-not-provisioned",
+                verdict: Likely,
+                field,
+                says: &["ReadWriteMany", "manual"],
+                ..PENDING
+            },
+        );
+    }
 }

@@ -60,7 +60,7 @@ pub(super) fn claims(
         if !bound(claim) && (!storage::waits_for_pod(cx, claim) || lower.contains("unbound immediate")) {
             let (mut c, steps) = storage::why_pending(cx, claim);
             c.referrer = Some(owner.subject.clone());
-            f.hold = f.hold.max(storage::patience(cx, claim, &c));
+            f.hold = f.hold.max(storage::patience(&c));
             f.headline = format!("cannot be scheduled: PersistentVolumeClaim {name} is not bound");
             f.actions.extend(steps);
             return Some(c);
@@ -296,7 +296,7 @@ pub(super) fn unbindable(
     if let Some(claim) = open {
         let (mut c, steps) = storage::why_unbound(cx, claim);
         if c.confidence != Confidence::Established {
-            f.hold = f.hold.max(storage::patience(cx, claim, &c));
+            f.hold = f.hold.max(storage::patience(&c));
         }
         c.referrer = Some(owner.subject.clone());
         f.actions.extend(steps);

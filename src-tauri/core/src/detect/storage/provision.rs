@@ -64,6 +64,15 @@ pub(super) fn why(
                 words::clip(failed.message(), 260)
             ),
         );
+        let said = failed.message().to_lowercase();
+        c.field = match said.as_str() {
+            s if s.contains("access mode") => Some("spec.accessModes".into()),
+            s if s.contains("volumemode") || s.contains("block") => Some("spec.volumeMode".into()),
+            s if ["size", "capacity", "quota", "space"].iter().any(|w| s.contains(w)) => {
+                Some("spec.resources.requests.storage".into())
+            }
+            _ => None,
+        };
         c.signs.pro = 2;
         c.referrer = Some(class_ref(class));
         c.needs.push("the provisioner's log".into());
