@@ -14,6 +14,7 @@ mod gateway;
 mod grouping;
 mod history;
 mod image;
+mod ingress;
 mod isolation;
 mod ledger;
 mod load;
@@ -51,6 +52,7 @@ const FAULTS: &[&[Shown]] = &[
     node::FAULTS,
     network::FAULTS,
     service::FAULTS,
+    ingress::FAULTS,
     gateway::FAULTS,
     dns::FAULTS,
     admission::FAULTS,
