@@ -18,6 +18,7 @@ mod ingress;
 mod isolation;
 mod ledger;
 mod load;
+mod lookup;
 mod network;
 mod node;
 mod noise;
