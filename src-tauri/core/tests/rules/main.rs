@@ -22,6 +22,7 @@ mod graph;
 mod grouping;
 mod history;
 mod image;
+mod ingress;
 mod isolation;
 mod ledger;
 mod load;
@@ -74,6 +75,7 @@ const FAULTS: &[&[Shown]] = &[
     creation::FAULTS,
     asked::FAULTS,
     service::FAULTS,
+    ingress::FAULTS,
     gateway::FAULTS,
     dns::FAULTS,
     admission::FAULTS,
