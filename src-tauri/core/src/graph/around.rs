@@ -63,7 +63,13 @@ impl<'a> From<&'a Incident> for Seeds<'a> {
 /// stands next to it. The same index and fault always give the same picture.
 pub fn around<'a>(index: &Index, now: Timestamp, fault: impl Into<Seeds<'a>>) -> Graph {
     let seeds = fault.into();
-    let mut picture = Picture { index, ties: Ties::new(index), nodes: Vec::new(), left_out: BTreeSet::new() };
+    let mut picture = Picture {
+        index,
+        ties: Ties::new(index),
+        nodes: Vec::new(),
+        left_out: BTreeSet::new(),
+        states: BTreeMap::new(),
+    };
     let at = |object: &ObjectRef| Place::of(index, object);
     let cause = seeds.cause.map(|(entity, referrer)| (at(entity), referrer.map(at)));
     let subject = seeds.subject.map(at);
@@ -113,11 +119,21 @@ struct Picture<'a> {
     ties: Ties<'a>,
     nodes: Vec<(Place, Role)>,
     left_out: BTreeSet<Place>,
+    /// Whether something is wrong with a node, and whether it is missing; asked once.
+    states: BTreeMap<Place, (bool, bool)>,
 }
 
 impl Picture<'_> {
     fn has(&self, place: &Place) -> bool {
         self.nodes.iter().any(|(p, _)| p == place)
+    }
+
+    fn state(&mut self, place: &Place) -> (bool, bool) {
+        let index = self.index;
+        *self.states.entry(place.clone()).or_insert_with(|| {
+            let state = state(index, place);
+            (state.ill, state.missing)
+        })
     }
 
     fn places(&self) -> Vec<Place> {
@@ -182,10 +198,10 @@ impl Picture<'_> {
             for (order, source) in sources.iter().enumerate() {
                 let mut alike: BTreeMap<(Relation, bool), usize> = BTreeMap::new();
                 let mut candidates: Vec<(u8, Relation, bool, Place)> = Vec::new();
-                for tie in self.ties.of(source) {
+                for tie in &self.ties.of(source).to_vec() {
                     let place = other(tie, source);
-                    let there = state(self.index, place);
-                    if let Some(weight) = weight(tie, source, there.ill, there.missing)
+                    let (ill, missing) = self.state(place);
+                    if let Some(weight) = weight(tie, source, ill, missing)
                         && (round == 0
                             || matches!(tie.relation, Relation::SendsTo | Relation::AttachesTo | Relation::BoundTo))
                     {
@@ -243,7 +259,7 @@ impl Picture<'_> {
                 to: at(&tie.to),
                 broken: tie.relation == Relation::SelectsNone
                     || cause.as_ref().is_some_and(|c| between(&tie, c))
-                    || state(self.index, &tie.to).missing,
+                    || self.state(&tie.to).1,
                 relation: tie.relation,
                 detail: tie.detail,
             })

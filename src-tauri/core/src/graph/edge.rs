@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Edge, Relation};
+use super::{
+    Edge, Relation,
+    reach::{PODS, Where, referrers},
+};
 use crate::{
     index::Index,
     object::{
@@ -32,8 +35,8 @@ pub fn neighbours(index: &Index, object: &ObjectRef) -> Vec<Edge> {
     for (kind, place) in Kind::parse(&object.kind).map_or(&[][..], referrers) {
         let ns = object.namespace.as_deref().unwrap_or("");
         match place {
-            Place::Same => index.in_namespace(*kind, ns).for_each(|o| to_it.of(o)),
-            Place::Anywhere => index.all(*kind).for_each(|o| to_it.of(o)),
+            Where::Same => index.in_namespace(*kind, ns).for_each(|o| to_it.of(o)),
+            Where::Anywhere => index.all(*kind).for_each(|o| to_it.of(o)),
         }
     }
     let mut edges = out.edges;
@@ -41,101 +44,6 @@ pub fn neighbours(index: &Index, object: &ObjectRef) -> Vec<Edge> {
     edges.sort();
     edges.dedup();
     edges
-}
-
-/// Where somebody who refers to an object may be.
-#[derive(Clone, Copy)]
-enum Place {
-    Same,
-    Anywhere,
-}
-
-const PODS: [(Kind, Place); 7] = pods(Place::Same);
-
-const fn pods(place: Place) -> [(Kind, Place); 7] {
-    [
-        (Kind::Deployment, place),
-        (Kind::ReplicaSet, place),
-        (Kind::StatefulSet, place),
-        (Kind::DaemonSet, place),
-        (Kind::Job, place),
-        (Kind::CronJob, place),
-        (Kind::Pod, place),
-    ]
-}
-
-/// The kinds that may refer to a kind.
-fn referrers(kind: Kind) -> &'static [(Kind, Place)] {
-    use Place::{Anywhere, Same};
-    match kind {
-        Kind::Pod => &[
-            (Kind::Service, Same),
-            (Kind::EndpointSlice, Same),
-            (Kind::PodDisruptionBudget, Same),
-            (Kind::NetworkPolicy, Anywhere),
-            (Kind::ResourceQuota, Same),
-            (Kind::LimitRange, Same),
-        ],
-        Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet | Kind::Job | Kind::CronJob => &[
-            (Kind::Service, Same),
-            (Kind::HorizontalPodAutoscaler, Same),
-            (Kind::PodDisruptionBudget, Same),
-            (Kind::NetworkPolicy, Anywhere),
-            (Kind::ResourceQuota, Same),
-            (Kind::LimitRange, Same),
-        ],
-        Kind::Service => &[
-            (Kind::Ingress, Same),
-            (Kind::HTTPRoute, Anywhere),
-            (Kind::ValidatingWebhookConfiguration, Anywhere),
-            (Kind::MutatingWebhookConfiguration, Anywhere),
-            (Kind::APIService, Anywhere),
-            (Kind::Deployment, Anywhere),
-            (Kind::StatefulSet, Anywhere),
-            (Kind::DaemonSet, Anywhere),
-            (Kind::CronJob, Anywhere),
-            (Kind::Job, Anywhere),
-            (Kind::Pod, Anywhere),
-        ],
-        Kind::EndpointSlice => &[(Kind::Service, Same)],
-        Kind::ConfigMap => &PODS,
-        Kind::Secret => &[
-            PODS[0],
-            PODS[1],
-            PODS[2],
-            PODS[3],
-            PODS[4],
-            PODS[5],
-            PODS[6],
-            (Kind::ServiceAccount, Same),
-            (Kind::Ingress, Same),
-            (Kind::Gateway, Anywhere),
-        ],
-        Kind::PersistentVolumeClaim => {
-            &[PODS[0], PODS[1], PODS[2], PODS[3], PODS[4], PODS[5], PODS[6], (Kind::PersistentVolume, Anywhere)]
-        }
-        Kind::ServiceAccount => &[
-            PODS[0],
-            PODS[1],
-            PODS[2],
-            PODS[3],
-            PODS[4],
-            PODS[5],
-            PODS[6],
-            (Kind::RoleBinding, Anywhere),
-            (Kind::ClusterRoleBinding, Anywhere),
-        ],
-        Kind::PriorityClass => &const { pods(Anywhere) },
-        Kind::PersistentVolume => &[(Kind::PersistentVolumeClaim, Anywhere)],
-        Kind::StorageClass => &[(Kind::PersistentVolumeClaim, Anywhere), (Kind::PersistentVolume, Anywhere)],
-        Kind::Node => &[(Kind::Pod, Anywhere), (Kind::PersistentVolume, Anywhere)],
-        Kind::Role => &[(Kind::RoleBinding, Same)],
-        Kind::ClusterRole => &[(Kind::RoleBinding, Anywhere), (Kind::ClusterRoleBinding, Anywhere)],
-        Kind::Gateway => &[(Kind::HTTPRoute, Anywhere)],
-        Kind::GatewayClass => &[(Kind::Gateway, Anywhere)],
-        Kind::IngressClass => &[(Kind::Ingress, Anywhere)],
-        _ => &[],
-    }
 }
 
 /// Collects references; with `only`, those to this object and nothing else.
@@ -182,7 +90,12 @@ impl<'a> Draft<'a> {
         let ns = object.meta().namespace.as_deref();
         match object {
             Object::Pod(pod) => {
-                self.spec(object, &pod.spec, pod.metadata.controller().is_none());
+                let alone = pod.metadata.controller().is_none();
+                // There are so many that what cannot lead there is not read.
+                let leads = self.only.is_none_or(|o| o.kind != "Node" && (alone || o.kind != "Service"));
+                if leads {
+                    self.spec(object, &pod.spec, alone);
+                }
                 if let Some(node) = &pod.spec.node_name {
                     self.to(Relation::RunsOn, object, Kind::Node, None, node, "");
                 }

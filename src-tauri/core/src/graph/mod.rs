@@ -6,6 +6,7 @@
 mod around;
 mod edge;
 mod fold;
+mod reach;
 mod state;
 
 use jiff::Timestamp;
