@@ -1,7 +1,7 @@
 //! A question about one workload, answered by one look at its cluster.
 
 use afterwatch_contract::document::UnreadableKind;
-use afterwatch_core::{incident::Incident, inspect::Target, words};
+use afterwatch_core::{incident::Incident, inspect::Target};
 use afterwatch_engine::{EngineEvent, InspectError, Inspection};
 use jiff::Timestamp;
 
@@ -15,8 +15,8 @@ use crate::{
 };
 
 pub async fn run(context: &Context, args: &Inspect) -> Outcome<u8> {
-    let target = Target::parse(&args.what)
-        .map_err(|why| Failure::Told { message: sentence(&why), code: exit::WRONG_USAGE })?;
+    let target =
+        Target::parse(&args.what).map_err(|why| Failure::Told { message: sentence(&why), code: exit::WRONG_USAGE })?;
     let chosen = context.choose()?;
     let [name] = chosen.names.as_slice() else {
         return Err(Failure::new("One workload is looked into, of one cluster", "", "Name one --context"));
@@ -75,7 +75,10 @@ pub async fn run(context: &Context, args: &Inspect) -> Outcome<u8> {
         list::unreadable(page, &views);
         // Where nothing was found, it stands among what was looked at.
         for log in found.unread.iter().filter(|_| found.nothing.is_none()) {
-            page.line(format!("The log of container {} of {} could not be read. “{}”", log.container, log.pod.name, log.why));
+            page.line(format!(
+                "The log of container {} of {} could not be read. “{}”",
+                log.container, log.pod.name, log.why
+            ));
         }
     })?;
     desk.engine.shutdown().await;
@@ -121,7 +124,7 @@ pub fn answer(page: &mut Page<'_>, found: &Inspection, shown: &[Incident]) {
             page.hanging("    ", format!("Changed lately: {}", incident::change(change)), &[]);
         }
         if !nothing.needs.is_empty() {
-            page.hanging("", format!("What would tell more: {}.", words::list(&nothing.needs, 4)), &[]);
+            page.hanging("", format!("What would tell more: {}.", nothing.needs.join("; ")), &[]);
         }
         return;
     }
