@@ -1,7 +1,7 @@
 //! A question about one workload, answered by one look at its cluster.
 
 use afterwatch_contract::document::UnreadableKind;
-use afterwatch_core::{incident::Incident, inspect::Target, words};
+use afterwatch_core::{incident::Incident, inspect::Target};
 use afterwatch_engine::{EngineEvent, InspectError, Inspection};
 use jiff::Timestamp;
 
@@ -124,7 +124,7 @@ pub fn answer(page: &mut Page<'_>, found: &Inspection, shown: &[Incident]) {
             page.hanging("    ", format!("Changed lately: {}", incident::change(change)), &[]);
         }
         if !nothing.needs.is_empty() {
-            page.hanging("", format!("What would tell more: {}.", words::list(&nothing.needs, 4)), &[]);
+            page.hanging("", format!("What would tell more: {}.", nothing.needs.join("; ")), &[]);
         }
         return;
     }

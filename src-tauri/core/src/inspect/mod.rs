@@ -80,7 +80,7 @@ pub fn look(index: &Index, now: Timestamp, options: Options, subject: &ObjectRef
     let own = |read: &LogRead| around.pods.iter().any(|p| pod_ref(p).same_name(&read.want.pod));
     let behind = |read: &LogRead| {
         let is = |p: &&Pod| pod_ref(p).same_name(&read.want.pod);
-        around.leans_on.iter().find(|(_, pods)| pods.iter().any(|p| is(&p))).map(|(service, _)| service)
+        around.leans_on.iter().find(|(_, pods)| pods.iter().any(is)).map(|(service, _)| service)
     };
     let heard: Vec<Heard<'_>> =
         reads.iter().map(|read| Heard { read, behind: behind(read).filter(|_| !own(read)) }).collect();

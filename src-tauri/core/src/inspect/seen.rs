@@ -198,7 +198,7 @@ fn warnings(index: &Index, now: Timestamp, subject: &ObjectRef, around: &Around<
 
 fn logs(now: Timestamp, around: &Around<'_>, heard: &[Heard<'_>], fault: &mut Fault, needs: &mut Vec<String>) {
     let mut lines_read = 0;
-    let (mut items, mut unread) = (Vec::new(), Vec::new());
+    let (mut items, mut unread, mut why) = (Vec::new(), Vec::new(), None);
     for Heard { read, behind } in heard {
         let (pod, container) = (&read.want.pod, &read.want.container);
         let of = behind.map(|s| format!(" (behind Service {})", s.name)).unwrap_or_default();
@@ -220,7 +220,10 @@ fn logs(now: Timestamp, around: &Around<'_>, heard: &[Heard<'_>], fault: &mut Fa
                 item.truncated = read.truncated || lines.len() > tail.len();
                 items.push(item);
             }
-            Err(why) => unread.push(format!("container {container} of {}{of} ({})", pod.name, words::clip(why, 120))),
+            Err(reason) => {
+                unread.push(format!("container {container} of {}{of}", pod.name));
+                why.get_or_insert_with(|| words::clip(reason, 160));
+            }
         }
     }
     if !items.is_empty() {
@@ -231,10 +234,15 @@ fn logs(now: Timestamp, around: &Around<'_>, heard: &[Heard<'_>], fault: &mut Fa
         );
         rule_out(fault, said, true, items);
     }
-    if !unread.is_empty() {
-        let said = format!("What its containers write: the log could not be read of {}", words::list(&unread, 3));
-        rule_out(fault, said, false, Vec::new());
-        needs.insert(0, format!("the log of {}", words::list(&unread, 2)));
+    if let Some(why) = why {
+        let of = words::list(&unread, 3);
+        rule_out(
+            fault,
+            format!("What its containers write: the log could not be read of {of} ({why})"),
+            false,
+            Vec::new(),
+        );
+        needs.insert(0, format!("the log of {of}"));
     }
     if heard.is_empty() && !around.pods.is_empty() {
         rule_out(fault, "What its containers write: none has run yet".into(), false, Vec::new());

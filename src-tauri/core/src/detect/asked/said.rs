@@ -166,7 +166,7 @@ fn server_errors(lines: &[String]) -> Option<Group> {
     let answers: Vec<(usize, u16)> = lines.iter().enumerate().filter_map(|(i, l)| Some((i, answered(l)?))).collect();
     let failed: Vec<usize> = answers.iter().filter(|(_, status)| *status >= 500).map(|(i, _)| *i).collect();
     let many = failed.len() >= SERVER_ERRORS && failed.len() * SHARE >= answers.len();
-    many.then(|| Group { what: What::ServerErrors(failed.len(), answers.len()), lines: failed, weight: 10 })
+    many.then_some(Group { what: What::ServerErrors(failed.len(), answers.len()), lines: failed, weight: 10 })
 }
 
 /// The line's own level is that of an error.
