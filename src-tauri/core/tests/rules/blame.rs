@@ -1098,3 +1098,43 @@ fn a_waiting_init_container_and_its_look_alikes() {
     let told = faults.iter().flat_map(|f| &f.findings).filter(|f| f.rule_id == "init-container-waiting").count();
     assert_eq!(told, 0);
 }
+
+#[test]
+fn a_client_that_names_an_address_or_nothing_is_still_understood() {
+    let api = App::deployment("shop/api");
+    let scene = |app: &App, log: &str, policies: Vec<Object>| {
+        let mut world = dead(app, log, api.objects());
+        world.upsert_all([api.pod("a", status::ready(-600)), api.service(json!({})), api.endpoints(&[true])]);
+        world.upsert_all(policies);
+        world
+    };
+    // The port stands in the command alone.
+    let wget =
+        checkout().container(json!({"command": ["sh", "-c", "wget -T 3 -qO- http://api:8081/health || exit 1"]}));
+    check(
+        &scene(&wget, "wget: can't connect to remote host (10.0.0.7): Connection refused", Vec::new()),
+        Expect {
+            cause: "service-port-unknown",
+            verdict: Established,
+            field: "spec.template.spec.containers[app].command",
+            says: &["Service api has port 80 and no port 8081"],
+            ..DEAD
+        },
+    );
+    // Neither host nor port: it has one host only.
+    let wget = checkout().container(json!({"command": ["sh", "-c", "wget -T 3 -qO- http://api:80/health || exit 1"]}));
+    check(
+        &scene(
+            &wget,
+            "wget: download timed out",
+            vec![policy("strict", json!({"podSelector": {}, "policyTypes": ["Ingress"]}))],
+        ),
+        Expect {
+            cause: "network-policy-blocks",
+            entity: "NetworkPolicy/shop/strict",
+            field: "spec.ingress",
+            says: &["strict", "no ingress at all", "api"],
+            ..DEAD
+        },
+    );
+}

@@ -116,6 +116,28 @@ fn source(case: &Case<'_, '_>, meant: bool) -> Option<(String, Option<String>)> 
     }
 }
 
+/// The port with which the workload itself writes a host: `db:5432`, `nc db 5432`.
+pub(super) fn written_port(case: &Case<'_, '_>, host: &str) -> Option<u16> {
+    let values = case.spec.env.iter().filter_map(|e| e.value.as_deref());
+    let mut ports: Vec<u16> = Vec::new();
+    for text in values.chain(case.spec.args.iter().chain(&case.spec.command).map(String::as_str)) {
+        for (at, _) in text.match_indices(host) {
+            let before = text[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
+                continue;
+            }
+            let rest = &text[at + host.len()..];
+            let domain = |c: char| c == '.' || c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit();
+            let rest = if rest.starts_with('.') { rest.trim_start_matches(domain) } else { rest };
+            let Some(rest) = rest.strip_prefix([':', ' ']) else { continue };
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            ports.extend(digits.parse::<u16>().ok().filter(|_| digits.len() >= 2));
+        }
+    }
+    ports.dedup();
+    (ports.len() == 1).then(|| ports[0])
+}
+
 /// The host of the pod's own configuration that fits the failure: for a name that cannot be resolved one without a
 /// Service, for a refused connection one whose Service has no ready endpoint. None where several fit or none does.
 pub(super) fn infer(case: &Case<'_, '_>, class: Class) -> Option<String> {
@@ -139,6 +161,14 @@ pub(super) fn infer(case: &Case<'_, '_>, class: Class) -> Option<String> {
         .collect();
     fits.sort();
     fits.dedup();
+    if fits.is_empty() && class != Class::Dns {
+        // It speaks of the only Service it is given.
+        fits = host::hosts(&case.pod.spec);
+        fits.retain(|h| {
+            let place = service_name(case, h);
+            place.inside && index.get(Kind::Service, Some(&place.namespace), &place.name).is_some()
+        });
+    }
     (fits.len() == 1).then(|| fits.remove(0))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Blame, Case,
-    name::{infer, service_name, unknown},
+    name::{infer, service_name, unknown, written_port},
     policy::{Goal, blocked},
 };
 use crate::{
@@ -157,6 +157,8 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
             None => own.says(format!("; Service {name} exists in namespace {ns}")),
         };
     }
+    // Clients such as wget name an address and no port: the workload wrote both.
+    let at = &Target { host: at.host.clone(), port: at.port.or_else(|| written_port(case, name)) };
     let headless = service.spec.cluster_ip.as_deref() == Some("None");
     let ports = &service.spec.ports;
     let ports_text = words::list(&ports.iter().map(|p| p.port.to_string()).collect::<Vec<_>>(), 4);
@@ -174,7 +176,10 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
     if let Some(asked) = at.port.filter(|_| port.is_none() && !headless && !ports.is_empty()) {
         let text = format!("; Service {name} has port {ports_text} and no port {asked}");
         let mine = case.changes(&me).iter().any(|c| c.fields.iter().any(|f| f.path.starts_with("spec.ports")));
-        let written = case.written(&format!("{}:{asked}", at.host)).or_else(|| case.written(&asked.to_string()));
+        let written = case
+            .written(&format!("{}:{asked}", at.host))
+            .or_else(|| case.written(&format!("{name}:{asked}")))
+            .or_else(|| case.written(&asked.to_string()));
         let blame =
             item(own.says(text).rule("service-port-unknown"), "ports", format!("Service {name} has port {ports_text}"));
         return match written {
