@@ -14,7 +14,7 @@ const OFFERED: usize = 60;
 pub async fn workload_choices(shell: Held<'_>, text: String) -> Answer<ChoicesDto> {
     let found = shell.desk().await?.engine.choices(&text, OFFERED).await;
     let mut choices: Vec<ChoiceDto> =
-        found.iter().flat_map(|one| one.choices.iter().map(|c| (one.cluster.as_str(), c).into())).collect();
+        found.iter().flat_map(|one| one.choices.iter().map(move |c| (one.cluster.as_str(), c).into())).collect();
     let more = choices.len() > OFFERED || found.iter().any(|one| one.more);
     choices.truncate(OFFERED);
     Ok(ChoicesDto { choices, more })
