@@ -27,10 +27,7 @@ fn pods_are_found_by_their_labels_as_these_change() {
     let role = |role: &str| json!({"metadata": {"labels": {"role": role}}});
     let mut world = world(
         &app,
-        [
-            app.pod_with("a", status::ready(-60), role("reader")),
-            app.pod_with("b", status::ready(-60), role("writer")),
-        ],
+        [app.pod_with("a", status::ready(-60), role("reader")), app.pod_with("b", status::ready(-60), role("writer"))],
     );
     let find = |world: &World, pairs: &[(&str, &str)]| names(&world.index.pods_matching("shop", &selector(pairs)));
     assert_eq!(find(&world, &[("app", "checkout")]), ["checkout-r1-a", "checkout-r1-b"]);
@@ -63,7 +60,8 @@ fn a_service_has_the_endpoints_its_slices_say() {
 #[test]
 fn only_pods_that_may_have_something_to_tell_are_visited() {
     let app = checkout();
-    let (ready, old) = (app.pod("a", status::ready(-600)), app.pod("b", status::restarted(1, "Error", 1, -9000, -8990)));
+    let (ready, old) =
+        (app.pod("a", status::ready(-600)), app.pod("b", status::restarted(1, "Error", 1, -9000, -8990)));
     let mut world = world(&app, [ready.clone(), old, app.pod("c", status::unready(-5))]);
     assert_eq!(unsettled(&world), ["checkout-r1-b", "checkout-r1-c"]);
     let everyday = event(&ready, "Normal", "Pulled", "Successfully pulled image", -600, -600, 1);
@@ -84,11 +82,18 @@ fn only_pods_that_may_have_something_to_tell_are_visited() {
 fn a_pod_that_failed_in_any_way_is_visited() {
     let app = checkout();
     let mut init = status::ready(-5);
-    init["initContainerStatuses"] = json!([{"name": "migrate", "restartCount": 1, "state": {"terminated": {"exitCode": 0}}}]);
+    init["initContainerStatuses"] =
+        json!([{"name": "migrate", "restartCount": 1, "state": {"terminated": {"exitCode": 0}}}]);
     let mut disrupted = status::ready(-5);
-    disrupted["conditions"].as_array_mut().expect("conditions").push(json!({"type": "DisruptionTarget", "status": "True"}));
+    disrupted["conditions"]
+        .as_array_mut()
+        .expect("conditions")
+        .push(json!({"type": "DisruptionTarget", "status": "True"}));
     let mut gated = status::ready(-5);
-    gated["conditions"].as_array_mut().expect("conditions").push(json!({"type": "example.com/gate", "status": "False"}));
+    gated["conditions"]
+        .as_array_mut()
+        .expect("conditions")
+        .push(json!({"type": "example.com/gate", "status": "False"}));
     for state in [
         init,
         disrupted,
