@@ -384,11 +384,11 @@ impl Day {
         }
         self.put(cron.top(json!({"status": {"lastScheduleTime": at(self.now)}})));
         let job = cron.between(json!({"status": {"active": 1}})).expect("a Job");
-        self.put(job.clone());
-        self.attempt(cron, job, retried, takes, 'a');
+        self.put(job);
+        self.attempt(cron, retried, takes, 'a');
     }
 
-    fn attempt(&mut self, cron: App, job: Object, fails: bool, takes: i64, suffix: char) {
+    fn attempt(&mut self, cron: App, fails: bool, takes: i64, suffix: char) {
         let (began, node) = (self.now, self.pick_node());
         let made = json!({"metadata": {"creationTimestamp": at(began)}});
         let name = suffix.to_string();
@@ -407,7 +407,7 @@ impl Day {
                 if fails {
                     let failed = cron.between(json!({"status": {"active": 0, "failed": 1}})).expect("a Job");
                     day.put(failed);
-                    day.after(10, move |day| day.attempt(cron, job, false, takes, 'b'));
+                    day.after(10, move |day| day.attempt(cron, false, takes, 'b'));
                     return;
                 }
                 let done = json!({"status": {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": at(day.now)}]}});
