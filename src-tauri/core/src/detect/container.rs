@@ -3,7 +3,6 @@
 mod config;
 mod evicted;
 mod hook;
-mod init;
 mod mount;
 mod sandbox;
 
@@ -54,24 +53,6 @@ pub const RULES: &[Rule] = &[
         ],
         threshold: None,
         advises: &[ActionKind::Patch],
-    },
-    Rule {
-        id: "init-container-waits",
-        means: "An init container runs on and on and waits for a Service that does not exist or has no ready pod.",
-        source: "kubernetes.io/docs/concepts/workloads/pods/init-containers",
-        reads: &[Kind::Pod, Kind::Service, Kind::EndpointSlice],
-        holds: &[
-            Hold::Exactly(WAITING, ""),
-            Hold::Exactly(STARTING, "when the Service has pods that may only be starting"),
-        ],
-        severities: BY_WORKLOAD,
-        limits: &[
-            "An init container of which no such host is known, however long it runs: it may have much to do.",
-            "Sidecars, which are to run on.",
-            "Hosts that are outside the cluster.",
-        ],
-        threshold: None,
-        advises: &[ActionKind::Patch, ActionKind::ManualCheck],
     },
     Rule {
         id: "volume-not-mounted",
@@ -136,8 +117,6 @@ const MOUNT: i64 = 5;
 const HANDOVER: i64 = 30;
 const SANDBOX: i64 = 15;
 const HOOK: i64 = 5;
-const WAITING: i64 = 20;
-const STARTING: i64 = 120;
 const EVICTED: i64 = 5;
 
 /// The kubelet tries again every two minutes at the latest, and tells of it every five once it has told often.
@@ -151,7 +130,6 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     }
     config::refused(cx, pod);
     if pod.spec.node_name.is_some() && pod.status.phase.as_deref() == Some("Pending") {
-        init::waiting(cx, pod);
         volumes_and_sandbox(cx, pod);
     }
 }

@@ -1,7 +1,7 @@
 //! What is only known when every rule has spoken: what was changed under a workload that fails.
 //!
-//! Two kinds of change are no fault by themselves and explain one: a ConfigMap or Secret that new containers read
-//! differently than old ones did, and a workload that a person scaled to zero while others still call it.
+//! A change that is no fault by itself explains one: a ConfigMap or Secret that new containers read differently than
+//! old ones did.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,10 +9,7 @@ use super::Context;
 use crate::{
     change::{Change, ChangeVerb},
     evidence::{EvidenceDraft, EvidenceKind},
-    explain::{
-        diff_evidence,
-        reach::{behind, is_controller},
-    },
+    explain::{diff_evidence, reach::is_controller},
     finding::{CauseDraft, Finding, Signs},
     logs,
     object::{Kind, Object, ObjectRef, Pod, PodSpec, pod::SourceRef},
@@ -47,7 +44,7 @@ pub fn all(cx: &mut Context<'_>) {
         .iter()
         .enumerate()
         .filter_map(|(i, f)| {
-            let (cause, item) = scaled_to_zero(cx, f).or_else(|| source(cx, f))?;
+            let (cause, item) = source(cx, f)?;
             Some((i, cause, item))
         })
         .collect();
@@ -58,72 +55,15 @@ pub fn all(cx: &mut Context<'_>) {
     }
 }
 
-/// A Service that others miss has no endpoints, because what is behind it was scaled to zero.
-fn scaled_to_zero(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
-    let blamed = f.causes.first().filter(|c| c.entity.kind == "Service" && c.entity.uid.is_some())?;
-    let ns = blamed.entity.namespace.as_deref()?;
-    let Object::Service(service) = &**cx.index.resolve(&blamed.entity)? else { return None };
-    if service.spec.selector.is_empty() {
-        return None;
-    }
-    let mut workloads = behind(cx.index, ns, &service.spec.selector);
-    let (workload, None) = (workloads.next()?, workloads.next()) else { return None };
-    let asleep = match &**workload {
-        Object::Deployment(d) => d.spec.replicas == Some(0),
-        Object::StatefulSet(s) => s.spec.replicas == Some(0),
-        _ => false,
-    };
-    if !asleep || f.subject.same_name(&workload.reference()) {
-        return None;
-    }
-    let me = workload.reference();
-    let change = cx.index.changes().filter(|c| c.object.same_name(&me)).filter_map(|c| {
-        let field = c.fields.iter().find(|x| x.path == "spec.replicas" && x.to.as_deref().is_none_or(|n| n == "0"))?;
-        Some((c, field.from.clone().unwrap_or_default()))
-    });
-    let change = change.last();
-    let by = change.as_ref().map_or(String::new(), |(c, from)| {
-        let who = c.who.as_deref().unwrap_or("somebody");
-        format!(" (by {who} at {}, from {from})", c.at.strftime("%H:%M:%S UTC"))
-    });
-    let item = super::context::object_evidence(
-        EvidenceKind::Object,
-        me.clone(),
-        "replicas",
-        format!("{me} is scaled to 0"),
-        &[("spec.replicas", "0".to_owned()), ("behind", format!("Service {}", service.metadata.name))],
-        cx.now,
-    );
-    let mut evidence = blamed.evidence.clone();
-    evidence.push(item.key.clone());
-    let diff = change.map(|(c, _)| diff_evidence(c));
-    evidence.extend(diff.as_ref().map(|d| d.key.clone()));
-    let cause = CauseDraft {
-        rule_id: "dependency-scaled-to-zero".into(),
-        confidence: blamed.confidence.max(Confidence::Likely),
-        signs: Signs { pro: 3, against: 0, unchecked: 0 },
-        entity: me.clone(),
-        referrer: Some(blamed.entity.clone()),
-        field: Some("spec.replicas".into()),
-        statement: format!(
-            "{me} is scaled to 0 replicas{by}, so Service {} has no endpoints, and {} fails: {}",
-            service.metadata.name,
-            f.subject,
-            words::clip(&blamed.statement, 300)
-        ),
-        evidence,
-        needs: Vec::new(),
-    };
-    Some((cause, [Some(item), diff].into_iter().flatten().collect()))
-}
-
 /// A ConfigMap or a Secret that the failing container reads was changed, and what has started since fails.
 fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraft>)> {
     // What is proven otherwise is not explained once more; what only the log says may have a reason that lies deeper.
     let lead = f.causes.first()?;
     let said = lead.rule_id.starts_with("log-") || lead.rule_id == "container-exits";
+    // The log is understood to speak of what a ConfigMap or a Secret gives.
+    let given = matches!(lead.entity.kind.as_str(), "ConfigMap" | "Secret") && lead.entity.uid.is_some();
     let open = (lead.confidence < Confidence::Established || said)
-        && lead.entity.same_name(&f.subject)
+        && (lead.entity.same_name(&f.subject) || given)
         && !ELSEWHERE.contains(&lead.rule_id.as_str());
     let family = matches!(
         f.rule_id.as_str(),
@@ -163,7 +103,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
     let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
-    let used = |c: &Change| uses.iter().any(|(o, _)| o.same_name(&c.object));
+    let used =
+        |c: &Change| uses.iter().any(|(o, _)| o.same_name(&c.object)) && (!given || lead.entity.same_name(&c.object));
     for change in cx.index.changes().filter(|c| c.verb == ChangeVerb::Modified && used(c) && tried(c)) {
         if change.who.as_deref().is_some_and(is_controller) {
             continue;

@@ -51,17 +51,6 @@ pub const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        id: "claim-terminating",
-        means: "A PersistentVolumeClaim is to go while a pod still uses it.",
-        source: "kubernetes.io/docs/concepts/storage/persistent-volumes#storage-object-in-use-protection",
-        reads: &[Kind::PersistentVolumeClaim, Kind::Pod],
-        holds: &[Hold::Exactly(GOING, "")],
-        severities: &[(Severity::Medium, "always")],
-        limits: &["When the pods that use it are being deleted too, or have finished."],
-        threshold: None,
-        advises: &[ActionKind::ManualCheck],
-    },
-    Rule {
         id: "claim-not-resized",
         means: "A PersistentVolumeClaim does not get the size that was asked for.",
         source: "kubernetes.io/docs/concepts/storage/persistent-volumes#expanding-persistent-volumes-claims",
@@ -93,7 +82,6 @@ const PROVEN: i64 = 10;
 const SAID: i64 = 15;
 const UNPROVEN: i64 = 30;
 const SLOW: i64 = 120;
-const GOING: i64 = 15;
 /// Even one look does not call a claim forgotten that is not older than this.
 const FRESH: i64 = 10;
 
@@ -103,8 +91,9 @@ pub fn all(cx: &mut Context<'_>) {
     for o in index.all(Kind::PersistentVolumeClaim) {
         let Object::PersistentVolumeClaim(claim) = &**o else { continue };
         if claim.metadata.deleting() {
-            over::going(cx, claim);
-        } else if claim.status.phase.as_deref() == Some("Bound") {
+            continue;
+        }
+        if claim.status.phase.as_deref() == Some("Bound") {
             grow::bound(cx, claim);
         } else {
             pending(cx, claim);

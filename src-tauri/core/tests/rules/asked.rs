@@ -55,9 +55,9 @@ fn a_database_that_nobody_answers_for() {
         look.faults,
         Expect {
             rule: "asked-log-errors",
-            cause: "dependency-without-endpoints",
-            entity: "Service/shop/orders-db",
-            verdict: Likely,
+            cause: "dependency-scaled-to-zero",
+            entity: "StatefulSet/shop/orders-db",
+            verdict: Established,
             severity: Medium,
             says: &[
                 "Container app",
@@ -93,7 +93,7 @@ fn a_variable_that_a_running_container_misses_is_named_with_its_field() {
             cause: "log-missing-env",
             entity: "Deployment/shop/checkout",
             field: "spec.template.spec.containers[app].env[STRIPE_KEY]",
-            verdict: Likely,
+            verdict: Established,
             severity: Medium,
             says: &["STRIPE_KEY"],
             ..CHECKOUT

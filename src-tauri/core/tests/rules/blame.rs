@@ -522,7 +522,7 @@ fn a_service_that_leads_nowhere_is_told_by_why() {
             entity: "Deployment/shop/db",
             field: "spec.replicas",
             verdict: Established,
-            says: &["db", "0 replicas"],
+            says: &["db", "scaled to zero"],
             ..down
         },
     );
@@ -1069,7 +1069,7 @@ pub fn an_init_container_that_waits_for_a_service_is_found() {
             verdict: Established,
             entity: "Deployment/shop/ledger",
             field: "spec.replicas",
-            says: &["0 replicas", "ledger"],
+            says: &["scaled to", "ledger"],
             ..wait
         },
     );

@@ -8,7 +8,6 @@ use afterwatch_core::{
 use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[
-    ("claim-terminating", a_claim_that_is_deleted_while_a_pod_has_it_is_found),
     ("claim-not-resized", a_resize_that_fails_is_told_with_both_sizes),
     ("volume-failed", a_volume_that_cannot_be_reclaimed_is_told_quietly),
 ];
@@ -266,36 +265,6 @@ fn local_volumes_that_are_all_taken_are_told_with_the_pod() {
         ..PENDING
     };
     check(&world, expect);
-}
-
-fn going(pod: Value) -> World {
-    let app = checkout().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}));
-    let mut world = world(&app, [app.pod_with("a", status::ready(-600), pod)]);
-    world.upsert(claim(json!({
-        "metadata": {"deletionTimestamp": at(-40), "finalizers": ["kubernetes.io/pvc-protection"]},
-        "status": {"phase": "Bound"},
-    })));
-    world
-}
-
-#[test]
-fn a_claim_that_is_deleted_while_a_pod_has_it_is_found() {
-    let expect = Expect {
-        rule: "claim-terminating",
-        subject: "Deployment/shop/checkout",
-        cause: "claim-in-use",
-        says: &["orders", "checkout-r1-a", "pvc-protection"],
-        ..PENDING
-    };
-    check(&going(json!({})), expect);
-}
-
-#[test]
-fn a_claim_that_goes_with_its_pods_is_silent() {
-    silent(&going(json!({"metadata": {"deletionTimestamp": at(-30)}})));
-    let mut world = going(json!({}));
-    world.set_time(-26);
-    patient(&world);
 }
 
 fn growing(status: Value) -> World {

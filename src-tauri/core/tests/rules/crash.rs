@@ -243,11 +243,10 @@ fn a_dependency_without_endpoints_is_blamed_before_who_calls_it() {
     world.upsert_all([database.service(json!({})), database.endpoints(&[])]);
     world.log(&pod, "app", 3, "dial tcp 10.0.0.7:80: connect: connection refused");
     let expect = Expect {
-        cause: "dependency-scaled-to-zero",
-        entity: "Deployment/shop/db",
-        verdict: Established,
-        field: "spec.replicas",
-        says: &["Service db", "no endpoints", "scaled to zero"],
+        cause: "dependency-without-endpoints",
+        entity: "Service/shop/db",
+        verdict: Likely,
+        says: &["Service db", "no ready endpoints", "Deployment db has no pod"],
         ..LOOP
     };
     check(&world, expect);

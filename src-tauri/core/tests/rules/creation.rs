@@ -4,10 +4,7 @@ use super::support::*;
 use afterwatch_core::object::Object;
 use afterwatch_testkit::World;
 
-pub const FAULTS: &[(&str, fn())] = &[
-    ("hook-failing", a_post_start_hook_that_fails_names_its_command),
-    ("init-container-waits", an_init_container_that_waits_for_a_service_that_is_missing_is_found),
-];
+pub const FAULTS: &[(&str, fn())] = &[("hook-failing", a_post_start_hook_that_fails_names_its_command)];
 
 const CONFIG: Expect = Expect { rule: "container-config-error", cause: "container-refused", ..CHECKOUT };
 
@@ -261,69 +258,4 @@ fn evictions_name_the_limit_that_was_exceeded() {
         let expect = Expect { rule: "pod-evicted", cause: "ephemeral-storage-exceeded", field, says, ..CHECKOUT };
         check(&world(&app, [app.pod("a", evicted)]), expect);
     }
-}
-
-/// A pod whose init container runs on.
-fn initialising(command: &str, since: i64) -> (World, App) {
-    let app = checkout()
-        .spec(json!({"initContainers": [{"name": "wait", "image": "busybox", "command": ["sh", "-c", command]}]}));
-    let state = json!({
-        "phase": "Pending",
-        "startTime": at(since),
-        "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "PodReadyToStartContainers", "status": "True"}],
-        "initContainerStatuses": [{"name": "wait", "state": {"running": {"startedAt": at(since)}}}],
-        "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "PodInitializing"}}}],
-    });
-    (world(&app, [app.pod("a", state)]), app)
-}
-
-const INIT: Expect =
-    Expect { rule: "init-container-waits", cause: "init-waits-for-missing-service", verdict: Likely, ..CHECKOUT };
-
-#[test]
-fn an_init_container_that_waits_for_a_service_that_is_missing_is_found() {
-    let commands = [
-        "until nslookup orders-db; do sleep 2; done",
-        "until nc -z orders-db 5432; do sleep 1; done",
-        "while ! nc -z -w 2 orders-db.shop.svc.cluster.local 5432; do sleep 1; done",
-        "until wget -q -O- http://orders-db:8080/ready; do sleep 1; done",
-        "until pg_isready -h orders-db -p 5432; do sleep 1; done",
-    ];
-    for command in commands {
-        let (mut world, _) = initialising(command, -60);
-        world.upsert(object("Service shop/orders", json!({"spec": {"clusterIP": "10.0.0.8"}})));
-        check(
-            &world,
-            Expect { entity: "Service/shop/orders-db?", says: &["wait", "orders-db", "does not exist"], ..INIT },
-        );
-    }
-}
-
-#[test]
-fn an_init_container_that_waits_for_a_service_without_pods_is_found() {
-    let (mut world, _) = initialising("until nc -z db 5432; do sleep 1; done", -60);
-    let db = App::deployment("shop/db");
-    world.upsert_all([db.service(json!({})), db.endpoints(&[false])]);
-    let told = |world: &World| world.diagnose().faults.into_iter().find(|f| f.subject.name == "checkout");
-    let fault = told(&world).expect("told");
-    assert_eq!(fault.causes[0].entity.key(), "Service/shop/db", "{}", fault.causes[0].statement);
-    // While its pods may only be starting, it is waited for.
-    world.run(&db, [db.pod("a", status::unready(-20))]);
-    assert!(told(&world).is_none_or(|f| f.causes.iter().all(|c| c.rule_id != "init-waits-for-service")));
-}
-
-#[test]
-fn init_containers_that_may_have_much_to_do_are_silent() {
-    let db = App::deployment("shop/db");
-    let beside = |mut world: World, objects: Vec<Object>| {
-        world.upsert_all(objects);
-        world
-    };
-    let serving =
-        vec![db.service(json!({})), db.endpoints(&[true]), db.top(json!({})), db.pod("a", status::ready(-600))];
-    silent(&beside(initialising("until nc -z db 5432; do sleep 1; done", -60).0, serving));
-    silent(&initialising("./migrate --all", -900).0);
-    silent(&initialising("until nslookup db.example.com; do sleep 2; done", -60).0);
-    silent(&initialising("until nslookup orders-db; do sleep 2; done", -10).0);
-    silent(&initialising("until nc -z localhost 5432; do sleep 1; done", -900).0);
 }

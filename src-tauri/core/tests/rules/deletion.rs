@@ -91,9 +91,10 @@ fn an_api_that_does_not_answer_is_who_keeps_the_namespace() {
     check(
         &world,
         Expect {
-            entity: "APIService//v1beta1.metrics.k8s.io",
+            cause: "aggregated-api-down",
+            entity: "Service/kube-system/metrics-server?",
             verdict: Established,
-            says: &["v1beta1.metrics.k8s.io", "MissingEndpoints", "kube-system/metrics-server"],
+            says: &["v1beta1.metrics.k8s.io", "MissingEndpoints", "metrics-server", "old"],
             ..cause
         },
     );

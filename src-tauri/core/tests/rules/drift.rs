@@ -241,8 +241,8 @@ fn a_dependency_that_somebody_scaled_to_zero_is_the_cause() {
             cause: "dependency-scaled-to-zero",
             entity: "StatefulSet/shop/orders-db",
             field: "spec.replicas",
-            verdict: Likely,
-            says: &["orders-db is scaled to 0 replicas", "by kubectl", "from 3", "Service orders-db", "checkout"],
+            verdict: Established,
+            says: &["orders-db in shop is scaled to zero", "kubectl scaled it from 3", "Service orders-db", "checkout"],
             ..CHECKOUT
         },
     );

@@ -230,7 +230,7 @@ fn a_dependency_that_is_ready_and_never_restarted_is_ruled_out() {
     let db = App::of(Kind::StatefulSet, "shop/db");
     world.run(&db, [db.pod("0", status::ready(-3000))]);
     world.upsert_all([db.service(json!({})), db.endpoints(&[true])]);
-    caller(&mut world, "dial tcp: connect to db:5432 failed: connection refused");
+    caller(&mut world, "dial tcp: connect to db:80 failed: connection refused");
     ruled_out(&only(&world), &["StatefulSet db", "ready", "not restarted"], "no");
 }
 
@@ -240,7 +240,7 @@ fn a_dependency_that_restarted_just_before_is_not_ruled_out() {
     let db = App::of(Kind::StatefulSet, "shop/db");
     world.run(&db, [db.pod("0", status::restarted(1, "Error", 1, -60, -58))]);
     world.upsert_all([db.service(json!({})), db.endpoints(&[true])]);
-    caller(&mut world, "dial tcp: connect to db:5432 failed: connection refused");
+    caller(&mut world, "dial tcp: connect to db:80 failed: connection refused");
     assert!(only(&world).ruled_out.iter().all(|r| !r.statement.contains("not restarted")));
 }
 

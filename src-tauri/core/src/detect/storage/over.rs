@@ -1,7 +1,7 @@
 //! Claims that are to go while they are used, and volumes that could not be reclaimed.
 
 use super::super::context::{action, cause, finding, hold, ns_flag, object_evidence};
-use super::{Context, GOING, SAID, claim_ref, pods_with};
+use super::{Context, SAID};
 use crate::{
     evidence::EvidenceKind,
     object::{Object, PersistentVolume, PersistentVolumeClaim, Pod},
@@ -9,61 +9,6 @@ use crate::{
     severity::{Confidence, Severity},
     words,
 };
-
-/// A claim that is to go and is still used.
-pub(super) fn going(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
-    let Some(since) = claim.metadata.deletion_timestamp else { return };
-    if !claim.metadata.finalizers.iter().any(|f| f == "kubernetes.io/pvc-protection") {
-        return;
-    }
-    let used: Vec<&Pod> =
-        pods_with(cx, claim).into_iter().filter(|p| p.spec.node_name.is_some() && !p.metadata.deleting()).collect();
-    let Some(first) = used.first() else { return };
-    let me = claim_ref(claim);
-    let owner = cx.owner(first).subject;
-    let mut f = finding("claim-terminating", me.clone(), &owner, Severity::Medium, since);
-    f.headline = format!("uses PersistentVolumeClaim {}, which is being deleted", me.name);
-    f.started_basis = "deletion of the claim".into();
-    f.hold = hold(GOING);
-    let pods: Vec<String> = used.iter().map(|p| p.metadata.name.clone()).collect();
-    f.message = format!("PersistentVolumeClaim {} is Terminating and still used by {}", me.name, words::list(&pods, 3));
-    let item = object_evidence(
-        EvidenceKind::Object,
-        me.clone(),
-        "deletion",
-        format!("PersistentVolumeClaim {} is Terminating", me.name),
-        &[
-            ("deletionTimestamp", since.to_string()),
-            ("finalizers", claim.metadata.finalizers.join(", ")),
-            ("used by", pods.join(", ")),
-        ],
-        since,
-    );
-    let mut c = cause(
-        "claim-in-use",
-        Confidence::Established,
-        me.clone(),
-        format!(
-            "PersistentVolumeClaim {} was deleted while pod {} of {owner} uses it: the finalizer kubernetes.io/pvc-protection keeps it Terminating until that pod ends; then the claim is gone and no new pod can start with it.",
-            me.name,
-            words::list(&pods, 3)
-        ),
-    );
-    c.field = Some("metadata.deletionTimestamp".into());
-    c.referrer = Some(owner);
-    c.evidence.push(item.key.clone());
-    f.evidence.push(item);
-    f.causes.push(c);
-    f.actions.push(action(
-        ActionKind::ManualCheck,
-        &me,
-        "save what it holds before its pod ends; a deletion cannot be taken back",
-        "reads only",
-        "get persistentvolumeclaims",
-        format!("kubectl describe pvc {}{}", me.name, ns_flag(&me)),
-    ));
-    cx.report(f);
-}
 
 /// A volume that nobody uses and that could not be deleted or recycled.
 pub(super) fn failed(cx: &mut Context<'_>, volume: &PersistentVolume) {

@@ -173,6 +173,22 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
             case.cx.now,
         )
     };
+    let pods: Vec<&Pod> = case
+        .cx
+        .index
+        .in_namespace(Kind::Pod, ns)
+        .filter_map(|o| match &**o {
+            Object::Pod(p) => Some(p),
+            _ => None,
+        })
+        .filter(|p| !p.finished() && service.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
+        .collect();
+    let ready = super::super::endpoints_ready(case.cx, &me);
+    let selects = !service.spec.selector.is_empty();
+    // Where nobody is behind the Service, no port of it would answer.
+    if selects && (ready == Some(false) || (pods.is_empty() && case.cx.index.knows(Kind::Pod, Some(ns)))) {
+        return without_endpoints(case, service, &object, &pods, own);
+    }
     if let Some(asked) = at.port.filter(|_| port.is_none() && !headless && !ports.is_empty()) {
         let text = format!("; Service {name} has port {ports_text} and no port {asked}");
         let mine = case.changes(&me).iter().any(|c| c.fields.iter().any(|f| f.path.starts_with("spec.ports")));
@@ -199,20 +215,6 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
         return own
             .says(format!("; Service {name} has no selector: its endpoints are written by hand"))
             .on(me, None, case);
-    }
-    let pods: Vec<&Pod> = case
-        .cx
-        .index
-        .in_namespace(Kind::Pod, ns)
-        .filter_map(|o| match &**o {
-            Object::Pod(p) => Some(p),
-            _ => None,
-        })
-        .filter(|p| !p.finished() && service.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
-        .collect();
-    let ready = super::super::endpoints_ready(case.cx, &me);
-    if ready == Some(false) || (pods.is_empty() && case.cx.index.knows(Kind::Pod, Some(ns))) {
-        return without_endpoints(case, service, &object, &pods, own);
     }
     if let Some(port) = port.or(ports.first().filter(|_| ports.len() == 1 && !headless)) {
         let declared: Vec<(Option<&str>, u16)> = pods
