@@ -40,7 +40,7 @@ pub const RULES: &[Rule] = &[Rule {
         "Requests that were a client's mistake (4xx), and fewer than one in ten that failed.",
     ],
     threshold: None,
-    advises: &[ActionKind::ManualCheck, ActionKind::SetEnv],
+    advises: crash::PUT_RIGHT,
 }];
 
 /// A log that was read because a person asked.

@@ -107,7 +107,7 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// What a program's last words may lead to.
-const PUT_RIGHT: &[ActionKind] = &[
+pub(super) const PUT_RIGHT: &[ActionKind] = &[
     ActionKind::ManualCheck,
     ActionKind::Patch,
     ActionKind::SetEnv,

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Context;
 use crate::{
     change::{Change, ChangeVerb},
-    evidence::{EvidenceDraft, EvidenceKind},
+    evidence::EvidenceDraft,
     explain::{diff_evidence, reach::is_controller},
     finding::{CauseDraft, Finding, Signs},
     logs,

@@ -236,7 +236,7 @@ fn without_negations(text: &str) -> String {
 /// Words of failure.
 fn looks_like_error(line: &str) -> bool {
     static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|exit(?:ing|ed)?|giving up|ERR!)(?:\b|$)").ok()
+        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|ERR!)(?:\b|$)").ok()
     });
     WORDS.as_ref().is_some_and(|r| r.is_match(line))
 }

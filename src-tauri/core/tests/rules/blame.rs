@@ -125,7 +125,7 @@ fn a_key_that_was_removed_from_a_config_map_is_proven() {
     check(
         &world,
         Expect {
-            cause: "log-missing-env",
+            cause: "configuration-changed",
             verdict: Established,
             entity: "ConfigMap/shop/settings",
             field: "data[QUEUE_URL]",

@@ -584,8 +584,9 @@ fn a_config_map_that_was_changed_and_broke_two_is_one_fault_of_the_config_map() 
         crashing(&mut world, &reads_flags(name), -30, "ValueError: invalid value 'x' for url");
     }
     let fault = one(&world);
-    cause(&fault, "shared-config-changed", "ConfigMap/shop/flags");
-    says(&fault.causes[0], &["flags", "url", "web", "cart"]);
+    cause(&fault, "configuration-changed", "ConfigMap/shop/flags");
+    says(&fault.causes[0], &["kubectl-edit", "key url of ConfigMap flags", "cart"]);
+    assert_eq!(subjects(&fault), ["cart", "web"]);
 }
 
 #[test]

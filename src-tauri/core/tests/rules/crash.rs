@@ -246,6 +246,7 @@ fn a_dependency_without_endpoints_is_blamed_before_who_calls_it() {
         cause: "dependency-without-endpoints",
         entity: "Service/shop/db",
         verdict: Likely,
+        field: "",
         says: &["Service db", "no ready endpoints", "Deployment db has no pod"],
         ..LOOP
     };

@@ -1,7 +1,6 @@
 //! Containers that are never made, told apart by the kubelet's, the runtime's and the drivers' words.
 
 use super::support::*;
-use afterwatch_core::object::Object;
 use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[("hook-failing", a_post_start_hook_that_fails_names_its_command)];

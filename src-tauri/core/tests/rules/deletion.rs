@@ -91,6 +91,8 @@ fn an_api_that_does_not_answer_is_who_keeps_the_namespace() {
     check(
         &world,
         Expect {
+            subject: "Service/kube-system/metrics-server",
+            severity: High,
             cause: "aggregated-api-down",
             entity: "Service/kube-system/metrics-server?",
             verdict: Established,

@@ -1,10 +1,10 @@
 //! Claims that are to go while they are used, and volumes that could not be reclaimed.
 
-use super::super::context::{action, cause, finding, hold, ns_flag, object_evidence};
+use super::super::context::{action, cause, finding, hold, object_evidence};
 use super::{Context, SAID};
 use crate::{
     evidence::EvidenceKind,
-    object::{Object, PersistentVolume, PersistentVolumeClaim, Pod},
+    object::{Object, PersistentVolume},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
