@@ -167,7 +167,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         signs: Signs { pro: 2 + u32::from(before > 0) + u32::from(proven), against: 0, unchecked: 0 },
         entity: cx.index.resolve(&change.object).map_or_else(|| change.object.clone(), |o| o.reference()),
         referrer: Some(f.subject.clone()),
-        field: key.as_ref().map(|k| format!("data[{k}]")),
+        field: key.as_ref().map(|k| format!("data[{k}]")).or_else(|| lead.field.clone().filter(|_| given)),
         statement: format!(
             "{who} changed {what} at {}, and {} of {} that started with it {} since.{well} {}",
             at.strftime("%H:%M:%S UTC"),

@@ -885,7 +885,8 @@ fn wrong_credentials_are_the_workloads_unless_the_secret_is_new() {
     world.upsert(object("Secret shop/db", json!({"metadata": {"labels": {"rotated": "yes"}}})));
     world.set_time(0);
     world.log(&pod, "app", 3, log);
-    check(&world, Expect { entity: "Secret/shop/db", field: "data[password]", says: &["Secret db"], ..wrong });
+    let new = Expect { cause: "configuration-changed", entity: "Secret/shop/db", verdict: Likely, ..wrong };
+    check(&world, Expect { field: "data[password]", says: &["Secret db", "password authentication"], ..new });
 }
 
 #[test]

@@ -233,7 +233,8 @@ mod tests {
         let What::Signal(signal) = &found.what else { panic!("{found:?}") };
         assert_eq!((signal.class, signal.subject.as_deref()), (logs::Class::ConnectionRefused, Some("10.0.0.9:5432")));
         assert_eq!((found.count, found.again()), (3, true));
-        let twice = judge("ERROR lookup db: no such host\nGET / 200\nERROR lookup db: no such host").expect("twice is a sign");
+        let twice =
+            judge("ERROR lookup db: no such host\nGET / 200\nERROR lookup db: no such host").expect("twice is a sign");
         assert!(!twice.again());
     }
 
