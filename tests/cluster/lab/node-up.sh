@@ -47,7 +47,7 @@ cgroupDriver: cgroupfs
 failCgroupV1: false
 failSwapOn: false
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-clusterDNS: [$SERVICES.10]
+clusterDNS: [$ip]   # dns.py
 clusterDomain: cluster.local
 resolvConf: $dir/resolv.conf
 imageGCHighThresholdPercent: 100
