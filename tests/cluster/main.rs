@@ -175,6 +175,7 @@ struct Played {
     verdict: String,
     numbers: Vec<u64>,
     marks: Option<Marks>,
+    started: Option<Instant>,
     took: Duration,
 }
 
@@ -192,11 +193,10 @@ impl Stage {
             summary: case.summary.clone(),
             ..Played::default()
         };
-        let started = Instant::now();
         if let Err(why) = self.acts(case, &mut played) {
             played.wrong.push(format!("{why:#}"));
         }
-        played.took = started.elapsed();
+        played.took = played.started.map(|started| started.elapsed()).unwrap_or_default();
         let _ = self.kubectl.play(&case.namespace, &case.cleanup);
         let delete = ["delete", "namespace", &case.namespace, "--ignore-not-found", "--wait=false"];
         let _ = self.kubectl.run(&case.namespace, &delete, None);
@@ -213,6 +213,7 @@ impl Stage {
     fn acts(&self, case: &Case, played: &mut Played) -> Result<()> {
         let namespace = case.namespace.as_str();
         let turn = if case.alone { self.gate.enter_alone() } else { self.gate.enter(true) };
+        played.started = Some(Instant::now());
         self.kubectl.fresh_namespace(namespace)?;
         self.kubectl.play(namespace, &case.setup).context("in the setup")?;
         let before = self.recorded(namespace)?;
