@@ -23,10 +23,7 @@ pub struct Turn<'a> {
 
 impl Gate {
     pub fn new(places: usize, to_come: usize) -> Self {
-        Self {
-            places: Mutex::new(Places { free: places.max(1), to_come, alone: false }),
-            changed: Condvar::new(),
-        }
+        Self { places: Mutex::new(Places { free: places.max(1), to_come, alone: false }), changed: Condvar::new() }
     }
 
     pub fn enter(&self, counts: bool) -> Turn<'_> {

@@ -39,7 +39,7 @@ A CASE is a name or the beginning of one. The environment says the rest:
   AFTERWATCH_KUBECTL     kubectl; default: the one on the PATH
   AFTERWATCH_LAYER       node (containers run) or kwok (nodes are pretended); default: node
   AFTERWATCH_CASES       names, with commas between, beside those on the command line
-  AFTERWATCH_JOBS        how many cases are broken at one time; default: 6
+  AFTERWATCH_JOBS        how many cases are broken at one time; default: 12
   AFTERWATCH_OUT         where documents and logs of the run go; default: tests/output/cluster";
 
 fn main() -> ExitCode {
@@ -114,7 +114,7 @@ fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let layer = variable("AFTERWATCH_LAYER").unwrap_or_else(|| "node".to_owned());
-    let jobs: usize = variable("AFTERWATCH_JOBS").map_or(Ok(6), |jobs| jobs.parse()).context("AFTERWATCH_JOBS")?;
+    let jobs: usize = variable("AFTERWATCH_JOBS").map_or(Ok(12), |jobs| jobs.parse()).context("AFTERWATCH_JOBS")?;
 
     let (mut cases, skipped): (Vec<Case>, Vec<Case>) =
         cases.into_iter().partition(|case| layer == "node" || case.needs == Needs::Scheduler);

@@ -86,7 +86,10 @@ fn families(played: &[Played]) {
         println!(
             "{:<20} {faults:>6} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>9}",
             family.unwrap_or("all faults"),
-            of().filter(|one| one.wrong.is_empty()).filter_map(|one| one.marks).map(|marks| marks.faults).sum::<usize>(),
+            of().filter(|one| one.wrong.is_empty())
+                .filter_map(|one| one.marks)
+                .map(|marks| marks.faults)
+                .sum::<usize>(),
             sum(|marks| marks.cause),
             sum(|marks| marks.entity),
             format!("{}/{}", sum(|marks| marks.field), sum(|marks| marks.fields)),
