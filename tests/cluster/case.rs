@@ -30,6 +30,9 @@ pub struct Case {
     #[serde(default)]
     pub fix: Vec<Step>,
     pub fixed: Option<Signs>,
+    /// It touches what every namespace shares: it is played when no other case is breaking anything.
+    #[serde(default)]
+    pub alone: bool,
     /// Play the fault once more after it was resolved: the same incident must reopen.
     #[serde(default)]
     pub again: bool,
@@ -58,6 +61,9 @@ pub struct Step {
     pub apply: Option<String>,
     pub kubectl: Option<Vec<String>>,
     pub sleep: Option<u64>,
+    /// The server has to refuse it, or it has to run into its own time limit.
+    #[serde(default)]
+    pub fails: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,8 +90,12 @@ pub struct Sign {
 pub struct Expect {
     /// Nothing at all may be reported.
     pub quiet: bool,
+    /// One answer key for each of several faults that have nothing to do with each other.
+    pub faults: Vec<Expect>,
     /// The first cause's entity is one of these.
     pub entity: Vec<Entity>,
+    /// The first cause's field holds one of these.
+    pub field: Vec<String>,
     /// The first cause's statement holds at least one of each group, in any case of letters.
     pub says: Vec<Vec<String>>,
     /// … and none of these.
@@ -99,6 +109,21 @@ pub struct Expect {
     pub quotes: Vec<String>,
     /// Words that the changes marked as suspect must name.
     pub change: Vec<String>,
+    /// The field manager that one of these changes must be put down to.
+    pub who: Option<String>,
+}
+
+impl Expect {
+    /// The answer keys, one for each incident that there should be.
+    pub fn each(&self) -> Vec<&Self> {
+        if self.quiet {
+            Vec::new()
+        } else if self.faults.is_empty() {
+            vec![self]
+        } else {
+            self.faults.iter().collect()
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,6 +165,7 @@ fn check(case: &Case) -> Result<()> {
     for step in steps.into_iter().flatten() {
         let said = [step.apply.is_some(), step.kubectl.is_some(), step.sleep.is_some()];
         ensure!(said.iter().filter(|is| **is).count() == 1, "a step is one of apply, kubectl and sleep");
+        ensure!(!step.fails || step.sleep.is_none(), "sleeping cannot fail");
     }
     for signs in std::iter::once(&case.visible).chain(&case.fixed) {
         ensure!(!signs.all.is_empty(), "no signs to look for");
@@ -159,12 +185,22 @@ fn check(case: &Case) -> Result<()> {
         ensure!(expect.entity.is_empty() && expect.says.is_empty() && case.fix.is_empty(), "quiet, and yet more");
         return Ok(());
     }
-    ensure!(!expect.entity.is_empty() && !expect.says.is_empty(), "a fault has an entity and words to say");
     ensure!(!case.fix.is_empty(), "a fault has a fix");
+    if !expect.faults.is_empty() {
+        ensure!(expect.faults.len() > 1 && expect.entity.is_empty(), "several faults have an answer key each");
+        ensure!(!case.again, "only one fault can be played again");
+    }
+    expect.each().into_iter().try_for_each(key)
+}
+
+fn key(expect: &Expect) -> Result<()> {
     let known = BTreeSet::from(["established", "likely", "possible", "not_established"]);
+    ensure!(!expect.quiet && expect.faults.is_empty(), "an answer key is for one fault");
+    ensure!(!expect.entity.is_empty() && !expect.says.is_empty(), "a fault has an entity and words to say");
     ensure!(!expect.verdict.is_empty(), "a fault has its allowed verdicts");
     for verdict in &expect.verdict {
         ensure!(known.contains(verdict.as_str()), "{verdict} is no verdict");
     }
+    ensure!(expect.who.is_none() || !expect.change.is_empty(), "who made which change?");
     Ok(())
 }

@@ -6,12 +6,87 @@ use crate::case::{Case, Entity, Expect};
 
 /// What is wrong with the incidents that touch the case's namespace; empty when they are right.
 pub fn fault(case: &Case, incidents: &[Value]) -> Vec<String> {
-    let [incident] = incidents else {
+    matched(case, incidents, |key, incident| one(case, key, incident))
+}
+
+/// The first causes alone, for what looks once and keeps no history.
+pub fn causes(case: &Case, incidents: &[Value]) -> Vec<String> {
+    matched(case, incidents, |key, incident| cause(case, key, incident))
+}
+
+/// One incident for each fault; which is for which is what makes the fewest complaints.
+fn matched(case: &Case, incidents: &[Value], wrong: impl Fn(&Expect, &Value) -> Vec<String>) -> Vec<String> {
+    let keys = case.expect.each();
+    if incidents.len() != keys.len() {
         let titles: Vec<&str> = incidents.iter().map(|incident| text(incident, "title")).collect();
-        return vec![format!("{} incidents instead of one: {titles:?}", incidents.len())];
+        let wanted = if keys.len() == 1 { "one".to_owned() } else { keys.len().to_string() };
+        return vec![format!("{} incidents instead of {wanted}: {titles:?}", incidents.len())];
+    }
+    let (mut left, mut all): (Vec<&Value>, _) = (incidents.iter().collect(), Vec::new());
+    for key in keys {
+        let best = left.iter().enumerate().map(|(at, incident)| (wrong(key, incident), at));
+        if let Some((complaints, at)) = best.min_by_key(|(complaints, _)| complaints.len()) {
+            left.remove(at);
+            all.extend(complaints);
+        }
+    }
+    all
+}
+
+/// What the table at the end says of one fault's answers.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Marks {
+    pub faults: usize,
+    /// How many of them have an incident whose first cause is the object to change and says what it must.
+    pub cause: usize,
+    /// … is the object to change, whatever it says.
+    pub entity: usize,
+    /// … names the field; of those whose key asks for one.
+    pub field: usize,
+    pub fields: usize,
+    pub incidents: usize,
+    pub notifications: usize,
+}
+
+pub fn marks(case: &Case, incidents: &[Value]) -> Marks {
+    let keys = case.expect.each();
+    let mut marks = Marks {
+        faults: keys.len(),
+        incidents: incidents.len(),
+        notifications: incidents.iter().filter_map(|one| one["notifications"].as_u64()).sum::<u64>() as usize,
+        ..Marks::default()
     };
-    let mut wrong = cause(case, incident);
-    let expect = &case.expect;
+    for key in keys {
+        let firsts: Vec<&Value> = incidents.iter().filter_map(first).collect();
+        let right: Vec<&Value> = firsts.into_iter().filter(|cause| named(case, key, cause)).collect();
+        let says = |cause: &&Value| {
+            let mut wrong = Vec::new();
+            said(key, text(cause, "statement"), &mut wrong);
+            wrong.is_empty()
+        };
+        marks.entity += usize::from(!right.is_empty());
+        marks.cause += usize::from(right.iter().any(says));
+        marks.fields += usize::from(!key.field.is_empty());
+        marks.field += usize::from(!key.field.is_empty() && right.iter().any(|cause| in_field(key, cause)));
+    }
+    marks
+}
+
+fn first(incident: &Value) -> Option<&Value> {
+    list(incident, "causes").iter().min_by_key(|cause| cause["rank"].as_u64().unwrap_or(99))
+}
+
+fn named(case: &Case, key: &Expect, cause: &Value) -> bool {
+    key.entity.iter().any(|entity| is(&cause["entity"], entity, &case.namespace))
+}
+
+fn in_field(key: &Expect, cause: &Value) -> bool {
+    key.field.is_empty() || key.field.iter().any(|word| holds(text(cause, "field"), word))
+}
+
+/// What is wrong with one incident, held against one answer key.
+fn one(case: &Case, expect: &Expect, incident: &Value) -> Vec<String> {
+    let mut wrong = cause(case, expect, incident);
     if let Some(subject) = &expect.subject
         && !is(&incident["subject"], subject, &case.namespace)
     {
@@ -25,26 +100,27 @@ pub fn fault(case: &Case, incidents: &[Value]) -> Vec<String> {
     if incident["notifications"].as_u64() != Some(wanted) {
         wrong.push(format!("{} notifications instead of {wanted}", incident["notifications"]));
     }
+    let suspects = || list(incident, "changes").iter().filter(|change| change["suspect"] == true);
     for word in &expect.change {
-        let named = list(incident, "changes")
-            .iter()
-            .any(|change| change["suspect"] == true && holds(text(change, "summary"), word));
-        if !named {
+        let mut naming = suspects().filter(|change| holds(text(change, "summary"), word)).peekable();
+        if naming.peek().is_none() {
             wrong.push(format!("no suspect change names {word}"));
+        } else if let Some(who) = &expect.who
+            && !naming.any(|change| text(change, "who") == who)
+        {
+            wrong.push(format!("the change of {word} is not put down to {who}"));
         }
     }
     wrong
 }
 
-/// The first cause alone, for what looks once and keeps no history.
-pub fn cause(case: &Case, incident: &Value) -> Vec<String> {
-    let expect = &case.expect;
+fn cause(case: &Case, expect: &Expect, incident: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let verdict = text(incident, "verdict");
     if !expect.verdict.iter().any(|allowed| allowed == verdict) {
         wrong.push(format!("the verdict is {verdict}, not {}", expect.verdict.join(" or ")));
     }
-    let Some(first) = list(incident, "causes").iter().min_by_key(|cause| cause["rank"].as_u64().unwrap_or(99)) else {
+    let Some(first) = first(incident) else {
         if verdict == "not_established" && expect.verdict.iter().any(|allowed| allowed == verdict) {
             // Nothing is claimed, so what was seen has to carry the words.
             let seen = list(incident, "findings").iter().map(|finding| text(finding, "message"));
@@ -55,9 +131,12 @@ pub fn cause(case: &Case, incident: &Value) -> Vec<String> {
         }
         return wrong;
     };
-    if !expect.entity.iter().any(|entity| is(&first["entity"], entity, &case.namespace)) {
+    if !named(case, expect, first) {
         let wanted: Vec<String> = expect.entity.iter().map(|e| format!("{}/{}", e.kind, e.name)).collect();
         wrong.push(format!("the entity is {}, not {}", name(&first["entity"]), wanted.join(" or ")));
+    }
+    if !in_field(expect, first) {
+        wrong.push(format!("the field is {}, not {}", first["field"], expect.field.join(" or ")));
     }
     said(expect, text(first, "statement"), &mut wrong);
     let held = list(incident, "evidence");
@@ -109,7 +188,18 @@ fn said(expect: &Expect, statement: &str, wrong: &mut Vec<String>) {
 }
 
 fn is(object: &Value, wanted: &Entity, namespace: &str) -> bool {
-    let everywhere = ["Node", "PersistentVolume", "StorageClass", "IngressClass", "Namespace", "External"];
+    let everywhere = [
+        "Node",
+        "PersistentVolume",
+        "StorageClass",
+        "IngressClass",
+        "Namespace",
+        "External",
+        "APIService",
+        "PriorityClass",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+    ];
     let same_name = match wanted.kind.as_str() {
         "External" => text(object, "name").starts_with(&wanted.name), // a port may follow
         _ => object["name"] == wanted.name.as_str(),
@@ -149,7 +239,8 @@ pub fn self_test(cases: &[Case]) -> Result<(), String> {
         "title": "payslips cannot start", "verdict": "established", "severity": "critical", "notifications": 1,
         "subject": {"kind": "Deployment", "namespace": case.namespace, "name": "payslips", "uid": "1"},
         "causes": [{"rank": 1, "entity": {"kind": "Secret", "namespace": case.namespace, "name": "payroll-db", "uid": null},
-            "statement": "Secret payroll-db does not exist.", "evidence": ["E1"]}],
+            "field": "spec.template.spec.containers[app].env", "statement": "Secret payroll-db does not exist.",
+            "evidence": ["E1"]}],
         "evidence": [{"id": "E1", "kind": "container_status"}],
     });
     let complaints = fault(case, std::slice::from_ref(&right));

@@ -39,11 +39,15 @@ impl Kubectl {
 
     pub fn play(&self, namespace: &str, steps: &[Step]) -> Result<()> {
         for step in steps {
-            if let Some(manifest) = &step.apply {
-                self.run(namespace, &["apply", "-f", "-"], Some(manifest))?;
-            }
-            if let Some(words) = &step.kubectl {
-                self.run(namespace, &words.iter().map(String::as_str).collect::<Vec<_>>(), None)?;
+            let done = match (&step.apply, &step.kubectl) {
+                (Some(manifest), _) => self.run(namespace, &["apply", "-f", "-"], Some(manifest)),
+                (_, Some(words)) => self.run(namespace, &words.iter().map(String::as_str).collect::<Vec<_>>(), None),
+                (None, None) => Ok(String::new()),
+            };
+            match done {
+                Ok(said) if step.fails => bail!("this should have been refused: {step:?}: {}", said.trim()),
+                Err(why) if !step.fails => return Err(why),
+                _ => {}
             }
             std::thread::sleep(Duration::from_secs(step.sleep.unwrap_or(0)));
         }

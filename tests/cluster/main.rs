@@ -5,14 +5,16 @@
 
 mod bench;
 mod case;
+mod gate;
 mod grade;
 mod kubectl;
 mod product;
+mod table;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Condvar, Mutex};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use case::{Case, Needs};
-use grade::{list, text};
+use gate::Gate;
+use grade::{Marks, list, text};
 use kubectl::Kubectl;
 use product::Product;
 
@@ -36,7 +39,7 @@ A CASE is a name or the beginning of one. The environment says the rest:
   AFTERWATCH_KUBECTL     kubectl; default: the one on the PATH
   AFTERWATCH_LAYER       node (containers run) or kwok (nodes are pretended); default: node
   AFTERWATCH_CASES       names, with commas between, beside those on the command line
-  AFTERWATCH_JOBS        how many cases are broken at one time; default: 6
+  AFTERWATCH_JOBS        how many cases are broken at one time; default: 12
   AFTERWATCH_OUT         where documents and logs of the run go; default: tests/output/cluster";
 
 fn main() -> ExitCode {
@@ -111,10 +114,12 @@ fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let layer = variable("AFTERWATCH_LAYER").unwrap_or_else(|| "node".to_owned());
-    let jobs: usize = variable("AFTERWATCH_JOBS").map_or(Ok(6), |jobs| jobs.parse()).context("AFTERWATCH_JOBS")?;
+    let jobs: usize = variable("AFTERWATCH_JOBS").map_or(Ok(12), |jobs| jobs.parse()).context("AFTERWATCH_JOBS")?;
 
-    let (cases, skipped): (Vec<Case>, Vec<Case>) =
+    let (mut cases, skipped): (Vec<Case>, Vec<Case>) =
         cases.into_iter().partition(|case| layer == "node" || case.needs == Needs::Scheduler);
+    // The longest first, so that the run does not end with one of them.
+    cases.sort_by_key(|case| std::cmp::Reverse(case.visible.within));
     let mut watch = match &product {
         Some(product) => Some(product.watch()?),
         None => None,
@@ -133,17 +138,18 @@ fn run() -> Result<ExitCode> {
         watch.as_ref().map_or(String::new(), |watch| format!(", watched by process {}", watch.id()))
     );
 
-    let stage = Stage { kubectl, product, gate: Gate::new(jobs) };
+    let stage = Stage { kubectl, product, gate: Gate::new(jobs, cases.iter().filter(|case| !case.alone).count()) };
     let mut played: Vec<Played> = Vec::new();
     let done = Mutex::new(0);
     std::thread::scope(|scope| {
         let all: Vec<_> = cases.iter().map(|case| scope.spawn(|| stage.play(case, &done, cases.len()))).collect();
         played = all.into_iter().map(|one| one.join().unwrap_or_else(|_| Played::broken())).collect();
     });
+    played.sort_by(|a, b| a.name.cmp(&b.name));
     if let (Some(product), Some(watch)) = (&stage.product, watch) {
         played.extend(afterwards(product, watch, &played));
     }
-    Ok(report(&played, &skipped, &layer))
+    Ok(table::print(&played, &skipped, &layer))
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -168,6 +174,8 @@ struct Played {
     resolved: Option<f64>,
     verdict: String,
     numbers: Vec<u64>,
+    marks: Option<Marks>,
+    started: Option<Instant>,
     took: Duration,
 }
 
@@ -185,11 +193,10 @@ impl Stage {
             summary: case.summary.clone(),
             ..Played::default()
         };
-        let started = Instant::now();
         if let Err(why) = self.acts(case, &mut played) {
             played.wrong.push(format!("{why:#}"));
         }
-        played.took = started.elapsed();
+        played.took = played.started.map(|started| started.elapsed()).unwrap_or_default();
         let _ = self.kubectl.play(&case.namespace, &case.cleanup);
         let delete = ["delete", "namespace", &case.namespace, "--ignore-not-found", "--wait=false"];
         let _ = self.kubectl.run(&case.namespace, &delete, None);
@@ -205,7 +212,8 @@ impl Stage {
 
     fn acts(&self, case: &Case, played: &mut Played) -> Result<()> {
         let namespace = case.namespace.as_str();
-        let turn = self.gate.enter();
+        let turn = if case.alone { self.gate.enter_alone() } else { self.gate.enter(true) };
+        played.started = Some(Instant::now());
         self.kubectl.fresh_namespace(namespace)?;
         self.kubectl.play(namespace, &case.setup).context("in the setup")?;
         let before = self.recorded(namespace)?;
@@ -236,21 +244,21 @@ impl Stage {
             sleep(Duration::from_secs(case.watch_for));
             let incidents = self.recorded(namespace)?;
             played.wrong.extend(grade::fault(case, &incidents));
+            played.marks = Some(grade::marks(case, &incidents));
             self.keep(case, &incidents);
-            if let [incident] = incidents.as_slice() {
-                played.verdict = text(incident, "verdict").to_owned();
-                played.detected = incident["times"]["to_detect_s"].as_f64();
-                played.wrong.extend(excerpts(product, case, incident)?);
+            let verdicts: BTreeSet<&str> = incidents.iter().map(|incident| text(incident, "verdict")).collect();
+            played.verdict = verdicts.into_iter().collect::<Vec<_>>().join(", ");
+            let seconds = incidents.iter().filter_map(|incident| incident["times"]["to_detect_s"].as_f64());
+            played.detected = seconds.max_by(f64::total_cmp);
+            if incidents.len() == case.expect.each().len() {
+                played.wrong.extend(excerpts(product, case, &incidents)?);
             }
             played.numbers = incidents.iter().filter_map(|incident| incident["number"].as_u64()).collect();
             let (code, seen) = product.scan(namespace).context("scan")?;
             if code != Some(3) {
                 played.wrong.push(format!("scan ends with {code:?}, not 3"));
             }
-            match seen.as_slice() {
-                [one] => played.wrong.extend(grade::cause(case, one).into_iter().map(|wrong| format!("scan: {wrong}"))),
-                other => played.wrong.push(format!("scan: {} incidents: {}", other.len(), titles(other))),
-            }
+            played.wrong.extend(grade::causes(case, &seen).into_iter().map(|wrong| format!("scan: {wrong}")));
         }
         self.mend(case)?;
         if self.product.is_some() && played.numbers.is_empty() {
@@ -260,7 +268,7 @@ impl Stage {
         let first = self.resolved(case, played)?;
 
         if case.again && self.product.is_some() {
-            let turn = self.gate.enter();
+            let turn = self.gate.enter(false);
             self.kubectl.play(namespace, &case.fault).context("in the fault, again")?;
             self.kubectl.wait_for(namespace, &case.visible, false).context("the fault did not show again")?;
             let reopened = self.until(Duration::from_secs(60), || {
@@ -299,24 +307,25 @@ impl Stage {
             return Ok(Value::Null);
         }
         let mended = Instant::now();
-        let mut last = Value::Null;
+        let (mut last, mut kept) = (Value::Null, Vec::new());
         let wrong = self.until(Duration::from_secs(150), || {
             let incidents = self.recorded(&case.namespace)?;
-            let [incident] = incidents.as_slice() else {
+            last = incidents.first().cloned().unwrap_or_default();
+            kept.clone_from(&incidents);
+            if incidents.len() != case.expect.each().len() {
                 return Ok(vec![format!(
                     "after the fix there are {} incidents: {}",
                     incidents.len(),
                     titles(&incidents)
                 )]);
-            };
-            last = incident.clone();
-            Ok(grade::resolved(incident))
+            }
+            Ok(incidents.iter().flat_map(grade::resolved).collect())
         })?;
         if wrong.is_empty() {
             played.resolved = Some(mended.elapsed().as_secs_f64());
         }
         played.wrong.extend(wrong);
-        self.keep(case, std::slice::from_ref(&last));
+        self.keep(case, &kept);
         Ok(last)
     }
 
@@ -346,20 +355,22 @@ impl Stage {
     }
 }
 
-/// Every piece of evidence that the first cause cites can be printed, and the quotes are in the record.
-fn excerpts(product: &Product, case: &Case, incident: &Value) -> Result<Vec<String>> {
-    let (id, mut wrong) = (text(incident, "id"), Vec::new());
-    let cited = list(incident, "causes").first().map_or(&[][..], |cause| list(cause, "evidence"));
-    let mut all = String::new();
-    for item in list(incident, "evidence") {
-        let evidence = text(item, "id");
-        let excerpt = product.excerpt(id, evidence)?;
-        if excerpt.trim().is_empty() && cited.iter().any(|cited| cited == evidence) {
-            wrong.push(format!("{evidence} is cited and empty"));
+/// Every piece of evidence that a first cause cites can be printed, and the quotes are in the record.
+fn excerpts(product: &Product, case: &Case, incidents: &[Value]) -> Result<Vec<String>> {
+    let (mut wrong, mut all) = (Vec::new(), String::new());
+    for incident in incidents {
+        let cited = list(incident, "causes").first().map_or(&[][..], |cause| list(cause, "evidence"));
+        for item in list(incident, "evidence") {
+            let evidence = text(item, "id");
+            let excerpt = product.excerpt(text(incident, "id"), evidence)?;
+            if excerpt.trim().is_empty() && cited.iter().any(|cited| cited == evidence) {
+                wrong.push(format!("{evidence} is cited and empty"));
+            }
+            all.push_str(&excerpt);
         }
-        all.push_str(&excerpt);
     }
-    for quote in case.expect.quotes.iter().filter(|quote| !all.contains(quote.as_str())) {
+    let quotes = case.expect.each().into_iter().flat_map(|key| &key.quotes);
+    for quote in quotes.filter(|quote| !all.contains(quote.as_str())) {
         wrong.push(format!("no evidence holds the words {quote:?}"));
     }
     Ok(wrong)
@@ -412,78 +423,4 @@ fn afterwards(product: &Product, watch: product::Watch, played: &[Played]) -> Ve
 
 fn titles(incidents: &[Value]) -> String {
     incidents.iter().map(|incident| format!("“{}”", text(incident, "title"))).collect::<Vec<_>>().join(", ")
-}
-
-fn report(played: &[Played], skipped: &[Case], layer: &str) -> ExitCode {
-    let seconds = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.1}"));
-    println!(
-        "\n{:<30} {:<18} {:>7} {:>9} {:>9} {:>6}  verdict",
-        "case", "rule", "shown", "detected", "resolved", "took"
-    );
-    for one in played {
-        println!(
-            "{:<30} {:<18} {:>7} {:>9} {:>9} {:>6.0}  {}",
-            one.name,
-            one.rule,
-            seconds(one.shown.map(|shown| shown.as_secs_f64())),
-            seconds(one.detected),
-            seconds(one.resolved),
-            one.took.as_secs_f64(),
-            if one.wrong.is_empty() { one.verdict.as_str() } else { "FAILED" },
-        );
-    }
-    println!("(seconds: fault to first sign, started to detected, fix to resolved, the whole case)");
-    for case in skipped {
-        println!(
-            "{:<30} {:<18} skipped: it needs a node whose containers run, and this layer is {layer}",
-            case.name, case.rule
-        );
-    }
-    let failed: Vec<&Played> = played.iter().filter(|one| !one.wrong.is_empty()).collect();
-    if !failed.is_empty() {
-        println!("\nfailures:");
-    }
-    for one in &failed {
-        println!("  {}: {}", one.name, one.summary);
-        for wrong in &one.wrong {
-            println!("    {wrong}");
-        }
-    }
-    let (passed, failed, skipped) = (played.len() - failed.len(), failed.len(), skipped.len());
-    let verdict = if failed == 0 { "ok" } else { "FAILED" };
-    println!(
-        "\ntest result: {verdict}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; 0 filtered out"
-    );
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Lets so many in at one time.
-struct Gate {
-    free: Mutex<usize>,
-    changed: Condvar,
-}
-
-struct Turn<'a>(&'a Gate);
-
-impl Gate {
-    fn new(places: usize) -> Self {
-        Self { free: Mutex::new(places.max(1)), changed: Condvar::new() }
-    }
-
-    fn enter(&self) -> Turn<'_> {
-        let mut free = self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        while *free == 0 {
-            free = self.changed.wait(free).unwrap_or_else(|poisoned| poisoned.into_inner());
-        }
-        *free -= 1;
-        Turn(self)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) += 1;
-        self.0.changed.notify_one();
-    }
 }

@@ -47,7 +47,7 @@ cgroupDriver: cgroupfs
 failCgroupV1: false
 failSwapOn: false
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-clusterDNS: [$SERVICES.10]
+clusterDNS: [$ip]   # dns.py
 clusterDomain: cluster.local
 resolvConf: $dir/resolv.conf
 imageGCHighThresholdPercent: 100
@@ -69,6 +69,7 @@ Y
   ip link add "$veth" type veth peer name eth0 netns "$pid"; ip link set "$veth" master "$link" up
   echo "$veth" >> links
   ip route add "$(pod_cidr "$n")" via "$ip"   # so that the API server reaches pods (webhooks)
+  ip route add "$SERVICES.0/16" via "$ip"     # … and Services
   touch "$dir/linked"
 }
 start_node 1

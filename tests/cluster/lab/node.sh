@@ -48,6 +48,7 @@ echo 1 > /proc/sys/net/ipv4/ip_forward
 [ ! -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
 
 python3 "$(dirname "$0")/registry.py" "$LAB_HOME/images" > log/registry.log 2>&1 &
+python3 "$(dirname "$0")/dns.py" "$NODE_IP" "https://$HOST_IP:$LAB_PORT" "$LAB_DIR/pki" "$NODE" > log/dns.log 2>&1 &
 containerd --config containerd.toml > log/containerd.log 2>&1 &
 until [ -S /run/containerd/containerd.sock ]; do sleep 0.05; done
 kubelet --config=kubelet.yaml --kubeconfig="../$NODE.kubeconfig" --hostname-override="$NODE" --node-ip="$NODE_IP" > log/kubelet.log 2>&1 &
