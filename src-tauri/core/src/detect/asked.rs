@@ -162,6 +162,8 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
             if !said.again() || signal.class == Class::RateLimit {
                 found.confidence = found.confidence.min(Confidence::Possible);
             }
+            // That it runs all the same is a sign against any proof.
+            found.confidence = found.confidence.min(Confidence::Likely);
             found
         }
         What::ServerErrors(failed, all) => {

@@ -36,7 +36,7 @@ pub const RULES: &[Rule] = &[
         severities: CRASHING,
         limits: &[
             "Once a container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
-            "A container that crashed once and runs again, or that ran for hours before it crashed.",
+            "A container that crashed once and runs again (in one look: for ten seconds), or that ran for hours before it crashed.",
             "A container that ends with exit code 0, unless its pod restarts it always and it has ended so three times.",
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
@@ -134,6 +134,8 @@ const CRASHING: &[(Severity, &str)] = &[
 ];
 /// A container that has run this long since its last death counts as well again, unless its runs usually last longer.
 const STEADY: SignedDuration = SignedDuration::from_secs(45);
+/// One look does not take a container for well that was started again less than this ago.
+const JUST_STARTED: SignedDuration = SignedDuration::from_secs(10);
 const STEADY_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// A pod that is over for good stays until it is collected: how it ended is news for this long.
 const NEWS: SignedDuration = SignedDuration::from_hours(1);
@@ -154,7 +156,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     let over = over(cx, pod);
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
-        let Some(death) = death(cx.now, pod, status) else { continue };
+        let Some(death) = death(cx.now, cx.options.waive_holds, pod, status) else { continue };
         // Pods of Jobs end on purpose: one failure is the Job's to judge, unless the container is restarted in place.
         let once = status.restart_count == 0 && pod.spec.restart_policy.as_deref() == Some("Never");
         let owner = cx.owner(pod);
@@ -191,8 +193,9 @@ fn over(cx: &Context<'_>, pod: &Pod) -> bool {
     cluster || ended.is_some_and(|t| cx.now.duration_since(t) > NEWS) || cx.serves_as_wanted(&cx.owner(pod).subject)
 }
 
-/// The death that makes a container count as failing now.
-fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<Death<'a>> {
+/// The death that makes a container count as failing now. One look (`glance`) cannot wait whether a container that has
+/// only just been started again ends once more.
+fn death<'a>(now: Timestamp, glance: bool, pod: &Pod, status: &'a ContainerStatus) -> Option<Death<'a>> {
     let failed = |t: &Terminated| t.exit_code != 0 || t.reason.as_deref() == Some("OOMKilled");
     if let Some(ended) = &status.state.terminated {
         if !failed(ended) {
@@ -225,8 +228,9 @@ fn death<'a>(now: Timestamp, pod: &Pod, status: &'a ContainerStatus) -> Option<D
         _ => SignedDuration::ZERO,
     };
     let steady = (life * 2).clamp(STEADY, STEADY_MAX);
-    let again =
-        (status.restart_count >= 2 && often(now, pod, status, ended)) || ended.reason.as_deref() == Some("OOMKilled");
+    let again = (status.restart_count >= 2 && often(now, pod, status, ended))
+        || ended.reason.as_deref() == Some("OOMKilled")
+        || (glance && failed(ended) && now.duration_since(since) < JUST_STARTED);
     (again && now.duration_since(since) < steady).then_some(Death {
         ended,
         restart: status.restart_count.saturating_sub(1),
@@ -355,7 +359,7 @@ fn report(
 
 /// No container of the pod counts as failing now.
 pub(super) fn steady(now: Timestamp, pod: &Pod) -> bool {
-    pod.status.container_statuses.iter().all(|s| death(now, pod, s).is_none())
+    pod.status.container_statuses.iter().all(|s| death(now, false, pod, s).is_none())
 }
 
 /// The kubelet's brief `ready` between two crashes does not count.

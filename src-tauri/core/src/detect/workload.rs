@@ -19,7 +19,11 @@ pub const RULES: &[Rule] = &[
         means: "A controller cannot make its pods: quota, limits, admission, a webhook that does not answer, a missing service account.",
         source: "controller-manager events FailedCreate and ReplicaSetCreateError; ReplicaSet condition ReplicaFailure",
         reads: &[Kind::ReplicaSet, Kind::KubeEvent],
-        holds: &[Hold::Exactly(HOLD, "")],
+        holds: &[
+            Hold::Exactly(HOLD, ""),
+            Hold::Exactly(GOING, "while pods of the namespace are going that its quota still counts"),
+            Hold::JoinsOnly("in one look, while such pods are going"),
+        ],
         severities: &[
             (Severity::Critical, "no pod of the workload is ready"),
             (Severity::Medium, "some still serve, or it is a Job"),
@@ -58,6 +62,8 @@ pub const RULES: &[Rule] = &[
 
 /// Seconds that a controller's pods may be refused.
 const HOLD: i64 = 5;
+/// Seconds while pods are going whose place they may get.
+const GOING: i64 = 30;
 /// Seconds for a failed Job.
 const JOB: i64 = 1;
 /// A failed Job is news for this long; a CronJob's next success ends it sooner.

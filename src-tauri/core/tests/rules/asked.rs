@@ -88,7 +88,7 @@ fn a_variable_that_a_running_container_misses_is_named_with_its_field() {
             cause: "log-missing-env",
             entity: "Deployment/shop/checkout",
             field: "spec.template.spec.containers[app].env[STRIPE_KEY]",
-            verdict: Established,
+            verdict: Likely,
             severity: Medium,
             says: &["STRIPE_KEY"],
             ..CHECKOUT

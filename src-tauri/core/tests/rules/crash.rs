@@ -425,3 +425,17 @@ fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
     );
     assert!(!fault.causes[0].statement.contains("Service"), "{}", fault.causes[0].statement);
 }
+
+#[test]
+fn one_look_does_not_take_a_container_for_well_that_was_only_just_started_again() {
+    let app = checkout();
+    let again = |since: i64| {
+        let pod = app.pod("a", status::restarted(1, "Error", 1, since - 1, since));
+        let mut world = world(&app, [pod.clone()]);
+        world.log(&pod, "app", 0, "panic: no config");
+        world
+    };
+    patient(&again(-3));
+    assert_eq!(again(-3).glance().faults.len(), 1);
+    silent(&again(-12));
+}

@@ -48,6 +48,18 @@ fn every_resource_of_a_quota_is_told_with_its_three_numbers() {
 }
 
 #[test]
+fn pods_that_are_going_give_their_place_in_a_quota_to_the_next() {
+    let why = forbidden("exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3");
+    let app = checkout();
+    let mut world = refused(&app, &why);
+    world.upsert(app.pod_with("old", status::ready(-600), json!({"metadata": {"deletionTimestamp": at(20)}})));
+    world.set_time(-1);
+    silent(&world);
+    world.set_time(0);
+    assert_eq!(world.diagnose().faults.len(), 1, "after half a minute it is told all the same");
+}
+
+#[test]
 fn a_pod_that_is_larger_than_its_quota_is_told_so() {
     let why = forbidden(
         "exceeded quota: team, requested: requests.cpu=500m, used: requests.cpu=0, limited: requests.cpu=100m",

@@ -69,6 +69,7 @@ impl Recorder {
                         want,
                         lines: Err(format!("the log was not answered within {} s", PATIENCE.as_secs())),
                         truncated: false,
+                        later: None,
                     })
                 }
             });

@@ -6,7 +6,7 @@ use super::super::{
     Context,
     context::{event_evidence, evidence, finding, hold, object_evidence},
 };
-use super::{CREATE_MEMORY, HOLD, refusal};
+use super::{CREATE_MEMORY, GOING, HOLD, refusal};
 use crate::{
     evidence::EvidenceKind,
     object::{Condition, Kind, KubeEvent, Object},
@@ -115,6 +115,17 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     let mut told = refusal::explain(cx, &owner, &message);
     told.cause.evidence.insert(0, item.key.clone());
     f.evidence.push(item);
+    // Pods that are going still count: the controller tries again as soon as they are gone.
+    let namespace = me.namespace.as_deref().unwrap_or("");
+    if told.quota.is_some()
+        && cx
+            .index
+            .in_namespace(Kind::Pod, namespace)
+            .any(|p| p.meta().deleting() && !matches!(&**p, Object::Pod(p) if p.finished()))
+    {
+        f.hold = hold(GOING);
+        cx.ordinary_until_due(&mut f);
+    }
     // The quota's own numbers, live.
     if let Some(Object::ResourceQuota(q)) = told.quota.as_ref().and_then(|q| cx.index.resolve(q)).map(|o| &**o) {
         let used = |k: &String| q.status.used.get(k).map_or("0".to_owned(), ToString::to_string);
