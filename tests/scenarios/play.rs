@@ -58,6 +58,9 @@ pub fn play(name: &str) -> Played {
         .collect();
     let ledger = Ledger::new("lab", &cluster_uid.expect("the cluster's identity"), Vec::new());
     let mut player = Player { index: Index::new(), ledger, now: first, minted: 0, recorded, steps: Vec::new() };
+    for kind in unread(&observations) {
+        player.index.apply(Observation { at: first, fact: Fact::NotServed { kind } });
+    }
     // Watching goes on in silence until everything has settled.
     let coverage = coverage(&observations, last + QUIET);
     let mut rest = observations.into_iter().peekable();
@@ -115,6 +118,17 @@ impl Player {
             }
         }
     }
+}
+
+/// The kinds that were not read yet when this was recorded: they count as not served.
+fn unread(observations: &[Observation]) -> Vec<Kind> {
+    let read = |kind: Kind| {
+        observations.iter().any(|o| match &o.fact {
+            Fact::Listed { kind: k, .. } | Fact::Lost { kind: k, .. } | Fact::NotServed { kind: k } => *k == kind,
+            _ => false,
+        })
+    };
+    Kind::ALL.iter().copied().filter(|kind| !read(*kind)).collect()
 }
 
 /// The spans a recorder would have written.

@@ -77,8 +77,8 @@ fn a_bad_image_while_the_old_pods_serve() {
 #[test]
 fn a_config_value_that_the_program_does_not_take() {
     let played = told("config-value-crash");
-    let incident = caused(&played, "Deployment/rec-tickets/queue", &["WORKERS", "exit code 2"]);
-    assert!(incident.verdict >= Confidence::Likely);
+    let incident = caused(&played, "ConfigMap/rec-tickets/queue-settings", &["WORKERS", "exit code 2", "helm"]);
+    assert_eq!(incident.verdict, Confidence::Established);
     suspect(incident, "helm", "key WORKERS changed");
     assert!(incident.evidence.iter().any(|e| e.draft.excerpt.contains("WORKERS must be a number")), "its own words");
 }

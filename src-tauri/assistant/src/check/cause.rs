@@ -62,7 +62,7 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             "DNS",
             r"\bdns\b|\bname resolution\b|\bresolv(e|ed|ing|er) (the |its |a )?(host|name|hostname|address|domain)\w*|\b(host ?name|domain name|hostname|name server|nameserver|coredns|kube-dns)s?\b|\bhost (is |was |could )?(unknown|not found)\b|\bunknown host\b",
             r"dns|enotfound|getaddrinfo|no such host|name resolution|resolve|unknown host|host name|\bhost\b",
-            &["host-name", "log-dns"],
+            &["host-name", "log-dns", "dns-policy", "cluster-dns", "service-missing"],
         ),
         (
             "a certificate",
@@ -82,13 +82,13 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             "the network",
             r"\bnetwork(ing)?\b|\bpacket loss\b|\bconnectivity\b|\blatency\b|\bcni\b|\brouting\b|\bpartition(ed)?\b",
             r"network|packet|cni|calico|cilium|connect|unreachable|no route|dial tcp|timed? ?out|stopped reporting|reach",
-            &["sandbox-", "log-network"],
+            &["sandbox-", "log-network", "network-policy", "traffic-cut", "pod-addresses"],
         ),
         (
             "a refused connection",
             r"\bconnection (was |is |being )?refused\b|\brefus(ed|es|ing) (the )?(connections?)\b|\beconnrefused\b",
             r"refused|econnrefused",
-            &["probe-refused", "log-connection"],
+            &["probe-refused", "log-connection", "dependency-", "service-port-unknown"],
         ),
         (
             "a time-out",
@@ -129,13 +129,20 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             "a configuration value",
             r"\bmis-?configur\w+|\bconfiguration\b|\bconfig (value|error|change|file)\b|\bbad config\b",
             r"config|env |environment|value|variable|setting|selector|limits?\.",
-            &["log-bad-config", "source-", "log-missing", "container-refused"],
+            &[
+                "log-bad-config",
+                "source-",
+                "log-missing",
+                "container-refused",
+                "configuration-changed",
+                "shared-config",
+            ],
         ),
         (
             "a missing variable",
             r"\benvironment variables?\b|\benv(ironment)? var\b|\bvariable\b",
             r"environment|variable|\benv\b",
-            &["log-missing-env", "log-bad-config"],
+            &["log-missing-env", "log-missing-setting", "log-bad-config", "configuration-changed"],
         ),
         (
             "a full address range",
@@ -174,7 +181,7 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             "processor time",
             r"\bthrottl\w+|\bcpu (limit|starvation|pressure|shortage|exhaustion|load|usage|spike)|\bcpus?\b|\bprocessor\b",
             r"cpu|throttl",
-            &["request-too-large"],
+            &["request-too-large", "no-room"],
         ),
         (
             "load",
@@ -230,13 +237,13 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
             "its size or age",
             r"\btoo (large|big|old|new)\b",
             r"too (large|big|old|new)|exceed|insufficient|quota",
-            &["request-too-large"],
+            &["request-too-large", "no-room"],
         ),
         (
             "a wrong value",
             r"\b(wrong|invalid|bad|expired) (values?|passwords?|tokens?|credentials?)\b",
             r"wrong|invalid|bad |must be|unknown value|expired|not accepted|parse",
-            &["log-bad-config"],
+            &["log-bad-config", "configuration-changed"],
         ),
         ("a creation", r"\bcreated\b", r"creat|added|\bnew\b", &[]),
         (

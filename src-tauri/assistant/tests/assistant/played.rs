@@ -52,6 +52,9 @@ pub fn play(name: &str) -> Played {
     let mut ledger = Ledger::new("lab", &uid.expect("a cluster"), Vec::new());
     let mut minted = 0u128;
     let mut now = observations[0].at;
+    for kind in unread(&observations) {
+        index.apply(Observation { at: now, fact: Fact::NotServed { kind } });
+    }
     let mut rest = observations.into_iter().peekable();
     while let Some(observation) = rest.next() {
         let burst = observation.at;
@@ -91,6 +94,17 @@ pub fn play(name: &str) -> Played {
     let incidents = ledger.incidents().to_vec();
     let from = incidents.iter().filter_map(|i| i.started_at).min().unwrap_or(last) - SignedDuration::from_hours(1);
     Played { gaps: gaps(&spans, "pods", None, from, last), incidents, end: now }
+}
+
+/// The kinds that were not read yet when this was recorded: they count as not served.
+fn unread(observations: &[Observation]) -> Vec<Kind> {
+    let read = |kind: Kind| {
+        observations.iter().any(|o| match &o.fact {
+            Fact::Listed { kind: k, .. } | Fact::Lost { kind: k, .. } | Fact::NotServed { kind: k } => *k == kind,
+            _ => false,
+        })
+    };
+    Kind::ALL.iter().copied().filter(|kind| !read(*kind)).collect()
 }
 
 /// When pods were watched.

@@ -134,12 +134,20 @@ fn is_slow(finalizers: &[String]) -> bool {
     !finalizers.is_empty() && finalizers.iter().all(|f| SLOW.iter().any(|s| f.contains(s)))
 }
 
+/// Since when a node is ready.
+fn back(cx: &Context<'_>, node: &str) -> Option<Timestamp> {
+    let Object::Node(node) = &**cx.index.get(Kind::Node, None, node)? else { return None };
+    Condition::find(&node.status.conditions, "Ready").filter(|c| c.is_true())?.last_transition_time
+}
+
 fn own(finalizers: &[String]) -> Vec<String> {
     finalizers.iter().filter(|f| !ORDERED.contains(&f.as_str())).cloned().collect()
 }
 
 fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
     let Some(since) = due(&pod.metadata, cx.now) else { return };
+    // A kubelet that was away confirms what it was asked meanwhile once it is back.
+    let since = pod.spec.node_name.as_deref().and_then(|n| back(cx, n)).map_or(since, |back| since.max(back));
     if cx.now.duration_since(since) < FRESH {
         return;
     }

@@ -135,7 +135,7 @@ fn signals(lines: &[Line]) -> Vec<Signal> {
             detail: detail(&line.search, found.class),
             class: found.class,
             line: i,
-            subject: found.subject,
+            subject: found.subject.or_else(|| host_beside(&line.search, found.class)),
             value: found.value,
             text,
             weight,
@@ -143,6 +143,15 @@ fn signals(lines: &[Line]) -> Vec<Signal> {
     }
     out.sort_by(|a, b| b.weight.cmp(&a.weight).then(b.line.cmp(&a.line)));
     out
+}
+
+/// The host that a structured line names in a field of its own.
+fn host_beside(text: &str, class: Class) -> Option<String> {
+    static HOST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r" (?:addr|address|host|hostname|endpoint|broker|server|target|upstream|url|uri)=(?:[a-z+]+://)?(?:[^@\s/]*@)?([\w.-]+(?::\d+)?)").ok()
+    });
+    let wanted = class.is_connection() || class == Class::Certificate;
+    Some(HOST.as_ref().filter(|_| wanted)?.captures(text)?.get(1)?.as_str().to_owned())
 }
 
 /// The file a fault of configuration lies in.
@@ -236,7 +245,7 @@ fn without_negations(text: &str) -> String {
 /// Words of failure.
 fn looks_like_error(line: &str) -> bool {
     static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|ERR!)(?:\b|$)").ok()
+        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|expected .{1,60}(?:found|got|but)|mismatch(?:ed)?|corrupt(?:ed)?|incompatible|conflicts?|violat(?:es?|ed|ion)|exceed(?:s|ed)|rejected|incorrect|wrong|exhausted|insufficient|undefined|malformed|illegal|too (?:large|long|many|old|small)|ERR!)(?:\b|$)").ok()
     });
     WORDS.as_ref().is_some_and(|r| r.is_match(line))
 }

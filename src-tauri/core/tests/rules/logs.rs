@@ -918,6 +918,12 @@ fn more_servers_and_clients() {
         ("config error: unsupported cache backend \"memcachd\"", BadConfig, "", "memcachd"),
         ("ERROR: MODE must be one of [fast safe], got turbo", BadConfig, "MODE", "turbo"),
         ("fatal: bad configuration: workers: \"-3\" is not a positive number", BadConfig, "", ""),
+        (
+            r#"{"level":"fatal","logger":"feed","msg":"handshake failed","endpoint":"feed.partner.example:443","error":"tls: failed to verify certificate: x509: certificate has expired or is not yet valid"}"#,
+            Certificate,
+            "feed.partner.example:443",
+            "",
+        ),
         ("FATAL: could not load /etc/app/tls.key: tls: private key does not match public key", Certificate, "", ""),
         ("wget: server returned error: HTTP/1.1 401 Unauthorized", Authentication, "", ""),
         ("curl: (28) Failed to connect to stock port 80 after 5001 ms: Timeout was reached", Timeout, "stock:80", ""),
