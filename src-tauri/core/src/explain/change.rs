@@ -120,6 +120,9 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
     if proven && reach > Reach::Used {
         return false;
     }
+    if reach > Reach::Used && !concerns(change, fault) {
+        return false;
+    }
     match change.verb {
         ChangeVerb::Modified => change.fields.iter().any(|f| telling(change, f, fault)),
         ChangeVerb::Deleted => true,
@@ -131,6 +134,44 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
                 .is_some_and(|made| made.duration_since(change.at).abs() <= SignedDuration::from_secs(60));
             !with_it || fault.causes.first().is_some_and(|c| c.entity.same_name(&change.object))
         }
+    }
+}
+
+/// What bounds a namespace concerns what is made in it, a policy what is sent, a role what asks the API server.
+fn concerns(change: &Change, fault: &Fault) -> bool {
+    let finds = |rules: &[&str]| fault.findings.iter().any(|f| rules.contains(&f.rule_id.as_str()));
+    let says = |words: &[&str]| {
+        let ids = fault.causes.iter().map(|c| c.rule_id.as_str());
+        ids.into_iter().any(|id| words.iter().any(|w| id.contains(w)))
+    };
+    // A program that says nothing of why it ends may miss anything.
+    let silent = says(&["container-exits", "log-panic"]);
+    match change.object.kind.as_str() {
+        "ResourceQuota" | "LimitRange" | "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => finds(&[
+            "pods-not-created",
+            "deployment-stuck",
+            "claim-pending",
+            "statefulset-stuck",
+            "webhook-backend-down",
+        ]),
+        "NetworkPolicy" => {
+            silent
+                || says(&[
+                    "timeout",
+                    "refused",
+                    "reset",
+                    "unreachable",
+                    "dns",
+                    "host",
+                    "probe-",
+                    "dependency",
+                    "policy",
+                ])
+        }
+        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
+            silent || says(&["access", "auth", "permission"])
+        }
+        _ => true,
     }
 }
 

@@ -115,6 +115,29 @@ fn what_is_proven_by_the_workload_itself_leaves_its_surroundings_innocent() {
     assert_eq!(told(&world), ["kim NetworkPolicy/shop/deny: created"]);
 }
 
+/// What bounds a namespace stops what is to be made in it; it ends no program.
+#[test]
+fn a_webhook_that_was_deleted_is_not_why_a_program_ends() {
+    let webhook = || {
+        object(
+            "ValidatingWebhookConfiguration guard",
+            json!({"webhooks": [{"name": "pods.guard.test", "clientConfig": {"url": "https://guard.example.com"}, "rules": [{"apiGroups": [""], "resources": ["pods"], "operations": ["CREATE"]}]}]}),
+        )
+    };
+    let mut world = World::new().at(-60);
+    world.upsert(webhook());
+    let app = checkout();
+    world.run(&app, []);
+    world.set_time(-30);
+    world.delete(webhook());
+    world.set_time(0);
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, "x509: certificate has expired or is not yet valid");
+    assert!(told(&world).iter().all(|line| !line.starts_with('!')), "{:?}", told(&world));
+    assert!(!world.diagnose().faults[0].causes[0].statement.contains("guard"));
+}
+
 #[test]
 fn routine_changes_are_no_suspects() {
     let app = checkout().replicas(2);

@@ -95,7 +95,7 @@ fn dependencies(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
         let pods = routes.index.pods_matching(namespace, &service.spec.selector);
         let pods: Vec<&Pod> = pods.into_iter().filter(|p| !p.finished() && !p.metadata.deleting()).collect();
         let steady = |p: &&Pod| p.ready() && p.status.container_statuses.iter().all(|s| s.restart_count == 0);
-        if pods.is_empty() || !pods.iter().all(|p| steady(p)) {
+        if pods.is_empty() || !pods.iter().all(steady) {
             continue;
         }
         let lines: Vec<(&str, String)> =
