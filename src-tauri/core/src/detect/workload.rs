@@ -21,8 +21,11 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::ReplicaSet, Kind::KubeEvent],
         holds: &[
             Hold::Exactly(HOLD, ""),
-            Hold::Exactly(GOING, "while pods of the namespace are going that its quota still counts"),
-            Hold::JoinsOnly("in one look, while such pods are going"),
+            Hold::Exactly(
+                GOING,
+                "while pods of the namespace are going that its quota still counts, or it has room again",
+            ),
+            Hold::JoinsOnly("in one look, for so long"),
         ],
         severities: &[
             (Severity::Critical, "no pod of the workload is ready"),

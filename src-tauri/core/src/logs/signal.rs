@@ -245,7 +245,7 @@ fn without_negations(text: &str) -> String {
 /// Words of failure.
 fn looks_like_error(line: &str) -> bool {
     static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|expected .{1,60}(?:found|got|but)|mismatch(?:ed)?|corrupt(?:ed)?|incompatible|conflicts?|violat(?:es?|ed|ion)|exceed(?:s|ed)|rejected|incorrect|wrong|exhausted|insufficient|undefined|malformed|illegal|too (?:large|long|many|old|small)|ERR!)(?:\b|$)").ok()
+        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|expected .{1,60}(?:found|got|but)|mismatch(?:ed)?|corrupt(?:ed)?|incompatible|conflicts?|violat(?:es?|ed|ion)|exceed(?:s|ed)|rejected|incorrect|wrong|exhausted|insufficient|undefined|malformed|illegal|(?:is|are|was|were|does|did|do|could|can|may|must) not|too (?:large|long|many|old|small)|ERR!)(?:\b|$)").ok()
     });
     WORDS.as_ref().is_some_and(|r| r.is_match(line))
 }

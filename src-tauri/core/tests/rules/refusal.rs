@@ -60,6 +60,20 @@ fn pods_that_are_going_give_their_place_in_a_quota_to_the_next() {
 }
 
 #[test]
+fn a_quota_that_has_room_again_is_no_fault() {
+    let why = forbidden("exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3");
+    let quota = |used: &str| {
+        object("ResourceQuota shop/team", json!({"status": {"hard": {"pods": "3"}, "used": {"pods": used}}}))
+    };
+    let mut world = refused(&checkout(), &why);
+    world.upsert(quota("2"));
+    world.set_time(-1);
+    silent(&world);
+    world.upsert(quota("3"));
+    check(&world, Expect { entity: "ResourceQuota/shop/team", field: "spec.hard[pods]", says: &["pods=3"], ..REFUSED });
+}
+
+#[test]
 fn a_pod_that_is_larger_than_its_quota_is_told_so() {
     let why = forbidden(
         "exceeded quota: team, requested: requests.cpu=500m, used: requests.cpu=0, limited: requests.cpu=100m",

@@ -9,7 +9,7 @@ use super::super::{
 use super::{CREATE_MEMORY, GOING, HOLD, refusal};
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, KubeEvent, Object},
+    object::{Condition, Kind, KubeEvent, Object, Quantity, ResourceQuota},
     severity::Severity,
     words,
 };
@@ -76,7 +76,8 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     let seen = last.and_then(|e| e.last_seen()).or(condition.and_then(|c| c.last_transition_time));
     let Some(seen) = seen else { return };
     let lately = SignedDuration::from_mins(i64::from(cx.threshold("pods-not-created", &CREATE_MEMORY)));
-    if condition.is_none() && !(short && last.is_some() && cx.now.duration_since(seen) <= lately) {
+    // The condition outlives the refusal until the controller has looked again.
+    if !short || (condition.is_none() && !(last.is_some() && cx.now.duration_since(seen) <= lately)) {
         return;
     }
     // What is wrong now is told by the newest words, be they those of the condition.
@@ -115,19 +116,19 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     let mut told = refusal::explain(cx, &owner, &message);
     told.cause.evidence.insert(0, item.key.clone());
     f.evidence.push(item);
-    // Pods that are going still count: the controller tries again as soon as they are gone.
+    let quota = told.quota.as_ref().and_then(|q| cx.index.resolve(q));
+    let quota = quota.and_then(|o| if let Object::ResourceQuota(q) = &**o { Some(q) } else { None });
+    // Pods that are going still count, and where there is room again the controller only has to try once more.
+    let going = |o: &std::sync::Arc<Object>| matches!(&**o, Object::Pod(p) if p.metadata.deleting() && !p.finished());
     let namespace = me.namespace.as_deref().unwrap_or("");
     if told.quota.is_some()
-        && cx
-            .index
-            .in_namespace(Kind::Pod, namespace)
-            .any(|p| p.meta().deleting() && !matches!(&**p, Object::Pod(p) if p.finished()))
+        && (cx.index.in_namespace(Kind::Pod, namespace).any(going) || quota.is_some_and(|q| has_room(q, &message)))
     {
         f.hold = hold(GOING);
         cx.ordinary_until_due(&mut f);
     }
     // The quota's own numbers, live.
-    if let Some(Object::ResourceQuota(q)) = told.quota.as_ref().and_then(|q| cx.index.resolve(q)).map(|o| &**o) {
+    if let Some(q) = quota {
         let used = |k: &String| q.status.used.get(k).map_or("0".to_owned(), ToString::to_string);
         let lines: Vec<(&str, String)> =
             q.status.hard.iter().map(|(k, v)| (k.as_str(), format!("{} used of {v}", used(k)))).collect();
@@ -144,4 +145,19 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     f.causes.push(told.cause);
     f.actions.extend(told.steps);
     cx.report(f);
+}
+
+/// What was refused would fit now.
+fn has_room(quota: &ResourceQuota, message: &str) -> bool {
+    let Some((asked, _)) = message.split_once("requested: ").and_then(|(_, rest)| rest.split_once(", used: ")) else {
+        return false;
+    };
+    asked.split(',').all(|pair| {
+        let Some((name, amount)) = pair.split_once('=') else { return false };
+        let milli = |of: &std::collections::BTreeMap<String, Quantity>| of.get(name.trim()).and_then(Quantity::milli);
+        match (milli(&quota.status.hard), milli(&quota.status.used), Quantity::new(amount.trim()).milli()) {
+            (Some(hard), Some(used), Some(more)) => used + more <= hard,
+            _ => false,
+        }
+    })
 }
