@@ -55,6 +55,17 @@ fn a_scheduler_that_says_nothing_to_anybody_is_one_fault() {
     assert!(!faults[0].causes[0].needs.is_empty());
 }
 
+/// Many pods at once, and a queue that takes half a minute: what else is wrong with one of them is not shared by all.
+#[test]
+fn pods_that_wait_for_a_busy_scheduler_have_nothing_in_common() {
+    let mut world = unseen(&checkout(), json!({"metadata": {"creationTimestamp": at(-30)}}));
+    let other = App::deployment("ops/mailer");
+    world.run(&other, [other.pod("a", status::waiting("ErrImagePull", "x:9: not found", -60))]);
+    let faults = world.diagnose().faults;
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].findings.iter().all(|f| f.subject.name == "mailer"), "{:?}", faults[0].findings);
+}
+
 #[test]
 fn pods_of_which_a_scheduler_spoke_or_that_are_young_are_silent() {
     let app = checkout().spec(json!({"schedulerName": "gang-scheduler"}));

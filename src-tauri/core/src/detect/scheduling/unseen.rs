@@ -68,7 +68,9 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
     let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
     let name = pod.spec.scheduler_name.as_deref().filter(|n| !n.is_empty()).unwrap_or("default-scheduler");
     let foreign = name != "default-scheduler";
-    if young(cx, since, if foreign { FOREIGN } else { SILENT }) {
+    // The cluster's own scheduler works through a queue: it is what all pods have in common, and blamed for none too soon.
+    let old = cx.now.duration_since(since).as_secs() >= SILENT;
+    if (!foreign && !old) || young(cx, since, FOREIGN) {
         return;
     }
     let owner = cx.owner(pod);
