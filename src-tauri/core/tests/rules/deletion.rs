@@ -103,6 +103,15 @@ fn an_api_that_does_not_answer_is_who_keeps_the_namespace() {
 }
 
 #[test]
+fn a_namespace_whose_pods_are_still_ending_is_silent() {
+    let mut world = World::new();
+    let left = "Failed to delete all resource types, 1 remaining: unexpected items still remain in namespace: old for gvr: /v1, Resource=pods";
+    let content = ("NamespaceContentRemaining", "Some resources are remaining: pods. has 1 resource instances");
+    world.upsert(namespace(-90, &[("NamespaceDeletionContentFailure", left), content]));
+    silent(&world);
+}
+
+#[test]
 fn a_finalizer_of_the_namespace_itself_is_the_namespaces() {
     let mut world = World::new();
     let mut ns = namespace(-90, &[]);

@@ -301,3 +301,14 @@ fn a_new_ingress_waits_for_its_service() {
     ));
     held(&mut world, 0, 15);
 }
+
+#[test]
+fn a_class_that_was_only_just_deleted_is_held() {
+    let mut world = ingress(json!({}));
+    world.set_time(1);
+    world.delete(object("IngressClass nginx", json!({})));
+    world.set_time(15);
+    patient(&world);
+    world.set_time(16);
+    assert_eq!(world.diagnose().faults.len(), 1);
+}

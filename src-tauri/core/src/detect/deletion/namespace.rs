@@ -31,7 +31,8 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     let on = |kind: &str| Condition::find(&ns.status.conditions, kind).filter(|c| c.is_true());
     let failure = on("NamespaceDeletionDiscoveryFailure")
         .or_else(|| on("NamespaceDeletionGroupVersionParsingFailure"))
-        .or_else(|| on("NamespaceDeletionContentFailure"));
+        // So the controller calls pods that are within their grace period, too.
+        .or_else(|| on("NamespaceDeletionContentFailure").filter(|c| !remains(c)));
     let finalizers = on("NamespaceFinalizersRemaining");
     let content = on("NamespaceContentRemaining");
     let own_finalizers = own(&ns.metadata.finalizers);
@@ -135,6 +136,11 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     f.message = c.statement.clone();
     f.causes.push(c);
     cx.report(f);
+}
+
+/// The condition only says that something is still there.
+fn remains(condition: &Condition) -> bool {
+    condition.message.as_deref().is_some_and(|m| m.contains("unexpected items still remain"))
 }
 
 /// The finalizers that a condition names: `…: a/b in 1 resource instances, c/d in 2 resource instances`.

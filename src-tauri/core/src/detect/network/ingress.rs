@@ -20,10 +20,15 @@ use crate::{
 pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
     let me = Object::Ingress(i.clone()).reference();
     let ns = i.metadata.namespace.as_deref();
-    // What broke it may be a change of the Service as well as of the Ingress itself.
+    // What broke it may be a change of a Service, the class or a certificate as well as of the Ingress itself.
     let backends = i.backends().map(|(_, b)| ObjectRef::missing(Kind::Service, ns, &b.name));
+    let class = i.spec.ingress_class_name.iter().map(|c| ObjectRef::missing(Kind::IngressClass, None, c));
+    let secrets = i.spec.tls.iter().filter_map(|t| t.secret_name.as_deref());
+    let secrets = secrets.map(|name| ObjectRef::missing(Kind::Secret, ns, name));
     let since = std::iter::once(me.clone())
         .chain(backends)
+        .chain(class)
+        .chain(secrets)
         .filter_map(|o| changed_at(cx, &o))
         .max()
         .or(i.metadata.creation_timestamp)
