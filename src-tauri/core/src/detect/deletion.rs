@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     evidence::{EvidenceDraft, EvidenceKind},
-    finding::CauseDraft,
+    finding::{CauseDraft, Finding},
     object::{Condition, Kind, Meta, Object, ObjectRef, Pod},
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
@@ -42,6 +42,7 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(STUCK, "past the grace period, where a finalizer holds it"),
             Hold::Exactly(OVERDUE, "past the grace period, where the kubelet does not confirm"),
+            Hold::JoinsOnly("where no finalizer, no node and no event says why"),
         ],
         severities: BY_WORKLOAD,
         limits: &["Within the grace period, however long.", "One finding for each workload."],
@@ -91,6 +92,8 @@ const OUTSIDE: i64 = 300;
 /// Finalizers of what takes its time in good health.
 const SLOW: &[&str] =
     &["load-balancer", "ingress", "elbv2", "networking.gke.io", "provisioner", "attacher", "azure", "aws", "gcp"];
+/// How long a node that came back may take to end pods that were deleted while it was away.
+const RETURN: SignedDuration = SignedDuration::from_mins(5);
 /// Even one look does not call a deletion stuck before it is this old.
 const FRESH: SignedDuration = SignedDuration::from_secs(20);
 /// Set by whoever waits for dependants; no object holds itself up by them.
@@ -146,8 +149,6 @@ fn own(finalizers: &[String]) -> Vec<String> {
 
 fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
     let Some(since) = due(&pod.metadata, cx.now) else { return };
-    // A kubelet that was away confirms what it was asked meanwhile once it is back.
-    let since = pod.spec.node_name.as_deref().and_then(|n| back(cx, n)).map_or(since, |back| since.max(back));
     if cx.now.duration_since(since) < FRESH {
         return;
     }
@@ -171,6 +172,11 @@ fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
         });
     // Without a finalizer a pod goes as soon as its kubelet confirms.
     let by_finalizer = !held.is_empty() && (over || lost.is_none());
+    // A kubelet that was away is given its time to end what it was asked to end meanwhile.
+    let back = node.and_then(|n| back(cx, n)).is_some_and(|back| cx.now.duration_since(back) < RETURN);
+    if back && !by_finalizer {
+        return;
+    }
     let mut f = finding("pod-stuck-terminating", me.clone(), &subject, cx.workload_severity(&subject), since);
     f.headline = format!("has pod {} stuck in deletion", me.name);
     f.started_basis = "end of the pod's grace period".into();
@@ -228,6 +234,10 @@ fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
         let name = node.unwrap_or("");
         let entity = cx.index.get(Kind::Node, None, name).map_or_else(|| me.clone(), |o| o.reference());
         let confidence = if event.is_some() { Confidence::Likely } else { Confidence::Possible };
+        // Nothing says why: a kubelet that is busy, or only just back, ends it in a while.
+        if event.is_none() {
+            f.hold = Finding::JOINS_ONLY;
+        }
         let mut c = cause(
             "pod-not-killed",
             confidence,

@@ -219,7 +219,8 @@ fn a_kubelet_that_does_not_end_a_pod_is_told_with_its_own_words() {
     let pod = app.pod_with("a", status::ready(-600), fields);
     let mut world = world(&app, [pod.clone(), app.pod("b", status::ready(-600))]);
     let slow = Expect { cause: "pod-not-killed", entity: "Node//node-a", verdict: Possible, ..STUCK };
-    check(&world, slow);
+    // It may only be busy, or just back: by itself that opens nothing.
+    silent(&world);
     world.upsert(event(
         &pod,
         "Warning",
