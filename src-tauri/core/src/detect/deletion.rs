@@ -283,7 +283,11 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
         Object::PersistentVolume(v) => {
             let claim = v.spec.claim_ref.as_ref().filter(|_| v.status.phase.as_deref() == Some("Bound"));
             let users = claim.and_then(|c| cx.index.get(Kind::PersistentVolumeClaim, c.namespace.as_deref(), &c.name));
-            (users.map(|o| (o.reference(), o.reference())).into_iter().collect(), false)
+            // A claim that goes, be it with its namespace, lets go of its volume.
+            let leaving = |ns: &str| cx.index.get(Kind::Namespace, None, ns).is_some_and(|o| o.meta().deleting());
+            let going =
+                users.is_some_and(|o| o.meta().deleting() || o.meta().namespace.as_deref().is_some_and(leaving));
+            (users.map(|o| (o.reference(), o.reference())).into_iter().collect(), going)
         }
         _ => return,
     };
