@@ -784,7 +784,7 @@ fn more_servers_and_clients() {
             "",
         ),
         (
-            "npm ERR! code ENOENT\nnpm ERR! syscall open\nnpm ERR! path /app/package.json\nnpm ERR! errno -2\nnpm ERR! enoent ENOENT: no such file or directory, open '/app/package.json'\nnpm ERR! A complete log of this run can be found in: /root/.npm/_logs/x.log",
+            "npm ERR! code ENOENT\nnpm ERR! syscall open\nnpm ERR! path /app/package.json\nnpm ERR! errno -2\nnpm ERR! enoent ENOENT: no such file or directory, open '/app/package.json'\nnpm ERR! A complete log of this run can be found in: /home/app/.npm/_logs/x.log",
             MissingFile,
             "/app/package.json",
             "",
