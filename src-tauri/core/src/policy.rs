@@ -5,7 +5,7 @@
 //! allowed, so that no policy is accused falsely. Whether the cluster's network enforces policies at all is not known
 //! here.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
 use serde_json::Value;
 
@@ -47,6 +47,8 @@ pub enum Peer<'a> {
     Pod(&'a Pod),
     /// Something outside the cluster, or a node.
     Address(IpAddr),
+    /// Something outside the cluster of which no address is known.
+    Outside,
 }
 
 /// The policies of one direction that concern one pod.
@@ -114,7 +116,7 @@ pub fn side(index: &Index, pod: &Pod, direction: Direction, peer: Peer<'_>, port
     }
     let mut side = Side::default();
     for (reference, policy) in selecting(index, pod, direction) {
-        if allows(index, policy, pod, direction, peer, port, protocol) {
+        if allows(index, policy, pod, direction, peer, Some(port), Some(protocol)) {
             side.allowing.push(reference.clone());
         }
         side.selecting.push(reference);
@@ -157,21 +159,23 @@ fn rules(policy: &NetworkPolicy, direction: Direction) -> &[Value] {
     }
 }
 
-fn allows(
+/// One of the rules of a policy that selects the pod lets this traffic through; a port or a protocol that is not known
+/// is no reason not to.
+pub fn allows(
     index: &Index,
     policy: &NetworkPolicy,
     pod: &Pod,
     direction: Direction,
     peer: Peer<'_>,
-    port: u16,
-    protocol: &str,
+    port: Option<u16>,
+    protocol: Option<&str>,
 ) -> bool {
     let ns = policy.metadata.namespace.as_deref().unwrap_or("");
     // Port names are those of the pod that is connected to.
     let server = match (direction, peer) {
         (Direction::Ingress, _) => Some(pod),
         (Direction::Egress, Peer::Pod(peer)) => Some(peer),
-        (Direction::Egress, Peer::Address(_)) => None,
+        (Direction::Egress, Peer::Address(_) | Peer::Outside) => None,
     };
     rules(policy, direction).iter().any(|rule| {
         let (peers, ports) =
@@ -185,18 +189,21 @@ fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn port_fits(rule: &Value, server: Option<&Pod>, port: u16, protocol: &str) -> bool {
-    if !rule.get("protocol").and_then(Value::as_str).unwrap_or("TCP").eq_ignore_ascii_case(protocol) {
+fn port_fits(rule: &Value, server: Option<&Pod>, port: Option<u16>, protocol: Option<&str>) -> bool {
+    let same = |of: Option<&str>| protocol.is_none_or(|p| of.unwrap_or("TCP").eq_ignore_ascii_case(p));
+    let Some(port) = port else { return true };
+    if !same(rule.get("protocol").and_then(Value::as_str)) {
         return false;
     }
     match rule.get("port") {
         None | Some(Value::Null) => true,
         Some(Value::String(name)) => server.is_some_and(|pod| {
-            pod.spec.containers.iter().chain(&pod.spec.init_containers).flat_map(|c| &c.ports).any(|p| {
-                p.name.as_deref() == Some(name)
-                    && p.container_port == port
-                    && p.protocol.as_deref().unwrap_or("TCP").eq_ignore_ascii_case(protocol)
-            })
+            pod.spec
+                .containers
+                .iter()
+                .chain(&pod.spec.init_containers)
+                .flat_map(|c| &c.ports)
+                .any(|p| p.name.as_deref() == Some(name) && p.container_port == port && same(p.protocol.as_deref()))
         }),
         Some(number) => {
             let from = number.as_u64().unwrap_or(0);
@@ -211,26 +218,33 @@ fn peer_fits(index: &Index, rule: &Value, policy_ns: &str, peer: Peer<'_>) -> bo
         let address = match peer {
             Peer::Address(address) => Some(address),
             Peer::Pod(pod) => pod.status.pod_ip.as_ref().and_then(|ip| ip.parse().ok()),
+            Peer::Outside => None,
         };
-        // A pod without a known address may well lie within.
+        // What has no known address may well lie within.
         return address.is_none_or(|a| block_has(block, a));
     }
     let Peer::Pod(pod) = peer else { return false };
     let ns = pod.metadata.namespace.as_deref().unwrap_or("");
     let namespace = match rule.get("namespaceSelector").and_then(selector) {
         None => ns == policy_ns,
-        Some(selector) => match index.get(Kind::Namespace, None, ns) {
-            Some(o) => {
-                let mut labels = o.meta().labels.clone();
-                // The API server sets it on every namespace.
-                labels.entry("kubernetes.io/metadata.name".into()).or_insert_with(|| ns.to_owned());
-                selector.matches(&labels)
-            }
-            None => true,
-        },
+        Some(selector) => {
+            let known = index.get(Kind::Namespace, None, ns);
+            let mut labels = known.map(|o| o.meta().labels.clone()).unwrap_or_default();
+            // The API server sets it on every namespace.
+            labels.entry(NAME.into()).or_insert_with(|| ns.to_owned());
+            let by_name = selector
+                .match_labels
+                .keys()
+                .chain(selector.match_expressions.iter().map(|r| &r.key))
+                .all(|k| k == NAME);
+            (known.is_none() && !by_name) || selector.matches(&labels)
+        }
     };
     namespace && rule.get("podSelector").and_then(selector).is_none_or(|s| s.matches(&pod.metadata.labels))
 }
+
+/// The label that has a namespace's own name.
+const NAME: &str = "kubernetes.io/metadata.name";
 
 fn selector(value: &Value) -> Option<LabelSelector> {
     if value.is_null() {
@@ -284,18 +298,7 @@ pub fn dns(index: &Index, client: &Pod) -> Option<Dns> {
     if matches!(client.spec.dns_policy.as_deref(), Some("None" | "Default")) {
         return None;
     }
-    let mut servers: Vec<&Pod> = index
-        .in_namespace(Kind::Pod, "kube-system")
-        .filter_map(|o| match &**o {
-            Object::Pod(p) if p.metadata.labels.get("k8s-app").is_some_and(|l| l == "kube-dns") => Some(p),
-            _ => None,
-        })
-        .filter(|p| !p.metadata.deleting() && !p.finished())
-        .collect();
-    let usual = usual_dns();
-    if servers.is_empty() {
-        servers.push(&usual);
-    }
+    let servers = dns_servers(index);
     let mut dns = Dns::default();
     for (protocol, passes) in [("UDP", &mut dns.udp), ("TCP", &mut dns.tcp)] {
         for server in &servers {
@@ -317,12 +320,26 @@ pub fn dns(index: &Index, client: &Pod) -> Option<Dns> {
     Some(dns)
 }
 
-fn usual_dns() -> Pod {
-    let mut pod = Pod::default();
-    pod.metadata.name = "coredns".into();
-    pod.metadata.namespace = Some("kube-system".into());
-    pod.metadata.labels.insert("k8s-app".into(), "kube-dns".into());
-    pod
+/// The pods of the cluster's DNS; where they are not known, one of the usual name and labels stands for them.
+pub fn dns_servers(index: &Index) -> Vec<&Pod> {
+    static USUAL: LazyLock<Pod> = LazyLock::new(|| {
+        let mut pod = Pod::default();
+        pod.metadata.name = "coredns".into();
+        pod.metadata.namespace = Some("kube-system".into());
+        pod.metadata.labels.insert("k8s-app".into(), "kube-dns".into());
+        pod
+    });
+    let servers: Vec<&Pod> = index
+        .in_namespace(Kind::Pod, "kube-system")
+        .filter_map(|o| match &**o {
+            Object::Pod(p) if p.metadata.labels.get("k8s-app").is_some_and(|l| l == "kube-dns" || l == "coredns") => {
+                Some(p)
+            }
+            _ => None,
+        })
+        .filter(|p| !p.metadata.deleting() && !p.finished())
+        .collect();
+    if servers.is_empty() { vec![&USUAL] } else { servers }
 }
 
 /// The port of a pod that a Service's port leads to, with its protocol.

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     detect::host,
     index::Index,
-    object::{Kind, Object, ObjectRef, PodSpec, Service},
+    object::{Kind, Object, ObjectRef, PodSpec, Service, has_all},
 };
 
 /// The ways of one cluster, found when they are asked for.
@@ -226,5 +226,5 @@ fn headless(service: &Service) -> bool {
 }
 
 fn matches(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
-    !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+    !selector.is_empty() && has_all(labels, selector)
 }

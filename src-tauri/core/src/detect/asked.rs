@@ -82,14 +82,7 @@ pub(crate) fn pods_behind<'a>(index: &'a Index, service: &ObjectRef) -> Vec<&'a 
     let Some(ns) = service.metadata.namespace.as_deref().filter(|_| !service.spec.selector.is_empty()) else {
         return Vec::new();
     };
-    index
-        .in_namespace(Kind::Pod, ns)
-        .filter_map(|o| match &**o {
-            Object::Pod(pod) => Some(pod),
-            _ => None,
-        })
-        .filter(|p| service.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
-        .collect()
+    index.pods_matching(ns, &service.spec.selector)
 }
 
 /// What the logs that were read tell. What a dependency says explains what is said about it.

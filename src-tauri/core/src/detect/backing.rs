@@ -10,7 +10,7 @@ use super::{
 use crate::{
     change::{Change, ChangeVerb},
     finding::Finding,
-    object::{Condition, Kind, Object, ObjectRef, Pod, Service, admission::ServiceTarget},
+    object::{Condition, Kind, Object, ObjectRef, Pod, Service, admission::ServiceTarget, has_all},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
     words,
@@ -84,9 +84,7 @@ fn template(cx: &Context<'_>, s: &Service) -> Option<ObjectRef> {
     SERVING
         .iter()
         .flat_map(|k| cx.index.in_namespace(*k, ns))
-        .find(|o| {
-            o.pod_template().is_some_and(|t| s.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
-        })
+        .find(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)))
         .map(|o| cx.index.top_owner(o))
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     evidence::EvidenceKind,
-    object::{Kind, Object, ObjectRef, Service},
+    object::{Kind, Object, ObjectRef, Service, has_all},
     remediation::ActionKind,
     severity::Severity,
 };
@@ -109,9 +109,7 @@ fn down(cx: &mut Context<'_>, state: Standing, service: Option<&Service>) {
 /// Something was behind it: pods were seen to go, or the selector or a workload of the namespace was changed.
 fn news(cx: &Context<'_>, me: &ObjectRef, service: Option<&Service>) -> bool {
     let Some(s) = service else { return true };
-    let finds = |labels: &std::collections::BTreeMap<String, String>| {
-        s.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v))
-    };
+    let finds = |labels: &std::collections::BTreeMap<String, String>| has_all(labels, &s.spec.selector);
     cx.index.graves().any(|(_, o)| o.meta().namespace.as_deref() == Some(PLACE) && finds(&o.meta().labels))
         || super::backing::changes(cx, me).any(|c| c.fields.iter().any(|f| f.path.contains("selector")))
         || NAMES.iter().any(|n| deleted_at(cx, &ObjectRef::missing(Kind::Deployment, Some(PLACE), n)).is_some())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::Context;
-use crate::object::{LabelSelector, Node, ObjectRef, Pod, PodSpec, Quantity, node::Taint, pod::Toleration};
+use crate::object::{LabelSelector, Node, ObjectRef, Pod, PodSpec, Quantity, has_all, node::Taint, pod::Toleration};
 
 /// The terms of the pod's required node affinity: a node must satisfy one of them.
 pub(super) fn required_terms(pod: &Pod) -> Option<&Vec<Value>> {
@@ -24,7 +24,7 @@ pub(super) fn selected(pod: &Pod, node: &Node) -> bool {
 
 /// The node has every label of the pod's node selector.
 pub(super) fn labelled(spec: &PodSpec, node: &Node) -> bool {
-    spec.node_selector.iter().all(|(k, v)| node.metadata.labels.get(k) == Some(v))
+    has_all(&node.metadata.labels, &spec.node_selector)
 }
 
 /// The node satisfies one of these terms, as affinities of pods and volumes write them.

@@ -8,7 +8,7 @@ use crate::{
     change::{Change, ChangeVerb},
     detect::host::hosts,
     index::Index,
-    object::{Kind, Object, ObjectRef, PodSpec},
+    object::{Kind, Object, ObjectRef, PodSpec, has_all},
 };
 
 /// How close an object lies to a workload; the closest first.
@@ -236,7 +236,7 @@ impl Hangs {
         let mut services = BTreeSet::new();
         for object in index.in_namespace(Kind::Service, ns) {
             let Object::Service(s) = &**object else { continue };
-            if !s.spec.selector.is_empty() && s.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v)) {
+            if !s.spec.selector.is_empty() && has_all(labels, &s.spec.selector) {
                 services.insert(s.metadata.name.clone());
                 self.put(object.reference().key(), Reach::Front);
                 self.services.insert((ns.to_owned(), s.metadata.name.clone()));
@@ -313,7 +313,5 @@ pub fn behind<'a>(
     [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
         .into_iter()
         .flat_map(move |kind| index.in_namespace(kind, ns))
-        .filter(move |o| {
-            o.pod_template().is_some_and(|t| selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
-        })
+        .filter(move |o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, selector)))
 }

@@ -3,7 +3,7 @@
 use super::fold::{Place, pods};
 use crate::{
     index::Index,
-    object::{Condition, Kind, Object, ObjectRef, Pod, Service},
+    object::{Condition, Kind, Object, ObjectRef, Pod, Service, has_all},
     words,
 };
 
@@ -252,7 +252,5 @@ fn selects_nothing(index: &Index, service: &Service) -> bool {
     let (ns, selector) = (service.metadata.namespace.as_deref(), &service.spec.selector);
     !selector.is_empty()
         && index.knows(Kind::Pod, ns)
-        && !index
-            .in_namespace(Kind::Pod, ns.unwrap_or(""))
-            .any(|p| selector.iter().all(|(k, v)| p.meta().labels.get(k) == Some(v)))
+        && !index.in_namespace(Kind::Pod, ns.unwrap_or("")).any(|p| has_all(&p.meta().labels, selector))
 }

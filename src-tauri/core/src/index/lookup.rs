@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Index, Key, key_of};
-use crate::object::{Condition, Kind, KubeEvent, Object, Pod};
+use crate::object::{Condition, Kind, KubeEvent, Object, Pod, has_all};
 
 /// Objects by namespace, something they say, and name.
 type Places = HashMap<String, HashMap<String, BTreeMap<String, Arc<Object>>>>;
@@ -105,7 +105,7 @@ impl Index {
                 Object::Pod(pod) => Some(pod),
                 _ => None,
             })
-            .filter(|pod| selector.iter().all(|(k, v)| pod.metadata.labels.get(k) == Some(v)))
+            .filter(|pod| has_all(&pod.metadata.labels, selector))
             .collect()
     }
 

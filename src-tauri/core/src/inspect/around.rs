@@ -7,7 +7,7 @@ use crate::{
     detect::{asked, context::pod_ref},
     finding::Finding,
     index::Index,
-    object::{Kind, Object, ObjectRef, Pod},
+    object::{Kind, Object, ObjectRef, Pod, has_all},
 };
 
 /// The neighbourhood of one object.
@@ -100,8 +100,7 @@ impl<'a> Around<'a> {
             for object in index.in_namespace(Kind::Service, ns) {
                 let Object::Service(service) = &**object else { continue };
                 let selects = |p: &&Pod| {
-                    p.metadata.namespace.as_deref() == Some(ns)
-                        && service.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v))
+                    p.metadata.namespace.as_deref() == Some(ns) && has_all(&p.metadata.labels, &service.spec.selector)
                 };
                 if !service.spec.selector.is_empty() && self.pods.iter().any(selects) {
                     services.insert(service.metadata.name.as_str());

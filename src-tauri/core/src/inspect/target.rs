@@ -128,25 +128,9 @@ fn not_found(index: &Index, target: &Target, namespaces: &[String]) -> NotFound 
 /// How far a name is from the one that was typed; none where nobody would take one for the other.
 fn likeness(typed: &str, name: &str) -> Option<usize> {
     let part = typed.len() >= 3 && (name.contains(typed) || (name.len() >= 3 && typed.contains(name)));
-    let distance = distance(typed, name);
+    let distance = crate::words::edits(typed, name);
     let near = distance <= 1 + typed.chars().count() / 4;
     (near || part).then_some(if near { distance } else { distance.max(50) })
-}
-
-/// Edits that make one word the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl NotFound {
@@ -254,7 +238,7 @@ mod tests {
 
     #[test]
     fn names_that_are_taken_for_each_other_are_near() {
-        assert_eq!(distance("checkuot", "checkout"), 2);
+        assert_eq!(crate::words::edits("checkuot", "checkout"), 2);
         assert!(likeness("chekout", "checkout").is_some());
         assert!(likeness("checkout", "checkout-api").is_some());
         assert!(likeness("checkout", "postgres").is_none());

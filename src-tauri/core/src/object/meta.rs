@@ -117,3 +117,8 @@ impl Meta {
             .map(|f| (f.manager.as_str(), f.time))
     }
 }
+
+/// Every one of the wanted labels is there; nothing wanted is always there.
+pub fn has_all(labels: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(k, v)| labels.get(k) == Some(v))
+}

@@ -26,7 +26,7 @@ pub use config::{ConfigMap, Secret, ServiceAccount, ValueDigest};
 pub use event::KubeEvent;
 pub use gateway::{Gateway, GatewayClass, HTTPRoute};
 pub use kind::Kind;
-pub use meta::{ManagedField, Meta, ObjectRef, OwnerReference};
+pub use meta::{ManagedField, Meta, ObjectRef, OwnerReference, has_all};
 pub use network::{EndpointSlice, Ingress, IngressClass, NetworkPolicy, Service};
 pub use node::{Namespace, Node};
 pub use pod::{Container, ContainerStatus, Pod, PodSpec};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Meta, PodSpec};
+use super::{Condition, Meta, PodSpec, has_all};
 
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident, $spec:ident, $status:ident) => {
@@ -41,7 +41,7 @@ pub struct Requirement {
 impl LabelSelector {
     /// True when the labels satisfy every requirement; an empty selector matches everything.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(k, v)| labels.get(k) == Some(v))
+        has_all(labels, &self.match_labels)
             && self.match_expressions.iter().all(|r| {
                 let value = labels.get(&r.key);
                 match r.operator.as_str() {

@@ -177,26 +177,14 @@ fn contains_word(value: &str, text: &str) -> bool {
 
 /// Two names that differ in at most two letters.
 fn misspelt(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    if a == b || a.len().min(b.len()) < 3 || a.len().abs_diff(b.len()) > 2 {
+    let (one, other) = (a.chars().count(), b.chars().count());
+    let least = one.min(other);
+    if one.abs_diff(other) > 2 {
         return false;
     }
     // Names that differ in their numbers only are counted, not misspelt.
-    let letters = |t: &[char]| t.iter().filter(|c| !c.is_ascii_digit()).collect::<String>();
-    if letters(&a) == letters(&b) {
-        return false;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (before + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            before = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()] <= if a.len().min(b.len()) < 5 { 1 } else { 2 }
+    let letters = |t: &str| t.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    a != b && least >= 3 && letters(a) != letters(b) && crate::words::edits(a, b) <= if least < 5 { 1 } else { 2 }
 }
 
 /// Who must be changed for a line of this class.

@@ -8,7 +8,7 @@ use super::super::{
 use super::blame::{Blame, Case, awaited, blame, is_visible};
 use crate::{
     evidence::EvidenceKind,
-    object::{Container, Object, Pod, PodSpec},
+    object::{Container, Object, Pod, PodSpec, has_all},
     observation::LogWant,
 };
 
@@ -87,7 +87,7 @@ fn is_own(cx: &Context<'_>, pod: &Pod, blame: &Blame) -> bool {
         Some(Object::Service(s)) => {
             s.metadata.namespace == pod.metadata.namespace
                 && !s.spec.selector.is_empty()
-                && s.spec.selector.iter().all(|(k, v)| pod.metadata.labels.get(k) == Some(v))
+                && has_all(&pod.metadata.labels, &s.spec.selector)
         }
         _ => false,
     }

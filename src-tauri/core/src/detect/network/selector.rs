@@ -12,7 +12,7 @@ use super::{changed_at, changes_of, selector_text, touches};
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Kind, Object, ObjectRef, Pod, Service},
+    object::{Kind, Object, ObjectRef, Pod, Service, has_all},
     remediation::ActionKind,
     severity::{Confidence, Severity},
 };
@@ -27,9 +27,10 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     let ns = s.metadata.namespace.as_deref().unwrap_or("");
     // A workload that is scaled to zero, or has not made its pods yet, is not a wrong selector.
     let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet];
-    let meant = templates.iter().flat_map(|k| cx.index.in_namespace(*k, ns)).any(|o| {
-        o.pod_template().is_some_and(|t| s.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
-    });
+    let meant = templates
+        .iter()
+        .flat_map(|k| cx.index.in_namespace(*k, ns))
+        .any(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)));
     if meant {
         return;
     }
@@ -140,7 +141,7 @@ fn relabelled(cx: &Context<'_>, s: &Service, me: &ObjectRef, owner: &ObjectRef) 
 fn lost_at(cx: &Context<'_>, s: &Service) -> Option<jiff::Timestamp> {
     let ns = s.metadata.namespace.as_deref().unwrap_or("");
     let going = cx.index.pods_matching(ns, &s.spec.selector).iter().any(|p| p.metadata.deleting() && !p.finished());
-    let finds = |labels: &BTreeMap<String, String>| s.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v));
+    let finds = |labels: &BTreeMap<String, String>| has_all(labels, &s.spec.selector);
     let gone = cx.index.graves().filter(|(_, o)| o.meta().namespace.as_deref() == Some(ns) && finds(&o.meta().labels));
     if going { Some(cx.now) } else { gone.map(|(t, _)| *t).max() }
 }
@@ -179,7 +180,7 @@ fn near<'a>(cx: &Context<'_>, s: &Service, me: &ObjectRef, pods: &[&'a Pod]) -> 
 /// That a Service selects nothing is news where its selector is proven wrong, its pods were seen to go, or people
 /// wrote it lately. Operators keep Services for roles that nobody has at the moment.
 fn news(cx: &Context<'_>, s: &Service, me: &ObjectRef, near: Option<&Near<'_>>) -> bool {
-    let finds = |labels: &BTreeMap<String, String>| s.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v));
+    let finds = |labels: &BTreeMap<String, String>| has_all(labels, &s.spec.selector);
     let lost = || cx.index.graves().any(|(_, o)| o.meta().namespace == s.metadata.namespace && finds(&o.meta().labels));
     // Counted from when it was first seen: what is news does not become old while it is watched.
     let watched = cx.index.watched_since(Kind::Service).map_or(cx.now, |since| since.min(cx.now));
@@ -201,9 +202,7 @@ fn typo(cx: &Context<'_>, s: &Service, pod: &Pod) -> bool {
     // A longer or shorter name may be somebody else's, who has a Service already.
     let served = || {
         cx.index.in_namespace(Kind::Service, s.metadata.namespace.as_deref().unwrap_or("")).any(|o| match &**o {
-            Object::Service(other) => {
-                !other.spec.selector.is_empty() && other.spec.selector.iter().all(|(k, v)| labels.get(k) == Some(v))
-            }
+            Object::Service(other) => !other.spec.selector.is_empty() && has_all(labels, &other.spec.selector),
             _ => false,
         })
     };
@@ -229,16 +228,6 @@ pub(in crate::detect) fn resembles(a: &str, b: &str) -> bool {
 
 /// They differ in at most two letters.
 fn misspelt(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut before = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = (before + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            before = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row[b.len()] <= 2 && a.len().min(b.len()) >= 4
+    let (one, other) = (a.chars().count(), b.chars().count());
+    one.min(other) >= 4 && one.abs_diff(other) <= 2 && crate::words::edits(a, b) <= 2
 }

@@ -9,7 +9,7 @@ use super::{BALANCER, NAMES, changed_at, resembles, selector};
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Kind, Object, ObjectRef, Service, StatefulSet},
+    object::{Kind, Object, ObjectRef, Service, StatefulSet, has_all},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -181,8 +181,7 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
     // One beside it that finds the pods was meant, perhaps.
     let fits = |o: &Object| match o {
         Object::Service(s) => {
-            !s.spec.selector.is_empty()
-                && s.spec.selector.iter().all(|(k, v)| set.spec.template.metadata.labels.get(k) == Some(v))
+            !s.spec.selector.is_empty() && has_all(&set.spec.template.metadata.labels, &s.spec.selector)
         }
         _ => false,
     };

@@ -5,6 +5,7 @@
 //! without a name is what the line speaks of too.
 
 mod network;
+mod program;
 mod setup;
 mod state;
 
@@ -40,6 +41,7 @@ struct Compiled {
 static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
     let families: Vec<_> = setup::FAMILIES
         .iter()
+        .chain(program::FAMILIES)
         .chain(state::FAMILIES)
         .chain(network::FAMILIES)
         .map(|f| (f, f.forms.iter().map(|_| OnceLock::new()).collect()))

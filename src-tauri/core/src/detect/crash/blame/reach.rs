@@ -9,9 +9,10 @@ use crate::{
     detect::context::{action, edit, ns_flag},
     logs::{Class, Signal},
     object::{
-        Kind, Object, ObjectRef, Pod, Service,
+        Kind, Object, ObjectRef, Pod, Service, has_all,
         network::{PortRef, ServicePort},
     },
+    policy::Direction,
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -173,16 +174,8 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
             case.cx.now,
         )
     };
-    let pods: Vec<&Pod> = case
-        .cx
-        .index
-        .in_namespace(Kind::Pod, ns)
-        .filter_map(|o| match &**o {
-            Object::Pod(p) => Some(p),
-            _ => None,
-        })
-        .filter(|p| !p.finished() && service.spec.selector.iter().all(|(k, v)| p.metadata.labels.get(k) == Some(v)))
-        .collect();
+    let pods = case.cx.index.pods_matching(ns, &service.spec.selector);
+    let pods: Vec<&Pod> = pods.into_iter().filter(|p| !p.finished()).collect();
     let ready = super::super::endpoints_ready(case.cx, &me);
     let selects = !service.spec.selector.is_empty();
     // Where nobody is behind the Service, no port of it would answer.
@@ -293,10 +286,10 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
     );
     if pods.is_empty() {
         let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
-        let meant = templates.iter().flat_map(|k| case.cx.index.in_namespace(*k, ns)).find(|o| {
-            o.pod_template()
-                .is_some_and(|t| service.spec.selector.iter().all(|(k, v)| t.metadata.labels.get(k) == Some(v)))
-        });
+        let meant = templates
+            .iter()
+            .flat_map(|k| case.cx.index.in_namespace(*k, ns))
+            .find(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &service.spec.selector)));
         let Some(workload) = meant else {
             return own
                 .says(format!(
@@ -358,28 +351,27 @@ fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> Option<Blame
         Goal::Outside { port: Some(p) } => format!("hosts outside the cluster on port {p}"),
         Goal::Outside { port: None } => "hosts outside the cluster".to_owned(),
     };
-    let says = match found.direction {
-        "egress" => format!(
-            "; NetworkPolicy {} selects its pods and allows egress {} only, not to {what}",
-            found.name, found.allows
-        ),
-        _ => format!(
-            "; NetworkPolicy {} selects {what} and allows ingress {} only, not from {}",
-            found.name, found.allows, case.owner.subject
-        ),
+    let (name, way) = (&reference.name, found.direction.as_str().to_lowercase());
+    let lets = match found.lets.as_str() {
+        "nothing" => format!("no {way} at all"),
+        lets => format!("{way} {lets}"),
     };
-    let says =
-        says.replace("egress nothing only", "no egress at all").replace("ingress nothing only", "no ingress at all");
+    let says = match found.direction {
+        Direction::Egress => format!("; NetworkPolicy {name} selects its pods and allows {lets}, not to {what}"),
+        Direction::Ingress => {
+            format!("; NetworkPolicy {name} selects {what} and allows {lets}, not from {}", case.owner.subject)
+        }
+    };
     Some(
         case.own(signal)
             .says(says)
             .rule("network-policy-blocks")
-            .on(reference.clone(), Some(format!("spec.{}", found.direction)), case)
+            .on(reference.clone(), Some(found.direction.field().to_owned()), case)
             .seen(
                 found.policy,
-                found.direction,
-                format!("NetworkPolicy {} allows {} {}", found.name, found.direction, found.allows),
-                &[("allows", found.allows.clone())],
+                &way,
+                format!("NetworkPolicy {name} allows {lets}"),
+                &[("allows", lets.clone())],
                 case.cx.now,
             )
             .step(edit(ActionKind::SetNetworkPolicy, &reference, format!("it does not allow {what}"))),

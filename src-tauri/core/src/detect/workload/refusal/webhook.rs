@@ -12,7 +12,7 @@ use super::Told;
 use crate::{
     evidence::EvidenceKind,
     finding::CauseDraft,
-    object::{Kind, Object, ObjectRef, admission::Webhook},
+    object::{Kind, Object, ObjectRef, admission::Webhook, has_all},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
     words,
@@ -81,7 +81,7 @@ fn behind(cx: &Context<'_>, service: &ObjectRef) -> Behind {
     let workloads = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
     let meant = workloads.into_iter().flat_map(|k| cx.index.in_namespace(k, ns)).find(|o| {
         let labels = o.pod_template().map(|t| &t.metadata.labels);
-        !s.spec.selector.is_empty() && labels.is_some_and(|l| s.spec.selector.iter().all(|(k, v)| l.get(k) == Some(v)))
+        !s.spec.selector.is_empty() && labels.is_some_and(|l| has_all(l, &s.spec.selector))
     });
     Behind::Empty(meant.map(|o| {
         let wanted = match &**o {

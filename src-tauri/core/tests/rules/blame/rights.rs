@@ -1,0 +1,155 @@
+//! Rights at the API server, ends without an error, what stands in for a log.
+
+use super::*;
+
+const FORBIDDEN: &str = "E1101 10:00:00.000000       1 main.go:9] failed to list: pods is forbidden: User \"system:serviceaccount:shop:checkout\" cannot list resource \"pods\" in API group \"\" in the namespace \"shop\"";
+
+fn role(verbs: &[&str]) -> Object {
+    object("Role shop/reader", json!({"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": verbs}]}))
+}
+
+fn binding(account: &str) -> Object {
+    object(
+        "RoleBinding shop/reader-of-pods",
+        json!({"subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "shop"}], "roleRef": {"kind": "Role", "name": "reader"}}),
+    )
+}
+
+#[test]
+fn a_missing_right_leads_to_the_role_the_binding_or_the_account() {
+    let account = |name: &str| object(&format!("ServiceAccount shop/{name}"), json!({}));
+    let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
+    let rights = Expect { cause: "log-cluster-access", verdict: Established, ..DEAD };
+    one(
+        &app,
+        FORBIDDEN,
+        [account("checkout"), role(&["get"]), binding("checkout")],
+        Expect {
+            entity: "Role/shop/reader",
+            field: "rules",
+            says: &["list pods", "allows only get on pods", "lacks list", "reader"],
+            ..rights
+        },
+    );
+    one(
+        &app,
+        FORBIDDEN,
+        [account("checkout")],
+        Expect {
+            entity: "ServiceAccount/shop/checkout",
+            says: &["list pods", "shop", "checkout", "forbids"],
+            ..rights
+        },
+    );
+    one(
+        &app,
+        FORBIDDEN,
+        [account("checkout"), role(&["list"]), binding("chekout")],
+        Expect {
+            entity: "RoleBinding/shop/reader-of-pods",
+            field: "subjects",
+            says: &["chekout", "instead"],
+            ..rights
+        },
+    );
+    one(
+        &app,
+        FORBIDDEN,
+        [account("checkout"), binding("checkout")],
+        Expect { entity: "Role/shop/reader?", says: &["does not exist (not found)", "reader"], ..rights },
+    );
+    // The workload forgot to say as whom it runs.
+    one(
+        &checkout(),
+        &FORBIDDEN.replace("shop:checkout", "shop:default"),
+        [account("default"), account("checkout"), role(&["list"]), binding("checkout")],
+        Expect {
+            entity: "Deployment/shop/checkout",
+            field: "spec.template.spec.serviceAccountName",
+            verdict: Likely,
+            says: &["serviceAccountName", "checkout has the right"],
+            ..rights
+        },
+    );
+    let world = dead(&app, FORBIDDEN, [account("checkout")]);
+    let fault = world.diagnose().faults.remove(0);
+    let step = fault.actions.iter().find(|a| a.command.contains("kubectl create role ")).expect("a grant");
+    assert!(
+        step.command.contains("--verb=list --resource=pods") && step.command.contains("--serviceaccount=shop:checkout"),
+        "{}",
+        step.command
+    );
+}
+
+#[test]
+fn a_command_that_runs_to_its_end_must_not_be_a_deployment() {
+    let app = checkout().container(json!({"command": ["sh", "-c", "echo done"]}));
+    let pod = app.pod("a", status::crashed(0, "Completed", 4, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 4, "done");
+    check(
+        &world,
+        Expect {
+            cause: "container-completes",
+            verdict: Established,
+            field: "spec.template.spec.containers[app].command",
+            says: &["exit code 0", "runs to its end", "Deployment"],
+            ..DEAD
+        },
+    );
+}
+
+#[test]
+fn what_a_program_leaves_as_its_last_message_stands_in_for_its_log() {
+    let app = checkout();
+    let mut state = status::crashed(1, "Error", 3, -5);
+    merge(
+        &mut state["containerStatuses"][0],
+        &json!({"state": {"terminated": {"message": "required environment variable QUEUE_URL is not set"}}}),
+    );
+    let mut world = world(&app, [app.pod("a", state)]);
+    world.refuse_logs();
+    check(&world, Expect { cause: "log-missing-env", verdict: Established, says: &["QUEUE_URL"], ..DEAD });
+}
+
+#[test]
+fn what_is_not_listed_is_not_missing() {
+    use afterwatch_core::coverage::UnreadableReason::Forbidden;
+    let app = mounted(json!({"configMap": {"name": "app-config"}}), json!({"mountPath": "/etc/app"}));
+    let mut world = dead(&app, "open /etc/app/routes.toml: no such file or directory", []);
+    world.lose(Kind::ConfigMap, Forbidden);
+    let fault = world.diagnose().faults.remove(0);
+    assert_eq!(fault.causes[0].confidence, Likely, "{}", fault.causes[0].statement);
+    assert!(!fault.causes[0].statement.contains("app-config, mounted at /etc/app, does not exist"));
+    let app = env(json!([{"name": "DB", "value": "orders-db:5432"}]));
+    let mut world = dead(&app, "dial tcp: lookup orders-db on 10.96.0.10:53: no such host", []);
+    world.lose(Kind::Service, Forbidden);
+    let fault = world.diagnose().faults.remove(0);
+    assert!(!fault.causes[0].statement.contains("there is no Service"), "{}", fault.causes[0].statement);
+}
+
+#[test]
+fn the_job_that_failed_names_who_must_be_changed_too() {
+    let job = App::of(Kind::Job, "shop/import")
+        .spec(json!({"restartPolicy": "Never"}))
+        .container(json!({"env": from_map("LOG_LEVEL", "settings", "level")}));
+    let pod = job.pod("a", status::finished(1, -20));
+    let mut world = World::new();
+    let failed = json!({"status": {"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "lastTransitionTime": at(-15)}]}});
+    world.upsert_all([job.top(failed), pod.clone(), map("settings", &["level"])]);
+    world.log(&pod, "app", 0, "config: invalid LOG_LEVEL 'verbos'");
+    check(
+        &world,
+        Expect {
+            rule: "job-failed",
+            object: "Job/shop/import",
+            subject: "Job/shop/import",
+            cause: "log-bad-config",
+            entity: "ConfigMap/shop/settings",
+            field: "data[level]",
+            verdict: Likely,
+            severity: Medium,
+            says: &["import", "LOG_LEVEL", "verbos"],
+        },
+    );
+}

@@ -1,0 +1,283 @@
+//! Variables, values, and the words of no known form.
+
+use super::*;
+
+#[test]
+fn a_variable_that_is_not_set_is_the_workloads() {
+    let missing = Expect { cause: "log-missing-env", ..DEAD };
+    let log = "required environment variable QUEUE_URL is not set";
+    one(
+        &checkout(),
+        log,
+        [],
+        Expect {
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[QUEUE_URL]",
+            says: &["QUEUE_URL", "not set", "does not set it"],
+            ..missing
+        },
+    );
+    // Nearly the same name is set.
+    one(
+        &env(json!([{"name": "QUEUE_ULR", "value": "amqp://q"}])),
+        log,
+        [],
+        Expect { verdict: Established, says: &["QUEUE_ULR instead"], ..missing },
+    );
+    one(
+        &env(json!([{"name": "QUEUE_URL", "value": ""}])),
+        log,
+        [],
+        Expect { verdict: Established, says: &["empty value"], ..missing },
+    );
+}
+
+#[test]
+fn a_variable_from_a_config_map_is_the_config_maps() {
+    let missing =
+        Expect { cause: "log-missing-env", entity: "ConfigMap/shop/settings", field: "data[QUEUE_URL]", ..DEAD };
+    let log = "required environment variable QUEUE_URL is not set";
+    let whole = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    one(&whole, log, [map("settings", &["LEVEL"])], Expect { says: &["no key QUEUE_URL", "settings"], ..missing });
+    one(
+        &whole,
+        log,
+        [map("settings", &["QUEUE_ULR"])],
+        Expect { verdict: Established, field: "data[QUEUE_ULR]", says: &["QUEUE_ULR instead of QUEUE_URL"], ..missing },
+    );
+    // Optional, so that the pod starts without it.
+    let optional = env(
+        json!([{"name": "QUEUE_URL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "queue", "optional": true}}}]),
+    );
+    one(
+        &optional,
+        log,
+        [map("settings", &["LEVEL"])],
+        Expect { verdict: Established, field: "data[queue]", says: &["no key queue (not found)"], ..missing },
+    );
+    one(
+        &optional,
+        log,
+        [],
+        Expect {
+            verdict: Established,
+            entity: "ConfigMap/shop/settings?",
+            field: "",
+            says: &["does not exist (not found)"],
+            ..missing
+        },
+    );
+}
+
+#[test]
+fn a_key_that_was_removed_from_a_config_map_is_proven() {
+    let app = checkout()
+        .container(json!({"env": [{"name": "A", "value": "1"}], "envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.set_time(-60);
+    world.upsert(map("settings", &["LEVEL", "QUEUE_URL"]));
+    world.set_time(-20);
+    world.upsert(map("settings", &["LEVEL"]));
+    world.set_time(0);
+    world.log(&pod, "app", 3, "required environment variable QUEUE_URL is not set");
+    check(
+        &world,
+        Expect {
+            cause: "configuration-changed",
+            verdict: Established,
+            entity: "ConfigMap/shop/settings",
+            field: "data[QUEUE_URL]",
+            says: &["QUEUE_URL", "settings"],
+            ..DEAD
+        },
+    );
+}
+
+#[test]
+fn a_refused_value_leads_to_who_wrote_it() {
+    let bad = Expect { cause: "log-bad-config", ..DEAD };
+    let log = "config: invalid LOG_LEVEL 'verbos'";
+    one(
+        &env(json!([{"name": "LOG_LEVEL", "value": "verbos"}])),
+        log,
+        [],
+        Expect {
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[LOG_LEVEL]",
+            says: &["LOG_LEVEL", "verbos", "invalid"],
+            ..bad
+        },
+    );
+    // The log names the value alone.
+    one(
+        &env(json!([{"name": "LOG_LEVEL", "value": "verbos"}])),
+        "unknown log level: verbos",
+        [],
+        Expect {
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[LOG_LEVEL]",
+            says: &["LOG_LEVEL", "verbos"],
+            ..bad
+        },
+    );
+    // The setting is called otherwise than its variable.
+    one(
+        &env(json!([{"name": "SERVER_PORT", "value": "http"}])),
+        "    Property: server.port\n    Value: \"http\"\n    Reason: failed to convert",
+        [],
+        Expect {
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[SERVER_PORT]",
+            says: &["server.port", "http"],
+            ..bad
+        },
+    );
+    one(
+        &env(from_map("LOG_LEVEL", "settings", "level")),
+        log,
+        [map("settings", &["level"])],
+        Expect {
+            entity: "ConfigMap/shop/settings",
+            field: "data[level]",
+            says: &["LOG_LEVEL", "verbos", "key level of ConfigMap settings"],
+            ..bad
+        },
+    );
+    let whole = checkout().container(json!({"envFrom": [{"prefix": "LOG_", "configMapRef": {"name": "settings"}}]}));
+    one(
+        &whole,
+        log,
+        [map("settings", &["LEVEL"])],
+        Expect { entity: "ConfigMap/shop/settings", field: "data[LEVEL]", says: &["verbos"], ..bad },
+    );
+    one(
+        &checkout().container(json!({"args": ["serve", "--log-level=verbos"]})),
+        "unknown log level: verbos",
+        [],
+        Expect { field: "spec.template.spec.containers[app].args", says: &["verbos"], ..bad },
+    );
+    one(
+        &checkout().container(json!({"args": ["--listen-adr=:80"]})),
+        "unknown flag: --listen-adr",
+        [],
+        Expect {
+            cause: "log-unknown-flag",
+            verdict: Established,
+            field: "spec.template.spec.containers[app].args",
+            says: &["--listen-adr", "args"],
+            ..bad
+        },
+    );
+}
+
+#[test]
+fn a_bad_file_is_the_config_map_it_comes_from() {
+    let app = mounted(json!({"configMap": {"name": "site"}}), json!({"mountPath": "/etc/nginx/conf.d"}));
+    let site = || [map("site", &["default.conf"])];
+    let expect = Expect {
+        cause: "log-bad-config",
+        entity: "ConfigMap/shop/site",
+        field: "data[default.conf]",
+        says: &["proxy_passs", "default.conf:7", "site"],
+        ..DEAD
+    };
+    one(&app, "nginx: [emerg] unknown directive \"proxy_passs\" in /etc/nginx/conf.d/default.conf:7", site(), expect);
+    // The log names no file, the command line does.
+    let redis = mounted(json!({"configMap": {"name": "site"}}), json!({"mountPath": "/etc/redis"}))
+        .container(json!({"command": ["redis-server", "/etc/redis/redis.conf"]}));
+    one(
+        &redis,
+        "*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\nReading the configuration file, at line 3\n>>> 'maxmemry 100mb'\nBad directive or wrong number of arguments",
+        [map("site", &["redis.conf"])],
+        Expect { field: "data[redis.conf]", says: &["maxmemry"], ..expect },
+    );
+    // Neither does: it mounts one ConfigMap only.
+    one(
+        &mounted(json!({"configMap": {"name": "site"}}), json!({"mountPath": "/etc/app"})),
+        "yaml: line 3: did not find expected key",
+        [map("site", &["app.yaml"])],
+        Expect { field: "data[app.yaml]", says: &["configuration", "site"], ..expect },
+    );
+    // Not mounted at all.
+    one(
+        &checkout(),
+        "nginx: [emerg] unknown directive \"proxy_passs\" in /etc/nginx/conf.d/default.conf:7",
+        site(),
+        Expect { entity: "Deployment/shop/checkout", field: "", ..Expect { says: &["proxy_passs"], ..expect } },
+    );
+}
+
+#[test]
+fn wrong_credentials_are_the_workloads_unless_the_secret_is_new() {
+    let app = env(json!([{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]));
+    let log = "FATAL:  password authentication failed for user \"app\"";
+    let secret = |version: &str| object("Secret shop/db", json!({"metadata": {"resourceVersion": version}}));
+    let wrong = Expect { cause: "log-authentication", ..DEAD };
+    one(
+        &app,
+        log,
+        [secret("1")],
+        Expect { field: "spec.template.spec.containers[app].env[DB_PASSWORD]", says: &["app", "Secret db"], ..wrong },
+    );
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.set_time(-60);
+    world.upsert(secret("1"));
+    world.set_time(-20);
+    world.upsert(object("Secret shop/db", json!({"metadata": {"labels": {"rotated": "yes"}}})));
+    world.set_time(0);
+    world.log(&pod, "app", 3, log);
+    let new = Expect { cause: "configuration-changed", entity: "Secret/shop/db", verdict: Likely, ..wrong };
+    check(&world, Expect { field: "data[password]", says: &["Secret db", "password authentication"], ..new });
+}
+
+#[test]
+fn words_of_no_known_form_lead_to_the_variable_they_name() {
+    let app = env(from_map("PRICING_MODE", "settings", "mode"));
+    one(
+        &app,
+        "ERROR: I do not like PRICING_MODE today",
+        [map("settings", &["mode"])],
+        Expect {
+            cause: "container-exits",
+            entity: "ConfigMap/shop/settings",
+            field: "data[mode]",
+            says: &["PRICING_MODE", "key mode of ConfigMap settings", "do not like"],
+            ..DEAD
+        },
+    );
+    // In words instead of its name.
+    one(
+        &env(from_map("LOG_LEVEL", "settings", "level")),
+        "unknown log level: verbos",
+        [map("settings", &["level"])],
+        Expect {
+            cause: "log-bad-config",
+            entity: "ConfigMap/shop/settings",
+            field: "data[level]",
+            says: &["verbos", "LOG_LEVEL"],
+            ..DEAD
+        },
+    );
+    // A mounted file.
+    one(
+        &mounted(json!({"configMap": {"name": "rules"}}), json!({"mountPath": "/etc/rules"})),
+        "ERROR while looking at /etc/rules/tax.lst: line 3 makes no sense",
+        [map("rules", &["tax.lst"])],
+        Expect {
+            cause: "container-exits",
+            entity: "ConfigMap/shop/rules",
+            field: "data[tax.lst]",
+            says: &["tax.lst", "rules"],
+            ..DEAD
+        },
+    );
+    // Nothing of it is known: its own words are all there is.
+    one(
+        &checkout(),
+        "ERROR: the moon is full",
+        [],
+        Expect { cause: "container-exits", says: &["its own log says why", "moon"], ..DEAD },
+    );
+}
