@@ -26,6 +26,14 @@ it("draws the objects around the fault, one stop for Tab, arrows along the edges
   expect(w.backend.copied.at(-1)).toBe("kubectl --context prod-eu -n shop get pod checkout-5f8b97c6d-k2x7p -o yaml");
 });
 
+it("is heard with the words that stand in each box, shortened ones too", async () => {
+  for (const number of [45, 47]) {
+    await open(number);
+    const plain = (text: string | null) => (text ?? "").replace(/[^\p{L}\p{N}]/gu, "");
+    for (const box of boxes()) expect(plain(box.getAttribute("aria-label"))).toContain(plain(box.textContent));
+  }
+});
+
 it("says the same as text", async () => {
   const w = await open(45);
   w.button("As text").click();
