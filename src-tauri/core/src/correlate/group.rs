@@ -78,7 +78,7 @@ fn keys(index: &Index, finding: &Finding) -> Vec<String> {
         && let Some(ns) = finding.object.namespace.as_deref()
     {
         for pod in index.pods_matching(ns, &service.spec.selector) {
-            keys.push(index.top_owner_of(crate::detect::context::pod_ref(pod), &pod.metadata).key());
+            keys.push(index.top_owner_of(pod.reference(), &pod.metadata).key());
         }
     }
     keys.sort();

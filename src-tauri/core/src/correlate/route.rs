@@ -96,7 +96,7 @@ impl<'a> Routes<'a> {
         let mut found: BTreeMap<String, ObjectRef> = BTreeMap::new();
         if !selector.is_empty() {
             for pod in self.index.pods_matching(namespace, selector) {
-                let reference = crate::detect::context::pod_ref(pod);
+                let reference = pod.reference();
                 let owner = self.index.top_owner_of(reference, &pod.metadata);
                 found.insert(owner.key(), owner);
             }

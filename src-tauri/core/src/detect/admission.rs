@@ -240,7 +240,7 @@ fn asked(hooks: &[&Webhook]) -> String {
 fn api(cx: &mut Context<'_>, a: &APIService) {
     let Some(target) = &a.spec.service else { return };
     let Some(condition) = Condition::find(&a.status.conditions, "Available").filter(|c| c.is_false()) else { return };
-    let me = Object::APIService(a.clone()).reference();
+    let me = a.reference();
     let (reason, message) = (condition.reason.as_deref().unwrap_or(""), condition.message.as_deref().unwrap_or(""));
     let api = format!("{}/{}", a.spec.group, a.spec.version);
     let port = target.port.unwrap_or(443);
@@ -342,7 +342,7 @@ fn stuck(cx: &Context<'_>) -> Vec<String> {
 
 /// Who must be changed so that an aggregated API answers: what its own finding names.
 pub(super) fn answers_for(cx: &Context<'_>, a: &APIService) -> ObjectRef {
-    let me = Object::APIService(a.clone()).reference();
+    let me = a.reference();
     let found = a.spec.service.as_ref().and_then(|target| {
         blame(cx, standing(cx, target, 443), &me, target.port.unwrap_or(443), String::new()).map(|b| b.entity)
     });

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use self::said::{Said, What};
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, evidence, finding, hold, ns_flag, pod_ref},
+    context::{action, cause, evidence, finding, hold, ns_flag},
     crash, host,
 };
 use crate::{
@@ -135,7 +135,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
     let (spec, _, _) = pod.containers().find(|(spec, _, _)| spec.name == read.want.container)?;
     let said = said::said(lines, cx.now)?;
     let owner = cx.owner(pod);
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let of = format!("{} of its last {} log lines", said.count, lines.len());
     let made = pod.metadata.creation_timestamp.unwrap_or(cx.now);
     let first = said::stamp(&lines[said.first]).filter(|t| *t <= cx.now && *t >= made);

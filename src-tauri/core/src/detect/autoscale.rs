@@ -107,10 +107,6 @@ pub fn all(cx: &mut Context<'_>) {
     }
 }
 
-fn reference(h: &HorizontalPodAutoscaler) -> ObjectRef {
-    Object::HorizontalPodAutoscaler(h.clone()).reference()
-}
-
 fn target(cx: &Context<'_>, h: &HorizontalPodAutoscaler) -> ObjectRef {
     let named = h.spec.scale_target_ref.in_namespace(h.metadata.namespace.as_deref());
     cx.index.resolve(&named).map_or(named, |o| o.reference())
@@ -147,7 +143,7 @@ fn draft(
     since: Timestamp,
     lines: &[(&str, String)],
 ) -> (Finding, String) {
-    let me = reference(h);
+    let me = h.reference();
     let mut f = finding(rule, me.clone(), subject, Severity::Medium, since);
     f.hold = hold(PROVEN);
     f.started_basis = "condition of the autoscaler".into();
@@ -210,7 +206,7 @@ fn target_missing(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) -> bool {
     if !gone {
         return false;
     }
-    let me = reference(h);
+    let me = h.reference();
     let deleted = super::backing::deleted_at(cx, &wanted);
     let since = deleted
         .max(super::backing::changes(cx, &me).map(|c| c.at).max())
@@ -261,7 +257,7 @@ fn shared(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler, all: &[&HorizontalP
     if those.last().is_none_or(|last| last.metadata.name != h.metadata.name) {
         return true;
     }
-    let me = reference(h);
+    let me = h.reference();
     let workload = target(cx, h);
     let since = h.metadata.creation_timestamp.unwrap_or(cx.now);
     let since = super::backing::changes(cx, &me).map(|c| c.at).max().unwrap_or(since);
@@ -304,7 +300,7 @@ fn at_maximum(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) {
         (now * 10 > share.percent * 11).then_some((share.resource, now, share.percent))
     });
     let Some((resource, now, wanted)) = above else { return };
-    let me = reference(h);
+    let me = h.reference();
     let workload = target(cx, h);
     let since = limited.last_transition_time.unwrap_or(cx.now);
     let lines = [("current", format!("{resource} {now}%")), ("target", format!("{resource} {wanted}%"))];

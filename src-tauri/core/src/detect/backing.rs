@@ -43,7 +43,7 @@ pub(super) fn standing(cx: &Context<'_>, target: &ServiceTarget, default_port: u
     let Some(Object::Service(s)) = cx.index.get(Kind::Service, ns, &target.name).map(|o| &**o) else {
         return Standing::Missing(target.reference());
     };
-    let me = Object::Service(s.clone()).reference();
+    let me = s.reference();
     if s.spec.kind.as_deref() == Some("ExternalName") {
         return Standing::Fine;
     }

@@ -93,10 +93,6 @@ fn covered<'s>(index: &'s Index, b: &'s PodDisruptionBudget) -> Vec<&'s Pod> {
         .collect()
 }
 
-fn reference(b: &PodDisruptionBudget) -> ObjectRef {
-    Object::PodDisruptionBudget(b.clone()).reference()
-}
-
 /// `minAvailable: 2`, as the object writes it, with the field.
 fn demand(b: &PodDisruptionBudget) -> (&'static str, String) {
     let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
@@ -165,7 +161,7 @@ fn emptied(cx: &Context<'_>, b: &PodDisruptionBudget, budgets: &[&PodDisruptionB
 fn refusal<'a>(cx: &Context<'a>, pods: &[&Pod]) -> Option<&'a KubeEvent> {
     let index = cx.index;
     pods.iter()
-        .flat_map(|p| index.events_of(&super::context::pod_ref(p)))
+        .flat_map(|p| index.events_of(&p.reference()))
         .filter(|e| e.message().to_lowercase().contains("disruption budget"))
         .filter(|e| e.last_seen().is_some_and(|t| cx.now.duration_since(t).as_mins() < 20))
         .max_by_key(|e| e.last_seen())
@@ -197,7 +193,7 @@ fn blocks(cx: &mut Context<'_>, b: &PodDisruptionBudget, pods: &[&Pod], budgets:
     if refused.is_none() && emptied.is_none() {
         return;
     }
-    let me = reference(b);
+    let me = b.reference();
     let status = &b.status;
     let owner = cx.owner(pods[0]).subject;
     let unhealthy = !twice && status.current_healthy < status.expected_pods;
@@ -327,7 +323,7 @@ fn uncounted(cx: &mut Context<'_>, b: &PodDisruptionBudget) -> bool {
     else {
         return false;
     };
-    let me = reference(b);
+    let me = b.reference();
     let since = condition.last_transition_time.or(b.metadata.creation_timestamp).unwrap_or(cx.now);
     let said = condition.message.as_deref().unwrap_or("");
     let (field, value) = demand(b);

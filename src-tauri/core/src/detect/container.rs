@@ -145,7 +145,7 @@ fn volumes_and_sandbox(cx: &mut Context<'_>, pod: &Pod) {
     if made("PodReadyToStartContainers") || made("PodHasNetwork") {
         return;
     }
-    let events = cx.index.events_of(&super::context::pod_ref(pod));
+    let events = cx.index.events_of(&pod.reference());
     // What was mounted or started since was not kept by what failed before.
     let done = |e: &&&KubeEvent| matches!(e.reason(), "Pulling" | "Pulled" | "Created" | "Started");
     let attached = |e: &&&KubeEvent| e.reason() == "SuccessfulAttachVolume";

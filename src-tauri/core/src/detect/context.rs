@@ -143,7 +143,7 @@ impl<'a> Context<'a> {
 
     /// The workload a pod belongs to, and the object that holds its template.
     pub fn owner(&self, pod: &Pod) -> Owner {
-        let subject = self.index.top_owner_of(pod_ref(pod), &pod.metadata);
+        let subject = self.index.top_owner_of(pod.reference(), &pod.metadata);
         Owner { prefix: prefix(&subject), subject }
     }
 
@@ -224,17 +224,6 @@ impl<'a> Context<'a> {
             ("Job" | "CronJob", _) => Severity::Medium,
             _ => Severity::High,
         }
-    }
-}
-
-/// A reference to a pod.
-pub fn pod_ref(pod: &Pod) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Pod".to_owned(),
-        namespace: pod.metadata.namespace.clone(),
-        name: pod.metadata.name.clone(),
-        uid: Some(pod.metadata.uid.clone()).filter(|u| !u.is_empty()),
     }
 }
 

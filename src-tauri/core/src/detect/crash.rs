@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Context, Hold, Rule, Threshold,
-    context::{Owner, evidence, finding, hold, pod_ref},
+    context::{Owner, evidence, finding, hold},
     rule::BY_WORKLOAD,
 };
 use crate::{
@@ -259,7 +259,7 @@ fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>
         return false;
     }
     cx.want(LogWant {
-        pod: pod_ref(pod),
+        pod: pod.reference(),
         container: spec.name.clone(),
         previous: death.previous,
         restart: death.restart,
@@ -276,7 +276,7 @@ fn report(
     death: &Death<'_>,
     owner: Owner,
 ) {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let ended = death.ended;
     let at = ended.finished_at.unwrap_or(cx.now);
     let times = deaths(status, death);
@@ -378,7 +378,7 @@ fn deaths(status: &ContainerStatus, death: &Death<'_>) -> u32 {
 
 /// The earliest death known: this container's last, or the first back-off event of the pod.
 fn first_death(cx: &Context<'_>, pod: &Pod, status: &ContainerStatus, last: Timestamp) -> Timestamp {
-    let events = cx.index.events_of(&pod_ref(pod));
+    let events = cx.index.events_of(&pod.reference());
     let backoff = events
         .iter()
         .filter(|e| e.reason() == "BackOff" && e.message().contains("restarting failed container"))

@@ -71,7 +71,7 @@ pub fn all(cx: &mut Context<'_>) {
 }
 
 fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
-    let me = Object::CronJob(c.clone()).reference();
+    let me = c.reference();
     let events: Vec<&KubeEvent> = cx.index.events_of(&me).into_iter().filter(|e| matters(cx, e, c)).collect();
     let schedule = &c.spec.schedule;
     let zone = c.spec.time_zone.as_deref();
@@ -155,7 +155,7 @@ fn matters(cx: &Context<'_>, e: &KubeEvent, c: &CronJob) -> bool {
 }
 
 fn blocked(cx: &mut Context<'_>, c: &CronJob) {
-    let me = Object::CronJob(c.clone()).reference();
+    let me = c.reference();
     let (draft, since, evidence, steps) = match c.spec.concurrency_policy.as_deref() {
         Some("Forbid") => match forbidden(cx, c, &me) {
             Some(found) => found,
@@ -282,7 +282,7 @@ fn items(
 ) -> (Vec<crate::evidence::EvidenceDraft>, Vec<String>) {
     let item = object_evidence(
         EvidenceKind::Object,
-        Object::Job(job.clone()).reference(),
+        job.reference(),
         "running",
         format!("Job {} runs since {started}", job.metadata.name),
         &[("startTime", started.to_string()), ("active", job.status.active.to_string())],

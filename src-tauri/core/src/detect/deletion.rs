@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence, pod_ref},
+    context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence},
     rule::BY_WORKLOAD,
 };
 use crate::{
@@ -152,7 +152,7 @@ fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
     if cx.now.duration_since(since) < FRESH {
         return;
     }
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let subject = cx.owner(pod).subject;
     if told.contains(&subject.key()) {
         return;
@@ -278,7 +278,7 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
             };
             let pods: Vec<&Pod> = cx.index.pods().filter(mounts).collect();
             let going = pods.iter().any(|p| in_grace(p, cx.now));
-            (pods.iter().map(|p| (pod_ref(p), cx.owner(p).subject)).collect::<Vec<_>>(), going)
+            (pods.iter().map(|p| (p.reference(), cx.owner(p).subject)).collect::<Vec<_>>(), going)
         }
         Object::PersistentVolume(v) => {
             let claim = v.spec.claim_ref.as_ref().filter(|_| v.status.phase.as_deref() == Some("Bound"));

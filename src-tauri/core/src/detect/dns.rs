@@ -64,7 +64,7 @@ pub fn all(cx: &mut Context<'_>) {
             }
         }
         [first, ..] => {
-            let me = |s: &Service| Object::Service(s.clone()).reference();
+            let me = |s: &Service| s.reference();
             if services.iter().any(|s| endpoints_ready(cx, &me(s)) != Some(false)) {
                 return;
             }
@@ -77,7 +77,7 @@ pub fn all(cx: &mut Context<'_>) {
 fn down(cx: &mut Context<'_>, state: Standing, service: Option<&Service>) {
     let unseen = matches!(&state, Standing::SelectsNothing(s, _) if !news(cx, s, service));
     let me = match (&state, service) {
-        (_, Some(s)) => Object::Service(s.clone()).reference(),
+        (_, Some(s)) => s.reference(),
         (Standing::Missing(s), None) => s.clone(),
         _ => return,
     };

@@ -151,7 +151,7 @@ fn told(
 }
 
 fn gateway(cx: &mut Context<'_>, g: &Gateway) {
-    let me = Object::Gateway(g.clone()).reference();
+    let me = g.reference();
     let ns = g.metadata.namespace.as_deref();
     let made = g.metadata.creation_timestamp;
     let headline = "lets no traffic in";
@@ -291,7 +291,7 @@ fn refused(g: &Gateway, me: &ObjectRef) -> Option<Problem> {
 }
 
 fn class(cx: &mut Context<'_>, c: &GatewayClass) {
-    let me = Object::GatewayClass(c.clone()).reference();
+    let me = c.reference();
     let users: Vec<String> = cx
         .index
         .all(Kind::Gateway)

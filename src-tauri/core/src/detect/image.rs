@@ -2,7 +2,7 @@
 
 use super::{
     Context, Hold, Rule,
-    context::{Owner, action, cause, event_evidence, evidence, finding, hold, ns_flag, pod_ref, undo},
+    context::{Owner, action, cause, event_evidence, evidence, finding, hold, ns_flag, undo},
     placement,
     rule::BY_WORKLOAD,
 };
@@ -49,7 +49,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         if !REASONS.contains(&reason) {
             continue;
         }
-        let me = pod_ref(pod);
+        let me = pod.reference();
         let owner = cx.owner(pod);
         let events = cx.index.events_of(&me);
         let failed: Vec<_> = events
@@ -214,18 +214,7 @@ fn similar(cx: &Context<'_>, image: &str) -> Option<String> {
             .to_owned()
     };
     let mine = repository(image);
-    let mut running: Vec<&str> = cx
-        .index
-        .pods()
-        .flat_map(|p| {
-            p.containers()
-                .filter(|(_, s, _)| s.is_some_and(|s| s.state.running.is_some()))
-                .map(|(c, _, _)| c.image.as_str())
-        })
-        .filter(|i| *i != image)
-        .collect();
-    running.sort_unstable();
-    running.dedup();
+    let running: Vec<&str> = cx.index.running_images().filter(|i| *i != image).collect();
     let same = running.iter().find(|i| repository(i) == mine);
     let names: Vec<String> = running.iter().map(|i| repository(i)).collect();
     let near = placement::nearest(&mine, names.iter().map(String::as_str))

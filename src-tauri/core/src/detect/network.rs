@@ -197,16 +197,16 @@ fn service(cx: &mut Context<'_>, s: &Service) {
     let ns = s.metadata.namespace.as_deref().unwrap_or("");
     match s.spec.kind.as_deref() {
         Some("ExternalName") => {
-            special::external(cx, s, &Object::Service(s.clone()).reference());
+            special::external(cx, s, &s.reference());
             return;
         }
-        Some("LoadBalancer") => special::balancer(cx, s, &Object::Service(s.clone()).reference()),
+        Some("LoadBalancer") => special::balancer(cx, s, &s.reference()),
         _ => {}
     }
     if s.spec.selector.is_empty() || !cx.index.knows(Kind::Pod, Some(ns)) {
         return;
     }
-    let me = Object::Service(s.clone()).reference();
+    let me = s.reference();
     let here = |p: &&Pod| !p.finished() && !p.metadata.deleting();
     let matching: Vec<&Pod> = cx.index.pods_matching(ns, &s.spec.selector).into_iter().filter(here).collect();
     if matching.is_empty() {

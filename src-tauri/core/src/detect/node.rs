@@ -100,7 +100,7 @@ pub fn all(cx: &mut Context<'_>) {
 
 fn ready(cx: &mut Context<'_>, node: &Node) {
     let Some(condition) = Condition::find(&node.status.conditions, "Ready").filter(|c| !c.is_true()) else { return };
-    let me = Object::Node(node.clone()).reference();
+    let me = node.reference();
     let since = condition.last_transition_time.unwrap_or(cx.now);
     // A node that has just joined reports NotReady from its first moment until its network is there. One that
     // carries pods the scheduler put there was ready before, however young it is.
@@ -182,7 +182,7 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         }
     }
     for (pod, subject, count) in hit.into_values() {
-        let mut f = finding("pod-on-lost-node", super::context::pod_ref(pod), &subject, Severity::High, since);
+        let mut f = finding("pod-on-lost-node", pod.reference(), &subject, Severity::High, since);
         f.headline = format!("has {} on lost node {}", words::count(count, "pod"), me.name);
         f.started_basis = "the node's Ready condition changed".into();
         f.message = format!("{subject} has {} on node {}, which is not ready", words::count(count, "pod"), me.name);
@@ -223,7 +223,7 @@ fn placed(pod: &Pod) -> bool {
 
 fn pressure(cx: &mut Context<'_>, node: &Node) {
     for condition in node.status.conditions.iter().filter(|c| c.kind.ends_with("Pressure") && c.is_true()) {
-        let me = Object::Node(node.clone()).reference();
+        let me = node.reference();
         let since = condition.last_transition_time.unwrap_or(cx.now);
         let mut f = finding("node-pressure", me.clone(), &me, Severity::High, since);
         f.part.clone_from(&condition.kind);

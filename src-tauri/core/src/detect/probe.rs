@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::verdict::{Case, log, log_item, verdict};
 use super::{
     Context, Hold, Rule, Threshold,
-    context::{cause, edit, event_evidence, evidence, finding, hold, pod_ref},
+    context::{cause, edit, event_evidence, evidence, finding, hold},
     rule::BY_WORKLOAD,
 };
 use crate::{
@@ -136,7 +136,7 @@ fn gates(cx: &mut Context<'_>, pod: &Pod) {
     if unmet.is_empty() {
         return;
     }
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let owner = cx.owner(pod);
     let since = containers.last_transition_time.unwrap_or(cx.now);
     let mut f =
@@ -188,7 +188,7 @@ fn of_container<'e>(events: &[&'e KubeEvent], spec: &Container, words: &str) -> 
 }
 
 fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let events = cx.index.events_of(&me);
     for (rule, word, probe) in [
         ("liveness-failing", "liveness probe", spec.liveness_probe.as_ref()),
@@ -258,7 +258,7 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     if spec.startup_probe.is_some() && status.started == Some(false) {
         return;
     }
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let owner = cx.owner(pod);
     let condition = Condition::find(&pod.status.conditions, "Ready");
     let unready_since =
@@ -318,7 +318,7 @@ fn judge(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>, mut keys: Vec<Strin
 fn want_current(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
     if status.state.running.is_some() {
         cx.want(LogWant {
-            pod: pod_ref(pod),
+            pod: pod.reference(),
             container: spec.name.clone(),
             previous: false,
             restart: status.restart_count,
@@ -332,7 +332,7 @@ fn said(events: &[&KubeEvent]) -> String {
 }
 
 fn state(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, status: &ContainerStatus, at: Timestamp) {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let started = status.state.running.as_ref().and_then(|r| r.started_at).map(|t| t.to_string()).unwrap_or_default();
     let probe = |name: &str, p: Option<&Probe>| {
         p.map(|p| {

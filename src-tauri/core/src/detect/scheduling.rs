@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Hold, Rule,
-    context::{Owner, cause, event_evidence, evidence, finding, hold, pod_ref},
+    context::{Owner, cause, event_evidence, evidence, finding, hold},
     placement,
 };
 use crate::{
@@ -146,7 +146,7 @@ fn serves(owner: &Owner) -> bool {
 fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     let message = condition.message.clone().unwrap_or_default();
     let reason = condition.reason.as_deref().unwrap_or("");
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let owner = cx.owner(pod);
     let started = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
     let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity(cx, &owner), started);

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence, pod_ref},
+    context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence},
     placement,
 };
 use crate::{
@@ -109,14 +109,6 @@ pub fn all(cx: &mut Context<'_>) {
     }
 }
 
-/// A reference to a claim.
-pub(super) fn claim_ref(claim: &PersistentVolumeClaim) -> ObjectRef {
-    ObjectRef {
-        uid: Some(claim.metadata.uid.clone()).filter(|u| !u.is_empty()),
-        ..ObjectRef::missing(Kind::PersistentVolumeClaim, claim.metadata.namespace.as_deref(), &claim.metadata.name)
-    }
-}
-
 /// Its class binds when a pod is placed, and no node was chosen for one.
 pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> bool {
     let waits = class_of(cx, claim).is_some_and(|c| c.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"));
@@ -124,7 +116,7 @@ pub(super) fn waits_for_pod(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> 
     waits
         && claim.spec.volume_name.as_deref().is_none_or(str::is_empty)
         && !claim.metadata.annotations.contains_key("volume.kubernetes.io/selected-node")
-        && complaint(&cx.index.events_of(&claim_ref(claim))).is_none()
+        && complaint(&cx.index.events_of(&claim.reference())).is_none()
 }
 
 /// The last word of whoever failed to find or make a volume.
@@ -143,7 +135,7 @@ fn size(claim: &PersistentVolumeClaim) -> String {
 }
 
 fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
-    let me = claim_ref(claim);
+    let me = claim.reference();
     if waits_for_pod(cx, claim) {
         return;
     }
@@ -261,7 +253,7 @@ fn users(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Vec<ObjectRef> {
 /// The pods that have the claim on a node, with their workloads.
 pub(super) fn holders(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Vec<(ObjectRef, ObjectRef)> {
     let placed = pods_with(cx, claim).into_iter().filter(|p| p.spec.node_name.is_some());
-    placed.map(|p| (pod_ref(p), cx.owner(p).subject)).collect()
+    placed.map(|p| (p.reference(), cx.owner(p).subject)).collect()
 }
 
 /// The step that makes a claim anew: most of its fields cannot be changed.
@@ -278,7 +270,7 @@ fn recreate(claim: &ObjectRef) -> ActionDraft {
 
 /// Why a claim has no volume, as far as the objects say.
 pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (CauseDraft, Vec<ActionDraft>) {
-    let me = claim_ref(claim);
+    let me = claim.reference();
     if claim.status.phase.as_deref() == Some("Lost") {
         return (lost(claim, claim.spec.volume_name.as_deref().unwrap_or("?")), vec![recreate(&me)]);
     }
@@ -337,7 +329,7 @@ fn class_missing(cx: &Context<'_>, claim: &PersistentVolumeClaim, class: &str, c
     let mut c = cause(
         "storage-class-missing",
         Confidence::Established,
-        claim_ref(claim),
+        claim.reference(),
         format!(
             "PersistentVolumeClaim {name} asks for StorageClass {class}, which does not exist (not found); {}.{near}{from}",
             have(classes)
@@ -351,7 +343,7 @@ fn no_default(claim: &PersistentVolumeClaim, classes: &[String]) -> CauseDraft {
     let mut c = cause(
         "no-default-storage-class",
         Confidence::Established,
-        claim_ref(claim),
+        claim.reference(),
         format!(
             "PersistentVolumeClaim {} ({}) names no StorageClass and the cluster has no default one (no storage class is set); {}.",
             claim.metadata.name,

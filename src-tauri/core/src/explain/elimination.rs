@@ -75,7 +75,7 @@ fn nodes(index: &Index, now: Timestamp, fault: &mut Fault) {
         let lines: Vec<(&str, String)> = conditions.iter().map(|c| (c.kind.as_str(), c.status.clone())).collect();
         let item = object_evidence(
             EvidenceKind::Node,
-            Object::Node(node.clone()).reference(),
+            node.reference(),
             "conditions",
             format!("Node {name} is ready and reports no pressure"),
             &lines,

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     correlate::Fault,
-    detect::context::pod_ref,
     incident::Incident,
     index::Index,
     object::{Kind, ObjectRef},
@@ -103,7 +102,7 @@ fn node(index: &Index, place: &Place, role: Role) -> GraphNode {
         Place::Object(object) => (index.resolve(object).map_or_else(|| object.clone(), |o| o.reference()), None, 1),
         Place::Pods(owner) => {
             let pods = pods(index, owner);
-            let first = pods.first().map(|p| pod_ref(p));
+            let first = pods.first().map(|p| p.reference());
             let named = index.resolve(owner).map_or_else(|| owner.clone(), |o| o.reference());
             let none =
                 ObjectRef { name: String::new(), ..ObjectRef::missing(Kind::Pod, owner.namespace.as_deref(), "") };

@@ -51,9 +51,7 @@ impl Place {
     /// What is shown as this node.
     fn members(&self, index: &Index) -> Vec<ObjectRef> {
         match self {
-            Place::Pods(owner) => {
-                pods(index, owner).into_iter().take(ASKED).map(crate::detect::context::pod_ref).collect()
-            }
+            Place::Pods(owner) => pods(index, owner).into_iter().take(ASKED).map(Pod::reference).collect(),
             Place::Object(object) => {
                 let Some(known) = index.resolve(object) else { return vec![object.clone()] };
                 let made = index

@@ -2,6 +2,7 @@
 //! that events speak of, and the pods that are not plainly well.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
@@ -23,6 +24,10 @@ pub(super) struct Lookup {
     told: BTreeMap<(Kind, Key), u32>,
     /// Pods whose own status is not plainly well.
     unwell: BTreeSet<Key>,
+    /// How many containers run an image.
+    images: BTreeMap<String, u32>,
+    /// Pods on a node that require others to keep away.
+    apart: BTreeSet<Key>,
 }
 
 impl Lookup {
@@ -33,6 +38,12 @@ impl Lookup {
                 let of = self.labels.entry(key.0.clone()).or_default();
                 for (label, value) in &pod.metadata.labels {
                     of.entry(pair(label, value)).or_default().insert(key.1.clone(), object.clone());
+                }
+                for image in running(pod) {
+                    *self.images.entry(image.to_owned()).or_default() += 1;
+                }
+                if keeps_apart(pod) {
+                    self.apart.insert(key.clone());
                 }
                 if !well(pod) {
                     self.unwell.insert(key);
@@ -60,6 +71,10 @@ impl Lookup {
                 for (label, value) in &pod.metadata.labels {
                     forget(&mut self.labels, &key.0, &pair(label, value), &key.1);
                 }
+                for image in running(pod) {
+                    less(&mut self.images, image);
+                }
+                self.apart.remove(&key);
                 self.unwell.remove(&key);
             }
             Object::EndpointSlice(slice) => {
@@ -68,13 +83,8 @@ impl Lookup {
                 }
             }
             Object::KubeEvent(event) => {
-                if let Some(about) = about(event)
-                    && let Some(n) = self.told.get_mut(&about)
-                {
-                    *n -= 1;
-                    if *n == 0 {
-                        self.told.remove(&about);
-                    }
+                if let Some(about) = about(event) {
+                    less(&mut self.told, &about);
                 }
             }
             _ => {}
@@ -85,7 +95,12 @@ impl Lookup {
     pub(super) fn len(&self) -> usize {
         let sets =
             |of: &Places| of.len() + of.values().flat_map(HashMap::values).map(|names| 1 + names.len()).sum::<usize>();
-        sets(&self.labels) + sets(&self.slices) + self.told.len() + self.unwell.len()
+        sets(&self.labels)
+            + sets(&self.slices)
+            + self.told.len()
+            + self.unwell.len()
+            + self.images.len()
+            + self.apart.len()
     }
 }
 
@@ -154,6 +169,21 @@ impl Index {
         let told = self.lookup.told.range((Kind::Pod, Key::default())..).map(|(about, _)| about);
         let told = told.take_while(|about| about.0 == Kind::Pod).map(|about| &about.1);
         let keys: BTreeSet<&Key> = self.lookup.unwell.iter().chain(told).collect();
+        self.pods_at(keys)
+    }
+
+    /// The images that containers run, each once, in order.
+    pub fn running_images(&self) -> impl Iterator<Item = &str> {
+        self.lookup.images.keys().map(String::as_str)
+    }
+
+    /// The pods on a node that require others to keep away, in order.
+    pub fn pods_apart(&self) -> impl Iterator<Item = &Pod> {
+        self.pods_at(self.lookup.apart.iter())
+    }
+
+    /// The pods with these names that are there.
+    fn pods_at<'a>(&'a self, keys: impl IntoIterator<Item = &'a Key>) -> impl Iterator<Item = &'a Pod> {
         let pods = self.objects.get(&Kind::Pod);
         keys.into_iter().filter_map(move |key| match &**pods?.get(key)? {
             Object::Pod(pod) => Some(pod),
@@ -189,6 +219,29 @@ fn forget(of: &mut Places, namespace: &str, what: &str, name: &str) {
     if sets.is_empty() {
         of.remove(namespace);
     }
+}
+
+/// One fewer; nothing is left of what is there no more.
+fn less<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counted: &mut BTreeMap<K, u32>, what: &Q) {
+    if let Some(n) = counted.get_mut(what) {
+        *n -= 1;
+        if *n == 0 {
+            counted.remove(what);
+        }
+    }
+}
+
+/// The images of the containers that run.
+fn running(pod: &Pod) -> impl Iterator<Item = &str> {
+    pod.containers().filter(|(_, s, _)| s.is_some_and(|s| s.state.running.is_some())).map(|(c, _, _)| c.image.as_str())
+}
+
+/// It is on a node, and no pod of some kind may join it there.
+fn keeps_apart(pod: &Pod) -> bool {
+    let required = "/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+    pod.spec.node_name.is_some()
+        && !pod.finished()
+        && pod.spec.affinity.as_ref().is_some_and(|affinity| affinity.pointer(required).is_some())
 }
 
 /// What an event speaks of, unless it is what every pod goes through on its way to being well.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     correlate::Fault,
-    detect::{asked, context::pod_ref},
+    detect::asked,
     finding::Finding,
     index::Index,
     object::{Kind, Object, ObjectRef, Pod, has_all},
@@ -75,7 +75,7 @@ impl<'a> Around<'a> {
             other => self.pods.extend(index.pods_of(&other.meta().uid)),
         }
         for pod in self.pods.clone() {
-            self.own.insert(pod_ref(pod).key());
+            self.own.insert(pod.reference().key());
             let mut meta = &pod.metadata;
             // Between the pod and its workload: ReplicaSets and Jobs.
             while let Some(owner) = meta.controller().and_then(|o| index.by_uid(&o.uid)) {
@@ -135,12 +135,12 @@ impl<'a> Around<'a> {
             }
             let pods: Vec<&Pod> = asked::pods_behind(index, &service)
                 .into_iter()
-                .filter(|p| !self.own.contains(&pod_ref(p).key()))
+                .filter(|p| !self.own.contains(&p.reference().key()))
                 .collect();
             self.upstream.insert(key);
             for pod in &pods {
-                self.upstream.insert(pod_ref(pod).key());
-                self.upstream.insert(index.top_owner_of(pod_ref(pod), &pod.metadata).key());
+                self.upstream.insert(pod.reference().key());
+                self.upstream.insert(index.top_owner_of(pod.reference(), &pod.metadata).key());
             }
             self.leans_on.push((service, pods));
         }

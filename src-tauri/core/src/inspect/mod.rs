@@ -18,7 +18,6 @@ use crate::{
     detect::{
         self,
         asked::{self, Heard},
-        context::pod_ref,
     },
     index::Index,
     object::{ObjectRef, Pod},
@@ -65,7 +64,7 @@ fn readable(pod: &Pod) -> Vec<LogWant> {
         .filter_map(|(spec, status, _)| {
             let status = status.filter(|s| s.state.running.is_some() || s.state.terminated.is_some())?;
             Some(LogWant {
-                pod: pod_ref(pod),
+                pod: pod.reference(),
                 container: spec.name.clone(),
                 previous: false,
                 restart: status.restart_count,
@@ -77,9 +76,9 @@ fn readable(pod: &Pod) -> Vec<LogWant> {
 /// Judges what is known of an object and of the logs that were read for the question.
 pub fn look(index: &Index, now: Timestamp, options: Options, subject: &ObjectRef, reads: &[LogRead]) -> Look {
     let around = Around::new(index, subject);
-    let own = |read: &LogRead| around.pods.iter().any(|p| pod_ref(p).same_name(&read.want.pod));
+    let own = |read: &LogRead| around.pods.iter().any(|p| p.reference().same_name(&read.want.pod));
     let behind = |read: &LogRead| {
-        let is = |p: &&Pod| pod_ref(p).same_name(&read.want.pod);
+        let is = |p: &&Pod| p.reference().same_name(&read.want.pod);
         around.leans_on.iter().find(|(_, pods)| pods.iter().any(is)).map(|(service, _)| service)
     };
     let heard: Vec<Heard<'_>> =

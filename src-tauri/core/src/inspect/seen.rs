@@ -8,7 +8,7 @@ use crate::{
     detect::{
         self,
         asked::Heard,
-        context::{event_evidence, evidence, finding, object_evidence, pod_ref},
+        context::{event_evidence, evidence, finding, object_evidence},
     },
     evidence::{EvidenceDraft, EvidenceKind},
     explain,
@@ -56,7 +56,7 @@ pub(super) fn seen(
     logs(now, around, heard, &mut fault, &mut needs);
     dependencies(index, now, around, &mut fault);
     // The nodes, the sources and the changes are looked at as for any fault: its pods stand in for findings.
-    let stand_ins = around.pods.iter().take(PODS).map(|p| finding("", pod_ref(p), subject, Severity::Low, now));
+    let stand_ins = around.pods.iter().take(PODS).map(|p| finding("", p.reference(), subject, Severity::Low, now));
     fault.findings = stand_ins.collect();
     if fault.findings.is_empty() {
         fault.findings.push(finding("", subject.clone(), subject, Severity::Low, now));
@@ -166,7 +166,7 @@ fn pod_evidence(pod: &Pod, now: Timestamp) -> EvidenceDraft {
     }
     let summary =
         format!("Pod {}: {ready}, {} on {node}", pod.metadata.name, words::count(restarts as usize, "restart"));
-    object_evidence(EvidenceKind::PodStatus, pod_ref(pod), "asked", summary, &lines, now)
+    object_evidence(EvidenceKind::PodStatus, pod.reference(), "asked", summary, &lines, now)
 }
 
 fn warnings(index: &Index, now: Timestamp, subject: &ObjectRef, around: &Around<'_>, fault: &mut Fault) {
@@ -175,7 +175,7 @@ fn warnings(index: &Index, now: Timestamp, subject: &ObjectRef, around: &Around<
         return;
     }
     let mut items = Vec::new();
-    for object in [subject.clone()].into_iter().chain(around.pods.iter().map(|p| pod_ref(p))) {
+    for object in [subject.clone()].into_iter().chain(around.pods.iter().map(|p| p.reference())) {
         let young = |at: Option<Timestamp>| at.is_some_and(|t| now.duration_since(t) < RECENT);
         let warns = index.events_of(&object).into_iter().filter(|e| e.is_warning() && young(e.last_seen()));
         items.extend(warns.map(|e| event_evidence(e, now)));

@@ -17,6 +17,17 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
+    /// An object that is there, by its metadata.
+    pub fn of(kind: super::Kind, meta: &Meta) -> ObjectRef {
+        ObjectRef {
+            api_version: kind.api_version().to_owned(),
+            kind: kind.as_str().to_owned(),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            uid: Some(meta.uid.clone()).filter(|u| !u.is_empty()),
+        }
+    }
+
     /// Something that should exist in the cluster and does not.
     pub fn missing(kind: super::Kind, namespace: Option<&str>, name: &str) -> ObjectRef {
         ObjectRef {

@@ -102,7 +102,14 @@ macro_rules! objects {
             }
         }
 
-        $(impl From<$kind> for Object { fn from(o: $kind) -> Object { Object::$kind(o) } })+
+        $(
+            impl From<$kind> for Object { fn from(o: $kind) -> Object { Object::$kind(o) } }
+
+            impl $kind {
+                /// A reference to this very object, its uid included.
+                pub fn reference(&self) -> ObjectRef { ObjectRef::of(Kind::$kind, &self.metadata) }
+            }
+        )+
     };
 }
 
@@ -148,14 +155,7 @@ objects!(
 impl Object {
     /// A reference to this very object, its uid included.
     pub fn reference(&self) -> ObjectRef {
-        let meta = self.meta();
-        ObjectRef {
-            api_version: self.kind().api_version().to_owned(),
-            kind: self.kind().as_str().to_owned(),
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone(),
-            uid: Some(meta.uid.clone()).filter(|u| !u.is_empty()),
-        }
+        ObjectRef::of(self.kind(), self.meta())
     }
 
     /// The pod template of a workload.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{METRICS, api_of, draft, group, proven, reference, set_hpa, target};
+use super::{METRICS, api_of, draft, group, proven, set_hpa, target};
 use crate::{
     detect::{
         Context,
@@ -64,7 +64,7 @@ pub(super) fn blind(
     condition: &Condition,
     missing: &BTreeMap<&str, usize>,
 ) {
-    let me = reference(h);
+    let me = h.reference();
     let workload = target(cx, h);
     let since = condition.last_transition_time.or(h.metadata.creation_timestamp).unwrap_or(cx.now);
     let pods = pods(cx, &workload);
@@ -89,7 +89,7 @@ pub(super) fn blind(
         let (entity, referrer, statement, confidence) = match registered {
             // Registered and down: that has a finding of its own, which names the same entity.
             Some(a) => {
-                let api_object = Object::APIService(a.clone()).reference();
+                let api_object = a.reference();
                 let entity = crate::detect::admission::answers_for(cx, a);
                 let text = format!(
                     "{me} cannot scale {workload} by {metric}: the API {api} ({api_object}) is not available: {}",

@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold, pod_ref},
+    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold},
     source,
 };
 use super::CONFIG;
@@ -33,7 +33,7 @@ pub(super) fn refused(cx: &mut Context<'_>, pod: &Pod) {
         {
             continue;
         }
-        let me = pod_ref(pod);
+        let me = pod.reference();
         let owner = cx.owner(pod);
         let message = waiting.message.clone().unwrap_or_default();
         let events = cx.index.events_of(&me);

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::super::{
     Context,
-    context::{Owner, cause, edit, evidence, finding, hold, pod_ref},
+    context::{Owner, cause, edit, evidence, finding, hold},
 };
 use super::EVICTED;
 use crate::{
@@ -24,7 +24,7 @@ pub fn evicted(cx: &mut Context<'_>, pod: &Pod) {
     if pod.status.phase.as_deref() != Some("Failed") || pod.status.reason.as_deref() != Some("Evicted") {
         return;
     }
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let message = pod.status.message.clone().unwrap_or_default();
     let events = cx.index.events_of(&me);
     let event = events.iter().rev().find(|e| e.reason() == "Evicted");

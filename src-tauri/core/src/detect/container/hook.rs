@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{Owner, cause, edit, event_evidence, finding, hold, pod_ref},
+    context::{Owner, cause, edit, event_evidence, finding, hold},
 };
 use super::{HOOK, STILL};
 use crate::{
@@ -18,7 +18,7 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod) {
     if !pod.spec.containers.iter().chain(&pod.spec.init_containers).any(|c| c.lifecycle.is_some()) {
         return;
     }
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let events = cx.index.events_of(&me);
     for (spec, status, init) in pod.containers() {
         if spec.lifecycle.as_ref().and_then(|l| l.get("postStart")).is_none() || status.is_some_and(|s| s.ready) {

@@ -6,8 +6,8 @@ use regex::Regex;
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, event_evidence, finding, hold, ns_flag, pod_ref},
-    source, storage,
+    context::{Owner, action, cause, edit, event_evidence, finding, hold, ns_flag},
+    source,
 };
 use super::{HANDOVER, MOUNT, quoted};
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// Tells why the newest attempt failed.
 pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, mount: &[&KubeEvent]) {
     let Some(last) = mount.last() else { return };
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let owner = cx.owner(pod);
     let started = mount.iter().filter_map(|e| e.first_seen()).min().unwrap_or(cx.now);
     let mut f =
@@ -69,7 +69,7 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, mount: &[&KubeEvent]) {
             let mut c = cause(
                 "volume-mount-failing",
                 Confidence::Likely,
-                place.claim.map_or_else(|| owner.subject.clone(), storage::claim_ref),
+                place.claim.map_or_else(|| owner.subject.clone(), PersistentVolumeClaim::reference),
                 format!(
                     "A volume of {} cannot be mounted{}: {}.",
                     me.name,
@@ -147,8 +147,8 @@ impl<'a> Place<'a> {
     /// What says where the volume is: the PersistentVolume, or the workload that writes it into its pods; and the field.
     fn holder(&self, owner: &Owner, field: &str) -> (ObjectRef, String) {
         match (self.pv, self.claim) {
-            (Some(pv), _) => (Object::PersistentVolume(pv.clone()).reference(), format!("spec.{field}")),
-            (None, Some(claim)) => (storage::claim_ref(claim), "spec.volumeName".into()),
+            (Some(pv), _) => (pv.reference(), format!("spec.{field}")),
+            (None, Some(claim)) => (claim.reference(), "spec.volumeName".into()),
             (None, None) => {
                 (owner.subject.clone(), owner.pod_field(&format!("volumes[{}].{field}", self.volume.unwrap_or("?"))))
             }
@@ -176,7 +176,7 @@ fn classify(
         c.signs.pro = 2;
         c.referrer = Some(owner.subject.clone())
             .filter(|s| !s.same_name(&entity))
-            .or_else(|| place.claim.map(storage::claim_ref));
+            .or_else(|| place.claim.map(PersistentVolumeClaim::reference));
         c
     };
     if has(&["multi-attach error"]) {
@@ -291,13 +291,13 @@ fn classify(
         f.headline = "waits for a volume that does not come".into();
         f.actions.push(action(
             ActionKind::ManualCheck,
-            &pod_ref(pod),
+            &pod.reference(),
             "which volume hangs, and what its driver says",
             "reads only",
             "get pods",
             format!("kubectl describe pod {}{}", pod.metadata.name, ns_flag(&owner.subject)),
         ));
-        let entity = place.claim.map_or_else(|| owner.subject.clone(), storage::claim_ref);
+        let entity = place.claim.map_or_else(|| owner.subject.clone(), PersistentVolumeClaim::reference);
         let field = if place.claim.is_some() {
             "spec.volumeName".to_owned()
         } else {
@@ -374,7 +374,7 @@ fn taken(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, place: &Pl
     f.headline = "waits for a volume that another node has".into();
     let first = holders.first();
     let by = first.map(|p| {
-        format!("{} of {} on node {}", pod_ref(p), cx.owner(p).subject, p.spec.node_name.as_deref().unwrap_or(""))
+        format!("{} of {} on node {}", p.reference(), cx.owner(p).subject, p.spec.node_name.as_deref().unwrap_or(""))
     });
     let same = first.is_some_and(|p| cx.owner(p).subject.same_name(&owner.subject));
     let modes = place
@@ -395,7 +395,7 @@ fn taken(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, place: &Pl
         format!(
             "PersistentVolumeClaim {name} is {modes}, for one node at a time, and is held by {}; {} on node {} cannot have it too (Multi-Attach).{advice} The cluster says: {said}.",
             by.unwrap_or_else(|| "another node".to_owned()),
-            pod_ref(pod),
+            pod.reference(),
             place.node
         ),
     );
@@ -404,6 +404,6 @@ fn taken(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, place: &Pl
         (true, _) if owner.subject.kind == "Deployment" => "spec.strategy".into(),
         _ => owner.pod_field(&format!("volumes[{}].persistentVolumeClaim", place.volume.unwrap_or("?"))),
     });
-    c.referrer = place.claim.map(storage::claim_ref);
+    c.referrer = place.claim.map(PersistentVolumeClaim::reference);
     c
 }

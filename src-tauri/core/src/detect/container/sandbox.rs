@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{action, cause, edit, event_evidence, finding, hold, ns_flag, pod_ref},
+    context::{action, cause, edit, event_evidence, finding, hold, ns_flag},
 };
 use super::{SANDBOX, quoted};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 /// Tells why the newest attempt failed.
 pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, events: &[&KubeEvent]) {
     let Some(last) = events.last() else { return };
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let owner = cx.owner(pod);
     let started = events.iter().filter_map(|e| e.first_seen()).min().unwrap_or(cx.now);
     let mut f = finding("sandbox-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);

@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{evidence, finding, hold, pod_ref},
+    context::{evidence, finding, hold},
     host,
 };
 use super::blame::{Blame, Case, awaited, blame, is_visible};
@@ -32,7 +32,7 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
         if hosts.is_empty() {
             continue;
         }
-        let me = pod_ref(pod);
+        let me = pod.reference();
         let want =
             LogWant { pod: me.clone(), container: spec.name.clone(), previous: false, restart: status.restart_count };
         let old = cx.now.duration_since(since).as_secs();
@@ -100,7 +100,7 @@ fn told(case: &Case<'_, '_>, want: &LogWant) -> Option<Blame> {
 }
 
 fn running_evidence(pod: &Pod, spec: &Container, since: jiff::Timestamp) -> crate::evidence::EvidenceDraft {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let command: Vec<String> = spec.command.iter().chain(&spec.args).cloned().collect();
     evidence(
         EvidenceKind::ContainerStatus,

@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, ns_flag, pod_ref},
+    context::{Owner, action, cause, edit, ns_flag},
 };
 use super::blame::{Blame, Case, blame, guess, heap_option};
 use crate::{
@@ -176,7 +176,7 @@ pub(super) struct Ended<'e> {
 pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
     let (spec, owner, init) = (case.spec, case.owner, case.init);
     let which = if init { "Init container" } else { "Container" };
-    let me = pod_ref(case.pod);
+    let me = case.pod.reference();
     let quoted = ended.said.and_then(|r| r.words.as_ref());
     let said = quoted.map(|(_, q)| format!(" Its last words: “{q}”.")).unwrap_or_default();
     let often = words::times(ended.times);

@@ -51,7 +51,7 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     if ending || ended || slow && (content.is_none() || age < CONTENT) {
         return;
     }
-    let me = Object::Namespace(ns.clone()).reference();
+    let me = ns.reference();
     let mut f = finding("namespace-stuck-terminating", me.clone(), &me, Severity::Medium, since);
     f.headline = "is stuck in deletion".into();
     f.started_basis = "deletion asked for".into();

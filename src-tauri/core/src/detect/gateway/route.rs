@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn route(cx: &mut Context<'_>, r: &HTTPRoute) {
-    let me = Object::HTTPRoute(r.clone()).reference();
+    let me = r.reference();
     let mut problems: Vec<Problem> =
         r.spec.parent_refs.iter().enumerate().filter_map(|(i, p)| parent(cx, r, &me, i, p)).collect();
     for (i, rule) in r.spec.rules.iter().enumerate() {
@@ -85,7 +85,7 @@ fn parent(cx: &Context<'_>, r: &HTTPRoute, me: &ObjectRef, i: usize, p: &RouteRe
             false => problem("route-gateway-missing", me, Some(missing), at("name"), text),
         });
     };
-    let gateway = Object::Gateway(g.clone()).reference();
+    let gateway = g.reference();
     let names: Vec<String> = g.spec.listeners.iter().map(|l| format!("{} ({})", l.name, l.port)).collect();
     let all = words::list(&names, 4);
     let by_name: Vec<&Listener> =
@@ -222,7 +222,7 @@ fn backend(cx: &Context<'_>, r: &HTTPRoute, me: &ObjectRef, path: &str, b: &Rout
     if s.spec.ports.iter().any(|p| p.port == port) {
         return None;
     }
-    let service = Object::Service(s.clone()).reference();
+    let service = s.reference();
     let text = format!(
         "HTTPRoute {} sends traffic to port {port} of Service {}, which has no such port: it has {}.",
         me.name,

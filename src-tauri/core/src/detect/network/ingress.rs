@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
-    let me = Object::Ingress(i.clone()).reference();
+    let me = i.reference();
     let ns = i.metadata.namespace.as_deref();
     // What broke it may be a change of a Service, the class or a certificate as well as of the Ingress itself.
     let backends = i.backends().map(|(_, b)| ObjectRef::missing(Kind::Service, ns, &b.name));
@@ -83,7 +83,7 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
                             part: format!("{}:{}", backend.name, backend.port),
                             rule: "ingress-port-missing",
                             entity: me.clone(),
-                            referrer: Some(Object::Service(s.clone()).reference()),
+                            referrer: Some(s.reference()),
                             field: match path == "every path" {
                                 true => "spec.defaultBackend.service.port",
                                 false => "spec.rules[].http.paths[].backend.service.port",
@@ -203,7 +203,7 @@ struct Problem {
 
 /// A Service whose endpoints are written by hand, and are not: nothing is behind it.
 fn by_hand(cx: &Context<'_>, s: &Service, me: &ObjectRef, path: &str) -> Option<Problem> {
-    let service = Object::Service(s.clone()).reference();
+    let service = s.reference();
     let plain = s.spec.selector.is_empty() && s.spec.kind.as_deref() != Some("ExternalName");
     if !plain || s.metadata.controller().is_some() || endpoints_ready(cx, &service) != Some(false) {
         return None;
@@ -230,10 +230,6 @@ fn class(i: &Ingress) -> Option<&str> {
         .ingress_class_name
         .as_deref()
         .or_else(|| i.metadata.annotations.get("kubernetes.io/ingress.class").map(String::as_str))
-}
-
-fn reference(i: &Ingress) -> ObjectRef {
-    Object::Ingress(i.clone()).reference()
 }
 
 /// What all the Ingresses say together: one that no controller takes, two that claim the same path.
@@ -268,7 +264,7 @@ fn unclaimed(cx: &mut Context<'_>, all: &[&Ingress]) {
         return;
     }
     for i in all.iter().filter(|i| class(i).is_none()) {
-        let me = reference(i);
+        let me = i.reference();
         let since = changed_at(cx, &me).or(i.metadata.creation_timestamp).unwrap_or(cx.now);
         let mut f = finding("ingress-unclaimed", me.clone(), &me, Severity::Medium, since);
         f.headline = "is served by no controller: it names no class".into();
@@ -344,7 +340,7 @@ fn conflicts(cx: &mut Context<'_>, all: &[&Ingress]) {
     }
     found.dedup_by(|a, b| std::ptr::eq(a.0, b.0) && std::ptr::eq(a.1, b.1));
     for (first, second, place, theirs, ours) in found {
-        let (me, other) = (reference(second), reference(first));
+        let (me, other) = (second.reference(), first.reference());
         let seen = [&me, &other].into_iter().filter_map(|o| changed_at(cx, o)).max();
         let since = seen.or(second.metadata.creation_timestamp).unwrap_or(cx.now);
         let watched = cx.index.watched_since(Kind::Ingress).map_or(cx.now, |t| t.min(cx.now));

@@ -182,14 +182,6 @@ pub(super) fn mixed(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&
     if s.spec.cluster_ip.as_deref() == Some("None") {
         return;
     }
-    let mut groups: BTreeMap<String, (ObjectRef, Vec<&Pod>)> = BTreeMap::new();
-    for pod in pods.iter().copied().filter(|p| p.ready()) {
-        let owner = cx.owner(pod).subject;
-        if !matches!(owner.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet") {
-            return;
-        }
-        groups.entry(owner.key()).or_insert_with(|| (owner, Vec::new())).1.push(pod);
-    }
     // A name finds only the pods that have the port: what is sent by number reaches every pod.
     let targets: Vec<u16> = s
         .spec
@@ -202,7 +194,23 @@ pub(super) fn mixed(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&
         })
         .collect::<Option<_>>()
         .unwrap_or_default();
-    if groups.len() < 2 || targets.is_empty() {
+    let mut controllers: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
+    for pod in pods.iter().copied().filter(|p| p.ready()) {
+        let Some(controller) = pod.metadata.controller() else { return };
+        controllers.entry(&controller.uid).or_default().push(pod);
+    }
+    if controllers.len() < 2 || targets.is_empty() {
+        return;
+    }
+    let mut groups: BTreeMap<String, (ObjectRef, Vec<&Pod>)> = BTreeMap::new();
+    for (_, pods) in controllers {
+        let owner = cx.owner(pods[0]).subject;
+        if !matches!(owner.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet") {
+            return;
+        }
+        groups.entry(owner.key()).or_insert_with(|| (owner, Vec::new())).1.extend(pods);
+    }
+    if groups.len() < 2 {
         return;
     }
     let offers = |pods: &[&Pod]| {

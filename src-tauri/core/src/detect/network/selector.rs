@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::super::{
     Context,
-    context::{cause, edit, finding, hold, object_evidence, pod_ref, undo},
+    context::{cause, edit, finding, hold, object_evidence, undo},
 };
 use super::{changed_at, changes_of, selector_text, touches};
 use crate::{
@@ -75,7 +75,7 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
                 .join(",");
             let item = object_evidence(
                 EvidenceKind::Object,
-                pod_ref(pod),
+                pod.reference(),
                 "labels",
                 format!("The pods of {owner} have the labels {labels}"),
                 &[("labels", labels.clone())],

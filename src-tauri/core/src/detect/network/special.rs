@@ -162,7 +162,7 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
     {
         return;
     }
-    let me = Object::StatefulSet(set.clone()).reference();
+    let me = set.reference();
     let missing = ObjectRef::missing(Kind::Service, ns, name);
     let since = [&me, &missing]
         .into_iter()

@@ -9,7 +9,7 @@ use super::super::{
 use super::{HOLD, JOINING};
 use crate::{
     evidence::{EvidenceDraft, EvidenceKind},
-    object::{Condition, KubeEvent, Node, Object, ObjectRef},
+    object::{Condition, KubeEvent, Node, ObjectRef},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -33,7 +33,7 @@ struct Problem {
 }
 
 pub(super) fn all(cx: &mut Context<'_>, node: &Node) {
-    let me = Object::Node(node.clone()).reference();
+    let me = node.reference();
     // A node that is lost says nothing new.
     let ready = Condition::find(&node.status.conditions, "Ready");
     if ready.is_some_and(|c| c.status == "Unknown") {

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::super::{
     Context,
-    context::{Owner, cause, edit, pod_ref},
+    context::{Owner, cause, edit},
     crash::endpoints_ready,
 };
 use crate::{
@@ -91,7 +91,7 @@ impl Case<'_> {
     fn together(&self, cx: &Context<'_>) -> Option<usize> {
         let uid = self.owner.subject.uid.as_deref()?;
         let last = |pod: &Pod| {
-            let events = cx.index.events_of(&pod_ref(pod));
+            let events = cx.index.events_of(&pod.reference());
             let kills =
                 events.into_iter().filter(|e| e.reason() == "Killing" && e.message().contains("failed liveness probe"));
             kills.filter_map(|e| e.last_seen()).max()
@@ -461,5 +461,5 @@ pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&
 /// The key of that log as evidence.
 pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<crate::evidence::EvidenceDraft> {
     let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
-    Some(super::super::crash::log_evidence(cx, &pod_ref(pod), spec, read, cx.now))
+    Some(super::super::crash::log_evidence(cx, &pod.reference(), spec, read, cx.now))
 }

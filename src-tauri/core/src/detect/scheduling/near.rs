@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::{
     Context,
-    context::{Owner, cause, edit, pod_ref},
+    context::{Owner, cause, edit},
     placement,
 };
 use super::{nodes, replicas};
@@ -85,7 +85,7 @@ pub(super) fn anti(
     let own = terms(pod, "podAntiAffinity");
     f.headline = "cannot be scheduled: pods that must be apart have all the nodes".into();
     // Another workload wants no pod like this one beside its own.
-    let other = cx.index.pods().filter(|p| p.spec.node_name.is_some() && !p.finished()).find(|p| {
+    let other = cx.index.pods_apart().find(|p| {
         let theirs = terms(p, "podAntiAffinity");
         theirs.iter().any(|t| t.means(pod)) && !cx.owner(p).subject.same_name(&owner.subject)
     });
@@ -127,10 +127,9 @@ pub(super) fn anti(
         (Some(n), _) => format!(" for {n} replicas"),
         (None, _) => String::new(),
     };
-    let mut holders: Vec<String> = cx
-        .index
-        .pods()
-        .filter(|p| p.spec.node_name.is_some() && own.iter().any(|t| t.means(p)))
+    let pods = cx.index.pods().filter(|p| !own.is_empty() && p.spec.node_name.is_some());
+    let mut holders: Vec<String> = pods
+        .filter(|p| own.iter().any(|t| t.means(p)))
         .map(|p| cx.owner(p).subject)
         .filter(|s| !s.same_name(&owner.subject))
         .map(|s| s.to_string())
@@ -301,7 +300,7 @@ pub(super) fn ports(
         for p in cx.pods_on(&node.metadata.name).into_iter().filter(|p| !p.finished()) {
             let Some((port, _)) = host_ports(p).into_iter().find(|h| wanted.contains(h)) else { continue };
             let who = cx.owner(p).subject;
-            held.push(format!("{} of {who} has {port} on {}", pod_ref(p), node.metadata.name));
+            held.push(format!("{} of {who} has {port} on {}", p.reference(), node.metadata.name));
             holder.get_or_insert(who);
         }
     }

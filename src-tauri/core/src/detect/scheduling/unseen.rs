@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, evidence, finding, hold, pod_ref},
+    context::{Owner, action, cause, edit, evidence, finding, hold},
     placement,
 };
 use super::{FOREIGN, GATED, PINNED, SILENT, nodes, serves, severity};
@@ -31,7 +31,7 @@ fn draft(
     basis: &str,
     lines: &[(&str, &str)],
 ) -> (Finding, String) {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let mut f = finding(rule, me.clone(), &owner.subject, severity(cx, owner), since);
     f.started_basis = basis.into();
     let said: Vec<String> = lines.iter().map(|(k, v)| format!("{k}: {v}")).collect();
@@ -50,7 +50,7 @@ fn draft(
 
 /// A pod of which nothing was said, by nobody.
 pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let events = cx.index.events_of(&me);
     if !cx.index.knows(Kind::KubeEvent, me.namespace.as_deref())
         || events.iter().any(|e| matches!(e.reason(), "FailedScheduling" | "Scheduled" | "Nominated"))

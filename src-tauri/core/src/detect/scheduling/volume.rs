@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, ns_flag, object_evidence, pod_ref},
+    context::{Owner, action, cause, edit, ns_flag, object_evidence},
     placement, storage,
 };
 use super::nodes;
@@ -119,7 +119,7 @@ fn going(cx: &Context<'_>, f: &mut Finding, owner: &Owner, claim: &PersistentVol
     f.headline = format!("cannot be scheduled: PersistentVolumeClaim {name} is being deleted");
     f.actions.push(action(
         ActionKind::CreateClaim,
-        &storage::claim_ref(claim),
+        &claim.reference(),
         "once it is gone the pod needs a new one",
         "what the old one held is lost with it, unless its volume is kept",
         "create persistentvolumeclaims",
@@ -128,7 +128,7 @@ fn going(cx: &Context<'_>, f: &mut Finding, owner: &Owner, claim: &PersistentVol
     let mut c = cause(
         "claim-being-deleted",
         Confidence::Established,
-        storage::claim_ref(claim),
+        claim.reference(),
         format!(
             "PersistentVolumeClaim {name} is being deleted{held}{by}, so no new pod of {} may use it.",
             owner.subject
@@ -155,11 +155,11 @@ fn one_pod(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, tail: &s
         owner.subject.clone(),
         format!(
             "PersistentVolumeClaim {name} has access mode ReadWriteOncePod and is used by {by}; {} cannot have it too. The scheduler says: {tail}",
-            pod_ref(pod)
+            pod.reference()
         ),
     );
     c.signs.pro = 2;
-    c.referrer = claim.map(storage::claim_ref);
+    c.referrer = claim.map(PersistentVolumeClaim::reference);
     c.field = Some("spec.replicas".into()).filter(|_| super::replicas(cx, owner).is_some_and(|n| n > 1));
     c
 }
@@ -219,7 +219,7 @@ pub(super) fn elsewhere(
         |v: &PersistentVolume| nodes(cx).filter(|n| allows(v, n)).map(|n| n.metadata.name.clone()).collect::<Vec<_>>();
     let homeless = tied.iter().find(|(_, v)| home(v).is_empty());
     let (claim, volume) = homeless.unwrap_or(&tied[0]);
-    let me = Object::PersistentVolume((*volume).clone()).reference();
+    let me = volume.reference();
     let item = object_evidence(
         EvidenceKind::Object,
         me.clone(),
@@ -259,8 +259,8 @@ pub(super) fn elsewhere(
     } else {
         let all: Vec<String> =
             tied.iter().map(|(c, v)| format!("{} (claim {c}) {}", v.metadata.name, whereabouts(v))).collect();
-        let entity =
-            claim_of(cx, pod.metadata.namespace.as_deref(), claim).map_or_else(|| me.clone(), storage::claim_ref);
+        let entity = claim_of(cx, pod.metadata.namespace.as_deref(), claim)
+            .map_or_else(|| me.clone(), PersistentVolumeClaim::reference);
         let statement = format!(
             "The volumes of {} can be used on no node together (volume node affinity conflict): {}. The scheduler says: {why}",
             owner.subject,
@@ -313,7 +313,7 @@ pub(super) fn unbindable(
             "its volume can only be used on nodes the pod may not run on (volume node affinity conflict)",
         ),
     };
-    let first = claims.first().and_then(|c| claim_of(cx, ns, c)).map(storage::claim_ref);
+    let first = claims.first().and_then(|c| claim_of(cx, ns, c)).map(PersistentVolumeClaim::reference);
     let mut c = cause(
         rule,
         Confidence::Likely,

@@ -1,7 +1,7 @@
 //! Claims that wait for a volume somebody made: which volume comes nearest, and what keeps it from being taken.
 
 use super::super::context::{cause, edit};
-use super::{Context, claim_ref, complaint, size};
+use super::{Context, complaint, size};
 use crate::{
     finding::CauseDraft,
     object::{Kind, Object, ObjectRef, PersistentVolume, PersistentVolumeClaim},
@@ -75,7 +75,7 @@ fn misfits(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Vec<Misf
 
 /// Why no volume that is there serves the claim.
 pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (CauseDraft, Vec<ActionDraft>) {
-    let me = claim_ref(claim);
+    let me = claim.reference();
     let known = cx.index.knows(Kind::PersistentVolume, None);
     let volumes: Vec<&PersistentVolume> = cx
         .index
@@ -211,7 +211,7 @@ pub(in super::super) fn lost(claim: &PersistentVolumeClaim, volume: &str) -> Cau
     let mut c = cause(
         "volume-lost",
         Confidence::Established,
-        claim_ref(claim),
+        claim.reference(),
         format!(
             "PersistentVolumeClaim {} was bound to PersistentVolume {volume}, which does not exist any more (not found): the claim is Lost, and so is what the volume held unless it is kept elsewhere.",
             claim.metadata.name

@@ -1,7 +1,7 @@
 //! Claims that do not get the size that was asked for.
 
 use super::super::context::{action, cause, edit, event_evidence, finding, hold, ns_flag, object_evidence};
-use super::{Context, SAID, SLOW, claim_ref, class_of, size, users};
+use super::{Context, SAID, SLOW, class_of, size, users};
 use crate::{
     evidence::EvidenceKind,
     object::{Condition, Kind, KubeEvent, ObjectRef, PersistentVolumeClaim},
@@ -18,7 +18,7 @@ pub(super) fn bound(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     if wanted <= now {
         return;
     }
-    let me = claim_ref(claim);
+    let me = claim.reference();
     let (asked, has) = (size(claim), has.map(ToString::to_string).unwrap_or_default());
     let events = cx.index.events_of(&me);
     let last = |reasons: &[&str]| -> Option<&KubeEvent> {

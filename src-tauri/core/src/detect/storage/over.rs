@@ -4,7 +4,7 @@ use super::super::context::{action, cause, finding, hold, object_evidence};
 use super::{Context, SAID};
 use crate::{
     evidence::EvidenceKind,
-    object::{Object, PersistentVolume},
+    object::PersistentVolume,
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -12,7 +12,7 @@ use crate::{
 
 /// A volume that nobody uses and that could not be deleted or recycled.
 pub(super) fn failed(cx: &mut Context<'_>, volume: &PersistentVolume) {
-    let me = Object::PersistentVolume(volume.clone()).reference();
+    let me = volume.reference();
     let events = cx.index.events_of(&me);
     let event = events.iter().rev().find(|e| e.is_warning());
     let since = event.and_then(|e| e.first_seen()).or(volume.metadata.creation_timestamp).unwrap_or(cx.now);

@@ -1,7 +1,7 @@
 //! Claims that wait for a provisioner.
 
 use super::super::context::{action, cause, edit, ns_flag};
-use super::{Context, claim_ref, complaint, size};
+use super::{Context, complaint, size};
 use crate::{
     finding::CauseDraft,
     object::{Kind, Object, ObjectRef, PersistentVolumeClaim, PodSpec, StorageClass},
@@ -16,7 +16,7 @@ pub(super) fn why(
     claim: &PersistentVolumeClaim,
     class: &StorageClass,
 ) -> (CauseDraft, Vec<ActionDraft>) {
-    let me = claim_ref(claim);
+    let me = claim.reference();
     let name = &me.name;
     let events = cx.index.events_of(&me);
     let modes = claim.spec.access_modes.join(", ");

@@ -132,7 +132,7 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
         let used = |k: &String| q.status.used.get(k).map_or("0".to_owned(), ToString::to_string);
         let lines: Vec<(&str, String)> =
             q.status.hard.iter().map(|(k, v)| (k.as_str(), format!("{} used of {v}", used(k)))).collect();
-        let quota = Object::ResourceQuota(q.clone()).reference();
+        let quota = q.reference();
         let summary = format!("ResourceQuota {}", quota.name);
         let item = object_evidence(EvidenceKind::Object, quota, "quota", summary, &lines, cx.now);
         told.cause.evidence.push(item.key.clone());

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context,
-    context::{action, cause, edit, finding, hold, ns_flag, object_evidence, pod_ref},
+    context::{action, cause, edit, finding, hold, ns_flag, object_evidence},
     crash,
 };
 use super::{JOB, JOB_MEMORY};
@@ -23,7 +23,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
     if superseded(cx, job, at) {
         return;
     }
-    let me = Object::Job(job.clone()).reference();
+    let me = job.reference();
     let owner = cx.owner_of(&Object::Job(job.clone()));
     // The runs of a CronJob are one finding of the CronJob, told by the newest: a run each minute makes no record each.
     let runs = earlier(cx, job, at);
@@ -110,7 +110,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                     "container-exits".clone_into(&mut rule);
                 }
                 if let Some(l) = log {
-                    let mut item = crash::log_evidence(cx, &pod_ref(pod), spec, l, at);
+                    let mut item = crash::log_evidence(cx, &pod.reference(), spec, l, at);
                     if scheduled {
                         let said = words_of.map(|w| logs::template(w)).unwrap_or_default();
                         item.key = format!("log|{}|{}|{said}", owner.subject.key(), spec.name);

@@ -302,7 +302,7 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
             _ => i.max_limit_request_ratio.contains_key(resource),
         })
     };
-    let range = ranges.iter().find(has).or(ranges.first()).map(|l| Object::LimitRange((*l).clone()).reference());
+    let range = ranges.iter().find(has).or(ranges.first()).map(|l| l.reference());
     let name = range.as_ref().map_or(String::new(), |r| format!(" of LimitRange {}", r.name));
     // The container whose amount is the one that is named; a default of the namespace may have put it there.
     let template = spec(cx, owner);

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context, Hold, Rule,
-    context::{action, cause, edit, finding, hold, ns_flag, object_evidence, pod_ref, undo},
+    context::{action, cause, edit, finding, hold, ns_flag, object_evidence, undo},
 };
 use crate::{
     evidence::EvidenceKind,
@@ -92,7 +92,7 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
     if condition.reason.as_deref() != Some("ProgressDeadlineExceeded") {
         return;
     }
-    let me = Object::Deployment(d.clone()).reference();
+    let me = d.reference();
     let at = condition.last_transition_time.or(condition.last_update_time).unwrap_or(cx.now);
     let severity = if d.status.available_replicas == 0 && d.spec.replicas.unwrap_or(1) > 0 {
         Severity::Critical
@@ -180,7 +180,7 @@ fn drains(cx: &mut Context<'_>, d: &Deployment) {
     if ends <= cx.now || cx.now < since || ends.duration_since(since) <= SignedDuration::from_secs(DRAIN) {
         return;
     }
-    let me = Object::Deployment(d.clone()).reference();
+    let me = d.reference();
     let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
     let ready = pods.iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
     let severity = if ready == 0 { Severity::Critical } else { Severity::Medium };
@@ -191,7 +191,7 @@ fn drains(cx: &mut Context<'_>, d: &Deployment) {
     let names: Vec<String> = old.iter().map(|p| p.metadata.name.clone()).collect();
     let item = object_evidence(
         EvidenceKind::PodStatus,
-        pod_ref(pod),
+        pod.reference(),
         "draining",
         format!("Pod {} may take until {ends} to end", pod.metadata.name),
         &[
@@ -242,7 +242,7 @@ fn forced_back(cx: &mut Context<'_>, s: &StatefulSet) {
         (ordinal >= partition && lasts).then(|| (p, revision.clone(), since))
     });
     let Some((pod, revision, since)) = found else { return };
-    let me = Object::StatefulSet(s.clone()).reference();
+    let me = s.reference();
     let name = pod.metadata.name.clone();
     let mut f = finding("statefulset-stuck", me.clone(), &me, cx.workload_severity(&me), since);
     f.headline = format!("is stuck at broken pod {name}");
@@ -250,7 +250,7 @@ fn forced_back(cx: &mut Context<'_>, s: &StatefulSet) {
     f.hold = hold(BROKEN);
     let item = object_evidence(
         EvidenceKind::PodStatus,
-        pod_ref(pod),
+        pod.reference(),
         "revision",
         format!("Pod {name} is of revision {revision} and not ready"),
         &[
@@ -268,13 +268,13 @@ fn forced_back(cx: &mut Context<'_>, s: &StatefulSet) {
             "{me} is at revision {wanted}, but its pod {name} still runs revision {revision} and is not ready: pods are updated in order, and a broken pod is waited for and never replaced by itself. It must be deleted.",
         ),
     );
-    c.referrer = Some(pod_ref(pod));
+    c.referrer = Some(pod.reference());
     c.field = Some("status.updateRevision".into());
     c.evidence = vec![item.key.clone()];
     f.message = c.statement.clone();
     f.evidence.push(item);
     f.causes.push(c);
-    let target = pod_ref(pod);
+    let target = pod.reference();
     f.actions.push(action(
         ActionKind::RecreatePod,
         &target,

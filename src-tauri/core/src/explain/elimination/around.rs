@@ -175,7 +175,7 @@ fn siblings(index: &Index, now: Timestamp, fault: &mut Fault) {
         .pods_of(&uid)
         .into_iter()
         .filter(|p| p.ready() && !p.metadata.deleting() && revision(p).as_ref() == Some(&mine))
-        .filter(|p| !failing.contains(&crate::detect::context::pod_ref(p).key()))
+        .filter(|p| !failing.contains(&p.reference().key()))
         .collect();
     if well.is_empty() {
         return;
