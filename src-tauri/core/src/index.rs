@@ -59,6 +59,8 @@ pub struct Index {
     readings: BTreeMap<(Kind, Option<String>), Reading>,
     changes: VecDeque<Change>,
     logs: BTreeMap<LogWant, (Timestamp, LogRead)>,
+    /// Which of them are of a pod, by its uid.
+    logs_by_pod: HashMap<String, BTreeSet<LogWant>>,
     /// What each of them says: read once, when it is asked for.
     said: BTreeMap<LogWant, OnceLock<Said>>,
     /// The containers, by their pod's uid, of which a log was read or refused once: it may be forgotten since.
@@ -144,6 +146,9 @@ impl Index {
         if let Some(uid) = read.want.pod.uid.as_ref().filter(|_| lives(&self.by_uid, &read.want)) {
             self.answered.entry(uid.clone()).or_default().insert(read.want.container.clone());
         }
+        if let Some(uid) = &read.want.pod.uid {
+            self.logs_by_pod.entry(uid.clone()).or_default().insert(read.want.clone());
+        }
         self.said.insert(read.want.clone(), OnceLock::new());
         self.logs.insert(read.want.clone(), (at, read));
         while self.logs.len() > LOGS_KEPT {
@@ -151,6 +156,13 @@ impl Index {
             let Some(key) = oldest.map(|(k, _)| k.clone()) else { break };
             self.logs.remove(&key);
             self.said.remove(&key);
+            let uid = key.pod.uid.as_deref().unwrap_or("");
+            if let Some(left) = self.logs_by_pod.get_mut(uid) {
+                left.remove(&key);
+                if left.is_empty() {
+                    self.logs_by_pod.remove(uid);
+                }
+            }
         }
     }
 

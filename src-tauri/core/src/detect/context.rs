@@ -30,6 +30,8 @@ pub struct Context<'a> {
     reported: HashSet<(String, String, String)>,
     wanted: HashSet<LogWant>,
     serving: RefCell<HashMap<String, Serving>>,
+    /// The highest owner, by the uid of a pod's controller.
+    owners: RefCell<HashMap<String, ObjectRef>>,
     on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
     room: RefCell<HashMap<String, Rc<Room>>>,
 }
@@ -53,6 +55,7 @@ impl<'a> Context<'a> {
             reported: HashSet::new(),
             wanted: HashSet::new(),
             serving: RefCell::default(),
+            owners: RefCell::default(),
             on_node: OnceCell::new(),
             room: RefCell::default(),
         }
@@ -143,7 +146,16 @@ impl<'a> Context<'a> {
 
     /// The workload a pod belongs to, and the object that holds its template.
     pub fn owner(&self, pod: &Pod) -> Owner {
-        let subject = self.index.top_owner_of(pod.reference(), &pod.metadata);
+        let controller = pod.metadata.controller().map_or("", |c| c.uid.as_str());
+        let known = self.owners.borrow().get(controller).cloned();
+        let subject = known.unwrap_or_else(|| {
+            let found = self.index.top_owner_of(pod.reference(), &pod.metadata);
+            // Static pods belong to no workload, though they have a controller.
+            if !controller.is_empty() && found.kind != "Pod" {
+                self.owners.borrow_mut().insert(controller.to_owned(), found.clone());
+            }
+            found
+        });
         Owner { prefix: prefix(&subject), subject }
     }
 

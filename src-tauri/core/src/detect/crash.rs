@@ -330,7 +330,7 @@ fn report(
         f.evidence.push(super::context::event_evidence(event, cx.now));
     }
     if oom {
-        why::memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
+        why::memory(&mut f, pod, spec, &owner, init, times, &status_item.key);
     } else if not_started {
         let case = blame::Case { cx, pod, spec, owner: &owner, init, died: started };
         why::cannot_start(&case, &mut f, ended, &status_item.key);

@@ -200,6 +200,7 @@ impl Index {
             + self.answered.len()
             + self.changes.len()
             + self.logs.len()
+            + self.logs_by_pod.values().map(BTreeSet::len).sum::<usize>()
             + self.graves.len()
     }
 }

@@ -139,22 +139,24 @@ impl Index {
 
     /// The log of a container's death, or of its present run, if it was read.
     pub fn log(&self, pod_uid: &str, container: &str, restart: u32) -> Option<&LogRead> {
-        self.logs
-            .values()
+        self.logs_of(pod_uid, container)
             .map(|(_, read)| read)
-            .filter(|l| l.want.pod.uid.as_deref() == Some(pod_uid) && l.want.container == container)
             .filter(|l| l.want.restart == restart)
             .max_by_key(|l| l.lines.is_ok())
     }
 
     /// The newest log of a container that could be read.
     pub fn newest_log(&self, pod_uid: &str, container: &str) -> Option<&LogRead> {
-        self.logs
-            .values()
-            .filter(|(_, l)| l.want.pod.uid.as_deref() == Some(pod_uid) && l.want.container == container)
+        self.logs_of(pod_uid, container)
             .filter(|(_, l)| l.lines.is_ok())
             .max_by_key(|(at, l)| (l.want.restart, *at))
             .map(|(_, l)| l)
+    }
+
+    /// The logs of a container, and when each was read.
+    fn logs_of(&self, pod_uid: &str, container: &str) -> impl Iterator<Item = &(Timestamp, LogRead)> {
+        let wants = self.logs_by_pod.get(pod_uid).into_iter().flatten();
+        wants.filter(move |want| want.container == container).filter_map(|want| self.logs.get(want))
     }
 
     /// What a log says, if it could be read.

@@ -1,9 +1,6 @@
 //! Why a container ended: memory, a command that cannot start, a program that gives up.
 
-use super::super::{
-    Context,
-    context::{Owner, action, cause, edit, ns_flag},
-};
+use super::super::context::{Owner, action, cause, edit, ns_flag};
 use super::blame::{Blame, Case, blame, guess, heap_option};
 use crate::{
     finding::Finding,
@@ -16,16 +13,7 @@ use crate::{
 };
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
-pub(super) fn memory(
-    cx: &Context<'_>,
-    f: &mut Finding,
-    pod: &Pod,
-    spec: &Container,
-    owner: &Owner,
-    init: bool,
-    times: u32,
-    key: &str,
-) {
+pub(super) fn memory(f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner, init: bool, times: u32, key: &str) {
     f.headline = "keeps running out of memory".into();
     let limit = spec.resources.limits.get("memory");
     let pod_name = &pod.metadata.name;
@@ -98,7 +86,6 @@ pub(super) fn memory(
             ));
         }
     }
-    let _ = cx;
 }
 
 pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Terminated, key: &str) {
