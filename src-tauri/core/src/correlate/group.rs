@@ -30,6 +30,7 @@ pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec
     cascade::asleep(&routes, &mut all);
     shared::changed(&routes, &mut all);
     shared::missing(&routes, &mut all);
+    shared::registry(&mut all);
     let up = cascade::upstream(&routes, &all, opens);
     let mut sets = Sets::new(all.len());
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
@@ -83,8 +84,9 @@ fn keys(index: &Index, finding: &Finding) -> Vec<String> {
     }
     keys.sort();
     keys.dedup();
-    // What lies outside, and what everybody calls.
-    keys.retain(|k| !k.starts_with("External/") && k != "Service/default/kubernetes");
+    // What lies outside, and what everybody calls; but a registry that fails several workloads is one fault.
+    let registry = finding.causes.first().is_some_and(|c| c.rule_id == shared::REGISTRY);
+    keys.retain(|k| (registry || !k.starts_with("External/")) && k != "Service/default/kubernetes");
     keys
 }
 

@@ -66,6 +66,49 @@ pub(super) fn missing(routes: &Routes<'_>, findings: &mut [Finding]) {
     }
 }
 
+/// The cause of several workloads that the same registry fails.
+pub(super) const REGISTRY: &str = "registry-failing";
+
+/// So many workloads do not all name their images wrong.
+const SEVERAL: usize = 3;
+
+/// A registry that fails several workloads in the same way is what they have in common. One whose name does not resolve
+/// stays a name that is written wrong.
+pub(super) fn registry(findings: &mut [Finding]) {
+    let of = |finding: &Finding| {
+        let cause = finding.causes.first()?;
+        let registry = cause.referrer.clone().filter(|r| r.kind == "External")?;
+        let alike = matches!(cause.rule_id.as_str(), "image-rate-limited" | "image-registry-unreachable");
+        (alike && !cause.statement.contains("its name does not resolve")).then(|| (registry, cause.rule_id.clone()))
+    };
+    let mut failed: BTreeMap<(ObjectRef, String), BTreeSet<String>> = BTreeMap::new();
+    for finding in findings.iter() {
+        if let Some(key) = of(finding) {
+            failed.entry(key).or_default().insert(finding.subject.to_string());
+        }
+    }
+    for finding in findings.iter_mut() {
+        let Some(key) = of(finding) else { continue };
+        let by = &failed[&key];
+        if by.len() < SEVERAL {
+            continue;
+        }
+        let first = &finding.causes[0];
+        let (registry, rule) = key;
+        let what = match rule.as_str() {
+            "image-rate-limited" => "refuses to serve for too many requests (rate limit)",
+            _ => "cannot be reached",
+        };
+        let names: Vec<String> = by.iter().cloned().collect();
+        let text = format!("Registry {} {what}: {} cannot pull their images.", registry.name, words::list(&names, 4));
+        let mut c = cause(REGISTRY, Confidence::Likely, registry, text);
+        c.referrer = Some(finding.subject.clone());
+        c.evidence.clone_from(&first.evidence);
+        c.signs.pro = by.len() as u32;
+        finding.causes.insert(0, c);
+    }
+}
+
 /// What the first cause says is missing, where that is not the entity itself.
 fn lacking(finding: &Finding) -> Option<&ObjectRef> {
     let cause = finding.causes.first()?;

@@ -123,12 +123,7 @@ struct Emptied {
 /// The node is cordoned, or an autoscaler marks it with a taint of its own as one that it empties (true).
 fn leaving(o: &Object) -> Option<(&crate::object::Node, bool)> {
     let Object::Node(n) = o else { return None };
-    let marked = n.spec.taints.iter().any(|t| {
-        matches!(
-            t.key.as_str(),
-            "ToBeDeletedByClusterAutoscaler" | "karpenter.sh/disrupted" | "karpenter.sh/disruption"
-        )
-    });
+    let marked = n.to_be_removed();
     ((n.spec.unschedulable || marked) && !n.metadata.deleting()).then_some((n, marked))
 }
 

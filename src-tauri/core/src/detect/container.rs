@@ -62,6 +62,7 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(MOUNT, ""),
             Hold::Exactly(HANDOVER, "when a volume for one node is still held by another: its pod there may be ending"),
+            Hold::Exactly(REGISTERING, "when a node that has just joined has no driver yet"),
         ],
         severities: BY_WORKLOAD,
         limits: &[
@@ -115,6 +116,7 @@ pub const RULES: &[Rule] = &[
 const CONFIG: i64 = 3;
 const MOUNT: i64 = 5;
 const HANDOVER: i64 = 30;
+const REGISTERING: i64 = 90;
 const SANDBOX: i64 = 15;
 const HOOK: i64 = 5;
 const EVICTED: i64 = 5;

@@ -188,6 +188,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// How many pods whatever an operator has made of this object is to have.
+    fn wanted_below(&self, uid: &str) -> usize {
+        self.index.owned_by(uid).filter_map(|o| self.wanted(&o.reference())).sum()
+    }
+
     /// What the pods of a workload do now; counted once per run.
     pub fn serving(&self, uid: &str) -> Serving {
         if let Some(known) = self.serving.borrow().get(uid) {
@@ -229,11 +234,17 @@ impl<'a> Context<'a> {
 
     /// The same, with the number of pods that count as ready.
     pub fn severity_with(&self, subject: &ObjectRef, ready: Option<usize>) -> Severity {
-        let wanted = self.wanted(subject).unwrap_or(usize::MAX);
-        match (subject.kind.as_str(), ready) {
-            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(0)) => Severity::Critical,
-            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", Some(n)) if n >= wanted => Severity::Medium,
-            ("Job" | "CronJob", _) => Severity::Medium,
+        let wanted = match (self.wanted(subject), Kind::parse(&subject.kind), subject.uid.as_deref()) {
+            (Some(n), _, _) => Some(n),
+            // The workload of an operator: what it has made tells.
+            (None, None, Some(uid)) => Some(self.wanted_below(uid)).filter(|n| *n > 0),
+            _ => None,
+        };
+        match (subject.kind.as_str(), wanted, ready) {
+            ("Job" | "CronJob", _, _) => Severity::Medium,
+            (_, Some(_), Some(0)) => Severity::Critical,
+            (_, Some(wanted), Some(n)) if n >= wanted => Severity::Medium,
+            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", None, Some(0)) => Severity::Critical,
             _ => Severity::High,
         }
     }

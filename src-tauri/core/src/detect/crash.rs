@@ -156,7 +156,8 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     let over = over(cx, pod);
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
-        let Some(death) = death(cx.now, cx.options.waive_holds, pod, status) else { continue };
+        let ends = init && spec.restart_policy.as_deref() != Some("Always");
+        let Some(death) = death(cx.now, cx.options.waive_holds, pod, status, ends) else { continue };
         // Pods of Jobs end on purpose: one failure is the Job's to judge, unless the container is restarted in place.
         let once = status.restart_count == 0 && pod.spec.restart_policy.as_deref() == Some("Never");
         let owner = cx.owner(pod);
@@ -194,14 +195,16 @@ fn over(cx: &Context<'_>, pod: &Pod) -> bool {
 }
 
 /// The death that makes a container count as failing now. One look (`glance`) cannot wait whether a container that has
-/// only just been started again ends once more.
-fn death<'a>(now: Timestamp, glance: bool, pod: &Pod, status: &'a ContainerStatus) -> Option<Death<'a>> {
+/// only just been started again ends once more. A container that is to end (`ends`: init containers) has done its work
+/// when it ended well, however often it had to try.
+fn death<'a>(now: Timestamp, glance: bool, pod: &Pod, status: &'a ContainerStatus, ends: bool) -> Option<Death<'a>> {
     let failed = |t: &Terminated| t.exit_code != 0 || t.reason.as_deref() == Some("OOMKilled");
     if let Some(ended) = &status.state.terminated {
         if !failed(ended) {
             // A service that ends with 0 again and again is a crash loop too.
-            let looping =
-                status.restart_count >= 2 && pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
+            let looping = !ends
+                && status.restart_count >= 2
+                && pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always";
             return looping.then_some(Death { ended, restart: status.restart_count, previous: false, running: false });
         }
         return Some(Death { ended, restart: status.restart_count, previous: false, running: false });
@@ -284,7 +287,7 @@ fn report(
     let log = log_of(cx, pod, spec, death);
     let read = log.and_then(|l| cx.index.said(&l.want));
     // A shell that ends with such a code wrote something; what wrote nothing was never there.
-    let mute = log.is_some() && read.is_none_or(|r| r.words.is_none());
+    let mute = log.is_some_and(|l| l.lines.is_ok()) && read.is_none_or(|r| r.words.is_none());
     // What the program left as its last message stands in for a log that is not there or says nothing.
     let message = ended.message.as_deref().filter(|_| read.is_none_or(|r| r.words.is_none()) && !never_ran(ended));
     let message: Option<Reading> = message.map(|m| logs::read(&m.lines().map(str::to_owned).collect::<Vec<_>>()));
@@ -330,7 +333,7 @@ fn report(
         f.evidence.push(super::context::event_evidence(event, cx.now));
     }
     if oom {
-        why::memory(&mut f, pod, spec, &owner, init, times, &status_item.key);
+        why::memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
     } else if not_started {
         let case = blame::Case { cx, pod, spec, owner: &owner, init, died: started };
         why::cannot_start(&case, &mut f, ended, &status_item.key);
@@ -359,7 +362,7 @@ fn report(
 
 /// No container of the pod counts as failing now.
 pub(super) fn steady(now: Timestamp, pod: &Pod) -> bool {
-    pod.status.container_statuses.iter().all(|s| death(now, false, pod, s).is_none())
+    pod.status.container_statuses.iter().all(|s| death(now, false, pod, s, false).is_none())
 }
 
 /// The kubelet's brief `ready` between two crashes does not count.

@@ -7,6 +7,7 @@ use super::{
     crash::endpoints_ready,
 };
 use crate::{
+    change::Change,
     evidence::EvidenceKind,
     object::{Kind, Object, ObjectRef, Service, has_all},
     remediation::ActionKind,
@@ -75,11 +76,20 @@ pub fn all(cx: &mut Context<'_>) {
 }
 
 fn down(cx: &mut Context<'_>, state: Standing, service: Option<&Service>) {
-    let unseen = matches!(&state, Standing::SelectsNothing(s, _) if !news(cx, s, service));
     let me = match (&state, service) {
         (_, Some(s)) => s.reference(),
         (Standing::Missing(s), None) => s.clone(),
         _ => return,
+    };
+    // A cluster may be given its names by something else, with what it came with left asleep.
+    let unseen = match &state {
+        Standing::SelectsNothing(s, _) => !news(cx, s, service),
+        Standing::ScaledToZero(_, workload) => {
+            let scaled = |c: &Change| c.fields.iter().any(|f| f.path == "spec.replicas");
+            let asleep = super::backing::changes(cx, workload).any(scaled);
+            !cx.options.waive_holds && !asleep && !news(cx, &me, service)
+        }
+        _ => false,
     };
     let Some(blame) = blame(cx, state, &me, 53, "spec.ports".into()) else { return };
     let made = service.and_then(|s| s.metadata.creation_timestamp);

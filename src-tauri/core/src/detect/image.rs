@@ -2,7 +2,7 @@
 
 use super::{
     Context, Hold, Rule,
-    context::{Owner, action, cause, event_evidence, evidence, finding, hold, ns_flag, undo},
+    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, undo},
     placement,
     rule::BY_WORKLOAD,
 };
@@ -25,7 +25,7 @@ pub const RULES: &[Rule] = &[Rule {
     severities: BY_WORKLOAD,
     limits: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
     threshold: None,
-    advises: &[ActionKind::SetImage, ActionKind::RolloutUndo, ActionKind::CreateSecret],
+    advises: &[ActionKind::SetImage, ActionKind::RolloutUndo, ActionKind::CreateSecret, ActionKind::ManualCheck],
 }];
 
 /// Seconds.
@@ -102,16 +102,35 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let mut c = why_of(cx, &mut f, pod, &owner, &spec.name, init, why, &spec.image, &words_of, &events);
         c.evidence = f.evidence.iter().map(|e| e.key.clone()).collect();
         f.causes.push(c);
-        f.actions.push(action(
-            ActionKind::SetImage,
-            &owner.subject,
-            "an image that exists and may be pulled",
-            "replaces its pods",
-            &format!("patch {}s", owner.subject.kind.to_lowercase()),
-            format!("kubectl set image {}{} {}=IMAGE:TAG", owner.subject.kubectl(), ns_flag(&owner.subject), spec.name),
-        ));
-        f.actions.extend(undo(&owner.subject, "the revision before may have had an image that exists"));
+        steps(&mut f, &owner.subject, why, &spec.name);
         cx.report(f);
+    }
+}
+
+/// Another image is a way out only where the image is what is wrong.
+fn steps(f: &mut Finding, subject: &ObjectRef, why: &str, container: &str) {
+    match why {
+        "rate-limited" => f.actions.push(edit(
+            ActionKind::ManualCheck,
+            subject,
+            "a login (pull secret) or a mirror of its own raises the registry's limit; the kubelet tries again by itself",
+        )),
+        "node-disk-full" => f.actions.push(edit(
+            ActionKind::ManualCheck,
+            subject,
+            "the node needs room for images: unused ones can go, or its disk is too small",
+        )),
+        _ => {
+            f.actions.push(action(
+                ActionKind::SetImage,
+                subject,
+                "an image that exists and may be pulled",
+                "replaces its pods",
+                &format!("patch {}s", subject.kind.to_lowercase()),
+                format!("kubectl set image {}{} {container}=IMAGE:TAG", subject.kubectl(), ns_flag(subject)),
+            ));
+            f.actions.extend(undo(subject, "the revision before may have had an image that exists"));
+        }
     }
 }
 
@@ -182,6 +201,16 @@ fn why_of(
                 )
             }
         };
+    } else if matches!(why, "rate-limited" | "registry-unreachable") {
+        // Several workloads that the same registry fails have that in common.
+        referrer = Some(ObjectRef::external(registry(image)));
+    } else if why == "node-disk-full" {
+        let node = pod.spec.node_name.as_deref().and_then(|n| cx.index.get(Kind::Node, None, n));
+        if let Some(node) = node {
+            referrer = Some(entity);
+            entity = node.reference();
+            field = "status.conditions[DiskPressure]".into();
+        }
     } else if why == "wrong-platform" {
         let node = pod.spec.node_name.as_deref().unwrap_or("");
         if let Some(Object::Node(n)) = cx.index.get(Kind::Node, None, node).map(|o| &**o)

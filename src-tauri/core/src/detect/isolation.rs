@@ -83,7 +83,7 @@ pub fn all(cx: &mut Context<'_>) {
         }
         let cut = recent
             .iter()
-            .filter(|(_, _, at)| started + SLACK >= *at && started.duration_since(*at) <= AFTER)
+            .filter(|(_, _, at)| started.duration_since(*at) >= -SLACK && started.duration_since(*at) <= AFTER)
             .filter_map(|(p, me, at)| Some((*p, me, *at, cut(cx, pod, me)?)))
             .max_by_key(|(_, me, at, _)| (*at, (*me).clone()));
         if let Some((p, me, at, cut)) = cut {

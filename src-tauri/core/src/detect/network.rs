@@ -50,7 +50,10 @@ pub const RULES: &[Rule] = &[
         means: "A Service sends traffic to a port its pods do not offer.",
         source: "kubernetes.io/docs/concepts/services-networking/service#field-spec-ports",
         reads: &[Kind::Service, Kind::Pod],
-        holds: &[Hold::Exactly(PORT, "")],
+        holds: &[
+            Hold::Exactly(PORT, ""),
+            Hold::JoinsOnly("for a port number, when Service and workload have been as they are for more than an hour"),
+        ],
         severities: &[(Severity::High, "always")],
         limits: &[
             "A port number that no container declares, unless every container declares its ports and the Service's other ports fit none of them or its ports were changed; or no container declares any, and its arguments or environment name another.",
@@ -119,8 +122,9 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(INGRESS, ""),
             Hold::Exactly(ISSUING, "for a certificate, where cert-manager runs: it may be on its way"),
             Hold::JoinsOnly("at one look, before that time is up"),
+            Hold::JoinsOnly("for a certificate, when it has been missing for more than an hour"),
         ],
-        severities: &[(Severity::High, "always")],
+        severities: &[(Severity::High, "always"), (Severity::Medium, "for a certificate")],
         limits: &[
             "The backend `use-annotation` of load balancer controllers.",
             "Services, classes or Secrets that may not be listed: what is not known is not missing.",

@@ -26,8 +26,13 @@ pub const RULES: &[Rule] = &[
         holds: &[
             Hold::Exactly(HOLD, ""),
             Hold::Exactly(JOINING, "for a node that has just joined and carries no scheduled pod"),
+            Hold::Exactly(LEAVING, "for one that an autoscaler takes away, or that was cordoned and emptied"),
+            Hold::JoinsOnly("at one look, before that time is up"),
         ],
-        severities: &[(Severity::Critical, "always")],
+        severities: &[
+            (Severity::Critical, "always"),
+            (Severity::Low, "for one that is taken away or emptied on purpose"),
+        ],
         limits: &["A node that is being deleted."],
         threshold: None,
         advises: &[ActionKind::ManualCheck, ActionKind::Drain],
@@ -37,7 +42,11 @@ pub const RULES: &[Rule] = &[
         means: "A pod runs on a node that is not ready: what it says of itself is old.",
         source: "kubernetes.io/docs/concepts/architecture/nodes",
         reads: &[Kind::Node, Kind::Pod],
-        holds: &[Hold::Exactly(HOLD, ""), Hold::Exactly(JOINING, "for a node that has just joined")],
+        holds: &[
+            Hold::Exactly(HOLD, ""),
+            Hold::Exactly(JOINING, "for a node that has just joined"),
+            Hold::Exactly(LEAVING, "for one that is taken away"),
+        ],
         severities: &[(Severity::High, "always; the node's own finding is critical")],
         limits: &[
             "Pods of a DaemonSet, which belong to their node, and pods that are finished.",
@@ -83,6 +92,8 @@ pub const RULES: &[Rule] = &[
 const HOLD: i64 = 10;
 /// Seconds that the network of a new node may take.
 const JOINING: i64 = 180;
+/// Seconds that a machine may take to restart, or to go.
+const LEAVING: i64 = 900;
 
 /// Looks at every node.
 pub fn all(cx: &mut Context<'_>) {
@@ -113,7 +124,16 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
     let said = condition.message.clone().unwrap_or_default();
     let reason = condition.reason.clone().unwrap_or_default();
     f.message = format!("Node {} is not ready ({reason}): {}", me.name, words::clip(&said, 200));
-    f.hold = if young { hold(JOINING) } else { hold(HOLD) };
+    let leaving = leaving(cx, node);
+    f.hold = hold(match (young, leaving) {
+        (_, true) => LEAVING,
+        (true, _) => JOINING,
+        _ => HOLD,
+    });
+    if leaving {
+        f.severity = Severity::Low;
+        cx.ordinary_until_due(&mut f);
+    }
     let lines: Vec<(&str, String)> = node
         .status
         .conditions
@@ -191,6 +211,17 @@ fn ready(cx: &mut Context<'_>, node: &Node) {
         f.evidence.push(condition_item.clone());
         cx.report(f);
     }
+}
+
+/// It is taken away or put into service on purpose: an autoscaler or its cloud says so, or it was cordoned and emptied
+/// before it fell silent.
+fn leaving(cx: &Context<'_>, node: &Node) -> bool {
+    node.to_be_removed()
+        || node.spec.unschedulable
+            && !cx
+                .pods_on(&node.metadata.name)
+                .into_iter()
+                .any(|p| placed(p) && !p.finished() && !p.metadata.deleting())
 }
 
 /// What the kubelet's own words come to.

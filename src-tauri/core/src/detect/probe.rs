@@ -13,7 +13,10 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Condition, Container, ContainerStatus, Kind, KubeEvent, Pod, pod::Probe},
+    object::{
+        Condition, Container, ContainerStatus, Kind, KubeEvent, Pod,
+        pod::{Probe, Terminated},
+    },
     observation::LogWant,
     remediation::ActionKind,
     severity::Confidence,
@@ -78,11 +81,11 @@ pub const RULES: &[Rule] = &[
         means: "Every container is ready, but a readiness gate of the pod is not set.",
         source: "kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle#pod-readiness-gate",
         reads: &[Kind::Pod],
-        holds: &[Hold::Exactly(GATE_PATIENCE, "")],
+        holds: &[Hold::Exactly(GATE_PATIENCE, ""), Hold::Exactly(BALANCER_PATIENCE, "where a load balancer sets it")],
         severities: BY_WORKLOAD,
         limits: &["Pods with a container that is not ready: that has a rule of its own."],
         threshold: None,
-        advises: &[ActionKind::Patch],
+        advises: &[ActionKind::Patch, ActionKind::ManualCheck],
     },
 ];
 
@@ -92,6 +95,8 @@ const LOST: i64 = 5;
 const BUDGET_MAX: i64 = 600;
 /// Seconds that whoever sets a readiness gate may take.
 const GATE_PATIENCE: i64 = 45;
+/// The same for a load balancer, which takes a pod in only after health checks of its own.
+const BALANCER_PATIENCE: i64 = 180;
 
 /// How often the probe must have had its container restarted before it is told.
 const RESTARTS: Threshold = Threshold {
@@ -111,16 +116,20 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     }
     gates(cx, pod);
     for (spec, status, init) in pod.containers() {
-        if init {
+        // Of the init containers only those that stay (sidecars) have probes.
+        if init && spec.restart_policy.as_deref() != Some("Always") {
             continue;
         }
         let Some(status) = status else { continue };
         if spec.liveness_probe.is_some() || spec.startup_probe.is_some() {
-            killed(cx, pod, spec, status);
+            killed(cx, pod, spec, status, init);
         }
-        readiness(cx, pod, spec, status);
+        readiness(cx, pod, spec, status, init);
     }
 }
+
+/// Readiness gates that controllers of load balancers put in: no template has them.
+const BALANCERS: &[&str] = &["target-health.", "cloud.google.com/"];
 
 fn gates(cx: &mut Context<'_>, pod: &Pod) {
     let conditions = &pod.status.conditions;
@@ -145,7 +154,8 @@ fn gates(cx: &mut Context<'_>, pod: &Pod) {
     f.started_basis = "containers ready since".into();
     f.message =
         format!("Every container of {} is ready, but its readiness gate {} is not", me.name, words::list(&unmet, 3));
-    f.hold = hold(GATE_PATIENCE);
+    let balancer = unmet.iter().any(|g| BALANCERS.iter().any(|b| g.starts_with(b)));
+    f.hold = hold(if balancer { BALANCER_PATIENCE } else { GATE_PATIENCE });
     let item = evidence(
         EvidenceKind::PodStatus,
         format!("gate|{}|{}", me.uid.as_deref().unwrap_or(&me.name), unmet.join(",")),
@@ -159,21 +169,28 @@ fn gates(cx: &mut Context<'_>, pod: &Pod) {
             .collect::<Vec<_>>()
             .join("\n"),
     );
-    let mut c = cause(
-        "readiness-gate-unmet",
-        Confidence::Established,
-        owner.subject.clone(),
-        format!(
-            "Every container of {} is ready, but readiness gate {} is not set to True, so its pods never count as ready and no roll-out can progress.",
-            owner.subject,
-            words::list(&unmet, 3)
-        ),
+    let ready = format!(
+        "Every container of {} is ready, but readiness gate {} is not set to True, so its pods never count as ready and no roll-out can progress",
+        owner.subject,
+        words::list(&unmet, 3)
     );
-    c.field = Some(owner.pod_field("readinessGates"));
+    let mut c = if balancer {
+        let text = format!("{ready}: the load balancer does not take the pod in, or its controller does not run.");
+        cause("readiness-gate-unmet", Confidence::Likely, owner.subject.clone(), text)
+    } else {
+        cause("readiness-gate-unmet", Confidence::Established, owner.subject.clone(), format!("{ready}."))
+    };
+    if balancer {
+        c.needs.push("the health of its target, and the log of the load balancer's controller".into());
+        let why = "its target group or its controller's log says why";
+        f.actions.push(edit(ActionKind::ManualCheck, &owner.subject, why));
+    } else {
+        c.field = Some(owner.pod_field("readinessGates"));
+        f.actions.push(edit(ActionKind::Patch, &owner.subject, "whoever sets the gate must run, or the gate must go"));
+    }
     c.evidence = vec![item.key.clone()];
     f.evidence.push(item);
     f.causes.push(c);
-    f.actions.push(edit(ActionKind::Patch, &owner.subject, "whoever sets the gate must run, or the gate must go"));
     cx.report(f);
 }
 
@@ -187,7 +204,30 @@ fn of_container<'e>(events: &[&'e KubeEvent], spec: &Container, words: &str) -> 
         .collect()
 }
 
-fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
+/// The kubelet's words that it restarts the container because of this probe.
+fn kills<'e>(events: &[&'e KubeEvent], pod: &Pod, spec: &Container, word: &str) -> Vec<&'e KubeEvent> {
+    let failed = format!("failed {word}");
+    events
+        .iter()
+        .copied()
+        .filter(|e| e.reason() == "Killing" && e.message().contains(&failed))
+        .filter(|e| e.message().split_whitespace().any(|w| w == spec.name) || pod.spec.containers.len() == 1)
+        .collect()
+}
+
+/// A probe had the kubelet end this run of the container, so that how it ended says nothing of the program.
+pub(super) fn ended(cx: &Context<'_>, pod: &Pod, spec: &Container, run: &Terminated) -> bool {
+    let Some(end) = run.finished_at else { return false };
+    let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
+    let events = cx.index.events_of(&pod.reference());
+    ["liveness probe", "startup probe"]
+        .iter()
+        .flat_map(|word| kills(&events, pod, spec, word))
+        .filter_map(KubeEvent::last_seen)
+        .any(|told| (-5..=grace + 10).contains(&end.duration_since(told).as_secs()))
+}
+
+fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {
     let me = pod.reference();
     let events = cx.index.events_of(&me);
     for (rule, word, probe) in [
@@ -195,12 +235,7 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         ("startup-failing", "startup probe", spec.startup_probe.as_ref()),
     ] {
         let Some(probe) = probe else { continue };
-        let kill: Vec<&KubeEvent> = events
-            .iter()
-            .copied()
-            .filter(|e| e.reason() == "Killing" && e.message().contains(&format!("failed {word}")))
-            .filter(|e| e.message().split_whitespace().any(|w| w == spec.name) || pod.spec.containers.len() == 1)
-            .collect();
+        let kill = kills(&events, pod, spec, word);
         let unhealthy = of_container(&events, spec, word);
         let Some(last) = kill.iter().filter_map(|e| e.last_seen()).max() else { continue };
         // A container that has been up for long since the last kill is well again.
@@ -229,20 +264,31 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
             probe.describe()
         );
         f.hold = if times < cx.threshold(rule, &RESTARTS) { Finding::JOINS_ONLY } else { hold(0) };
-        state(cx, &mut f, pod, spec, status, last);
+        state(&mut f, pod, spec, status, last);
         let said = said(&unhealthy);
         let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).chain(kill.last()).copied());
         keys.extend(f.evidence.first().map(|e| e.key.clone()));
         let field = if rule == "liveness-failing" { "livenessProbe" } else { "startupProbe" };
-        let case =
-            Case { pod, owner: &owner, spec, status, probe, word, field, said, kills: times, log: log(cx, pod, spec) };
+        let case = Case {
+            pod,
+            owner: &owner,
+            spec,
+            init,
+            status,
+            probe,
+            word,
+            field,
+            said,
+            kills: times,
+            log: log(cx, pod, spec),
+        };
         judge(cx, &mut f, &case, keys);
         want_current(cx, pod, spec, status);
         cx.report(f);
     }
 }
 
-fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
+fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {
     let Some(since) = status.state.running.as_ref().and_then(|r| r.started_at) else { return };
     let Some(probe) = &spec.readiness_probe else { return };
     if status.ready
@@ -290,12 +336,12 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     if cx.options.waive_holds && unhealthy.is_empty() && !was_ready && !f.is_due(cx.now) {
         return;
     }
-    state(cx, &mut f, pod, spec, status, unready_since);
+    state(&mut f, pod, spec, status, unready_since);
     let said = said(&unhealthy);
     let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).copied());
     keys.extend(f.evidence.first().map(|e| e.key.clone()));
     let (word, field, log) = ("readiness probe", "readinessProbe", log(cx, pod, spec));
-    let case = Case { pod, owner: &owner, spec, status, probe, word, field, said, kills: 0, log };
+    let case = Case { pod, owner: &owner, spec, init, status, probe, word, field, said, kills: 0, log };
     judge(cx, &mut f, &case, keys);
     // Within its budget a container is only starting: it has written next to nothing, and is nobody's business yet.
     if cx.options.waive_holds || f.is_due(cx.now) {
@@ -331,7 +377,7 @@ fn said(events: &[&KubeEvent]) -> String {
     events.last().map(|e| e.message().trim().to_owned()).unwrap_or_default()
 }
 
-fn state(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, status: &ContainerStatus, at: Timestamp) {
+fn state(f: &mut Finding, pod: &Pod, spec: &Container, status: &ContainerStatus, at: Timestamp) {
     let me = pod.reference();
     let started = status.state.running.as_ref().and_then(|r| r.started_at).map(|t| t.to_string()).unwrap_or_default();
     let probe = |name: &str, p: Option<&Probe>| {
@@ -364,7 +410,6 @@ fn state(cx: &Context<'_>, f: &mut Finding, pod: &Pod, spec: &Container, status:
     .into_iter()
     .flatten()
     .collect();
-    let _ = cx;
     f.evidence.push(evidence(
         EvidenceKind::ContainerStatus,
         format!("probe|{}|{}|{}", me.uid.as_deref().unwrap_or(&me.name), spec.name, status.ready),

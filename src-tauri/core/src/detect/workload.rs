@@ -2,6 +2,7 @@
 
 mod create;
 mod job;
+mod kept;
 mod refusal;
 pub mod rollout;
 
@@ -61,12 +62,28 @@ pub const RULES: &[Rule] = &[
         threshold: Some(JOB_MEMORY),
         advises: &[ActionKind::RerunJob, ActionKind::Patch],
     },
+    Rule {
+        id: "job-kept-running",
+        means: "A Job's work is done, but another container of its pod runs on, so the Job never completes.",
+        source: "kubernetes.io/docs/concepts/workloads/pods/sidecar-containers#jobs-with-sidecar-containers",
+        reads: &[Kind::Job, Kind::Pod],
+        holds: &[Hold::Exactly(KEPT, ""), Hold::JoinsOnly("at one look, before that time is up")],
+        severities: &[(Severity::Medium, "always")],
+        limits: &[
+            "A container that failed, or was restarted: that has a rule of its own.",
+            "Init containers that stay (sidecars): they end with the others by themselves.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::Patch],
+    },
 ];
 
 /// Seconds that a controller's pods may be refused.
 const HOLD: i64 = 5;
 /// Seconds while pods are going whose place they may get.
 const GOING: i64 = 30;
+/// Seconds that a helper may take to end after the work is done.
+const KEPT: i64 = 120;
 /// Seconds for a failed Job.
 const JOB: i64 = 1;
 /// A failed Job is news for this long; a CronJob's next success ends it sooner.
@@ -84,6 +101,7 @@ pub fn all(cx: &mut Context<'_>) {
     for o in index.all(Kind::Job) {
         if let Object::Job(j) = &**o {
             job::job(cx, j);
+            kept::job(cx, j);
         }
     }
 }

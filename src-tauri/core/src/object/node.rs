@@ -23,6 +23,22 @@ pub struct NodeSpec {
     pub taints: Vec<Taint>,
 }
 
+impl Node {
+    /// An autoscaler or its cloud says that the machine goes: cluster-autoscaler, Karpenter and the cloud controller
+    /// manager mark it with taints of their own.
+    pub fn to_be_removed(&self) -> bool {
+        self.spec.taints.iter().any(|t| {
+            matches!(
+                t.key.as_str(),
+                "ToBeDeletedByClusterAutoscaler"
+                    | "karpenter.sh/disrupted"
+                    | "karpenter.sh/disruption"
+                    | "node.cloudprovider.kubernetes.io/shutdown"
+            )
+        })
+    }
+}
+
 /// A taint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

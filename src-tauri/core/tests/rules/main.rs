@@ -17,6 +17,7 @@ mod deletion;
 mod determinism;
 mod dns;
 mod drift;
+mod everyday;
 mod gateway;
 mod graph;
 mod grouping;
@@ -65,6 +66,7 @@ const FAULTS: &[&[Shown]] = &[
     probe::FAULTS,
     scheduling::FAULTS,
     workload::FAULTS,
+    everyday::FAULTS,
     rollout::FAULTS,
     cron::FAULTS,
     deletion::FAULTS,

@@ -272,6 +272,7 @@ fn a_certificate_that_is_not_there_is_the_entity() {
         Expect {
             cause: "ingress-certificate-missing",
             entity: "Secret/shop/shop-tls?",
+            severity: Medium,
             says: &["shop-tls", "front"],
             ..INGRESS
         },

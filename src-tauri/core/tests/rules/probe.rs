@@ -371,7 +371,8 @@ fn a_liveness_probe_that_kills_what_served_for_long_is_no_slow_start() {
     assert_eq!(cause_of(&too_slow(&app, "liveness", 900, &message, "loading model 40 %")), "probe-refused");
     assert_eq!(cause_of(&too_slow(&app, "liveness", 20, &message, "nothing of note")), "probe-refused");
     let other = app.clone().container(json!({"ports": [{"containerPort": 9090}]}));
-    assert_eq!(cause_of(&too_slow(&other, "liveness", 20, &message, "loading model 40 %")), "probe-port-wrong");
+    assert_eq!(cause_of(&too_slow(&other, "liveness", 20, &message, "loading model 40 %")), "probe-kills-slow-start");
+    assert_eq!(cause_of(&too_slow(&other, "liveness", 20, &message, "nothing of note")), "probe-port-wrong");
     let listening = "server listening on port 3000";
     assert_eq!(cause_of(&too_slow(&app, "liveness", 20, &message, listening)), "probe-port-wrong");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use jiff::SignedDuration;
 use regex::Regex;
 
 use super::super::{
@@ -9,7 +10,7 @@ use super::super::{
     context::{Owner, action, cause, edit, event_evidence, finding, hold, ns_flag},
     source,
 };
-use super::{HANDOVER, MOUNT, quoted};
+use super::{HANDOVER, MOUNT, REGISTERING, quoted};
 use crate::{
     finding::{CauseDraft, Finding},
     index::Index,
@@ -18,6 +19,9 @@ use crate::{
     severity::Confidence,
     words,
 };
+
+/// How long a node counts as one that has just joined.
+const YOUNG: SignedDuration = SignedDuration::from_mins(10);
 
 /// Tells why the newest attempt failed.
 pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, mount: &[&KubeEvent]) {
@@ -225,6 +229,11 @@ fn classify(
     if let Some(m) = DRIVER.as_ref().and_then(|r| r.captures(message)) {
         let driver = m.get(1).or(m.get(2)).map_or("", |d| d.as_str().trim_end_matches('.'));
         f.headline = format!("cannot start: storage driver {driver} is not on its node");
+        // The driver's own pod starts on a new node beside those that need it.
+        let joined = cx.index.get(Kind::Node, None, node).and_then(|n| n.meta().creation_timestamp);
+        if joined.is_some_and(|t| cx.now.duration_since(t) < YOUNG) {
+            f.hold = hold(REGISTERING);
+        }
         let to = place.holder(owner, "csi.driver");
         fix(f, &to.0, "a driver that runs on its nodes");
         return Some(draft(

@@ -61,11 +61,15 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, events: &[&KubeEvent]) {
         "failed to allocate for range",
         "insufficientfreeaddresses",
         "no free ip",
+        "failed to assign an ip address",
+        "no available addresses",
     ]) {
         f.headline = "cannot start: its node has no pod address left".into();
         let mut c =
             on_node("pod-addresses-exhausted", &format!("has no free IP address for the pods of {}", owner.subject));
-        c.field = Some("spec.podCIDR".into());
+        // Plugins of clouds take addresses from a network of the cloud, which no object of the cluster stands for.
+        c.field = (!has(&["failed to assign an ip address", "insufficientfreeaddresses", "no available addresses"]))
+            .then(|| "spec.podCIDR".into());
         c
     } else if has(&["seccomp", "apparmor"]) {
         f.headline = "cannot start: its security profile is missing on its node".into();

@@ -1,11 +1,17 @@
 //! Why a container ended: memory, a command that cannot start, a program that gives up.
 
-use super::super::context::{Owner, action, cause, edit, ns_flag};
+use super::super::{
+    Context,
+    context::{Owner, action, cause, edit, ns_flag},
+    probe,
+};
 use super::blame::{Blame, Case, blame, guess, heap_option};
+use jiff::Timestamp;
+
 use crate::{
     finding::Finding,
     logs::{self, Class, Reading},
-    object::{Container, Pod, pod::Terminated},
+    object::{Condition, Container, Kind, Object, Pod, pod::Terminated},
     observation::LogRead,
     remediation::ActionKind,
     severity::Confidence,
@@ -13,7 +19,16 @@ use crate::{
 };
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]
-pub(super) fn memory(f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner, init: bool, times: u32, key: &str) {
+pub(super) fn memory(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    spec: &Container,
+    owner: &Owner,
+    init: bool,
+    times: u32,
+    key: &str,
+) {
     f.headline = "keeps running out of memory".into();
     let limit = spec.resources.limits.get("memory");
     let pod_name = &pod.metadata.name;
@@ -39,6 +54,13 @@ pub(super) fn memory(f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner
             );
             c.field = Some(field);
             c.evidence.push(key.to_owned());
+            if let Some(short) = short_node(cx, pod, f.started_at) {
+                c.confidence = Confidence::Likely;
+                c.statement.push_str(&format!(
+                    " {short}: the kernel may have chosen it for the node's lack of memory and not for its limit."
+                ));
+                c.needs.push("memory metrics of the node and the container".into());
+            }
             f.causes.push(c);
             let bigger = limit
                 .milli()
@@ -86,6 +108,20 @@ pub(super) fn memory(f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner
             ));
         }
     }
+}
+
+/// The node itself ran out of memory at about this time, in its own words.
+fn short_node(cx: &Context<'_>, pod: &Pod, at: Timestamp) -> Option<String> {
+    let node = cx.index.get(Kind::Node, None, pod.spec.node_name.as_deref()?)?;
+    let Object::Node(of) = &**node else { return None };
+    let name = &of.metadata.name;
+    let near = |t: Timestamp| t.duration_since(at).abs().as_secs() <= 60;
+    let events = cx.index.events_of(&node.reference());
+    if events.iter().any(|e| e.reason() == "SystemOOM" && e.last_seen().is_some_and(near)) {
+        return Some(format!("Node {name} ran out of memory at that time (SystemOOM)"));
+    }
+    let pressure = Condition::find(&of.status.conditions, "MemoryPressure").filter(|c| c.is_true());
+    pressure.map(|_| format!("Node {name} is under memory pressure"))
 }
 
 pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Terminated, key: &str) {
@@ -178,6 +214,8 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
             let statement = base(&blame.phrase);
             take(f, blame, statement, keys);
         }
+        // The kubelet ended it: the probe's own finding says why.
+        None if probe::ended(case.cx, case.pod, spec, ended.terminated) => return,
         None if ended.terminated.exit_code == 0 => {
             let kind = &owner.subject.kind;
             let phrase = format!(

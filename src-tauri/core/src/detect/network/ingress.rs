@@ -1,6 +1,6 @@
 //! Ingresses that lead nowhere, that nobody serves, or that claim what another one has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::{
     Context,
@@ -11,6 +11,7 @@ use super::super::{
 use super::{CLAIM, INGRESS, ISSUING, changed_at, selector};
 use crate::{
     evidence::EvidenceKind,
+    finding::Finding,
     object::{Ingress, Kind, Object, ObjectRef, Service},
     remediation::ActionKind,
     severity::{Confidence, Severity},
@@ -149,13 +150,21 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
     for p in problems {
         let mut f = finding("ingress-backend-wrong", me.clone(), &me, Severity::High, since);
         f.part = p.part;
-        f.headline = "leads nowhere".into();
+        let certificate = p.rule == "ingress-certificate-missing";
+        f.headline = if certificate { "has no certificate" } else { "leads nowhere" }.into();
         f.started_basis = "Ingress created or changed".into();
         f.message.clone_from(&p.text);
         // Its Service or Secret may be on its way.
         f.hold = hold(p.hold);
         if p.hold == ISSUING {
             cx.ordinary_until_due(&mut f);
+        }
+        // The controller serves one of its own instead; where that has been so for long, somebody lives with it.
+        if certificate {
+            f.severity = Severity::Medium;
+            if cx.now.duration_since(since) > selector::LATELY {
+                f.hold = Finding::JOINS_ONLY;
+            }
         }
         let item = object_evidence(
             EvidenceKind::Object,
@@ -338,7 +347,8 @@ fn conflicts(cx: &mut Context<'_>, all: &[&Ingress]) {
             }
         }
     }
-    found.dedup_by(|a, b| std::ptr::eq(a.0, b.0) && std::ptr::eq(a.1, b.1));
+    let mut seen = HashSet::new();
+    found.retain(|f| seen.insert((std::ptr::from_ref(f.0), std::ptr::from_ref(f.1))));
     for (first, second, place, theirs, ours) in found {
         let (me, other) = (second.reference(), first.reference());
         let seen = [&me, &other].into_iter().filter_map(|o| changed_at(cx, o)).max();

@@ -14,6 +14,7 @@ use super::super::{
 use super::{PORT, changed_at, changes_of, selector, selector_text, serving, touches};
 use crate::{
     evidence::EvidenceKind,
+    finding::Finding,
     object::{Container, ObjectRef, Pod, Service, network::PortRef},
     remediation::ActionKind,
     severity::{Confidence, Severity},
@@ -93,6 +94,10 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
         f.headline = format!("sends traffic to port {target}, which its pods do not offer");
         f.started_basis = "Service created or changed".into();
         f.hold = hold(PORT);
+        // A number need not be declared to be served: what has been so for long is as somebody wants it.
+        if confidence < Confidence::Established && cx.now.duration_since(since) > selector::LATELY {
+            f.hold = Finding::JOINS_ONLY;
+        }
         let offers = if !offered.is_empty() {
             format!("declare {}", words::list(&offered, 4))
         } else if by_words {

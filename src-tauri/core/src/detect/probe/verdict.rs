@@ -23,6 +23,8 @@ pub(super) struct Case<'a> {
     pub pod: &'a Pod,
     pub owner: &'a Owner,
     pub spec: &'a Container,
+    /// It is an init container that stays.
+    pub init: bool,
     pub status: &'a ContainerStatus,
     pub probe: &'a Probe,
     /// `liveness probe` and the like.
@@ -47,7 +49,7 @@ struct Verdict {
 }
 
 pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> CauseDraft {
-    let v = case.command().or_else(|| case.port()).or_else(|| case.scheme()).or_else(|| case.host());
+    let v = case.command().or_else(|| case.port(cx)).or_else(|| case.scheme()).or_else(|| case.host());
     let v = v.or_else(|| case.status_code()).or_else(|| case.dependency(cx));
     let v = v.or_else(|| case.slow_start()).unwrap_or_else(|| case.otherwise());
     let mut statement = v.statement;
@@ -69,7 +71,7 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
     let entity = v.entity.clone().unwrap_or_else(|| case.owner.subject.clone());
     let mut c = cause(v.rule, v.confidence, entity, statement);
     if v.entity.is_none() {
-        c.field = Some(case.owner.field(false, &case.spec.name, &format!("{}{}", case.field, v.below)));
+        c.field = Some(case.owner.field(case.init, &case.spec.name, &format!("{}{}", case.field, v.below)));
     } else {
         c.referrer = Some(case.owner.subject.clone());
     }
@@ -160,7 +162,7 @@ impl Case<'_> {
     }
 
     /// The probe asks another port than the one that is served.
-    fn port(&self) -> Option<Verdict> {
+    fn port(&self, cx: &Context<'_>) -> Option<Verdict> {
         let port = self.probe.port()?;
         let below = match (&self.probe.http_get, &self.probe.tcp_socket) {
             (Some(_), _) => ".httpGet.port",
@@ -191,26 +193,56 @@ impl Case<'_> {
         let is_it = |p: &crate::object::pod::ContainerPort| {
             p.container_port.to_string() == port || p.name.as_deref() == Some(&port)
         };
-        if !declared.is_empty() && !self.spec.ports.iter().any(is_it) {
-            // A gRPC probe says of a closed port only that it cannot connect.
-            let (what, confidence) = match self.refused() {
-                true => ("nothing listens there (connection refused)", Confidence::Established),
-                false => ("no connection comes about", Confidence::Likely),
-            };
-            let statement = format!("{}, but {what}; the container declares port {list}.{}", self.asks(), self.told());
-            return Some(self.found("probe-port-wrong", confidence, statement, below));
+        // Where it passes in a pod of the same template the port is right.
+        if self.passes_beside(cx) {
+            return None;
         }
         let number = self.spec.ports.iter().find(|p| is_it(p)).map_or(port.clone(), |p| p.container_port.to_string());
         let says = self.log.and_then(listens).filter(|p| *p != number);
-        let answered = self.answered_elsewhere(&number);
-        let other = match (says, answered) {
-            (Some(other), _) => format!("its log says that the program listens on port {other}"),
-            (None, Some((word, other))) => format!("its {word} is answered on port {other}"),
-            (None, None) => return None,
+        let other = match (says, self.answered_elsewhere(&number)) {
+            (Some(other), _) => Some(format!("its log says that the program listens on port {other}")),
+            (None, Some((word, other))) => Some(format!("its {word} is answered on port {other}")),
+            (None, None) => None,
         };
+        if !declared.is_empty() && !self.spec.ports.iter().any(is_it) {
+            // What is not declared may be served all the same, by a program that is only slow to start.
+            if other.is_none() && self.slow_start().is_some() {
+                return None;
+            }
+            // A gRPC probe says of a closed port only that it cannot connect.
+            let (what, confidence) = match self.refused() {
+                // While a program starts, nothing listens; a readiness probe has waited for that.
+                true if other.is_some() || self.word == "readiness probe" => ("nothing listens there (connection refused)", Confidence::Established),
+                true => ("nothing listens there (connection refused)", Confidence::Likely),
+                false => ("no connection comes about", Confidence::Likely),
+            };
+            let more = other.map(|o| format!(", and {o}")).unwrap_or_default();
+            let statement =
+                format!("{}, but {what}; the container declares port {list}{more}.{}", self.asks(), self.told());
+            return Some(self.found("probe-port-wrong", confidence, statement, below));
+        }
+        let other = other?;
         let statement =
             format!("{}, but nothing listens there (connection refused); {other}.{}", self.asks(), self.told());
         Some(self.found("probe-port-wrong", Confidence::Likely, statement, below))
+    }
+
+    /// A pod of the same template is up for longer than the probe allows, and was never restarted.
+    fn passes_beside(&self, cx: &Context<'_>) -> bool {
+        let Some(controller) = self.pod.metadata.controller() else { return false };
+        let budget = self.probe.budget_seconds();
+        let passes = |pod: &Pod| {
+            pod.containers().any(|(c, s, _)| {
+                c.name == self.spec.name
+                    && s.is_some_and(|s| {
+                        let up = s.state.running.as_ref().and_then(|r| r.started_at);
+                        s.ready
+                            && s.restart_count == 0
+                            && up.is_some_and(|t| cx.now.duration_since(t).as_secs() > budget)
+                    })
+            })
+        };
+        cx.index.pods_of(&controller.uid).into_iter().any(|p| p.metadata.uid != self.pod.metadata.uid && passes(p))
     }
 
     /// Another probe of the container that passes on another port.

@@ -99,7 +99,7 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
     } else {
         Severity::Medium
     };
-    let mut f = finding("deployment-stuck", me.clone(), &me, severity, at);
+    let mut f = finding("deployment-stuck", me.clone(), &cx.index.top_owner_of(me.clone(), &d.metadata), severity, at);
     f.headline = "is stuck in its roll-out".into();
     f.started_basis = "progress deadline exceeded".into();
     let wanted = d.spec.replicas.unwrap_or(1);
@@ -184,7 +184,8 @@ fn drains(cx: &mut Context<'_>, d: &Deployment) {
     let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
     let ready = pods.iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
     let severity = if ready == 0 { Severity::Critical } else { Severity::Medium };
-    let mut f = finding("rollout-waits-for-old-pods", me.clone(), &me, severity, since);
+    let subject = cx.index.top_owner_of(me.clone(), &d.metadata);
+    let mut f = finding("rollout-waits-for-old-pods", me.clone(), &subject, severity, since);
     f.headline = "waits for its old pods to end".into();
     f.started_basis = "deletion of the old pod".into();
     f.hold = hold(DRAIN);
@@ -244,7 +245,8 @@ fn forced_back(cx: &mut Context<'_>, s: &StatefulSet) {
     let Some((pod, revision, since)) = found else { return };
     let me = s.reference();
     let name = pod.metadata.name.clone();
-    let mut f = finding("statefulset-stuck", me.clone(), &me, cx.workload_severity(&me), since);
+    let subject = cx.index.top_owner_of(me.clone(), &s.metadata);
+    let mut f = finding("statefulset-stuck", me.clone(), &subject, cx.workload_severity(&me), since);
     f.headline = format!("is stuck at broken pod {name}");
     f.started_basis = "pod not ready since".into();
     f.hold = hold(BROKEN);
