@@ -22,7 +22,13 @@ pub enum Class {
     ReadOnly,
     DiskFull,
     PortInUse,
+    SharedMemory,
+    StoreFull,
+    DiskError,
     OutOfMemory,
+    GpuMemory,
+    Device,
+    RuntimeVersion,
     DataDirectory,
     DataVersion,
     KernelSetting,
@@ -31,6 +37,7 @@ pub enum Class {
     ConnectionReset,
     Unreachable,
     Timeout,
+    NotReady,
     Authentication,
     Authorization,
     ClusterAccess,
@@ -59,7 +66,12 @@ impl Class {
     pub fn is_connection(self) -> bool {
         matches!(
             self,
-            Class::Dns | Class::ConnectionRefused | Class::ConnectionReset | Class::Unreachable | Class::Timeout
+            Class::Dns
+                | Class::ConnectionRefused
+                | Class::ConnectionReset
+                | Class::Unreachable
+                | Class::Timeout
+                | Class::NotReady
         )
     }
 
@@ -112,7 +124,22 @@ impl Class {
                 "no space is left on the disk (disk full)",
             ),
             Class::PortInUse => with(format!("port {s} is already in use"), "its port is already in use"),
+            Class::SharedMemory => "its shared memory is too small (/dev/shm)".to_owned(),
+            Class::StoreFull => "a store has reached its own limit of size (space exceeded)".to_owned(),
+            Class::DiskError => with(
+                format!("the disk that holds {s} cannot be read or written (I/O error)"),
+                "a disk cannot be read or written (I/O error)",
+            ),
             Class::OutOfMemory => "the runtime ran out of memory".to_owned(),
+            Class::GpuMemory => "the memory of its GPU is used up (CUDA out of memory)".to_owned(),
+            Class::Device => with(
+                format!("the device {s} is not given to the container (no such device)"),
+                "a device is not given to the container (no GPU found)",
+            ),
+            Class::RuntimeVersion => with(
+                format!("the runtime in the image is too old, or too new, for {s}"),
+                "the runtime in the image is too old, or too new, for the program",
+            ),
             Class::DataDirectory => with(
                 format!("the data directory {s} cannot be used{why}"),
                 &format!("its data directory cannot be used{why}"),
@@ -137,10 +164,17 @@ impl Class {
                 with(format!("the connection to {s} is cut off (reset)"), "a connection is cut off (reset)")
             }
             Class::Unreachable => with(format!("{s} cannot be reached"), "a server cannot be reached"),
-            Class::Timeout => with(format!("{s} does not answer in time (timeout)"), "a connection timed out"),
+            Class::Timeout => with(
+                format!("{s} does not answer in time (timeout)"),
+                signal.detail.unwrap_or("a connection timed out"),
+            ),
+            Class::NotReady => with(
+                format!("{s} is not ready to serve (starting, sealed or without a leader)"),
+                "a server is not ready to serve (starting, sealed or without a leader)",
+            ),
             Class::Authentication => with(
                 format!("authentication failed for {s} (wrong password or credentials)"),
-                "authentication failed (wrong credentials)",
+                &format!("authentication failed ({})", signal.detail.unwrap_or("wrong credentials")),
             ),
             Class::Authorization => {
                 with(format!("{s} is forbidden (missing permission)"), "access is forbidden (missing permission)")

@@ -1,9 +1,11 @@
 //! One line of a log: its message without time and wrapping, its level, and what of the next lines belongs to it.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
+
+use super::around;
 
 /// How grave a line calls itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,13 +90,18 @@ fn join(lines: &mut [Line], raw: &[String]) {
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
                 && (after.contains("[type=") || after.starts_with("Field required") || after.contains("(type="));
             let place = after.starts_with("in \"") && indented(n);
+            // libpq asks for the host on the lines after the refusal.
+            let question = after.starts_with("Is the server running on host \"");
             let detail = after.starts_with("DETAIL:") || after.contains(" DETAIL:  ") || after.starts_with("HINT:");
             if field {
                 lines[i].text.push(':');
                 lines[i].search.push(':');
             }
-            if field || place || detail {
+            if field || place || detail || question {
                 more.push(n);
+            }
+            if question && lines.get(n + 1).is_some_and(|l| l.text.trim().starts_with("TCP/IP connections")) {
+                more.push(n + 1);
             }
         }
         for j in more {
@@ -129,9 +136,12 @@ pub(super) fn message(raw: &str) -> Line {
 
 const MESSAGE: &[&str] = &[
     "msg",
+    "attr",
     "message",
     "@m",
     "@mt",
+    "renderedmessage",
+    "messagetemplate",
     "log",
     "event",
     "fields",
@@ -150,7 +160,10 @@ const MESSAGE: &[&str] = &[
     "error.stack_trace",
     "@x",
     "thrown",
+    "context",
 ];
+/// Fields that hold a message before its values were put in, beside the message.
+const PATTERN: &[(&str, &str)] = &[("@mt", "@m"), ("messagetemplate", "renderedmessage")];
 /// Fields that name what a message speaks of.
 const BESIDE: &[&str] = &[
     "addr", "address", "host", "hostname", "port", "path", "file", "filename", "key", "variable", "env", "url", "uri",
@@ -158,9 +171,13 @@ const BESIDE: &[&str] = &[
 ];
 
 fn fields(map: &Map<String, Value>) -> Option<Line> {
+    let map: HashMap<String, &Value> = map.iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
     let mut parts: Vec<String> = Vec::new();
     for key in MESSAGE {
-        if let Some(text) = map.get(*key).and_then(text_of)
+        if PATTERN.iter().any(|(pattern, filled)| pattern == key && map.contains_key(*filled)) {
+            continue;
+        }
+        if let Some(text) = map.get(*key).copied().and_then(text_of)
             && !text.is_empty()
             && !parts.iter().any(|p| p.contains(&text))
         {
@@ -174,26 +191,42 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
     let text = crate::redact::text(&parts.join(": ")).into_owned();
     let mut beside = String::new();
     for key in BESIDE {
-        if let Some(value) = map.get(*key).filter(|v| v.is_string() || v.is_number()).and_then(text_of) {
+        let value = map.get(*key).copied().or_else(|| map.get("attr")?.get(key));
+        if let Some(value) = value.filter(|v| v.is_string() || v.is_number()).and_then(text_of) {
             beside.push_str(&format!(" {key}={value}"));
         }
     }
     let search = if beside.is_empty() { text.clone() } else { format!("{text}{}", crate::redact::text(&beside)) };
-    let level = ["level", "severity", "lvl", "log.level", "levelname", "@l", "level_name", "loglevel"]
-        .iter()
-        .find_map(|k| map.get(*k))
-        .and_then(|v| match v {
-            Value::String(s) => word(s),
-            Value::Number(n) => n.as_u64().map(|n| match n {
-                60.. => Level::Fatal,
-                50.. => Level::Error,
-                40.. => Level::Warn,
-                30.. => Level::Routine,
-                _ => Level::Debug,
-            }),
-            _ => None,
-        });
-    Some(Line { text, search, level, quiet: false })
+    Some(Line { text, search, level: level_of(&map), quiet: false })
+}
+
+/// The level a structured line names; a number only where no word does.
+fn level_of(map: &HashMap<String, &Value>) -> Option<Level> {
+    let of = ["level", "severity", "lvl", "log.level", "levelname", "@l", "level_name", "loglevel", "severity_text"];
+    let values = || of.iter().filter_map(|key| map.get(*key).copied());
+    let number = |v: &Value| v.as_u64().or_else(|| v.as_str()?.parse().ok());
+    // MongoDB has a letter.
+    let letter = || match map.get("s").and_then(|v| v.as_str())? {
+        "F" => Some(Level::Fatal),
+        "E" => Some(Level::Error),
+        "W" => Some(Level::Warn),
+        "I" => Some(Level::Routine),
+        s if s.starts_with('D') => Some(Level::Debug),
+        _ => None,
+    };
+    let named = values().find_map(|v| word(v.as_str()?));
+    named.or_else(|| values().find_map(number).map(numbered)).or_else(letter)
+}
+
+/// A level by number: up to 7 as syslog has it, up to 99 as pino and bunyan, from there on as Monolog.
+fn numbered(level: u64) -> Level {
+    match level {
+        0..=2 | 60..=99 | 500.. => Level::Fatal,
+        3 | 50..=59 | 400..=499 => Level::Error,
+        4 | 40..=49 | 300..=399 => Level::Warn,
+        5 | 6 | 30..=39 | 200..=299 => Level::Routine,
+        _ => Level::Debug,
+    }
 }
 
 /// The text of a field; of an object what it says first.
@@ -203,10 +236,10 @@ fn text_of(value: &Value) -> Option<String> {
         Value::Number(n) => Some(n.to_string()),
         Value::Array(items) => items.first().and_then(text_of),
         Value::Object(map) => {
-            let said = ["message", "msg", "error", "reason", "detail", "stack", "stack_trace"]
+            let said = ["message", "msg", "errmsg", "error", "exception", "reason", "detail", "stack", "stack_trace"]
                 .iter()
                 .find_map(|k| map.get(*k).and_then(text_of).filter(|t| !t.is_empty()))?;
-            let kind = ["type", "name", "class", "code", "kind"]
+            let kind = ["type", "name", "class", "code", "codeName", "kind"]
                 .iter()
                 .find_map(|k| map.get(*k).and_then(Value::as_str))
                 .filter(|k| !said.contains(*k));
@@ -232,7 +265,12 @@ fn condense(text: &str) -> String {
     let telling: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty() && !is_frame(l)).collect();
     let root = telling.iter().rev().find(|l| l.starts_with("Caused by: "));
     match (telling.first(), root) {
-        (_, None) if text.starts_with("Traceback") => telling.last().copied().unwrap_or("").to_owned(),
+        (_, None) if text.starts_with("Traceback") => {
+            let last = telling.last().copied().unwrap_or("");
+            // Only the line of code tells which key was missing of what.
+            let code = telling.iter().find(|l| last.starts_with("KeyError") && around::names_environment(l));
+            code.map_or_else(|| last.to_owned(), |code| format!("{code}: {last}"))
+        }
         (Some(first), Some(root)) => format!("{first}: {root}"),
         (Some(first), None) => (*first).to_owned(),
         (None, _) => String::new(),
@@ -362,10 +400,22 @@ fn is_noise(text: &str) -> bool {
             r"^(?:npm (?:ERR!|error) (?:code|errno|path|command|signal|A complete log|Lifecycle|Exit status|at |Failed at|This is probably|Make sure|\s*$)",
             r"|npm (?:notice|warn|WARN)|Node\.js v\d|note: run with|error Command failed|info Visit|exit status \d+$|\+ )",
             r"|A complete log of this run|command terminated with exit code|During handling of the above exception",
-            r"|The above exception was the direct cause|Is the server running|\[Worker-|Shutting down: Master|Worker failed to boot",
+            r"|The above exception was the direct cause|^Is the server running|\[Worker-|Shutting down: Master|Worker failed to boot",
             r"|To see the full stack trace|Error starting ApplicationContext|^\*+$|^APPLICATION FAILED TO START|^Description:|^Action:",
             r"|exited with (?:exit )?(?:code|status) \d+\.?$|^Aborted(?: \(core dumped\))?$"
         ))
     });
+    if is_of_client(text) {
+        return true;
+    }
     NOISE.as_ref().is_some_and(|r| r.is_match(text))
+}
+
+/// What nginx says of a request it could not serve: the client asked for what is not there.
+pub(super) fn is_of_client(text: &str) -> bool {
+    text.starts_with("[error] ")
+        && text.contains(", client: ")
+        && (text.contains(", request: ") || text.contains(", server: "))
+        && !text.contains("upstream")
+        && !text.contains("(13: ")
 }

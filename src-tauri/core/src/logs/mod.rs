@@ -3,6 +3,7 @@
 //! [`read`] finds the lines that explain a failure, names what they speak of (a file, a variable, a host), and picks the
 //! line to quote. [`template`] groups lines that differ only in numbers and ids.
 
+mod around;
 mod class;
 mod form;
 mod line;
@@ -30,6 +31,11 @@ pub fn last_words(lines: &[String]) -> Option<(usize, String)> {
 /// The message of a line, without time, level and JSON around it.
 pub fn message(line: &str) -> String {
     line::message(line).text
+}
+
+/// A server says in this line only that a client asked for what it has not.
+pub(crate) fn is_of_client(line: &str) -> bool {
+    line::is_of_client(&message(line))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use regex::Regex;
 
 use super::{
-    Class, form,
+    Class, around, form,
     line::{self, Level, Line},
 };
 
@@ -57,7 +57,7 @@ impl Reading {
 /// Reads a log.
 pub fn read(raw: &[String]) -> Reading {
     let lines = line::read(raw);
-    let signals = signals(&lines);
+    let signals = signals(&lines, raw);
     let quote = |i: usize| (i, crate::words::clip(lines[i].text.trim(), super::QUOTE));
     let words = match signals.first() {
         Some(best) => Some(quote(best.line)),
@@ -86,12 +86,13 @@ fn is_error(line: &Line) -> bool {
     }
 }
 
-fn signals(lines: &[Line]) -> Vec<Signal> {
+fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
     let mut out: Vec<Signal> = Vec::new();
     // The same line again and again is read once.
     let mut known: HashMap<String, Option<form::Match>> = HashMap::new();
     let count = (lines.len() as u32).max(1);
     let fatal = lines.iter().rposition(|l| !l.quiet && matches!(l.level, Some(Level::Error | Level::Fatal)));
+    let own_end = around::own_end(lines, raw);
     let mut recovered: Vec<usize> = Vec::new();
     for (i, line) in lines.iter().enumerate().rev() {
         if is_recovery(line) {
@@ -101,7 +102,14 @@ fn signals(lines: &[Line]) -> Vec<Signal> {
             continue;
         }
         let found = known.entry(line.search.clone()).or_insert_with(|| form::best(&without_negations(&line.search)));
-        let Some(found) = found.clone() else { continue };
+        let Some(mut found) = found.clone() else { continue };
+        // What a server says of its clients does not explain its own end.
+        if own_end.is_some_and(|end| end > i) && around::is_session(&raw[i]) || around::is_guess_at_memory(lines, i) {
+            continue;
+        }
+        if found.class == Class::MissingEnv && around::is_of_dictionary(lines, raw, i, found.subject.as_deref()) {
+            found = form::Match { class: Class::Unhandled, weight: 58, subject: None, value: None };
+        }
         let routine = line.level == Some(Level::Routine);
         // An INFO line that reports a failure is chatter, unless it is the only one that does, in so many words.
         if routine && (found.weight < 80 || !looks_like_error(&line.text) || fatal.is_some() || is_retry(&line.text)) {
@@ -197,6 +205,21 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         Class::Certificate if has(&["private key", "key values"]) => Some("its private key does not match"),
         Class::Certificate if has(&["pem", "start line"]) => Some("the file holds no certificate (PEM)"),
         Class::DataDirectory if has(&["not empty", "files in it"]) => Some("it is not empty"),
+        Class::DataDirectory if has(&["checkpoint record"]) => Some("its data is damaged"),
+        Class::DataDirectory if has(&["clusterid"]) => Some("it belongs to another cluster"),
+        Class::Timeout if has(&["worker timeout"]) => Some("a worker does not answer in time (timeout)"),
+        Class::Authentication
+            if has(&[
+                "nocredential",
+                "unable to locate credentials",
+                "unable to load credentials",
+                "defaultcredentialserror",
+                "defaultazurecredential",
+                "could not load credentials",
+            ]) =>
+        {
+            Some("no credentials are found")
+        }
         Class::Migration if has(&["dirty"]) => Some("the database is marked dirty"),
         Class::Migration if has(&["checksum"]) => Some("its checksum differs"),
         _ => None,

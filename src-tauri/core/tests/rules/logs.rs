@@ -1,5 +1,6 @@
 //! What logs say: the last words of many languages and servers, and chatter that only sounds like trouble.
 
+mod more;
 mod network;
 mod place;
 mod server;

@@ -57,7 +57,6 @@ pub(super) fn said(lines: &[String], now: Timestamp) -> Option<Said> {
     let mut groups: BTreeMap<(u8, String), Group> = BTreeMap::new();
     let mut known = vec![false; lines.len()];
     for signal in logs::signals(lines) {
-        // What a client did wrong is in every access log.
         if is_request(&lines[signal.line]) {
             continue;
         }
@@ -146,7 +145,7 @@ pub(super) fn stamp(line: &str) -> Option<Timestamp> {
 static REQUEST: LazyLock<Option<Regex>> = LazyLock::new(|| {
     // nginx and its like: "GET /x HTTP/1.1" 502; servers of many frameworks: GET /x 502, status=502
     Regex::new(
-        r#"\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)\b["']? +["']?/[^\s"]*(?: HTTP/[\d.]+)?"?[^\n]{0,40}?\b([1-5]\d\d)\b|\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)\b[^\n]*\bstatus(?:_?code)?["']?[=: ]+["']?([1-5]\d\d)\b|\bstatus(?:_?code)?["']?[=: ]+["']?([1-5]\d\d)\b[^\n]*\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)\b"#,
+        r#"\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)\b["']? +["']?(?:https?:/)?/[^\s"]*(?: HTTP/[\d.]+)?["']?(?: from \S+)?[,:]?(?: +(?:-+>?|=>|\|))? *\b([1-5]\d\d)(?:[\s,;)"'\]|]|$)|\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)\b[^\n]*\bstatus(?:_?code)?["']?[=: ]+["']?([1-5]\d\d)\b|\bstatus(?:_?code)?["']?[=: ]+["']?([1-5]\d\d)\b[^\n]*\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|OPTIONS)\b"#,
     )
     .ok()
 });
@@ -157,8 +156,9 @@ fn answered(line: &str) -> Option<u16> {
     (1..found.len()).find_map(|i| found.get(i)).and_then(|m| m.as_str().parse().ok())
 }
 
+/// A line about a client's request: what the client did wrong is in every access log.
 fn is_request(line: &str) -> bool {
-    answered(line).is_some()
+    answered(line).is_some() || logs::is_of_client(line)
 }
 
 /// Requests that were answered with 5xx, where they are more than bad luck.
@@ -279,6 +279,32 @@ mod tests {
         let found = judge(&json).expect("an error");
         assert_eq!((found.what, found.count), (What::Error, 5));
         assert!(found.quote.contains("could not be priced"));
+    }
+
+    #[test]
+    fn a_status_follows_the_request_and_is_no_part_of_an_address() {
+        for (line, status) in [
+            ("10.1.0.1 - - [x] \"GET /api HTTP/1.1\" 502 12 \"-\" \"curl\"", Some(502)),
+            ("INFO: 10.1.0.1:4411 - \"GET /api HTTP/1.1\" 200 OK", Some(200)),
+            ("\"GET http://shop/api HTTP/1.1\" from 10.1.0.1:4411 - 204 0B in 1ms", Some(204)),
+            ("GET /health 200", Some(200)),
+            ("GET /health -> 503 in 3ms", Some(503)),
+            ("level=info method=GET path=/a status=404", Some(404)),
+            ("request: \"GET /api HTTP/1.1\", upstream: \"http://10.244.1.7:8080/api\", host: \"shop\"", None),
+            ("GET /api took 244 ms", None),
+        ] {
+            assert_eq!(answered(line), status, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_asks_for_in_vain_is_chatter_and_a_dead_upstream_is_not() {
+        let icon = "2026/11/12 02:59:00 [error] 29#29: *1 open() \"/usr/share/nginx/html/favicon.ico\" failed (2: No such file or directory), client: 10.1.1.1, server: localhost, request: \"GET /favicon.ico HTTP/1.1\", host: \"shop\"\n";
+        assert_eq!(judge(&icon.repeat(9)), None);
+        let upstream = "2026/11/12 02:59:00 [error] 29#29: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 10.1.1.1, server: _, request: \"GET /api HTTP/1.1\", upstream: \"http://10.244.1.7:8080/api\"\n";
+        let found = judge(&upstream.repeat(9)).expect("it is told");
+        let What::Signal(signal) = &found.what else { panic!("{found:?}") };
+        assert_eq!(signal.subject.as_deref(), Some("10.244.1.7:8080"));
     }
 
     #[test]

@@ -206,11 +206,11 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::PortInUse => rights::port_in_use(case, signal),
         Class::ClusterAccess => rights::cluster(case, signal),
         Class::Authentication => setting::credentials(case, signal),
-        Class::Dns | Class::ConnectionRefused | Class::ConnectionReset | Class::Unreachable | Class::Timeout => {
-            reach::host(case, signal)
-        }
+        class if class.is_connection() => reach::host(case, signal),
         Class::Certificate => certificate(case, signal),
-        Class::MissingModule => case.own(signal).field(case.path("image")),
+        Class::MissingModule | Class::RuntimeVersion => case.own(signal).field(case.path("image")),
+        Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
+        Class::SharedMemory => case.own(signal).field(case.path("volumeMounts")),
         Class::ExecFormat => architecture(case, signal),
         Class::OutOfMemory => heap(case, signal),
         Class::KernelSetting => match &case.pod.spec.node_name {

@@ -1,7 +1,7 @@
 //! What a program needs to start: its files, its modules, a processor it was built for, a licence.
 
 use super::Family;
-use crate::logs::Class::{ExecFormat, License, MissingFile, MissingModule, NotAFile, Script};
+use crate::logs::Class::{ExecFormat, License, MissingFile, MissingModule, NotAFile, RuntimeVersion, Script};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -35,6 +35,16 @@ pub(super) const FAMILIES: &[Family] = &[
             "notadirectory",
             "cannot access",
             "physical path",
+            "executable file",
+            "is missing",
+            "could not be found",
+            "jarfile",
+            "is a folder",
+            "failed (2",
+            "cannot be resolved",
+            "exec: ",
+            "cannot be found",
+            "isadirectory",
         ],
         forms: &[
             (MissingFile, 90, r"expected physical path was '([^']+)'"),
@@ -60,6 +70,11 @@ pub(super) const FAMILIES: &[Family] = &[
             (MissingFile, 86, r#"exec: "([^"]+)": (?:executable file not found|stat )"#),
             (MissingFile, 85, r"^(?:/usr/bin/)?env: (?:can't execute )?(?:'|‘)?([\w.-]+)(?:'|’)?: No such file"),
             (MissingFile, 84, r#"(?i:no such file or directory):? ?['"(]?(/[^\s'"):,]+)"#),
+            (
+                MissingFile,
+                84,
+                r"\b(?:open|stat|lstat|read|chdir) (\.?[\w-][\w.-]*(?:/[\w.-]+)*): (?i:no such file or directory)",
+            ),
             (
                 MissingFile,
                 84,
@@ -101,6 +116,14 @@ pub(super) const FAMILIES: &[Family] = &[
             "undefined function",
             "not found",
             "require",
+            "any of the sources",
+            "locally installed",
+            "can't locate",
+            "nosuchmethod",
+            "nosuchfield",
+            "main manifest",
+            "resolve ",
+            "undefined symbol",
         ],
         forms: &[
             (
@@ -109,6 +132,14 @@ pub(super) const FAMILIES: &[Family] = &[
                 r#"(?:ModuleNotFoundError: No module named|ImportError: No module named|Error: Cannot find module|Cannot find package|ClassNotFoundException:?|NoClassDefFoundError:?|cannot load such file --|Could not find or load main class) ?['"]?([\w@./$-]+)"#,
             ),
             (MissingModule, 88, r"(?:error while loading shared libraries:|Error loading shared library) ([\w.+-]+)"),
+            // What a bundler looks for.
+            (
+                MissingModule,
+                92,
+                r#"Module not found: (?:Error: )?Can't resolve ['"]([^'"]+)['"]|(?i:resolve (?:import|module(?: specifier)?)) ['"]([^'"]+)['"]"#,
+            ),
+            (MissingModule, 84, r"NoSuch(?:Method|Field)Error:? '?(?:[\w.$<>\[\]]+ )?([\w.$<>]+)"),
+            (MissingModule, 84, r"no (main manifest attribute)"),
             (MissingModule, 84, r"version [`'](GLIBC_[\d.]+)' not found"),
             (MissingModule, 86, r"Can't locate (\S+) in @INC"),
             (MissingModule, 86, r"ImportError: (?:cannot import name '(\w+)'|lib([\w.]+):)"),
@@ -117,7 +148,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 MissingModule,
                 84,
-                r"Could not find (?:gem )?'?([\w-]+)'?.* in (?:any of the sources|locally installed gems)",
+                r"Could not find (?:gem )?'?([\w.-]+)'?.* in (?:any of the sources|locally installed gems)",
             ),
             (
                 MissingModule,
@@ -134,9 +165,14 @@ pub(super) const FAMILIES: &[Family] = &[
             "\\r",
             "unexpected end of file",
             "cannot execute binary",
+            "not found",
         ],
         forms: &[
-            (ExecFormat, 95, r#"(?i:exec |fork/exec )?['"]?([/\w.-]*[/\w])['"]?:? (?i:exec format error)"#),
+            (
+                ExecFormat,
+                95,
+                r#"(?:\b(?i:exec) ['"]?([\w./-]+)['"]?|((?:\.{1,2})?/[\w./-]+)['"`]?): (?:cannot execute binary file: )?(?i:exec format error)"#,
+            ),
             (ExecFormat, 94, r"(?i:exec format error|cannot execute binary file)"),
             (Script, 84, r"(?i)(?:^|/)\w*sh: (?:-c: )?(?:line )?(\d+)?:? ?syntax error"),
             (
@@ -144,6 +180,26 @@ pub(super) const FAMILIES: &[Family] = &[
                 84,
                 r"(?i)(\S+\.sh): (?:line )?\d*:? ?syntax error|(\S+): bad interpreter|\\r'?: (?:command )?not found",
             ),
+        ],
+    },
+    Family {
+        keys: &[
+            "unsupportedclassversion",
+            "ruby version",
+            "install or update .net",
+            "requires a different python",
+            "engine \"",
+            "go.mod requires",
+        ],
+        forms: &[
+            (
+                RuntimeVersion,
+                90,
+                r"UnsupportedClassVersionError:? ?(?P<s>[\w./$]+)? ?(?:has been compiled[^\n]*?class file version (?P<v>[\d.]+))?",
+            ),
+            (RuntimeVersion, 84, r"Your Ruby version is (?P<v>[\d.]+), but your (?P<s>Gemfile) specified"),
+            (RuntimeVersion, 84, r"(?i:you must install or update \.NET)|requires a different Python"),
+            (RuntimeVersion, 84, r#"[Tt]he engine "(?P<s>\w+)" is incompatible"#),
         ],
     },
     Family {

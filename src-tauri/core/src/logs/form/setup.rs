@@ -1,130 +1,9 @@
-//! Forms about what a program is set up with: variables, settings, values, options.
+//! Forms about what a program is set up with: values and options.
 
 use super::Family;
-use crate::logs::Class::{BadConfig, MissingEnv, MissingSetting, UnknownFlag};
+use crate::logs::Class::{BadConfig, UnknownFlag};
 
 pub(super) const FAMILIES: &[Family] = &[
-    Family {
-        keys: &[
-            "env",
-            "keyerror",
-            "not set",
-            "be set",
-            "to set",
-            "unset",
-            "unbound",
-            "required",
-            "missing",
-            "undefined",
-            "empty",
-            "placeholder",
-            "notpresent",
-            "key not found",
-            "provided",
-            "specif",
-            "is nil",
-            "is null",
-            "be null",
-            "be blank",
-            "set the",
-            "define",
-            "must set",
-            "configured",
-            "needs to",
-            "not found",
-            "sh: ",
-            "no value",
-            "expected",
-        ],
-        forms: &[
-            (
-                MissingEnv,
-                92,
-                r"\b([A-Za-z_][A-Za-z0-9_]{2,}): (?i:parameter not set|unbound variable|parameter null or not set)",
-            ),
-            (
-                MissingEnv,
-                92,
-                r#"(?i:environment variable|env var(?:iable)?)s? (?i:not found|does not exist|is missing):? ['"`]?([A-Z][A-Z0-9_]{2,})"#,
-            ),
-            (MissingEnv, 92, r"(?i:required key) ([A-Z][A-Z0-9_]+) (?i:missing value)"),
-            (MissingEnv, 92, r#"\b([A-Z][A-Z0-9_]{2,})['"]?: ?\[? ?['"](?i:required|undefined|missing)"#),
-            (
-                MissingEnv,
-                92,
-                r"(?i:the) ([A-Z][A-Z0-9_]{3,}) (?i:setting|variable|environment variable) (?i:must not be empty|is empty|is missing|is not set)",
-            ),
-            (MissingEnv, 90, r#"KeyError: ['"]([A-Z][A-Z0-9_]{2,})['"]"#),
-            (
-                MissingEnv,
-                90,
-                r#"\b(?i:environment variable|env var(?:iable)?|env)s?[ :]*['"`$]*\b([A-Z][A-Z0-9_]{2,}|[a-z][a-z0-9]*_[a-z0-9_]+)\b['"`]*\s*(?i:is |was |are |must be |has )*(?i:not set|not defined|unset|missing|required|empty|undefined|not found|not provided|not present)"#,
-            ),
-            (MissingEnv, 90, r"\b([A-Z][A-Z0-9_]{2,})\b[^A-Z]*: NotPresent"),
-            (MissingEnv, 90, r#"(?i:key not found): :?"?([A-Z][A-Z0-9_]{2,})"#),
-            (
-                MissingEnv,
-                90,
-                r#"(?i:you must (?:specify|set|provide)|must specify|please (?:set|provide|specify|define|export)|need to (?:specify|set)|have to set|forgot to set|set the|define the|specify the)\s(?:[^'"$`A-Z]*)['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)"#,
-            ),
-            (
-                MissingEnv,
-                88,
-                r#"\b(?i:missing|required|undefined|unset|needs?|needed|must set|please set|expected|no)\s+(?i:required\s+|mandatory\s+)?(?i:environment variable|env var(?:iable)?|env|variable)s?\b[ :]*['"`$\[(]*\b([A-Z][A-Z0-9_]{2,}|[a-z][a-z0-9]*_[a-z0-9_]+)\b"#,
-            ),
-            (
-                MissingEnv,
-                88,
-                r#"\b(?i:missing|required|undefined|unset|no)\s+(?i:required\s+|mandatory\s+)?(?i:setting|configuration|config)s?\b[ :]*['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b"#,
-            ),
-            (
-                MissingEnv,
-                87,
-                r#"['"`$]*\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]*:?\s+(?:environment variable |env var )?(?:is |was |must be |should be |needs to be |has to be |has |cannot be |can't be |can not be )*(?i:not set|not defined|unset|missing|required|set\b|specified|configured|present|undefined|not provided|provided|not specified|not configured|null|nil\b|blank|empty|not found)"#,
-            ),
-            (MissingEnv, 88, r#"(?i:undefined (?:array key|index|variable|constant):?) ['"$]?([A-Z][A-Z0-9_]{2,})"#),
-            (
-                MissingEnv,
-                86,
-                r#"(?i:missing|required|undefined|unset|following)[^:]*(?i:environment|env|config(?:uration)?|settings?|variables?)[^:]*: *[\[\{'"(-]*\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{4,})\b"#,
-            ),
-            // `${NAME:?message}` of a shell.
-            (MissingEnv, 83, r"(?:line \d+|sh(?:: \d+)?): ([A-Z][A-Z0-9]*_[A-Z0-9_]+): [A-Za-z]"),
-            (MissingEnv, 78, r"on an `Err` value: NotPresent|environment variable not found"),
-            (MissingSetting, 92, r"(?i:could not resolve placeholder) '([\w.-]+)'"),
-            (MissingSetting, 90, r"^([a-z][\w.]*): (?:Field required|field required)"),
-            (MissingSetting, 88, r#"(?:required flag\(s\)|flag needs an argument:?) "?(-*[\w-]+)"?"#),
-            (
-                MissingSetting,
-                88,
-                r"the following (?:required )?arguments (?:are required|were not provided):? ?(-*[\w<>-]+)",
-            ),
-            (MissingSetting, 86, r"(?i:missing) `?([a-z]+_\w+)`? for '?\w+"),
-            (
-                MissingSetting,
-                86,
-                r#"(?i:required (?:property|key|setting|option|parameter|config(?:uration)?)) ['"`]?([\w.:-]*[._:-][\w.:-]*)['"`]? (?i:(?:was |is )?(?:not found|missing|not set|not provided|not specified|empty))"#,
-            ),
-            (
-                MissingSetting,
-                84,
-                r#"(?i:missing (?:required )?(?:field|property|setting|config(?:uration)?(?: (?:key|value|property|option|setting|entry))?|parameter|key|option|value)s?:?)\s+(?:for )?[`'"]([\w.:-]+)[`'"]"#,
-            ),
-            (
-                MissingSetting,
-                84,
-                r#"(?i:no (?:value|setting|default) (?:was )?(?:found |given |provided |specified |set )?for (?:required )?(?:parameter|variable|setting|key|property|option|environment variable)):? ['"`]?([\w.-]+)"#,
-            ),
-            (MissingSetting, 84, r"(?i:connection string) '(\w+)' (?i:not found|is missing|was not found)"),
-            (
-                MissingSetting,
-                80,
-                r"\b([a-z]\w*(?:\.[\w-]+)+) (?i:is required|must be set|must be specified|must be configured|is not set|is missing|is not configured|not configured|must not be (?:empty|null|blank))",
-            ),
-            (MissingSetting, 70, r"(?i:value cannot be null)\.? \(Parameter '(\w+)'\)"),
-            (MissingSetting, 80, r"The ConnectionString property has not been initialized"),
-        ],
-    },
     Family {
         keys: &[
             "invalid",
@@ -152,6 +31,19 @@ pub(super) const FAMILIES: &[Family] = &[
             "convert",
             "directive",
             "[emerg]",
+            "extra inputs",
+            "has to be",
+            "accepts",
+            "input string",
+            " only",
+            "cannot be parsed",
+            "not a",
+            "formatexception",
+            "parseint",
+            "parsebool",
+            "valid values",
+            "valid options",
+            "valid levels",
             "not one of",
             "allowed",
             "enum",
@@ -171,6 +63,12 @@ pub(super) const FAMILIES: &[Family] = &[
             "unable to parse",
             "not allowed",
             "duration",
+            "field not found",
+            "not found in type",
+            "assign requested address",
+            "eaddrnotavail",
+            "is not terminated",
+            "unsupported",
         ],
         forms: &[
             (
@@ -228,7 +126,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 BadConfig,
                 84,
-                r#"\b(?P<s>[A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]?:? (?i:is |must be |has |was )*(?i:invalid|not valid|not a valid|malformed|unknown|not one of|one of|unsupported|not supported|cannot be parsed|a (?:positive |valid |whole )?(?:number|integer|url|port|boolean)|out of range)"#,
+                r#"\b(?P<s>[A-Z][A-Z0-9]*_[A-Z0-9_]+)['"`]?:? (?:(?i:is |must be |has |was )*(?i:invalid|not valid|not a valid|malformed|unknown|not one of|unsupported|not supported|cannot be parsed|out of range)|(?i:must be|should be|has to be) (?i:one of|an? (?:positive |valid |whole )?(?:number|integer|url|port|boolean)))"#,
             ),
             (
                 BadConfig,
@@ -268,7 +166,22 @@ pub(super) const FAMILIES: &[Family] = &[
                 80,
                 r#"\[emerg\].*?(?:unexpected end of file|unexpected "|"[\w]+" directive|no port in upstream|no "events")"#,
             ),
-            (BadConfig, 66, r"\[emerg\] "),
+            (BadConfig, 66, r"\[emerg\]"),
+            (
+                BadConfig,
+                88,
+                r"(?i:invalid (?:maximum|initial|minimum) heap size|invalid thread stack size): (?P<s>-X[a-z]{2})(?P<v>\S+)",
+            ),
+            (
+                BadConfig,
+                84,
+                r#"(?i)(?:\bbind\w*|listen)\b[^\n]*?(?:tcp |to |address:? "?|for ")(?P<v>[\d.]+|\[[\da-f:]+\])[^\n]*?cannot assign requested address"#,
+            ),
+            (
+                BadConfig,
+                80,
+                r"(?i)EADDRNOTAVAIL[^\n]*?(?P<v>\d+\.[\d.]+|::[\da-f:]*)|bind\w*\b[^\n]*cannot assign requested address",
+            ),
             (BadConfig, 88, r"Invalid command '(?P<s>[^']+)', perhaps misspelled"),
             (BadConfig, 86, r"unknown keyword '(?P<s>[^']+)' in '"),
             (BadConfig, 90, r"^>>> '(?P<s>[\w-]+)(?: (?P<v>[^']*))?'"),
@@ -310,6 +223,8 @@ pub(super) const FAMILIES: &[Family] = &[
         keys: &["option", "flag", "argument", "command", "shorthand"],
         forms: &[
             (UnknownFlag, 90, r"flag provided but not defined: (-+[\w-]+)"),
+            (UnknownFlag, 90, r"unknown shorthand flag: '\w' in (-\w+)"),
+            (UnknownFlag, 92, r#"unknown (?:sub)?command "([\w.:-]+)" for ""#),
             (
                 UnknownFlag,
                 88,
@@ -330,7 +245,25 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        keys: &["yaml", "json", "toml", "mapping values", "xml", "ini", "properties", "expected", "token"],
+        keys: &[
+            "yaml",
+            "json",
+            "toml",
+            "mapping values",
+            "xml",
+            "ini",
+            "properties",
+            "expected",
+            "token",
+            "scannererror",
+            "parsererror",
+            "cannot start",
+            "psych",
+            "looking for",
+            "saxparse",
+            "missingsection",
+            "configparser",
+        ],
         forms: &[
             (
                 BadConfig,

@@ -1,9 +1,9 @@
-//! Forms about the machine and the data: rights, disks, ports, memory, kernel limits, databases, crashes.
+//! Forms about the machine: rights, disks, ports, memory, kernel limits.
 
 use super::Family;
 use crate::logs::Class::{
-    Assertion, DataDirectory, DataVersion, Database, DiskFull, KernelSetting, LeaderLost, Locked, Migration,
-    OutOfMemory, Panic, PermissionDenied, PoolExhausted, PortDenied, PortInUse, RateLimit, ReadOnly, Unhandled,
+    Device, DiskError, DiskFull, GpuMemory, KernelSetting, OutOfMemory, PermissionDenied, PortDenied, PortInUse,
+    ReadOnly, SharedMemory, StoreFull,
 };
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -18,19 +18,22 @@ pub(super) const FAMILIES: &[Family] = &[
             "ownership",
             "group or world",
             "write to",
+            "could not bind",
+            "failed (13",
         ],
         forms: &[
             (PortDenied, 92, r"(?i)bind\(\) to [^\s]*?:?(\d{1,5}) failed \(13"),
             (PortDenied, 92, r"(?i)listen (?:tcp|udp)\d? [^\s]*?:(\d{1,5}): bind: permission denied"),
-            (PortDenied, 92, r"(?i)could not bind to address [^\s]*?:(\d{1,5})"),
+            (PortDenied, 92, r"(?i)could not bind to address [^\s]*?:(\d{1,5})\b[^\n]*(?:denied|EACCES)"),
+            (PortDenied, 92, r"(?i)bind on address \('[^']*', (\d{1,5})\)[^\n]*permission denied"),
             (PortDenied, 92, r"(?i)(?:listen|bind) EACCES:? permission denied (?:[^\s]*:)?(\d{1,5})\b"),
             (PortDenied, 90, r"(?i)(?:bind|listen)\w*[^\n]*?(?::|port )(\d{1,4})\b[^\n]*(?:permission denied|EACCES)"),
             (PortDenied, 86, r"(?i)(?:permission denied|EACCES)[^\n]*(?:bind|listen)[^\n]*?(?::|port )(\d{1,4})\b"),
-            (PortDenied, 80, r"(?i)bind: permission denied|SocketException: permission denied"),
+            (PortDenied, 80, r"(?i)bind(?:\(\))?: permission denied|SocketException(?: \(13\))?: permission denied"),
             (
                 PermissionDenied,
                 90,
-                r#"data directory "([^"]+)" has (?:invalid permissions|wrong ownership|group or world access)"#,
+                r#"(?:data directory|private key file) "([^"]+)" has (?:invalid permissions|wrong ownership|group or world access)"#,
             ),
             (PermissionDenied, 88, r"GF_PATHS_DATA='([^']+)' is not writable"),
             (
@@ -39,13 +42,13 @@ pub(super) const FAMILIES: &[Family] = &[
                 r#"(?i)(?:changing ownership of|could not change (?:permissions|ownership) of (?:directory )?)\s*['"]([^'"]+)['"]"#,
             ),
             (PermissionDenied, 86, r"(?i)EACCES: permission denied, \w+ '([^']+)'"),
-            (PermissionDenied, 84, r"AccessDeniedException: (/\S+)"),
+            (PermissionDenied, 84, r"AccessDeniedException(?:: |\[)(/[^\s\]]+)"),
             (PermissionDenied, 84, r#"(/[^\s'"]+)['"]? (?:is )?not writable"#),
             (PermissionDenied, 83, r#"(?i)permission denied:? ?['"(]?(/[^\s'"):,]+)"#),
             (
                 PermissionDenied,
                 82,
-                r#"(?i)['"]?(/[^\s'":,]+)['"]?:? ?(?:failed )?\(?(?:\w+: )?(?:OS errno )?(?:\d+(?::| -)? )?['"]?(?:permission denied|operation not permitted|EACCES)"#,
+                r#"(?i)(?:^|[\s'"(=:,\[`<])(/[^\s'":,]+)['"]?:? ?(?:failed )?\(?(?:\[Errno \d+\] )?(?:\w+: )?(?:OS errno )?(?:\d+(?::| -)? )?['"]?(?:permission denied|operation not permitted|EACCES)"#,
             ),
             (
                 PermissionDenied,
@@ -60,7 +63,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        keys: &["read-only", "erofs", "read only file"],
+        keys: &["read-only", "erofs", "read only file", "readonlyfile"],
         forms: &[
             (ReadOnly, 88, r"(?i)EROFS: read-only file system, \w+ '([^']+)'"),
             (ReadOnly, 88, r#"(?i)read-only file ?system:? ?['"(]?(/[^\s'"):,]+)"#),
@@ -79,8 +82,24 @@ pub(super) const FAMILIES: &[Family] = &[
             "errno 28",
             "error number 28",
             "quota exceeded",
+            "space exceeded",
+            "shared memory",
+            "i/o error",
+            "input/output error",
+            "eio",
+            "errno: 28",
+            "errno:28",
+            "could not fsync",
         ],
         forms: &[
+            (
+                SharedMemory,
+                98,
+                r"(?i)could not resize shared memory segment[^\n]*no space left|insufficient shared memory|out of shared memory \(shm\)|dataloader's workers are out of shared memory",
+            ),
+            (StoreFull, 90, r"(?i)database space exceeded"),
+            (DiskError, 88, r#"(?i)(/[^\s'":,)]+)['"]?\)?:? (?:disk I/O error|input/output error)"#),
+            (DiskError, 84, r"(?i)disk I/O error|input/output error|\bEIO\b|Buffer I/O error"),
             (DiskFull, 88, r#"(?i)no space left on device:? ?['"(]?(/[^\s'"):,]+)"#),
             (DiskFull, 88, r#"(?i)could not (?:write|extend|fsync)(?: to)? file "([^"]+)""#),
             (DiskFull, 86, r#"(?i)(/[^\s'":,]+)[^/]*no space left on device"#),
@@ -92,9 +111,12 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        keys: &["already in use", "eaddrinuse", "allocated", "address in use", "bind"],
+        keys: &["in use", "eaddrinuse", "allocated", "taken"],
         forms: &[
             (PortInUse, 92, r"(?i)address already in use[^\n]*\('[^']*', (\d{2,5})\)"),
+            (PortInUse, 92, r#"(?i)address already in use - bind\(2\) for "?[^"\s]+"?(?::| port )(\d{2,5})\b"#),
+            (PortInUse, 92, r"(?i)\bconnection in use: \('[^']*', (\d{2,5})\)"),
+            (PortInUse, 90, r"\b(\d{2,5}),\s*eaddrinuse"),
             (PortInUse, 90, r"EADDRINUSE[^\d]*(?:[\d.:]*:)?(\d{2,5})"),
             (
                 PortInUse,
@@ -108,7 +130,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ),
             (PortInUse, 88, r"(?i)port:? (\d{2,5}) (?:is |was )?(?:already )?(?:in use|allocated|taken)"),
             (PortInUse, 86, r#"(?i)address already in use[^\d]*?(?::|port )(\d{2,5})\b"#),
-            (PortInUse, 70, r"(?i)address (?:is )?already in use|EADDRINUSE|port is already allocated"),
+            (PortInUse, 70, r"(?i)address (?:is )?already in use|(?i:EADDRINUSE)|port is already allocated"),
         ],
     },
     Family {
@@ -126,8 +148,17 @@ pub(super) const FAMILIES: &[Family] = &[
             "gc overhead",
             "killed",
             "oom",
+            "sigkill",
+            "signal 9",
+            "out_of_memory",
+            "alloc_failed",
         ],
         forms: &[
+            (
+                GpuMemory,
+                97,
+                r"(?i)\b(?:CUDA|HIP|GPU|XPU|ROCm)\b[^\n]{0,40}\bout of memory|torch(?:\.\w+)?\.OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED",
+            ),
             (
                 OutOfMemory,
                 90,
@@ -152,6 +183,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "pthread",
             "thread",
             "fork",
+            "newosproc",
         ],
         forms: &[
             (KernelSetting, 95, r"(vm\.max_map_count) \[(?P<v>\d+)\]"),
@@ -161,220 +193,19 @@ pub(super) const FAMILIES: &[Family] = &[
                 93,
                 r"(?i)(inotify)[^\n]*(?:no space|too many|limit|reached)|(?:no space|too many|limit)[^\n]*(inotify)|system limit for number of (file watchers)",
             ),
-            (KernelSetting, 86, r"(?i)(too many open files)|EMFILE"),
+            (KernelSetting, 86, r"(?i)(too many open files)|\bEMFILE\b"),
             (
                 KernelSetting,
                 91,
-                r"(?i)unable to create (?:new )?(native thread)|(pthread_create) failed|(fork): (?:retry: )?resource temporarily unavailable|can't start new (thread)|newosproc",
+                r"(?i)unable to create (?:new )?(native thread)|failed to create new OS (thread)|(pthread_create) failed|(fork): (?:retry: )?resource temporarily unavailable|can't start new (thread)|newosproc",
             ),
         ],
     },
     Family {
-        keys: &[
-            "not empty",
-            "data directory",
-            "data dir",
-            "files in it",
-            "unusable",
-            "initialized by",
-            "incompatible",
-            "version",
-            "downgrade",
-            "upgrade",
-            "featurecompat",
-            "pg_version",
-            "database cluster",
-            "rdb format",
-        ],
+        keys: &["no such device", "cuda", "nvidia", "nvml"],
         forms: &[
-            (
-                DataVersion,
-                96,
-                r"(?i)initialized by PostgreSQL version (?P<s>[\d.]+), which is not compatible with this version (?P<v>[\d.]+)",
-            ),
-            (DataVersion, 92, r"(?i)database files are incompatible with server"),
-            (
-                DataVersion,
-                92,
-                r"(?i)cannot (?:upgrade|downgrade|boot server version)[^\n]*?(?:from|data dictionary version|version) '?\[?(?P<s>[\d.]+)'?\]?[^\n]*?(?:to|version) '?\[?(?:version )?\[?(?P<v>[\d.]+)",
-            ),
-            (
-                DataVersion,
-                90,
-                r"(?i)invalid mysql server (?:up|down)grade|wrong mongod version|featureCompatibilityVersion|can't handle RDB format version (?P<s>\d+)|unsupported (?:data|storage|on-disk|database) (?:format|version)",
-            ),
-            (DataDirectory, 92, r#"(?i)directory "?(/[^\s"]+)"? exists but is not empty"#),
-            (DataDirectory, 90, r"(?i)data directory has files in it"),
-            (DataDirectory, 88, r"(?i)data directory (/\S+) is unusable"),
-            (
-                DataDirectory,
-                88,
-                r#"(?i)"?(/[^\s"]+)"? (?:is not a database cluster directory|is not a valid data directory|does not (?:appear to be|contain) a[^\n]* data directory|already exists and is not empty)"#,
-            ),
-            (DataDirectory, 84, r#"(?i)missing or unreadable[^\n]*PG_VERSION|could not open file "(/\S+PG_VERSION)""#),
+            (Device, 88, r#"(/dev/[\w/-]+)['"]?\)?:? (?i:\(?no such device)"#),
+            (Device, 84, r"(?i)no CUDA-capable device is detected|found no NVIDIA driver|failed to initialize NVML"),
         ],
-    },
-    Family {
-        keys: &["too many requests", "rate", "429", "throttl", "quota", "usage limit"],
-        forms: &[(
-            RateLimit,
-            74,
-            r"(?i)too many requests|rate ?-?limit(?:ed| exceeded|ing)|status(?: code)?:? 429|HTTP 429|\bthrottl(?:ed|ing)|(?:request|usage|api)? ?quota exceeded|exceeded your (?:current )?quota|usage limit",
-        )],
-    },
-    Family {
-        keys: &[
-            "pool",
-            "too many c",
-            "connection slots",
-            "no connection",
-            "connection limit",
-            "max_user_connections",
-            "request timed out after",
-        ],
-        forms: &[(
-            PoolExhausted,
-            86,
-            r"(?i)(?:connection )?pool (?:is |was )?(?:exhausted|timeout|timed out|depleted)|too many (?:connections|clients)|remaining connection slots|QueuePool limit|Timeout waiting for connection from pool|no connections? available|Connection is not available, request timed out|max_user_connections|connection limit exceeded|timeout acquiring a connection|unable to acquire a connection from the pool",
-        )],
-    },
-    Family {
-        keys: &["lock", "another instance", "another process", "already running", "postmaster.pid"],
-        forms: &[
-            (Locked, 84, r#"(?i)lock file "([^"]+)" already exists"#),
-            (
-                Locked,
-                84,
-                r"(?i)(?:failed to obtain node locks|could not (?:obtain|acquire)[^\n]*lock|unable to (?:obtain|acquire|lock)[^\n]*lock)[^\n/]*\[+(/[^\s\],']+)",
-            ),
-            (
-                Locked,
-                82,
-                r"(?i)failed to obtain node locks|could not (?:obtain|acquire) (?:the |a |change ?log )*lock|lock (?:is )?(?:already )?held|waiting for changelog lock|LockException|LockObtainFailed|database is locked|another (?:instance|process|server) (?:is )?(?:already )?(?:running|using|has)|unable to lock|already locked|failed to (?:obtain|acquire) (?:the )?lock|resource temporarily unavailable[^\n]*lock",
-            ),
-        ],
-    },
-    Family {
-        keys: &[
-            "does not exist",
-            "doesn't exist",
-            "not found",
-            "no such",
-            "unknown database",
-            "unknown column",
-            "unknown table",
-            "psql",
-            "sqlstate",
-            "syntax error at",
-            "duplicate",
-            "deadlock",
-            "violates",
-            "serialize",
-            "already exists",
-            "undefinedtable",
-            "undefinedcolumn",
-            "ora-",
-            "collection",
-            "sql syntax",
-        ],
-        forms: &[
-            (
-                Database,
-                84,
-                r#"(?i)\b(?:relation|table|column|database|schema|collection|index|keyspace|topic|bucket|exchange|queue) ['"`]([\w.-]+)['"`] (?:of relation "\w+" )?(?:does not exist|doesn't exist|not found|is not defined)"#,
-            ),
-            (
-                Database,
-                80,
-                r#"(?i)\b(?:relation|table|column|database|schema|collection|keyspace) ([\w.]+) (?:does not exist|doesn't exist)"#,
-            ),
-            (
-                Database,
-                82,
-                r#"(?i)(?:no such table|no such column|unknown database|unknown column|unknown table):? ?['"`]?([\w.]+)"#,
-            ),
-            (Database, 80, r#"(?i)(?:relation|table|column|database|type|index) ['"`]?([\w.]+)['"`]? already exists"#),
-            (Database, 82, r"(?i)table '([\w.]+)' doesn't exist"),
-            (
-                Database,
-                70,
-                r"(?i)(?:SQLSTATE|syntax error at or near|error in your SQL syntax|duplicate (?:key value|entry|column)|deadlock detected|violates [\w-]+ constraint|could not serialize|UndefinedTable|UndefinedColumn|ORA-\d{5})",
-            ),
-        ],
-    },
-    Family {
-        keys: &["migrat", "flyway", "liquibase", "dirty", "alembic", "revision", "schema version", "changeset"],
-        forms: &[
-            (Migration, 90, r"(?i)dirty database version (\d+)"),
-            (Migration, 88, r"(?i)migration checksum mismatch for migration version (\S+)"),
-            (
-                Migration,
-                88,
-                r#"(?i)(?:migration|migrating|applying)[ :]*['"`]?(V?\d[\w./-]*(?:\.sql)?)['"`]?[^\n]*(?:failed|error|dirty|checksum|mismatch)"#,
-            ),
-            (Migration, 88, r"(?i)can't locate revision identified by '([^']+)'"),
-            (
-                Migration,
-                84,
-                r"(?i)the [`'](\S+)[`'] migration[^\n]*failed|no migration found for version (\d+)|changeset (\S+)[^\n]*(?:failed|error)",
-            ),
-            (
-                Migration,
-                82,
-                r"(?i)migrations? (?:have |has )?failed|migrations? (?:are|is) pending|PendingMigration|InconsistentMigrationHistory|migrate found failed|flyway[^\n]*(?:failed|exception)|liquibase[^\n]*exception|MigrationFailed|error running migrations?|failed to (?:run|apply) migrations?|database is dirty|alembic[^\n]*error",
-            ),
-        ],
-    },
-    Family {
-        keys: &["leader", "lease"],
-        forms: &[(
-            LeaderLost,
-            84,
-            r"(?i)leader ?election lost|failed to renew lease (\S+)|lost (?:the )?(?:lease|leadership|leader|master)|leaderelection lost|leader election[^\n]*(?:failed|lost)",
-        )],
-    },
-    Family {
-        keys: &[
-            "panic",
-            "segmentation",
-            "sigsegv",
-            "core dumped",
-            "stack overflow",
-            "sigabrt",
-            "illegal instruction",
-            "nil pointer",
-            "sigill",
-            "fatal signal",
-            "sigbus",
-        ],
-        forms: &[
-            (Panic, 92, r"(?i)^panic: runtime error:|nil pointer dereference"),
-            (
-                Panic,
-                68,
-                r"(?i)^(?:thread '.*' )?panic(?:ked)?(?:\(| at|:)|panicked at|kernel panic|fatal error: (?:all goroutines|concurrent map|stack overflow)",
-            ),
-            (
-                Panic,
-                66,
-                r"(?i)segmentation fault|SIGSEGV|stack overflow|SIGABRT|illegal instruction|SIGILL|SIGBUS|core dumped",
-            ),
-        ],
-    },
-    Family {
-        keys: &["assert"],
-        forms: &[(
-            Assertion,
-            68,
-            r"(?i)assertion [^\n]*failed|assertion (?:failed|error)|AssertionError|assert failed",
-        )],
-    },
-    Family {
-        keys: &["unhandled", "uncaught", "exception in thread", "unhandledrejection"],
-        forms: &[(
-            Unhandled,
-            58,
-            r"(?i)unhandled(?: promise)? ?(?:exception|rejection|error)|uncaught (?:exception|error|\w*Error)|Exception in thread",
-        )],
     },
 ];

@@ -44,8 +44,8 @@ fn credentials_rights_and_certificates() {
         ),
         (
             "FATAL:  no pg_hba.conf entry for host \"10.1.0.9\", user \"app\", database \"app\", no encryption",
-            TlsMismatch,
-            "10.1.0.9",
+            Authorization,
+            "app",
             "",
         ),
         ("tls: first record does not look like a TLS handshake", TlsMismatch, "", ""),

@@ -1,0 +1,121 @@
+//! What fits a form and yet is not what the line says.
+
+use crate::logs::Class;
+
+/// Words that stand where a host could.
+const NO_HOST: &[&str] = &[
+    "a",
+    "address",
+    "all",
+    "an",
+    "any",
+    "at",
+    "bean",
+    "caused",
+    "dependencies",
+    "dependency",
+    "for",
+    "from",
+    "host",
+    "hostname",
+    "import",
+    "in",
+    "module",
+    "name",
+    "node",
+    "of",
+    "on",
+    "or",
+    "reference",
+    "the",
+    "this",
+    "to",
+    "type",
+    "via",
+    "with",
+];
+/// What a program calls a value it was never given.
+const UNSET: &[&str] = &["undefined", "null", "none", "nil", "nan"];
+/// The line goes on to say that nothing comes of it.
+const HARMLESS: &[&str] = &[
+    "skipping",
+    "skipped",
+    "disabled",
+    "disabling",
+    "default",
+    "optional",
+    "ignoring",
+    "ignored",
+    "falling back",
+    "fallback",
+    "fall back",
+    " using ",
+    "continuing",
+    "not enabled",
+    "will not be",
+    "won't be",
+];
+/// It must be given all the same.
+const NEEDED: &[&str] = &["must", "required", "fatal", "panic", "no default", "cannot start", "exiting", "aborting"];
+/// Variables that nothing needs.
+const UNNEEDED: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NODE_ENV", "NO_COLOR", "LC_ALL"];
+/// Why a file that is there cannot be opened.
+const OTHERWISE: &[&str] = &[
+    "permission denied",
+    "not permitted",
+    "access is denied",
+    "eacces",
+    "i/o error",
+    "input/output error",
+    "no such device",
+    "read-only file",
+    "no space left",
+    "too many open files",
+    "is a directory",
+    "errcode: 13",
+    "exec format",
+];
+const ABSENT: &[&str] =
+    &["no such file", "not found", "not exist", "n't exist", "enoent", "is missing", "cannot be found"];
+
+fn has(line: &str, words: &[&str]) -> bool {
+    words.iter().any(|w| line.contains(w))
+}
+
+/// A form found this class in the line, and the line says something else.
+pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line: &str) -> bool {
+    let lower = || line.to_ascii_lowercase();
+    match class {
+        Class::MissingEnv => {
+            // Codes of errors look like names of variables.
+            if subject.is_some_and(|s| s.starts_with("EAI_") || s.starts_with("ERR_")) {
+                return true;
+            }
+            let needless = subject.is_some_and(|s| UNNEEDED.contains(&s));
+            let lower = lower();
+            (needless || has(&lower, HARMLESS)) && !has(&lower, NEEDED)
+        }
+        Class::MissingFile => {
+            let lower = lower();
+            has(&lower, OTHERWISE) && !has(&lower, ABSENT)
+        }
+        // A form of greater weight says more plainly where the name stands.
+        _ if class.is_connection() && weight < 88 => {
+            subject.is_some_and(|s| NO_HOST.contains(&s.to_ascii_lowercase().as_str()))
+        }
+        _ => false,
+    }
+}
+
+/// What it comes to: a host called `undefined` is a variable that is not set, a file below `/dev` is a device.
+pub(super) fn meant(class: Class, subject: Option<String>) -> (Class, Option<String>) {
+    let Some(name) = subject.as_deref() else { return (class, subject) };
+    let host = name.split(':').next().unwrap_or(name).to_ascii_lowercase();
+    if class.is_connection() && UNSET.contains(&host.as_str()) {
+        return (Class::MissingEnv, None);
+    }
+    let device = name.strip_prefix("/dev/").is_some_and(|d| {
+        !["shm", "std", "fd", "tty", "pts", "null", "termination-log"].iter().any(|other| d.starts_with(other))
+    });
+    (if class == Class::MissingFile && device { Class::Device } else { class }, subject)
+}
