@@ -138,6 +138,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
             let mut found = cause(&blame.rule, blame.confidence, blame.entity, statement);
             found.referrer = blame.referrer;
             found.field = blame.field;
+            found.needs = blame.needs;
             found.evidence.extend(blame.evidence.iter().map(|item| item.key.clone()));
             (seen, actions) = (blame.evidence, blame.actions);
             // What a server refuses may be the fault of who asks.
