@@ -14,6 +14,7 @@ pub mod explain;
 pub mod finding;
 pub mod graph;
 pub mod history;
+mod host;
 pub mod incident;
 pub mod index;
 pub mod inspect;

@@ -5,11 +5,12 @@
 //! allowed, so that no policy is accused falsely. Whether the cluster's network enforces policies at all is not known
 //! here.
 
-use std::{net::IpAddr, sync::LazyLock};
+use std::{collections::BTreeMap, net::IpAddr, sync::LazyLock};
 
 use serde_json::Value;
 
 use crate::{
+    host,
     index::Index,
     object::{Kind, LabelSelector, NetworkPolicy, Object, ObjectRef, Pod, Service, network::PortRef},
 };
@@ -329,16 +330,16 @@ pub fn dns_servers(index: &Index) -> Vec<&Pod> {
         pod.metadata.labels.insert("k8s-app".into(), "kube-dns".into());
         pod
     });
-    let servers: Vec<&Pod> = index
-        .in_namespace(Kind::Pod, "kube-system")
-        .filter_map(|o| match &**o {
-            Object::Pod(p) if p.metadata.labels.get("k8s-app").is_some_and(|l| l == "kube-dns" || l == "coredns") => {
-                Some(p)
-            }
-            _ => None,
-        })
-        .filter(|p| !p.metadata.deleting() && !p.finished())
-        .collect();
+    let there = |p: &&Pod| !p.metadata.deleting() && !p.finished();
+    let behind = |s: &Service| index.pods_matching(host::DNS_NAMESPACE, &s.spec.selector);
+    let mut servers: Vec<&Pod> = host::dns_services(index).flat_map(behind).filter(there).collect();
+    if servers.is_empty() {
+        let labelled = |name: &&str| BTreeMap::from([("k8s-app".to_owned(), (*name).to_owned())]);
+        let pods = host::DNS_NAMES.iter().flat_map(|n| index.pods_matching(host::DNS_NAMESPACE, &labelled(&n)));
+        servers = pods.filter(there).collect();
+    }
+    servers.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+    servers.dedup_by(|a, b| a.metadata.name == b.metadata.name);
     if servers.is_empty() { vec![&USUAL] } else { servers }
 }
 

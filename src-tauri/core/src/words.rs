@@ -77,6 +77,64 @@ pub fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// Words that names of hosts and variables are made of: each is something in its own right, whatever it resembles.
+const WORDS: &[&str] = &[
+    "access", "addr", "address", "api", "app", "auth", "broker", "client", "code", "core", "db", "dns", "dsn", "env",
+    "form", "from", "host", "id", "ip", "key", "log", "mode", "model", "name", "node", "oauth", "order", "pass",
+    "password", "path", "port", "public", "reader", "role", "route", "router", "rule", "server", "service", "stage",
+    "start", "state", "stats", "status", "time", "token", "type", "uri", "url", "user", "write", "writer",
+];
+
+/// Words that are added to a name or left out.
+const FILLERS: &[&str] = &["svc", "service", "srv"];
+
+/// One name is probably the other, badly written: a slip within one of its words, or other signs between them. Names
+/// that differ in their numbers only are counted, not misspelt.
+pub fn misspelt(a: &str, b: &str) -> bool {
+    let letters = |t: &str| t.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    if a == b || letters(a) == letters(b) {
+        return false;
+    }
+    let (a, b) = (parts(a), parts(b));
+    if a.concat() == b.concat() {
+        return true;
+    }
+    let (short, long) = if a.len() < b.len() { (&a, &b) } else { (&b, &a) };
+    if long.len() == short.len() + 1 {
+        let last = &long[long.len() - 1];
+        return long.starts_with(short) && FILLERS.contains(&last.as_str());
+    }
+    let mut unlike = a.iter().zip(&b).filter(|(x, y)| x != y);
+    match (unlike.next(), unlike.next()) {
+        (Some((x, y)), None) => a.len() == b.len() && slip(x, y),
+        _ => false,
+    }
+}
+
+/// The words of a name, in small letters.
+fn parts(name: &str) -> Vec<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    words.map(str::to_ascii_lowercase).map(|w| if w == "yml" { "yaml".to_owned() } else { w }).collect()
+}
+
+/// Two letters that changed places, a plural, or one letter too few, too many or wrong behind the first of a long word.
+fn slip(a: &str, b: &str) -> bool {
+    if WORDS.contains(&a) && WORDS.contains(&b) {
+        return false;
+    }
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let plural = short.len() >= 3 && long.strip_prefix(short).is_some_and(|rest| rest == "s" || rest == "es");
+    let one = short.len() >= 5 && a.chars().next() == b.chars().next() && edits(a, b) == 1;
+    plural || one || swapped(a, b)
+}
+
+/// Two neighbouring letters stand the other way round.
+fn swapped(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let Some(at) = a.iter().zip(&b).position(|(x, y)| x != y).filter(|_| a.len() == b.len()) else { return false };
+    at + 1 < a.len() && a[at] == b[at + 1] && a[at + 1] == b[at] && a[at + 2..] == b[at + 2..]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +144,40 @@ mod tests {
         assert_eq!(clip("checkout keeps running out of memory", 20), "checkout keeps…");
         assert_eq!(clip("short", 20), "short");
         assert_eq!(clip("ümläut-ohne-leerzeichen", 10).chars().count(), 10);
+    }
+
+    #[test]
+    fn a_slip_is_told_from_another_name() {
+        for (a, b) in [
+            ("QUEUE_ULR", "QUEUE_URL"),
+            ("orders-bd", "orders-db"),
+            ("honeycomp", "honeycomb"),
+            ("chekout", "checkout"),
+            ("DB_HOST", "DBHOST"),
+            ("db-host", "DB_HOST"),
+            ("routes.toml", "route.toml"),
+            ("app.yml", "app.yaml"),
+            ("LOG_FORMT", "LOG_FORMAT"),
+            ("ledger", "ledger-svc"),
+        ] {
+            assert!(misspelt(a, b) && misspelt(b, a), "{a} {b}");
+        }
+        for (a, b) in [
+            ("DB_HOST", "DB_PORT"),
+            ("REDIS_HOST", "REDIS_PORT"),
+            ("API_KEY", "APP_KEY"),
+            ("API_URI", "API_URL"),
+            ("LDAP_DSN", "LDAP_DNS"),
+            ("api", "app"),
+            ("cart", "card"),
+            ("auth", "oauth"),
+            ("db-1", "db-2"),
+            ("DB_HOST", "READ_DB_HOST"),
+            ("reader", "header"),
+            ("orders", "orders"),
+        ] {
+            assert!(!misspelt(a, b) && !misspelt(b, a), "{a} {b}");
+        }
     }
 
     #[test]

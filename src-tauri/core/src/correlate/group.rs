@@ -23,15 +23,15 @@ impl Group {
 
 /// Groups findings that share a subject, a cause, or a way along which a failure travels: node → its pods,
 /// workload → its Service → its Ingress, dependency → what calls it. A group without a due finding is dropped.
-pub(super) fn group(index: &Index, due: Vec<Finding>, held: Vec<Finding>) -> Vec<Group> {
+pub(super) fn group(routes: &Routes<'_>, due: Vec<Finding>, held: Vec<Finding>) -> Vec<Group> {
+    let index = routes.index;
     let opens = due.len();
     let mut all: Vec<Finding> = due.into_iter().chain(held).collect();
-    let routes = Routes::new(index);
-    cascade::asleep(&routes, &mut all);
-    shared::changed(&routes, &mut all);
-    shared::missing(&routes, &mut all);
+    cascade::asleep(routes, &mut all);
+    shared::changed(routes, &mut all);
+    shared::missing(routes, &mut all);
     shared::registry(&mut all);
-    let up = cascade::upstream(&routes, &all, opens);
+    let up = cascade::upstream(routes, &all, opens);
     let mut sets = Sets::new(all.len());
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
     for (i, finding) in all.iter().enumerate() {

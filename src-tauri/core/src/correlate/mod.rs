@@ -125,14 +125,15 @@ pub(crate) fn diagnose_of(index: &Index, now: Timestamp, options: Options, detec
     let mut waiting: BTreeMap<String, bool> =
         held.iter().map(|f| (f.fingerprint(), f.hold == Finding::JOINS_ONLY)).collect();
     waiting.extend(ignored.into_iter().map(|fingerprint| (fingerprint, false)));
+    let routes = route::Routes::new(index);
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
-    let mut faults: Vec<Fault> = group::group(index, due, held)
+    let mut faults: Vec<Fault> = group::group(&routes, due, held)
         .into_iter()
         .map(|mut group| {
             if !options.waive_holds {
                 group.findings.iter_mut().for_each(|f| wait(f, now));
             }
-            build(index, now, group)
+            build(&routes, now, group)
         })
         .collect();
     faults.sort_by(|a, b| {
@@ -153,7 +154,8 @@ fn wait(finding: &mut Finding, now: Timestamp) {
     }
 }
 
-fn build(index: &Index, now: Timestamp, group: Group) -> Fault {
+fn build(routes: &route::Routes<'_>, now: Timestamp, group: Group) -> Fault {
+    let index = routes.index;
     let mut order: Vec<usize> = (0..group.findings.len()).collect();
     let prints: Vec<String> = group.findings.iter().map(Finding::fingerprint).collect();
     order.sort_by(|i, j| {
@@ -193,7 +195,7 @@ fn build(index: &Index, now: Timestamp, group: Group) -> Fault {
         findings,
     };
     fault.actions.extend(fault.causes.first().and_then(|c| cascade::wake(index, c)));
-    explain::explain(index, now, &mut fault);
+    explain::explain(routes, now, &mut fault);
     let mut seen = HashSet::new();
     let own = std::mem::take(&mut fault.actions);
     let steps = own.iter().chain(fault.findings.iter().flat_map(|f| &f.actions));

@@ -2,12 +2,13 @@
 //! behind it, a webhook, an aggregated API or an Ingress to the Service it calls, an autoscaler to what it scales.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use crate::{
-    detect::host,
+    detect::host::hosts,
+    host,
     index::Index,
     object::{Kind, Object, ObjectRef, PodSpec, Service, has_all},
 };
@@ -15,15 +16,13 @@ use crate::{
 /// The ways of one cluster, found when they are asked for.
 pub(crate) struct Routes<'a> {
     pub index: &'a Index,
-    /// Services by the address the cluster gave them.
-    by_ip: OnceCell<HashMap<&'a str, &'a Service>>,
     behind: RefCell<HashMap<String, Vec<ObjectRef>>>,
     configured: RefCell<HashMap<String, BTreeSet<String>>>,
 }
 
 impl<'a> Routes<'a> {
     pub(crate) fn new(index: &'a Index) -> Routes<'a> {
-        Routes { index, by_ip: OnceCell::new(), behind: RefCell::default(), configured: RefCell::default() }
+        Routes { index, behind: RefCell::default(), configured: RefCell::default() }
     }
 
     /// The host names a workload or pod is configured with.
@@ -31,7 +30,7 @@ impl<'a> Routes<'a> {
         if let Some(known) = self.configured.borrow().get(&subject.key()) {
             return known.clone();
         }
-        let hosts = self.spec(subject).map(|spec| host::hosts(spec).into_iter().collect()).unwrap_or_default();
+        let hosts = self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default();
         self.configured.borrow_mut().entry(subject.key()).or_insert(hosts).clone()
     }
 
@@ -46,24 +45,12 @@ impl<'a> Routes<'a> {
     /// The Service a host name means to a pod of this namespace. The API server and the cluster's DNS are everybody's
     /// neighbours and prove nothing.
     pub(crate) fn service(&self, host: &str, namespace: &str) -> Option<&'a Service> {
-        let bare = host.rsplit_once(':').filter(|(_, p)| p.parse::<u16>().is_ok()).map_or(host, |(h, _)| h);
-        let bare = bare.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let found = if bare.parse::<std::net::IpAddr>().is_ok() {
-            *self.by_ip().get(bare)?
-        } else {
-            let mut parts = bare.split('.');
-            let (name, second, third) = (parts.next()?, parts.next(), parts.next());
-            match (second, third) {
-                (None, _) => self.named(namespace, name)?,
-                // `name.namespace`, `name.namespace.svc…`; else a pod of a StatefulSet: `pod.name`, `pod.name.namespace…`.
-                (Some(second), None) => {
-                    self.named(second, name).or_else(|| self.named(namespace, second).filter(|s| headless(s)))?
-                }
-                (Some(second), Some("svc")) => self.named(second, name)?,
-                (Some(second), Some(third)) => self.named(third, second).filter(|s| headless(s))?,
-            }
-        };
-        (!hub(found)).then_some(found)
+        host::service(
+            self.index,
+            namespace,
+            host.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || "[]:".contains(c))),
+        )
+        .filter(|s| !hub(s))
     }
 
     fn named(&self, namespace: &str, name: &str) -> Option<&'a Service> {
@@ -71,18 +58,6 @@ impl<'a> Routes<'a> {
             Object::Service(s) => Some(s),
             _ => None,
         }
-    }
-
-    fn by_ip(&self) -> &HashMap<&'a str, &'a Service> {
-        self.by_ip.get_or_init(|| {
-            let services = self.index.all(Kind::Service).filter_map(|o| match &**o {
-                Object::Service(s) => Some(s),
-                _ => None,
-            });
-            services
-                .filter_map(|s| Some((s.spec.cluster_ip.as_deref().filter(|ip| *ip != "None" && !ip.is_empty())?, s)))
-                .collect()
-        })
     }
 
     /// The workloads whose pods a Service selects, be it that they have none at the moment.
@@ -189,11 +164,7 @@ impl<'a> Routes<'a> {
 
     /// The Services that answer the cluster's DNS.
     pub(crate) fn dns(&self) -> Vec<&'a Service> {
-        let services = self.index.in_namespace(Kind::Service, "kube-system").filter_map(|o| match &**o {
-            Object::Service(s) => Some(s),
-            _ => None,
-        });
-        services.filter(|s| is_dns(s)).collect()
+        host::dns_services(self.index).collect()
     }
 }
 
@@ -210,19 +181,7 @@ pub(crate) fn reference(service: &Service) -> ObjectRef {
 
 /// What everybody calls: naming it proves nothing.
 fn hub(service: &Service) -> bool {
-    let place = (service.metadata.namespace.as_deref().unwrap_or(""), service.metadata.name.as_str());
-    place == ("default", "kubernetes") || is_dns(service)
-}
-
-fn is_dns(service: &Service) -> bool {
-    let labels = &service.metadata.labels;
-    service.metadata.namespace.as_deref() == Some("kube-system")
-        && (matches!(service.metadata.name.as_str(), "kube-dns" | "coredns" | "rke2-coredns-rke2-coredns")
-            || labels.get("k8s-app").is_some_and(|l| l == "kube-dns"))
-}
-
-fn headless(service: &Service) -> bool {
-    service.spec.cluster_ip.as_deref() == Some("None")
+    host::is_api_server(service) || host::is_dns(service)
 }
 
 fn matches(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {

@@ -8,12 +8,14 @@ use self::said::{Said, What};
 use super::{
     Context, Hold, Rule,
     context::{action, cause, evidence, finding, hold, ns_flag},
-    crash, host,
+    crash,
+    host::hosts,
 };
 use crate::{
     correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind},
     finding::{CauseDraft, Finding},
+    host,
     index::Index,
     logs::{Class, template},
     object::{Container, Kind, Object, ObjectRef, Pod},
@@ -53,23 +55,10 @@ pub struct Heard<'a> {
 /// The Services that the pod's own configuration names.
 pub(crate) fn services_named(index: &Index, pod: &Pod) -> Vec<ObjectRef> {
     let ns = pod.metadata.namespace.as_deref().unwrap_or("default");
-    let named = |name: &str, ns: &str| index.get(Kind::Service, Some(ns), name).map(|o| o.reference());
     let mut out: Vec<ObjectRef> = Vec::new();
-    for host in host::hosts(&pod.spec) {
-        let mut parts = host.split('.');
-        let (name, second) = (parts.next().unwrap_or(&host), parts.next());
-        let found = match second {
-            None => named(name, ns),
-            // `db.prod` is a Service of another namespace, or a pod of a headless one (`kafka-0.kafka`).
-            Some(second) => named(name, second).or_else(|| named(second, ns)),
-        };
-        let by_address = || {
-            let is = |o: &&std::sync::Arc<Object>| matches!(&***o, Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(host.as_str()));
-            index.all(Kind::Service).find(is).map(|o| o.reference())
-        };
-        if let Some(service) = found.or_else(by_address)
-            && !out.contains(&service)
-        {
+    for service in hosts(&pod.spec).iter().filter_map(|name| host::service(index, ns, name)) {
+        let service = service.reference();
+        if !out.contains(&service) {
             out.push(service);
         }
     }
@@ -149,6 +138,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
             let mut found = cause(&blame.rule, blame.confidence, blame.entity, statement);
             found.referrer = blame.referrer;
             found.field = blame.field;
+            found.needs = blame.needs;
             found.evidence.extend(blame.evidence.iter().map(|item| item.key.clone()));
             (seen, actions) = (blame.evidence, blame.actions);
             // What a server refuses may be the fault of who asks.

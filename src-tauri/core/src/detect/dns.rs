@@ -9,7 +9,8 @@ use super::{
 use crate::{
     change::Change,
     evidence::EvidenceKind,
-    object::{Kind, Object, ObjectRef, Service, has_all},
+    host::{self, DNS_NAMES as NAMES, DNS_NAMESPACE as PLACE},
+    object::{Kind, ObjectRef, Service, has_all},
     remediation::ActionKind,
     severity::Severity,
 };
@@ -37,8 +38,6 @@ pub const RULES: &[Rule] = &[Rule {
 
 /// Seconds without a server.
 const DOWN: i64 = 10;
-const PLACE: &str = "kube-system";
-const NAMES: [&str; 2] = ["kube-dns", "coredns"];
 
 /// Looks at the Service behind which the cluster's DNS answers.
 pub fn all(cx: &mut Context<'_>) {
@@ -46,14 +45,8 @@ pub fn all(cx: &mut Context<'_>) {
     if !index.knows(Kind::Service, Some(PLACE)) || !index.knows(Kind::Pod, Some(PLACE)) {
         return;
     }
-    let usual = |name: &str| NAMES.contains(&name);
-    let services: Vec<&Service> = index
-        .in_namespace(Kind::Service, PLACE)
-        .filter_map(|o| match &**o {
-            Object::Service(s) if !s.metadata.deleting() && !s.spec.selector.is_empty() => Some(s),
-            _ => None,
-        })
-        .filter(|s| usual(&s.metadata.name) || s.metadata.labels.get("k8s-app").is_some_and(|l| usual(l)))
+    let services: Vec<&Service> = host::dns_services(index)
+        .filter(|s| !s.metadata.deleting() && !s.spec.selector.is_empty())
         .filter(|s| s.spec.ports.iter().any(|p| p.port == 53))
         .collect();
     let state = match services.as_slice() {

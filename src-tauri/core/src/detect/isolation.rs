@@ -13,6 +13,7 @@ use crate::{
     change::ChangeVerb,
     evidence::EvidenceKind,
     finding::Finding,
+    host,
     object::{Kind, NetworkPolicy, Object, ObjectRef, Pod, Service},
     policy::{self, Direction},
     remediation::ActionKind,
@@ -184,20 +185,10 @@ fn named<'s>(cx: &'s Context<'_>, pod: &Pod) -> Vec<&'s Service> {
         .flat_map(|t| t.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.')))
         .filter(|h| !h.is_empty())
         .collect();
-    cx.index
-        .all(Kind::Service)
-        .filter_map(|o| match &**o {
-            Object::Service(s) => Some(s),
-            _ => None,
-        })
-        .filter(|s| {
-            let ns = s.metadata.namespace.as_deref().unwrap_or("");
-            hosts.iter().any(|h| {
-                let mut parts = h.split('.');
-                parts.next() == Some(&s.metadata.name) && parts.next().map_or(ns == own, |place| place == ns)
-            })
-        })
-        .collect()
+    let mut out: Vec<&Service> = hosts.into_iter().filter_map(|h| host::service(cx.index, own, h)).collect();
+    out.sort_by_key(|s| (&s.metadata.namespace, &s.metadata.name));
+    out.dedup_by_key(|s| (&s.metadata.namespace, &s.metadata.name));
+    out
 }
 
 fn report(

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    correlate::Fault,
+    correlate::{Fault, route::Routes},
     detect::context::object_evidence,
     evidence::{EvidenceDraft, EvidenceKind},
     finding::EliminationDraft,
@@ -15,11 +15,12 @@ use crate::{
     object::{Condition, Kind, Object},
 };
 
-pub(super) fn explain(index: &Index, now: Timestamp, fault: &mut Fault) {
+pub(super) fn explain(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
+    let index = routes.index;
     fault.ruled_out.extend(fault.findings.iter().flat_map(|f| f.ruled_out.clone()));
     nodes(index, now, fault);
     sources(index, now, fault);
-    around::explain(index, now, fault);
+    around::explain(routes, now, fault);
 }
 
 /// Ruled out, by this evidence.

@@ -10,16 +10,15 @@ pub(crate) use change::diff_evidence;
 pub use reach::{Reach, Reached, changes_reaching};
 
 use crate::{
-    correlate::Fault,
+    correlate::{Fault, route::Routes},
     detect::context::{action, edit, ns_flag},
-    index::Index,
     remediation::ActionKind,
 };
 
 /// Adds changes, eliminations and the steps they suggest to a fault.
-pub(crate) fn explain(index: &Index, now: Timestamp, fault: &mut Fault) {
-    change::explain(index, fault);
-    elimination::explain(index, now, fault);
+pub(crate) fn explain(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
+    change::explain(routes.index, fault);
+    elimination::explain(routes, now, fault);
     put_back(fault);
 }
 

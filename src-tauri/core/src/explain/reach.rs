@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     change::{Change, ChangeVerb},
     detect::host::hosts,
+    host,
     index::Index,
     object::{Kind, Object, ObjectRef, PodSpec, has_all},
 };
@@ -214,19 +215,13 @@ impl Hangs {
     }
 
     fn called(&mut self, index: &Index, ns: &str, spec: &PodSpec) {
-        for host in hosts(spec) {
-            let mut parts = host.split('.');
-            let name = parts.next().unwrap_or_default();
-            let its_ns = parts.next().unwrap_or(ns);
-            self.put(ObjectRef::missing(Kind::Service, Some(its_ns), name).key(), Reach::Called);
-            let Some(Object::Service(service)) = index.get(Kind::Service, Some(its_ns), name).map(|o| &**o) else {
-                continue;
-            };
-            if service.spec.selector.is_empty() {
-                continue;
-            }
-            self.namespaces.insert(its_ns.to_owned());
-            for behind in behind(index, its_ns, &service.spec.selector) {
+        for name in hosts(spec) {
+            let service = host::service(index, ns, &name);
+            let Some(place) = service.map(host::Place::of).or_else(|| host::place(index, ns, &name)) else { continue };
+            self.put(ObjectRef::missing(Kind::Service, Some(&place.namespace), &place.name).key(), Reach::Called);
+            let Some(service) = service.filter(|s| !s.spec.selector.is_empty()) else { continue };
+            self.namespaces.insert(place.namespace.clone());
+            for behind in behind(index, &place.namespace, &service.spec.selector) {
                 self.put(behind.reference().key(), Reach::Called);
             }
         }

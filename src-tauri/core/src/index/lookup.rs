@@ -4,6 +4,7 @@
 use std::{
     borrow::Borrow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -28,11 +29,16 @@ pub(super) struct Lookup {
     images: BTreeMap<String, u32>,
     /// Pods on a node that require others to keep away.
     apart: BTreeSet<Key>,
+    /// Services, nodes and pods by the addresses they have.
+    addresses: HashMap<IpAddr, Vec<Arc<Object>>>,
 }
 
 impl Lookup {
     pub(super) fn link(&mut self, object: &Arc<Object>) {
         let key = key_of(object.meta());
+        for address in addresses(object) {
+            self.addresses.entry(address).or_default().push(object.clone());
+        }
         match &**object {
             Object::Pod(pod) => {
                 let of = self.labels.entry(key.0.clone()).or_default();
@@ -66,6 +72,14 @@ impl Lookup {
 
     pub(super) fn unlink(&mut self, object: &Object) {
         let key = key_of(object.meta());
+        for address in addresses(object) {
+            if let Some(holders) = self.addresses.get_mut(&address) {
+                holders.retain(|o| o.kind() != object.kind() || key_of(o.meta()) != key);
+                if holders.is_empty() {
+                    self.addresses.remove(&address);
+                }
+            }
+        }
         match object {
             Object::Pod(pod) => {
                 for (label, value) in &pod.metadata.labels {
@@ -101,6 +115,7 @@ impl Lookup {
             + self.unwell.len()
             + self.images.len()
             + self.apart.len()
+            + self.addresses.values().map(Vec::len).sum::<usize>()
     }
 }
 
@@ -122,6 +137,13 @@ impl Index {
             })
             .filter(|pod| has_all(&pod.metadata.labels, selector))
             .collect()
+    }
+
+    /// The Services, nodes and pods that have this address, in order; pods that have ended have none.
+    pub fn at_address(&self, address: IpAddr) -> Vec<&Object> {
+        let mut found: Vec<&Object> = self.lookup.addresses.get(&address).into_iter().flatten().map(|o| &**o).collect();
+        found.sort_by_cached_key(|o| (o.kind(), key_of(o.meta())));
+        found
     }
 
     /// One pod of each template among these: what a template says, all of its pods say.
@@ -203,6 +225,17 @@ impl Index {
             + self.logs_by_pod.values().map(BTreeSet::len).sum::<usize>()
             + self.graves.len()
     }
+}
+
+/// The addresses an object has now.
+fn addresses(object: &Object) -> Vec<IpAddr> {
+    let texts: Vec<&str> = match object {
+        Object::Service(s) => s.spec.cluster_ip.as_deref().into_iter().collect(),
+        Object::Pod(p) if !p.finished() => p.status.pod_ip.as_deref().into_iter().collect(),
+        Object::Node(n) => n.status.addresses.iter().map(|a| a.address.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    texts.into_iter().filter_map(|t| t.parse().ok()).collect()
 }
 
 fn pair(label: &str, value: &str) -> String {

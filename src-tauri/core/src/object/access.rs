@@ -49,12 +49,29 @@ pub struct PolicyRule {
 impl PolicyRule {
     /// True when the rule allows the verb on the resource (`pods`, `pods/log`) of a group, whatever its name.
     pub fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
-        let has = |list: &[String], wanted: &str| list.iter().any(|v| v == "*" || v == wanted);
-        has(&self.verbs, verb)
-            && has(&self.api_groups, group)
-            && has(&self.resources, resource)
-            && self.resource_names.is_empty()
+        has(&self.verbs, verb) && self.speaks_of(group, resource) && self.resource_names.is_empty()
     }
+
+    /// The same for one name.
+    pub fn allows_named(&self, verb: &str, group: &str, resource: &str, name: &str) -> bool {
+        has(&self.verbs, verb)
+            && self.speaks_of(group, resource)
+            && (self.resource_names.is_empty() || self.resource_names.iter().any(|n| n == name))
+    }
+
+    /// It allows something on the resource of a group, be it on some names only.
+    pub fn speaks_of(&self, group: &str, resource: &str) -> bool {
+        has(&self.api_groups, group) && has(&self.resources, resource)
+    }
+
+    /// The verb is among those it allows.
+    pub fn has_verb(&self, verb: &str) -> bool {
+        has(&self.verbs, verb)
+    }
+}
+
+fn has(list: &[String], wanted: &str) -> bool {
+    list.iter().any(|v| v == "*" || v == wanted)
 }
 
 /// A user, a group or a service account.

@@ -56,6 +56,17 @@ pub struct NodeStatus {
     pub allocatable: BTreeMap<String, Quantity>,
     pub capacity: BTreeMap<String, Quantity>,
     pub node_info: NodeInfo,
+    pub addresses: Vec<NodeAddress>,
+}
+
+/// An address or a name of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeAddress {
+    /// `InternalIP`, `ExternalIP`, `Hostname`, ….
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub address: String,
 }
 
 /// What the kubelet says of its machine.

@@ -2,6 +2,7 @@
 //! and the words that must come of both.
 
 mod file;
+mod host;
 mod machine;
 mod reach;
 mod rights;

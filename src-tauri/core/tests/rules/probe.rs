@@ -195,6 +195,10 @@ fn a_dependency_that_the_probe_complains_of_is_named() {
     check(&world, expect);
     world.upsert_all([db.top(json!({})), db.service(json!({})), db.endpoints(&[])]);
     check(&world, Expect { entity: "Service/shop/orders-db", says: &["no ready endpoints"], ..expect });
+    // The same by the Service's address.
+    world.log(&pod, "app", 0, "health check: dial tcp 10.0.0.7:5432: connect: connection refused");
+    check(&world, Expect { entity: "Service/shop/orders-db", says: &["no ready endpoints"], ..expect });
+    world.log(&pod, "app", 0, "health check: could not connect to orders-db:5432: connection refused");
     // Somebody scaled it down: that is what to change.
     world.upsert(db.replicas(0).top(json!({})));
     let asleep = Expect { cause: "dependency-scaled-to-zero", entity: "Deployment/shop/orders-db", ..expect };

@@ -1,6 +1,7 @@
 //! Who must be changed for what a container's last words say: the workload itself, or the object that gives it the
 //! variable, the file, the right or the way to another host that it misses.
 
+mod api;
 mod file;
 mod name;
 mod policy;
@@ -47,6 +48,8 @@ pub(in crate::detect) struct Blame {
     pub phrase: String,
     pub evidence: Vec<EvidenceDraft>,
     pub actions: Vec<ActionDraft>,
+    /// What would tell, where this does not.
+    pub needs: Vec<String>,
 }
 
 impl Blame {
@@ -65,6 +68,13 @@ impl Blame {
 
     fn sure(mut self, confidence: Confidence) -> Blame {
         self.confidence = confidence;
+        self
+    }
+
+    /// It is only possible, and this would tell.
+    fn needs(mut self, what: impl Into<String>) -> Blame {
+        self.confidence = Confidence::Possible;
+        self.needs.push(what.into());
         self
     }
 
@@ -131,13 +141,27 @@ impl<'a> Case<'_, 'a> {
         out
     }
 
+    /// When the container ended last, which is when its log was written.
+    fn ended(&self) -> Timestamp {
+        let status = self.pod.containers().find(|(spec, _, _)| spec.name == self.spec.name).and_then(|(_, s, _)| s);
+        let terminated = status.and_then(|s| s.state.terminated.as_ref().or(s.last_state.terminated.as_ref()));
+        terminated.and_then(|t| t.finished_at).unwrap_or(self.cx.now)
+    }
+
+    /// What the workload itself writes: the values of variables, arguments and command.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let values = self.spec.env.iter().filter_map(|e| e.value.as_deref());
+        values.chain(self.spec.args.iter().chain(&self.spec.command).map(String::as_str))
+    }
+
     /// Where the workload itself writes a text: in a variable, its arguments or its command.
     fn written(&self, text: &str) -> Option<String> {
-        if text.len() < 2 {
-            return None;
-        }
-        let has = |value: &str| contains_word(value, text);
-        if let Some(e) = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(has)) {
+        self.holds(&|value| text.len() >= 2 && contains_word(value, text))
+    }
+
+    /// The field whose text is such.
+    fn holds(&self, has: &dyn Fn(&str) -> bool) -> Option<String> {
+        if let Some(e) = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(&has)) {
             return Some(self.path(&format!("env[{}]", e.name)));
         }
         if self.spec.args.iter().any(|a| has(a)) {
@@ -157,6 +181,7 @@ impl<'a> Case<'_, 'a> {
             phrase: signal.phrase(),
             evidence: Vec::new(),
             actions: Vec::new(),
+            needs: Vec::new(),
         }
     }
 
@@ -173,18 +198,6 @@ fn contains_word(value: &str, text: &str) -> bool {
         let after = value[at + text.len()..].chars().next();
         !before.is_some_and(|c| inside(c) || c == '.') && !after.is_some_and(inside)
     })
-}
-
-/// Two names that differ in at most two letters.
-fn misspelt(a: &str, b: &str) -> bool {
-    let (one, other) = (a.chars().count(), b.chars().count());
-    let least = one.min(other);
-    if one.abs_diff(other) > 2 {
-        return false;
-    }
-    // Names that differ in their numbers only are counted, not misspelt.
-    let letters = |t: &str| t.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-    a != b && least >= 3 && letters(a) != letters(b) && crate::words::edits(a, b) <= if least < 5 { 1 } else { 2 }
 }
 
 /// Who must be changed for a line of this class.

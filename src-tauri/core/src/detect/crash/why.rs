@@ -278,6 +278,7 @@ pub(super) fn take(f: &mut Finding, blame: Blame, statement: String, mut keys: V
     let mut c = cause(&blame.rule, blame.confidence, blame.entity, statement);
     c.referrer = blame.referrer;
     c.field = blame.field;
+    c.needs = blame.needs;
     for item in blame.evidence {
         if !f.evidence.iter().any(|e| e.key == item.key) {
             keys.push(item.key.clone());

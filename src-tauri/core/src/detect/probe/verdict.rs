@@ -11,8 +11,9 @@ use super::super::{
 };
 use crate::{
     finding::{CauseDraft, Finding},
+    host,
     logs::{self, Class},
-    object::{Container, ContainerStatus, Kind, ObjectRef, Pod, pod::Probe},
+    object::{Container, ContainerStatus, ObjectRef, Pod, pod::Probe},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -334,17 +335,15 @@ impl Case<'_> {
         })?;
         let host = signal.subject.clone()?;
         let phrase = signal.phrase();
-        let bare = host.split(':').next().unwrap_or(&host);
-        let mut parts = bare.split('.');
-        let (name, ns) = (parts.next()?, self.pod.metadata.namespace.as_deref());
-        let its_ns = parts.next().or(ns);
-        let service = cx.index.get(Kind::Service, its_ns, name).map(|o| o.reference());
-        let (entity, more) = match &service {
-            Some(s) if endpoints_ready(cx, s) == Some(false) => {
-                (Some(s.clone()), format!("; Service {name} has no ready endpoints"))
+        let (bare, _) = host::split(&host);
+        let ns = self.pod.metadata.namespace.as_deref().unwrap_or("");
+        let (entity, more) = match host::service(cx.index, ns, bare).map(|s| s.reference()) {
+            Some(s) if endpoints_ready(cx, &s) == Some(false) => {
+                let more = format!("; Service {} has no ready endpoints", s.name);
+                (Some(s), more)
             }
             Some(_) => (None, String::new()),
-            None if bare.contains('.') && !bare.contains(".svc") => (Some(ObjectRef::external(&host)), String::new()),
+            None if host::is_outside(cx.index, ns, bare) => (Some(ObjectRef::external(&host)), String::new()),
             None => (None, String::new()),
         };
         let statement = format!("{} and is told that a dependency fails: {phrase}{more}.{}", self.asks(), self.told());

@@ -151,6 +151,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
             c.entity = blame.entity;
             c.referrer = blame.referrer;
             c.field = blame.field.or(c.field);
+            c.needs = blame.needs;
             for item in blame.evidence {
                 keys.push(item.key.clone());
                 f.evidence.push(item);

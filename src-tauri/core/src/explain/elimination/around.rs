@@ -25,10 +25,10 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Watching takes a while to begin.
 const BEGIN: SignedDuration = SignedDuration::from_mins(1);
 
-pub(super) fn explain(index: &Index, now: Timestamp, fault: &mut Fault) {
-    let routes = Routes::new(index);
-    dns(&routes, now, fault);
-    dependencies(&routes, now, fault);
+pub(super) fn explain(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
+    let index = routes.index;
+    dns(routes, now, fault);
+    dependencies(routes, now, fault);
     quota(index, now, fault);
     siblings(index, now, fault);
     unchanged(index, fault);

@@ -82,6 +82,59 @@ fn a_missing_right_leads_to_the_role_the_binding_or_the_account() {
 }
 
 #[test]
+fn a_right_that_was_given_since_or_holds_for_some_names_is_told_so() {
+    let account = || object("ServiceAccount shop/checkout", json!({}));
+    let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
+    let rights = Expect { cause: "log-cluster-access", entity: "Role/shop/reader", ..DEAD };
+    one(
+        &app,
+        FORBIDDEN,
+        [account(), role(&["get", "list", "watch"]), binding("checkout")],
+        Expect { says: &["allows it now", "RoleBinding reader-of-pods", "after this refusal"], ..rights },
+    );
+    let rules = |rule: Value| object("Role shop/reader", json!({"rules": [rule]}));
+    one(
+        &app,
+        FORBIDDEN,
+        [
+            account(),
+            rules(
+                json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["list"], "resourceNames": ["cart", "till"]}),
+            ),
+            binding("checkout"),
+        ],
+        Expect {
+            verdict: Established,
+            field: "rules",
+            says: &["only by the names cart and till (resourceNames)"],
+            ..rights
+        },
+    );
+    one(
+        &app,
+        FORBIDDEN,
+        [
+            account(),
+            rules(json!({"apiGroups": ["apps"], "resources": ["pods"], "verbs": ["list"]})),
+            binding("checkout"),
+        ],
+        Expect { verdict: Established, says: &["names pods of API group “apps” only", "lacks list"], ..rights },
+    );
+    // Somebody else's account that is not there proves nothing.
+    one(
+        &app,
+        FORBIDDEN,
+        [account(), role(&["list"]), binding("warehouse")],
+        Expect {
+            verdict: Established,
+            entity: "ServiceAccount/shop/checkout",
+            says: &["no RoleBinding or ClusterRoleBinding grants it"],
+            ..rights
+        },
+    );
+}
+
+#[test]
 fn a_command_that_runs_to_its_end_must_not_be_a_deployment() {
     let app = checkout().container(json!({"command": ["sh", "-c", "echo done"]}));
     let pod = app.pod("a", status::crashed(0, "Completed", 4, -5));

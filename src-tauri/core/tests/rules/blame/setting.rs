@@ -43,7 +43,7 @@ fn a_variable_from_a_config_map_is_the_config_maps() {
         &whole,
         log,
         [map("settings", &["QUEUE_ULR"])],
-        Expect { verdict: Established, field: "data[QUEUE_ULR]", says: &["QUEUE_ULR instead of QUEUE_URL"], ..missing },
+        Expect { field: "data[QUEUE_ULR]", says: &["QUEUE_ULR instead of QUEUE_URL"], ..missing },
     );
     // Optional, so that the pod starts without it.
     let optional = env(
@@ -66,6 +66,54 @@ fn a_variable_from_a_config_map_is_the_config_maps() {
             says: &["does not exist (not found)"],
             ..missing
         },
+    );
+}
+
+#[test]
+fn a_variable_that_only_resembles_is_another() {
+    let told = |app: &App, log: &str| {
+        let fault = dead(app, log, []).diagnose().faults.remove(0);
+        (fault.causes[0].confidence, fault.causes[0].statement.clone())
+    };
+    for (set, wanted) in
+        [("DB_PORT", "DB_HOST"), ("REDIS_PORT", "REDIS_HOST"), ("APP_KEY", "API_KEY"), ("API_URL", "API_URI")]
+    {
+        let log = format!("required environment variable {wanted} is not set");
+        let (verdict, statement) = told(&env(json!([{"name": set, "value": "5432"}])), &log);
+        assert_eq!(verdict, Established, "{statement}");
+        assert!(statement.contains("does not set it") && !statement.contains("instead"), "{statement}");
+    }
+    // What the container uses is what it is.
+    let used = checkout().container(
+        json!({"env": [{"name": "QUEUE_ULR", "value": "amqp://q"}], "args": ["serve", "--log-to=$(QUEUE_ULR)"]}),
+    );
+    let (_, statement) = told(&used, "required environment variable QUEUE_URL is not set");
+    assert!(!statement.contains("instead"), "{statement}");
+    one(
+        &checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]})),
+        "required environment variable DB_HOST is not set",
+        [map("settings", &["DB_PORT"])],
+        Expect {
+            cause: "log-missing-env",
+            entity: "ConfigMap/shop/settings",
+            field: "data[DB_HOST]",
+            says: &["no key DB_HOST"],
+            ..DEAD
+        },
+    );
+}
+
+#[test]
+fn a_name_that_the_image_or_a_file_may_give_is_not_proven_missing() {
+    let missing =
+        Expect { cause: "log-missing-env", field: "spec.template.spec.containers[app].env[QUEUE_URL]", ..DEAD };
+    one(&checkout(), "KeyError: 'QUEUE_URL'", [], Expect { says: &["does not set it"], ..missing });
+    // A Secret's keys are not known.
+    one(
+        &checkout().container(json!({"envFrom": [{"secretRef": {"name": "keys"}}]})),
+        "required environment variable QUEUE_URL is not set",
+        [object("Secret shop/keys", json!({}))],
+        Expect { says: &["QUEUE_URL"], ..missing },
     );
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Blame, Case, misspelt};
+use super::{Blame, Case};
 use crate::{
     detect::context::{action, ns_flag},
     logs::{Class, Signal},
@@ -226,7 +226,12 @@ fn not_in_map(
             case,
         ));
     }
-    let near = keys.iter().find(|k| misspelt(k, key));
+    // A key that the container uses is what it is.
+    let used = |k: &str| {
+        let shown = case.spec.volume_mounts.iter().any(|m| m.sub_path.as_deref() == Some(k));
+        shown || case.written(&format!("{}/{k}", at.trim_end_matches('/'))).is_some()
+    };
+    let near = keys.iter().find(|k| words::misspelt(k, key) && !used(k));
     if let Some(near) = near
         && let Some(field) = written.or_else(|| {
             p.mount.sub_path.is_some().then(|| case.path(&format!("volumeMounts[{}].subPath", p.mount.name)))

@@ -1,21 +1,65 @@
 //! Names of hosts: the Service a name means, the one that was probably meant, and who wrote the name.
 
-use super::{Blame, Case, misspelt};
+use super::{Blame, Case, setting};
 use crate::{
     change::ChangeVerb,
-    detect::host,
-    logs::Class,
+    detect::host::hosts,
+    host::{self, Place},
+    logs::{Class, Signal},
     object::{Kind, Object, ObjectRef},
     remediation::ActionKind,
     severity::Confidence,
+    words,
 };
+
+/// What programs write for a value that is not there.
+const UNSET: [&str; 6] = ["undefined", "null", "none", "nil", "<nil>", "nan"];
+
+/// A host that is no name but a variable without a value: whose variable it is.
+pub(super) fn unset(case: &Case<'_, '_>, signal: &Signal, host: &str, own: &Blame) -> Option<Blame> {
+    let first = host.split('.').next().unwrap_or(host);
+    let variable = first.strip_prefix('$').map(|v| v.trim_matches(['{', '}', '(', ')']).to_owned());
+    if variable.is_none() && !first.is_empty() && !UNSET.contains(&first.to_ascii_lowercase().as_str()) {
+        return None;
+    }
+    if host::service(case.cx.index, case.ns(), host).is_some() {
+        return None;
+    }
+    let own = Blame { phrase: own.phrase.clone(), ..case.own(signal) };
+    let own = own.says(format!("; “{host}” is no host name but what a variable without a value becomes"));
+    if let Some(field) = case.written(host).filter(|_| variable.is_none()) {
+        return Some(own.field(field));
+    }
+    let empty: Vec<String> = match variable {
+        Some(name) => vec![name],
+        None => {
+            let all = case.spec.env.iter().filter(|e| sounds_like_host(&e.name) && setting::is_empty(case, e));
+            all.map(|e| e.name.clone()).collect()
+        }
+    };
+    let [name] = empty.as_slice() else { return Some(own.field(case.path("env"))) };
+    let missing = Signal {
+        class: Class::MissingEnv,
+        subject: Some(name.clone()),
+        value: None,
+        file: None,
+        text: String::new(),
+        ..signal.clone()
+    };
+    let found = setting::missing(case, &missing);
+    let confidence = found.confidence.min(Confidence::Likely);
+    Some(Blame { rule: own.rule, confidence, phrase: format!("{}: {}", own.phrase, found.phrase), ..found })
+}
 
 /// No Service has that name.
 pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame) -> Blame {
     let index = case.cx.index;
     let missing = ObjectRef::missing(Kind::Service, Some(&place.namespace), &place.name);
     let (name, ns) = (&place.name, &place.namespace);
-    let written = case.written(host);
+    // A resolver completes names: the log may have more of it than the workload writes.
+    let same = |h: &&String| host::place(index, case.ns(), h).as_ref() == Some(place);
+    let named = hosts(&case.pod.spec);
+    let written = case.written(host).or_else(|| named.iter().filter(same).find_map(|h| case.written(h)));
     let no_namespace = index.knows(Kind::Namespace, None) && index.get(Kind::Namespace, None, ns).is_none();
     let gone = if no_namespace && ns != case.ns() {
         format!("; namespace {ns} does not exist (not found)")
@@ -23,13 +67,22 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
         format!("; there is no Service {name} in namespace {ns} (not found)")
     };
     let deleted = case.changes(&missing).iter().any(|c| c.verb == ChangeVerb::Deleted);
-    let elsewhere =
-        index.all(Kind::Service).find(|o| o.meta().name == *name && o.meta().namespace.as_deref() != Some(ns));
-    let near = index.in_namespace(Kind::Service, ns).find(|o| misspelt(&o.meta().name, name));
+    // A Service that the pod names besides is what it is.
+    let called = |o: &Object| {
+        let mut all = named.iter().filter_map(|h| host::service(index, case.ns(), h));
+        all.any(|s| s.metadata.name == o.meta().name && s.metadata.namespace == o.meta().namespace)
+    };
+    let near: Vec<&Object> = index
+        .in_namespace(Kind::Service, ns)
+        .map(|o| &**o)
+        .filter(|o| words::misspelt(&o.meta().name, name) && !called(o))
+        .collect();
+    let there = |o: &&Object| o.meta().name == *name && o.meta().namespace.as_deref() != Some(ns);
+    let elsewhere: Vec<&Object> = index.all(Kind::Service).map(|o| &**o).filter(there).collect();
     // A workload that runs under this name lacks its Service.
     let runs = [Kind::Deployment, Kind::StatefulSet].iter().any(|k| index.get(*k, Some(ns), name).is_some());
     let own = own.says(gone);
-    if deleted || (runs && near.is_none()) {
+    if deleted || (runs && near.is_empty()) {
         let own = if runs && !deleted { own.says(", though a workload of this name runs there") } else { own };
         return own
             .rule("service-missing")
@@ -37,30 +90,24 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
             .on(missing, None, case)
             .step(case.edit(ActionKind::Patch, format!("or name a Service that exists instead of {name}")));
     }
-    let hint = near.or(elsewhere).map(|o| {
-        let there = o.meta().namespace.as_deref().unwrap_or("");
-        if o.meta().name == *name {
-            (o, format!("; Service {name} exists in namespace {there}: there it is {name}.{there}"))
-        } else {
-            (o, format!("; Service {} exists there, which differs by a letter or two", o.meta().name))
-        }
-    });
-    let (own, meant) = match &hint {
-        Some((o, text)) => (
-            own.says(text).seen(
-                o,
-                "name",
-                format!("{} exists", o.reference()),
-                &[("name", o.meta().name.clone()), ("namespace", o.meta().namespace.clone().unwrap_or_default())],
-                case.cx.now,
-            ),
-            true,
+    let (meant, hint) = hint(name, &near, &elsewhere);
+    let own = own.says(hint);
+    let own = match meant {
+        Some(o) => own.seen(
+            o,
+            "name",
+            format!("{} exists", o.reference()),
+            &[("name", o.meta().name.clone()), ("namespace", o.meta().namespace.clone().unwrap_or_default())],
+            case.cx.now,
         ),
-        None => (own, false),
+        None => own,
     };
+    let suggested = !near.is_empty() || !elsewhere.is_empty();
+    // Two that may be meant prove neither.
+    let meant = meant.is_some();
     let step = case.edit(ActionKind::SetEnv, format!("the host name {} may be misspelt", host));
     match written {
-        // Which side is wrong, the name or the Service, only a Service of nearly that name tells; who wrote the name
+        // Which side is wrong, the name or the Service, only a Service that must be meant tells; who wrote the name
         // can change it.
         Some(field) => {
             let mut blame = own
@@ -77,21 +124,50 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
                 .says(format!("; its settings come from ConfigMap {map}"))
                 .on(case.reference(Kind::ConfigMap, &map), key.map(|k| format!("data[{k}]")), case)
                 .step(step),
-            None if meant => own.rule("host-name-unknown").step(step),
+            None if suggested => own.rule("host-name-unknown").step(step),
             None => own.rule("service-missing").on(missing, None, case).step(step),
         },
     }
 }
 
+/// The Service that must be meant, where only one can be, and what is said of those that may be.
+fn hint<'o>(name: &str, near: &[&'o Object], elsewhere: &[&'o Object]) -> (Option<&'o Object>, String) {
+    let names = |all: &[&Object], of: fn(&Object) -> Option<&str>| {
+        words::list(&all.iter().filter_map(|o| of(o)).map(str::to_owned).collect::<Vec<_>>(), 3)
+    };
+    match (near, elsewhere) {
+        ([one], _) => (Some(one), format!("; Service {} exists there, which is called nearly so", one.meta().name)),
+        ([], [one]) => {
+            let there = one.meta().namespace.as_deref().unwrap_or("");
+            (Some(one), format!("; Service {name} exists in namespace {there}: there it is {name}.{there}"))
+        }
+        ([], []) => (None, String::new()),
+        ([], all) => {
+            let there = names(all, |o| o.meta().namespace.as_deref());
+            (None, format!("; Services of this name exist in the namespaces {there}"))
+        }
+        (all, _) => {
+            let alike = names(all, |o| Some(&o.meta().name));
+            (None, format!("; Services {alike} exist there, which are called nearly so"))
+        }
+    }
+}
+
+/// The name of a variable that holds a host or an address.
+fn sounds_like_host(name: &str) -> bool {
+    let words = ["HOST", "URL", "URI", "ADDR", "ENDPOINT", "SERVER", "BROKER", "DSN", "UPSTREAM", "SERVICE"];
+    let name = name.to_ascii_uppercase();
+    words.iter().any(|w| name.contains(w))
+}
+
 /// The ConfigMap that holds the name of a host, where only one can: the key of a variable that sounds like a host, or
 /// what was written lately.
 fn source(case: &Case<'_, '_>, meant: bool) -> Option<(String, Option<String>)> {
-    let sounds = ["HOST", "URL", "URI", "ADDR", "ENDPOINT", "SERVER", "BROKER", "DSN", "UPSTREAM", "SERVICE"];
     let named: Vec<(String, Option<String>)> = case
         .spec
         .env
         .iter()
-        .filter(|e| sounds.iter().any(|w| e.name.to_ascii_uppercase().contains(w)))
+        .filter(|e| sounds_like_host(&e.name))
         .filter_map(|e| e.value_from.as_ref()?.config_map_key_ref.as_ref())
         .map(|k| (k.name.clone(), Some(k.key.clone())))
         .collect();
@@ -118,126 +194,81 @@ fn source(case: &Case<'_, '_>, meant: bool) -> Option<(String, Option<String>)> 
 
 /// The port with which the workload itself writes a host: `db:5432`, `nc db 5432`.
 pub(super) fn written_port(case: &Case<'_, '_>, host: &str) -> Option<u16> {
-    let values = case.spec.env.iter().filter_map(|e| e.value.as_deref());
-    let mut ports: Vec<u16> = Vec::new();
-    for text in values.chain(case.spec.args.iter().chain(&case.spec.command).map(String::as_str)) {
-        for (at, _) in text.match_indices(host) {
-            let before = text[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
-                continue;
-            }
-            let rest = &text[at + host.len()..];
-            let domain = |c: char| c == '.' || c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit();
-            let rest = if rest.starts_with('.') { rest.trim_start_matches(domain) } else { rest };
-            let Some(rest) = rest.strip_prefix([':', ' ']) else { continue };
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            ports.extend(digits.parse::<u16>().ok().filter(|_| digits.len() >= 2));
-        }
-    }
+    let mut ports: Vec<u16> = case.texts().flat_map(|text| ports_beside(text, host)).collect();
     ports.dedup();
     (ports.len() == 1).then(|| ports[0])
+}
+
+/// The ports that stand beside a host in a text.
+fn ports_beside(text: &str, host: &str) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for (at, _) in text.match_indices(host) {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') {
+            continue;
+        }
+        let rest = &text[at + host.len()..];
+        let domain = |c: char| c == '.' || c == '-' || c.is_ascii_lowercase() || c.is_ascii_digit();
+        let rest = if rest.starts_with('.') { rest.trim_start_matches(domain) } else { rest };
+        // `db:5432`, `nc db 5432`, `('db', 5432)`.
+        let bare = rest.trim_start_matches(['\'', '"', ',', ' ', ':']);
+        if bare.len() == rest.len() || rest.len() - bare.len() > 4 {
+            continue;
+        }
+        let digits: String = bare.chars().take_while(char::is_ascii_digit).collect();
+        ports.extend(digits.parse::<u16>().ok().filter(|_| digits.len() >= 2));
+    }
+    ports
+}
+
+/// Where the workload writes the port it asks a host for, and whether that can only be this port: beside the host, or
+/// as the whole value of a variable for a port. A number that stands elsewhere may mean anything.
+pub(super) fn port_field(case: &Case<'_, '_>, hosts: &[&str], port: u16) -> Option<(String, bool)> {
+    let beside = |text: &str| hosts.iter().any(|h| ports_beside(text, h).contains(&port));
+    if let Some(field) = case.holds(&beside) {
+        return Some((field, true));
+    }
+    let number = port.to_string();
+    let alone = |e: &&crate::object::pod::EnvVar| {
+        e.name.to_ascii_uppercase().ends_with("_PORT") && e.value.as_deref() == Some(&number)
+    };
+    let named: Vec<String> =
+        case.spec.env.iter().filter(alone).map(|e| case.path(&format!("env[{}]", e.name))).collect();
+    // Its own port may be the same number.
+    let own = case.spec.ports.iter().any(|p| p.container_port == port);
+    if let Some(field) = named.first() {
+        return Some((field.clone(), named.len() == 1 && !own));
+    }
+    let option = |list: &[String]| {
+        let words: Vec<&str> = list.iter().flat_map(|w| w.split([' ', '='])).collect();
+        words.windows(2).any(|w| w[0].starts_with('-') && w[0].contains("port") && w[1] == number)
+    };
+    let mut lists = [(&case.spec.args, "args"), (&case.spec.command, "command")].into_iter();
+    lists.find(|(list, _)| option(list)).map(|(_, name)| (case.path(name), false))
 }
 
 /// The host of the pod's own configuration that fits the failure: for a name that cannot be resolved one without a
 /// Service, for a refused connection one whose Service has no ready endpoint. None where several fit or none does.
 pub(super) fn infer(case: &Case<'_, '_>, class: Class) -> Option<String> {
     let index = case.cx.index;
-    let mut fits: Vec<String> = host::hosts(&case.pod.spec)
-        .into_iter()
-        .filter(|host| {
-            let place = service_name(case, host);
-            let service = index.get(Kind::Service, Some(&place.namespace), &place.name);
-            let external = service
-                .is_some_and(|s| matches!(&**s, Object::Service(s) if s.spec.kind.as_deref() == Some("ExternalName")));
-            match (class, service.map(|o| o.reference())) {
-                _ if external => false,
-                (Class::Dns, service) => {
-                    !place.inside || (service.is_none() && index.knows(Kind::Service, Some(&place.namespace)))
-                }
-                (_, Some(service)) => super::super::endpoints_ready(case.cx, &service) == Some(false),
-                (_, None) => false,
-            }
-        })
-        .collect();
+    let all = hosts(&case.pod.spec);
+    let meant = |name: &str| host::service(index, case.ns(), name);
+    let mut fits: Vec<String> = all.clone();
+    fits.retain(|name| match (class, meant(name)) {
+        (_, Some(s)) if s.spec.kind.as_deref() == Some("ExternalName") => false,
+        (Class::Dns, Some(_)) => false,
+        (Class::Dns, None) => {
+            host::place(index, case.ns(), name).is_none_or(|p| index.knows(Kind::Service, Some(&p.namespace)))
+        }
+        (_, Some(s)) => super::super::endpoints_ready(case.cx, &s.reference()) == Some(false),
+        (_, None) => false,
+    });
     fits.sort();
     fits.dedup();
     if fits.is_empty() && class != Class::Dns {
         // It speaks of the only Service it is given.
-        fits = host::hosts(&case.pod.spec);
-        fits.retain(|h| {
-            let place = service_name(case, h);
-            place.inside && index.get(Kind::Service, Some(&place.namespace), &place.name).is_some()
-        });
+        fits = all;
+        fits.retain(|name| meant(name).is_some());
     }
     (fits.len() == 1).then(|| fits.remove(0))
-}
-
-/// The Service a host name means.
-pub(super) struct Place {
-    pub name: String,
-    pub namespace: String,
-    /// The name can only mean a Service of the cluster.
-    pub inside: bool,
-}
-
-/// Endings of public and private domains, which are no namespaces.
-const DOMAINS: &[&str] = &[
-    "com",
-    "org",
-    "net",
-    "io",
-    "dev",
-    "local",
-    "internal",
-    "invalid",
-    "test",
-    "example",
-    "app",
-    "cloud",
-    "co",
-    "uk",
-    "de",
-    "eu",
-    "us",
-    "fr",
-    "info",
-    "biz",
-    "ai",
-    "sh",
-    "me",
-    "tv",
-    "gov",
-    "edu",
-    "lan",
-    "corp",
-    "home",
-    "localdomain",
-    "intranet",
-];
-
-pub(super) fn service_name(case: &Case<'_, '_>, host: &str) -> Place {
-    let index = case.cx.index;
-    let own = case.ns();
-    let parts: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-    let place = |name: &str, ns: &str, inside| Place { name: name.to_owned(), namespace: ns.to_owned(), inside };
-    let is_namespace = |n: &str| index.get(Kind::Namespace, None, n).is_some();
-    match parts.as_slice() {
-        [name] => place(name, own, true),
-        [name, ns, "svc", ..] => place(name, ns, true),
-        // A pod of a StatefulSet by its Service.
-        [_, name, ns, "svc", ..] => place(name, ns, true),
-        [pod, name] if index.get(Kind::Service, Some(own), name).is_some() && ends_in_number(pod) => {
-            place(name, own, true)
-        }
-        [name, ns] if is_namespace(ns) || !DOMAINS.contains(ns) => place(name, ns, true),
-        [_, name, ns] if is_namespace(ns) && index.get(Kind::Service, Some(ns), name).is_some() => {
-            place(name, ns, true)
-        }
-        [name, ..] => place(name, own, false),
-        [] => place(host, own, false),
-    }
-}
-
-fn ends_in_number(name: &str) -> bool {
-    name.rsplit_once('-').is_some_and(|(_, n)| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit()))
 }

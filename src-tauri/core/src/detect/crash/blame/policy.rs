@@ -1,5 +1,7 @@
 //! Network policies: whether one keeps a pod from reaching what it asks for.
 
+use std::net::IpAddr;
+
 use super::Case;
 use crate::{
     object::{Kind, Object, Pod},
@@ -12,6 +14,8 @@ pub(super) enum Goal<'a> {
     Dns,
     /// A pod, on a port of its own.
     Pod { pod: &'a Pod, port: Option<u16> },
+    /// These addresses, of which one that may be reached is enough.
+    Addresses(&'a [(IpAddr, Option<u16>)]),
     /// A host outside the cluster.
     Outside { port: Option<u16> },
 }
@@ -31,6 +35,10 @@ pub(super) fn blocked<'a>(case: &Case<'_, 'a>, goal: &Goal<'_>) -> Option<Blocke
         Goal::Outside { port } => out(Peer::Outside, *port),
         Goal::Pod { pod, port } => {
             out(Peer::Pod(pod), *port).or_else(|| stops(case, pod, Direction::Ingress, Peer::Pod(case.pod), *port))
+        }
+        Goal::Addresses(all) => {
+            let each = all.iter().map(|(address, port)| out(Peer::Address(*address), *port));
+            each.collect::<Option<Vec<_>>>()?.into_iter().next()
         }
         // One server that may be asked is enough.
         Goal::Dns => {

@@ -1,12 +1,15 @@
 //! Other hosts: the Service, the pods and the policies behind a name, and who wrote the name.
 
+use std::net::IpAddr;
+
 use super::{
-    Blame, Case,
-    name::{infer, service_name, unknown, written_port},
+    Blame, Case, api,
+    name::{infer, port_field, unknown, unset, written_port},
     policy::{Goal, blocked},
 };
 use crate::{
     detect::context::edit,
+    host::{self, Holder},
     logs::{Class, Signal},
     object::{
         Kind, Object, ObjectRef, Pod, Service, has_all,
@@ -19,21 +22,14 @@ use crate::{
 };
 
 /// Host and port as a line names them.
-struct Target {
-    host: String,
-    port: Option<u16>,
+pub(super) struct Target {
+    pub host: String,
+    pub port: Option<u16>,
 }
 
 fn target(text: &str) -> Target {
-    let text = text.trim_matches(['[', ']', '/']);
-    match text.rsplit_once(':').filter(|(h, p)| !h.contains(':') && p.parse::<u16>().is_ok()) {
-        Some((h, p)) => Target { host: h.trim_matches(['[', ']']).to_owned(), port: p.parse().ok() },
-        None => Target { host: text.trim_end_matches('.').to_owned(), port: None },
-    }
-}
-
-fn is_ip(host: &str) -> bool {
-    host.parse::<std::net::IpAddr>().is_ok()
+    let (host, port) = host::split(text);
+    Target { host: host.to_owned(), port }
 }
 
 /// A host that cannot be resolved, reached, or that refuses.
@@ -52,27 +48,24 @@ pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     if matches!(at.host.as_str(), "localhost" | "127.0.0.1" | "::1" | "0.0.0.0") {
         return local(case, &at, own);
     }
-    let index = case.cx.index;
-    if is_ip(&at.host) {
-        let service = index.all(Kind::Service).find_map(|o| match &**o {
-            Object::Service(s) if s.spec.cluster_ip.as_deref() == Some(&at.host) => Some(s),
-            _ => None,
-        });
-        if let Some(service) = service {
-            return behind(case, signal, &at, service, own);
-        }
-        if let Some(pod) = index.pods().find(|p| p.status.pod_ip.as_deref() == Some(&at.host)) {
-            let whose = case.cx.owner(pod).subject;
-            let own = own.says(format!("; this is pod {} of {whose}", pod.metadata.name));
-            return match policy(case, signal, &Goal::Pod { pod, port: at.port }) {
-                Some(found) => found,
-                None => own,
-            };
-        }
-        return outside(case, signal, &at, own);
+    if let Some(blame) = unset(case, signal, &at.host, &own) {
+        return blame;
     }
-    let place = service_name(case, &at.host);
-    let found = index.get(Kind::Service, Some(&place.namespace), &place.name).filter(|_| place.inside);
+    let index = case.cx.index;
+    if let Ok(address) = at.host.parse() {
+        return match host::holder(index, address, case.ended()) {
+            Some(Holder::Service(service)) => behind(case, signal, &at, service, own),
+            Some(Holder::Node(node)) => on_node(case, signal, address, &at, node, own),
+            Some(Holder::Pod(pod)) => {
+                let whose = case.cx.owner(pod).subject;
+                let own = own.says(format!("; this is pod {} of {whose}", pod.metadata.name));
+                policy(case, signal, &Goal::Pod { pod, port: at.port }).unwrap_or(own)
+            }
+            None => outside(case, signal, &at, own),
+        };
+    }
+    let place = host::place(index, case.ns(), &at.host);
+    let found = place.as_ref().and_then(|p| index.get(Kind::Service, Some(&p.namespace), &p.name));
     if let Some(Object::Service(service)) = found.map(|o| &**o) {
         return behind(case, signal, &at, service, own);
     }
@@ -81,13 +74,29 @@ pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     {
         return blame;
     }
-    if place.inside && index.knows(Kind::Service, Some(&place.namespace)) && signal.class == Class::Dns {
-        return unknown(case, &at.host, &place, own);
+    match place {
+        Some(place) if signal.class == Class::Dns && index.knows(Kind::Service, Some(&place.namespace)) => {
+            unknown(case, &at.host, &place, own)
+        }
+        Some(_) => own.field(case.written(&at.host).unwrap_or_else(|| case.path("env"))),
+        None if index.get(Kind::Node, None, &at.host).is_some() => own.says(format!("; this is node {}", at.host)),
+        None => outside(case, signal, &at, own),
     }
-    if place.inside {
-        return own.field(case.written(&at.host).unwrap_or_else(|| case.path("env")));
+}
+
+/// A node's own address: a server on its network, or a port of a Service.
+fn on_node(case: &Case<'_, '_>, signal: &Signal, address: IpAddr, at: &Target, node: &str, own: Blame) -> Blame {
+    if let Some(found) = policy(case, signal, &Goal::Addresses(&[(address, at.port)])) {
+        return found;
     }
-    outside(case, signal, &at, own)
+    let opens = |p: &&Pod| {
+        let mut ports = p.spec.containers.iter().flat_map(|c| &c.ports);
+        let here = |n: u16| at.port == Some(n);
+        ports.any(|d| d.host_port.is_some_and(here) || (p.spec.host_network && here(d.container_port)))
+    };
+    let server = case.cx.pods_on(node).into_iter().filter(|p| !p.finished()).find(opens);
+    let who = server.map(|p| format!(", whose port is that of pod {}", p.metadata.name)).unwrap_or_default();
+    own.says(format!("; this is the address of node {node}{who}"))
 }
 
 /// Its own network: another container of the pod, or nobody.
@@ -110,7 +119,11 @@ fn local(case: &Case<'_, '_>, at: &Target, own: Blame) -> Blame {
 
 /// A host outside the cluster.
 fn outside(case: &Case<'_, '_>, signal: &Signal, at: &Target, own: Blame) -> Blame {
-    if let Some(found) = policy(case, signal, &Goal::Outside { port: at.port }) {
+    let found = match at.host.parse() {
+        Ok(address) => policy(case, signal, &Goal::Addresses(&[(address, at.port)])),
+        Err(_) => policy(case, signal, &Goal::Outside { port: at.port }),
+    };
+    if let Some(found) = found {
         return found;
     }
     let name = at.port.map_or_else(|| at.host.clone(), |p| format!("{}:{p}", at.host));
@@ -120,12 +133,13 @@ fn outside(case: &Case<'_, '_>, signal: &Signal, at: &Target, own: Blame) -> Bla
 /// Whose host it is, for what only its owner can put right.
 pub(super) fn owner_of_host(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
     let at = target(text);
-    let place = service_name(case, &at.host);
-    match case.cx.index.get(Kind::Service, Some(&place.namespace), &place.name).filter(|_| place.inside) {
+    let index = case.cx.index;
+    match host::service(index, case.ns(), &at.host) {
         Some(service) => {
-            own.says(format!("; it is served by {}", service.reference())).on(service.reference(), None, case)
+            let service = service.reference();
+            own.says(format!("; it is served by {service}")).on(service, None, case)
         }
-        None if !place.inside && !is_ip(&at.host) => {
+        None if at.host.parse::<IpAddr>().is_err() && host::place(index, case.ns(), &at.host).is_none() => {
             own.says("; this host lies outside the cluster").on(ObjectRef::external(text), None, case)
         }
         None => own,
@@ -160,7 +174,7 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
     }
     // Clients such as wget name an address and no port: the workload wrote both.
     let at = &Target { host: at.host.clone(), port: at.port.or_else(|| written_port(case, name)) };
-    let headless = service.spec.cluster_ip.as_deref() == Some("None");
+    let headless = host::headless(service);
     let ports = &service.spec.ports;
     let ports_text = words::list(&ports.iter().map(|p| p.port.to_string()).collect::<Vec<_>>(), 4);
     let port = at.port.and_then(|n| ports.iter().find(|p| p.port == n));
@@ -185,15 +199,12 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
     if let Some(asked) = at.port.filter(|_| port.is_none() && !headless && !ports.is_empty()) {
         let text = format!("; Service {name} has port {ports_text} and no port {asked}");
         let mine = case.changes(&me).iter().any(|c| c.fields.iter().any(|f| f.path.starts_with("spec.ports")));
-        let written = case
-            .written(&format!("{}:{asked}", at.host))
-            .or_else(|| case.written(&format!("{name}:{asked}")))
-            .or_else(|| case.written(&asked.to_string()));
+        let written = port_field(case, &[&at.host, name], asked);
         let blame =
             item(own.says(text).rule("service-port-unknown"), "ports", format!("Service {name} has port {ports_text}"));
         return match written {
-            Some(field) if !mine => blame
-                .sure(Confidence::Established)
+            Some((field, sure)) if !mine => blame
+                .sure(if sure { Confidence::Established } else { Confidence::Likely })
                 .field(field)
                 .step(case.edit(ActionKind::SetEnv, format!("Service {name} has port {ports_text}"))),
             _ if mine => blame.on(me.clone(), Some(format!("spec.ports[{}].port", part(&ports[0]))), case).step(edit(
@@ -205,9 +216,7 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
         };
     }
     if service.spec.selector.is_empty() {
-        return own
-            .says(format!("; Service {name} has no selector: its endpoints are written by hand"))
-            .on(me, None, case);
+        return api::by_hand(case, signal, at, service, own);
     }
     if let Some(port) = port.or(ports.first().filter(|_| ports.len() == 1 && !headless)) {
         let declared: Vec<(Option<&str>, u16)> = pods
@@ -311,7 +320,7 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
 }
 
 /// The policy that keeps the pod from its goal, as the cause.
-fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> Option<Blame> {
+pub(super) fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> Option<Blame> {
     if !matches!(signal.class, Class::Timeout | Class::Unreachable | Class::Dns) {
         return None;
     }
@@ -321,6 +330,10 @@ fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> Option<Blame
         Goal::Dns => "DNS (port 53)".to_owned(),
         Goal::Pod { pod, port: Some(p) } => format!("pod {} on port {p}", pod.metadata.name),
         Goal::Pod { pod, port: None } => format!("pod {}", pod.metadata.name),
+        Goal::Addresses(all) => {
+            let told = all.iter().map(|(address, port)| port.map_or(address.to_string(), |p| format!("{address}:{p}")));
+            words::list(&told.collect::<Vec<_>>(), 2)
+        }
         Goal::Outside { port: Some(p) } => format!("hosts outside the cluster on port {p}"),
         Goal::Outside { port: None } => "hosts outside the cluster".to_owned(),
     };
@@ -358,13 +371,9 @@ fn dns_trouble(case: &Case<'_, '_>, signal: &Signal, at: Option<&Target>) -> Opt
     }
     let spec = &case.pod.spec;
     let mode = spec.dns_policy.as_deref().unwrap_or("ClusterFirst");
-    let short = at.is_some_and(|t| service_name(case, &t.host).inside);
-    let exists = at.is_some_and(|t| {
-        let place = service_name(case, &t.host);
-        place.inside && case.cx.index.get(Kind::Service, Some(&place.namespace), &place.name).is_some()
-    });
+    let exists = at.is_some_and(|t| host::service(case.cx.index, case.ns(), &t.host).is_some());
     // The node's resolver knows no Service.
-    if short && exists && (mode == "Default" || (spec.host_network && mode == "ClusterFirst")) {
+    if exists && (mode == "Default" || (spec.host_network && mode == "ClusterFirst")) {
         let why = if mode == "Default" {
             "dnsPolicy is Default, so the node's resolver is asked, which knows no Service".to_owned()
         } else {
@@ -385,13 +394,11 @@ fn dns_trouble(case: &Case<'_, '_>, signal: &Signal, at: Option<&Target>) -> Opt
     if let Some(found) = policy(case, signal, &Goal::Dns) {
         return Some(found);
     }
-    let names = ["kube-dns", "coredns", "rke2-coredns-rke2-coredns"];
-    let service = names.iter().find_map(|n| case.cx.index.get(Kind::Service, Some("kube-system"), n))?;
-    let reference = service.reference();
-    if super::super::endpoints_ready(case.cx, &reference) != Some(false) {
-        return None;
-    }
-    let server = case.cx.index.get(Kind::Deployment, Some("kube-system"), "coredns").map(|o| o.reference());
+    let servers: Vec<&Service> = host::dns_services(case.cx.index).collect();
+    let down = |s: &&Service| super::super::endpoints_ready(case.cx, &s.reference()) == Some(false);
+    let service = *servers.first().filter(|_| servers.iter().all(down))?;
+    let (reference, service) = (service.reference(), &Object::Service(service.clone()));
+    let server = case.cx.index.get(Kind::Deployment, Some(host::DNS_NAMESPACE), "coredns").map(|o| o.reference());
     let entity = server.unwrap_or(reference);
     Some(
         case.own(signal)

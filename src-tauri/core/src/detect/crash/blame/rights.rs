@@ -25,6 +25,8 @@ struct Refused {
     group: String,
     /// `None`: in every namespace.
     namespace: Option<String>,
+    /// The one object that was asked for.
+    name: Option<String>,
 }
 
 fn parse(text: &str) -> Option<Refused> {
@@ -35,13 +37,17 @@ fn parse(text: &str) -> Option<Refused> {
         ))
         .ok()
     });
+    static NAME: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"[\w.-]+ \\*"([^"\\]+)\\*" is forbidden: User"#).ok());
     let c = FORM.as_ref()?.captures(text)?;
+    let name = NAME.as_ref().and_then(|r| r.captures(text)).map(|m| m[1].to_owned());
     Some(Refused {
         user: c[1].to_owned(),
         verb: c[2].to_owned(),
         resource: c[3].to_owned(),
         group: c[4].to_owned(),
         namespace: c.get(5).map(|m| m.as_str().to_owned()),
+        name,
     })
 }
 
@@ -128,9 +134,18 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let direct = |g: &&Grant<'_>| g.subjects.iter().any(|s| s.kind == "ServiceAccount") && holds(g);
     let reaches = |g: &Grant<'_>| g.namespace.is_none() || g.namespace == asked.namespace.as_deref();
     let allows = |g: &Grant<'_>| {
-        role(case, g)
-            .is_some_and(|(_, rules)| rules.iter().any(|r| r.allows(&asked.verb, &asked.group, &asked.resource)))
+        role(case, g).is_some_and(|(_, rules)| {
+            rules.iter().any(|r| match &asked.name {
+                Some(name) => r.allows_named(&asked.verb, &asked.group, &asked.resource, name),
+                None => r.allows(&asked.verb, &asked.group, &asked.resource),
+            })
+        })
     };
+    // What refused it is not what holds now.
+    let now = all.iter().filter(|g| holds(g) && reaches(g) && allows(g));
+    if let Some((g, object)) = now.filter_map(|g| Some((g, role(case, g)?.0))).next() {
+        return granted_since(case, g, object, own);
+    }
     // A binding to a role that is not there.
     if let Some(g) = all.iter().filter(direct).find(|g| reaches(g) && role(case, g).is_none()) {
         let kind = Kind::parse(&g.role.kind).unwrap_or(Kind::Role);
@@ -151,25 +166,19 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     // A role that is bound and lacks it; a role that covers the resource before one that does not.
     let lacking = all.iter().filter(direct).filter(|g| reaches(g)).filter_map(|g| Some((g, role(case, g)?)));
     let near = lacking.max_by_key(|(g, (object, rules))| {
-        let covers = rules.iter().any(|r| r.resources.contains(&asked.resource));
+        let covers = rules.iter().any(|r| r.speaks_of(&asked.group, &asked.resource));
         (covers, g.namespace.is_some(), std::cmp::Reverse(object.meta().name.clone()))
     });
     if let Some((g, (object, rules))) = near {
         let reference = object.reference();
-        let verbs: Vec<String> = rules
-            .iter()
-            .filter(|r| r.resources.iter().any(|x| *x == asked.resource || x == "*"))
-            .flat_map(|r| r.verbs.clone())
-            .collect();
-        let has = if verbs.is_empty() {
-            format!("does not name {}", asked.resource)
-        } else {
-            format!("allows only {} on {}", crate::words::list(&verbs, 6), asked.resource)
-        };
+        let has = lets(rules, &asked);
         return own
             .says(format!(
-                "; {} {}, which it is bound to, {has} and lacks {}",
-                reference.kind, reference.name, asked.verb
+                "; {} {}, which it is bound to, {has} and lacks {}{}",
+                reference.kind,
+                reference.name,
+                asked.verb,
+                asked.name.as_ref().map(|n| format!(" on {n}")).unwrap_or_default()
             ))
             .sure(Confidence::Established)
             .on(reference.clone(), Some("rules".into()), case)
@@ -221,15 +230,14 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
     let wrong = right.find(|g| {
         reaches(g)
-            && g.subjects.iter().any(|s| {
-                s.kind == "ServiceAccount"
-                    && (s.name == *account
-                        || super::misspelt(&s.name, account)
-                        || case
-                            .cx
-                            .index
-                            .get(Kind::ServiceAccount, s.namespace.as_deref().or(g.namespace), &s.name)
-                            .is_none())
+            && g.subjects.iter().filter(|s| s.kind == "ServiceAccount").any(|s| {
+                let there = s.namespace.as_deref().or(g.namespace);
+                let misspelt = || {
+                    crate::words::misspelt(&s.name, account)
+                        && case.cx.index.get(Kind::ServiceAccount, there, &s.name).is_none()
+                };
+                // Every namespace has an account `default`.
+                (s.name == *account && *account != "default") || misspelt()
             })
     });
     if let Some(g) = wrong {
@@ -265,6 +273,39 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         None => blame,
     };
     blame.on(me, None, case).step(step)
+}
+
+/// What a role allows on what was asked for.
+fn lets(rules: &[PolicyRule], asked: &Refused) -> String {
+    let resource = &asked.resource;
+    let on_it: Vec<&PolicyRule> = rules.iter().filter(|r| r.speaks_of(&asked.group, resource)).collect();
+    if let Some(limited) = on_it.iter().find(|r| r.has_verb(&asked.verb)) {
+        let names = crate::words::list(&limited.resource_names, 4);
+        return format!("allows {} on {resource} only by the names {names} (resourceNames)", asked.verb);
+    }
+    let mut verbs: Vec<String> = on_it.iter().flat_map(|r| r.verbs.clone()).collect();
+    verbs.sort();
+    verbs.dedup();
+    if !verbs.is_empty() {
+        return format!("allows only {} on {resource}", crate::words::list(&verbs, 6));
+    }
+    let elsewhere = rules.iter().filter(|r| r.resources.contains(resource)).flat_map(|r| &r.api_groups);
+    let groups: Vec<String> = elsewhere.map(|g| format!("“{g}”")).collect();
+    match groups.is_empty() {
+        true => format!("does not name {resource}"),
+        false => format!("names {resource} of API group {} only", crate::words::list(&groups, 3)),
+    }
+}
+
+/// The right is there by now: what gave it is named, and the next start will tell.
+fn granted_since(case: &Case<'_, '_>, g: &Grant<'_>, role: &Object, own: Blame) -> Blame {
+    let (binding, role) = (g.object.reference(), role.reference());
+    let index = case.cx.index;
+    let last = |o: &ObjectRef| index.changes().filter(|c| c.object.same_name(o)).map(|c| c.at).max();
+    let given = if last(&binding) > last(&role) { binding.clone() } else { role.clone() };
+    own.says(format!("; {role} allows it now, and {binding} grants it: the right was given after this refusal"))
+        .on(given, None, case)
+        .seen(g.object, "grant", format!("{binding} grants {role}"), &grant_lines(g), case.cx.now)
 }
 
 fn grant_lines(g: &Grant<'_>) -> Vec<(&'static str, String)> {

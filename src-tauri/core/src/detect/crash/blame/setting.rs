@@ -1,10 +1,14 @@
 //! Variables, settings, options and credentials: where their values come from.
 
-use super::{Blame, Case, contains_word, file, misspelt};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{Blame, Case, contains_word, file};
 use crate::{
     detect::context::{action, ns_flag},
-    logs::Signal,
-    object::{ConfigMap, Kind, Object},
+    logs::{Class, Signal},
+    object::{ConfigMap, Kind, Object, pod::EnvVar},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -167,10 +171,12 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             normal(name)
         ),
     );
+    // A variable that is only called alike may be another.
+    let same = |var: &str| normal(var) == normal(name);
     match origin(case, name) {
         Origin::Literal { name: var, value } if value.is_empty() => own
             .says(format!("; container {} sets {var} to an empty value", case.spec.name))
-            .sure(Confidence::Established)
+            .sure(if same(&var) { Confidence::Established } else { Confidence::Likely })
             .field(case.path(&format!("env[{var}]")))
             .step(set),
         Origin::Literal { name: var, .. } => own.field(case.path(&format!("env[{var}]"))).step(set),
@@ -187,7 +193,7 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             };
             let blame = own
                 .says(why)
-                .sure(if sure { Confidence::Established } else { Confidence::Likely })
+                .sure(if sure && same(&var) { Confidence::Established } else { Confidence::Likely })
                 .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
                 .step(set_key(case, &from, &key));
             with_keys(case, blame, &from)
@@ -196,26 +202,70 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             let gone = case.get(Kind::Secret, &secret).is_none() && case.knows(Kind::Secret);
             let why = if gone { ", which does not exist (not found)" } else { "" };
             own.says(format!("; {var} comes from key {key} of Secret {secret}{why}"))
-                .sure(if gone { Confidence::Established } else { Confidence::Likely })
+                .sure(if gone && same(&var) { Confidence::Established } else { Confidence::Likely })
                 .on(case.reference(Kind::Secret, &secret), Some(format!("data[{key}]")), case)
         }
-        Origin::Absent => absent(case, name, own).step(set),
+        Origin::Absent => absent(case, signal, name, own).step(set),
     }
 }
 
+/// The variable is set, and to nothing, or its ConfigMap lacks it.
+pub(super) fn is_empty(case: &Case<'_, '_>, variable: &EnvVar) -> bool {
+    match variable.value_from.as_ref().and_then(|f| f.config_map_key_ref.as_ref()) {
+        Some(k) => map(case, &k.name).is_some_and(|m| m.digests.get(&k.key).is_none_or(|d| d.bytes == 0)),
+        None => variable.value_from.is_none() && variable.value.as_deref().unwrap_or("").is_empty(),
+    }
+}
+
+/// The line speaks of the environment itself, which what the image sets belongs to.
+fn says_unset(signal: &Signal) -> bool {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)environment|\benv(?:ironment)?[ _-]?var|\bos\.environ|getenv|process\.env|NotPresent").ok()
+    });
+    signal.class == Class::MissingEnv && FORM.as_ref().is_some_and(|r| r.is_match(&signal.text))
+}
+
+/// Somebody uses the variable or the key by this name: it is something in its own right.
+fn is_used(case: &Case<'_, '_>, name: &str) -> bool {
+    let keys = case.pod.spec.containers.iter().chain(&case.pod.spec.init_containers).flat_map(|c| &c.env);
+    let mut refs = keys.filter_map(|e| e.value_from.as_ref()?.config_map_key_ref.as_ref());
+    refs.any(|k| k.key == name) || case.texts().any(|t| contains_word(t, name))
+}
+
 /// A variable that the container does not set at all.
-fn absent(case: &Case<'_, '_>, name: &str, own: Blame) -> Blame {
+fn absent(case: &Case<'_, '_>, signal: &Signal, name: &str, own: Blame) -> Blame {
     let var = normal(name);
     let own = own.field(case.path(&format!("env[{}]", if signal_like(name) { name } else { &var })));
-    if let Some(near) = case.spec.env.iter().find(|e| misspelt(&normal(&e.name), &var)) {
-        return own
-            .says(format!("; container {} sets {} instead", case.spec.name, near.name))
-            .sure(Confidence::Established);
-    }
+    let mine = case.changes(&case.owner.subject);
+    let at = case.path("env");
+    let of =
+        |path: &str| path.strip_prefix(&at).map(|p| normal(p.split(']').next().unwrap_or(p).trim_start_matches('[')));
+    let moved = |wanted: &str, taken: bool| {
+        let fields = mine.iter().flat_map(|c| &c.fields);
+        fields
+            .filter(|f| if taken { f.to.is_none() } else { f.from.is_none() })
+            .any(|f| of(&f.path).as_deref() == Some(wanted))
+    };
+    let removed = moved(&var, true);
+    let resembles = |other: &str| words::misspelt(&normal(other), &var) && !is_used(case, other);
     let maps: Vec<&str> =
         case.spec.env_from.iter().filter_map(|f| f.config_map_ref.as_ref()).map(|r| r.name.as_str()).collect();
     let secrets: Vec<&str> =
         case.spec.env_from.iter().filter_map(|f| f.secret_ref.as_ref()).map(|r| r.name.as_str()).collect();
+    let unset = says_unset(signal) && secrets.is_empty() && maps.iter().all(|m| map(case, m).is_some());
+    if let Some(near) = case.spec.env.iter().find(|e| resembles(&e.name)) {
+        let sure = unset || removed || moved(&normal(&near.name), false);
+        return own.says(format!("; container {} sets {} instead", case.spec.name, near.name)).sure(if sure {
+            Confidence::Established
+        } else {
+            Confidence::Likely
+        });
+    }
+    if removed {
+        return own
+            .says(format!("; it was removed from the env of container {} shortly before", case.spec.name))
+            .sure(Confidence::Established);
+    }
     for from in &maps {
         let Some(known) = map(case, from) else {
             if case.knows(Kind::ConfigMap) && maps.len() == 1 && secrets.is_empty() {
@@ -227,15 +277,16 @@ fn absent(case: &Case<'_, '_>, name: &str, own: Blame) -> Blame {
             }
             continue;
         };
-        let near = known.digests.keys().find(|k| misspelt(&normal(k), &var));
+        let near = known.digests.keys().find(|k| resembles(k));
         let reference = case.reference(Kind::ConfigMap, from);
-        let removed = case.changes(&reference).iter().any(|c| {
-            c.fields.iter().any(|f| f.to.is_none() && f.path.strip_prefix("data.").is_some_and(|k| normal(k) == var))
-        });
+        let changes = case.changes(&reference);
+        let fields = || changes.iter().flat_map(|c| &c.fields).filter_map(|f| Some((f.path.strip_prefix("data.")?, f)));
+        let removed = fields().any(|(k, f)| f.to.is_none() && normal(k) == var);
         if let Some(near) = near {
+            let sure = removed || fields().any(|(k, f)| f.from.is_none() && k == near);
             let blame = own
                 .says(format!("; ConfigMap {from} (envFrom) has {near} instead of {name}"))
-                .sure(Confidence::Established)
+                .sure(if sure { Confidence::Established } else { Confidence::Likely })
                 .on(reference, Some(format!("data[{near}]")), case)
                 .step(set_key(case, from, name));
             return with_keys(case, blame, from);
@@ -251,7 +302,12 @@ fn absent(case: &Case<'_, '_>, name: &str, own: Blame) -> Blame {
         }
     }
     if secrets.is_empty() && maps.iter().all(|m| map(case, m).is_some()) {
-        return own.says(format!("; container {} does not set it", case.spec.name)).sure(Confidence::Established);
+        // The image may set it, or a file: only a line that speaks of the environment itself proves that nobody does.
+        return own.says(format!("; container {} does not set it", case.spec.name)).sure(if unset {
+            Confidence::Established
+        } else {
+            Confidence::Likely
+        });
     }
     own
 }
