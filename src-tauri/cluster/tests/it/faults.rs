@@ -380,7 +380,9 @@ async fn of_a_secret_the_names_of_its_keys_are_known_where_its_metadata_says_who
     .await;
     let memory = Memory::default();
     Config::new(&stub.address, json!({})).cluster().scan(memory.sink()).await;
-    let keys: Vec<_> = memory.until(listed(Kind::Secret)).await
+    let keys: Vec<_> = memory
+        .until(listed(Kind::Secret))
+        .await
         .iter()
         .map(|o| match o {
             Object::Secret(s) => s.keys.as_ref().map(|k| k.iter().cloned().collect::<Vec<_>>().join(" ")),
