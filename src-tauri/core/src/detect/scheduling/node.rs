@@ -302,6 +302,14 @@ pub(super) fn taints(
             format!("Node {} {what} ({key}), so it takes no new pods. The scheduler says: {tail}", node.metadata.name),
         );
         c.referrer = Some(owner.subject.clone());
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &node_ref(node),
+            "its conditions and events say more",
+            "reads only",
+            "get nodes",
+            format!("kubectl describe node {}", node.metadata.name),
+        ));
         return c;
     }
     if let Some(c) = newly_tainted(cx, f, pod, owner, &bearers, tail) {
