@@ -1,12 +1,15 @@
 //! From the API server's JSON to core's objects, leniently: what does not decode costs only itself.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use afterwatch_core::{
-    object::{ConfigMap, Kind, Meta, Object, ValueDigest},
+    object::{ConfigMap, Kind, Meta, Object, Secret, ValueDigest},
     redact,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -107,8 +110,11 @@ pub(crate) fn object(kind: Kind, raw: &RawValue, salt: &[u8; 16]) -> Result<Obje
     if object.meta().name.is_empty() {
         return Err(Skip { message: format!("{kind}: an object without a name") });
     }
-    if !kind.keeps_managers() {
-        object.meta_mut().managed_fields = Vec::new();
+    match kind {
+        _ if !kind.keeps_managers() => object.meta_mut().managed_fields = Vec::new(),
+        // Their status is written all the time, and only says that they live.
+        Kind::Node | Kind::Namespace => object.meta_mut().managed_fields.retain(|f| f.subresource.is_none()),
+        _ => {}
     }
     redact::object(&mut object);
     Ok(object)
@@ -130,6 +136,7 @@ pub(crate) fn remains(kind: Kind, raw: &RawValue) -> Option<Object> {
 fn decode(kind: Kind, json: &str, salt: &[u8; 16]) -> Result<Object, serde_json::Error> {
     match kind {
         Kind::ConfigMap => config_map(json, salt).map(Object::ConfigMap),
+        Kind::Secret => secret(json).map(Object::Secret),
         _ => Object::from_json(kind, json),
     }
 }
@@ -178,6 +185,43 @@ fn config_map(json: &str, salt: &[u8; 16]) -> Result<ConfigMap, serde_json::Erro
             .insert(key.clone(), digest(salt, &key, value.as_bytes(), (value.len() / 4 * 3).saturating_sub(padding)));
     }
     Ok(ConfigMap { metadata: wire.metadata, digests, immutable: wire.immutable.unwrap_or(false) })
+}
+
+/// A Secret, whose metadata says which keys were written and by whom.
+fn secret(json: &str) -> Result<Secret, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Wire {
+        metadata: Written,
+    }
+    #[derive(Deserialize)]
+    struct Written {
+        #[serde(rename = "managedFields", default)]
+        managed: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        #[serde(rename = "fieldsV1")]
+        fields: Option<Fields>,
+    }
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(rename = "f:data", default)]
+        data: BTreeMap<String, IgnoredAny>,
+        #[serde(rename = "f:stringData", default)]
+        text: BTreeMap<String, IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct Bare {
+        metadata: Meta,
+    }
+    let metadata = serde_json::from_str::<Bare>(json)?.metadata;
+    let entries = serde_json::from_str::<Wire>(json).map(|w| w.metadata.managed).unwrap_or_default();
+    let mut keys: Option<BTreeSet<String>> = None;
+    for fields in entries.into_iter().filter_map(|e| e.fields) {
+        let names = fields.data.into_keys().chain(fields.text.into_keys());
+        keys.get_or_insert_default().extend(names.filter_map(|n| n.strip_prefix("f:").map(str::to_owned)));
+    }
+    Ok(Secret { metadata, keys })
 }
 
 fn digest(salt: &[u8; 16], key: &str, value: &[u8], bytes: usize) -> ValueDigest {

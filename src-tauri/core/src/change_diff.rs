@@ -45,7 +45,11 @@ fn relevant(object: &Object) -> Value {
         Object::StorageClass(o) => put("provisioner", Ok(Value::String(o.provisioner.clone()))),
         Object::ServiceAccount(o) => put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets)),
         // Of a Secret only the metadata is known: its resourceVersion changes with its data and with its labels.
-        Object::Secret(o) => put("resourceVersion", Ok(Value::String(o.metadata.resource_version.clone()))),
+        Object::Secret(o) => {
+            put("resourceVersion", Ok(Value::String(o.metadata.resource_version.clone())));
+            let keys = o.keys.iter().flatten().map(|k| (k.clone(), Value::String("set".into())));
+            put("data", Ok(Value::Object(keys.collect())));
+        }
         Object::PriorityClass(o) => put("value", Ok(o.value.into())),
         Object::ValidatingWebhookConfiguration(o) => put("webhooks", serde_json::to_value(&o.webhooks)),
         Object::MutatingWebhookConfiguration(o) => put("webhooks", serde_json::to_value(&o.webhooks)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use afterwatch_core::object::Kind;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     discovery,
@@ -226,9 +226,19 @@ fn review(world: &World, body: &[u8]) -> Answer {
     Answer::Json(StatusCode::CREATED, review)
 }
 
-/// Nothing but the metadata.
+/// Nothing but the metadata. Of a Secret that says who wrote which key.
 pub(crate) fn outline(object: &Value) -> Value {
-    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
+    let mut metadata = object["metadata"].clone();
+    if let Some(keys) = object["keys"].as_array() {
+        let data: Map<String, Value> =
+            keys.iter().filter_map(Value::as_str).map(|k| (format!("f:{k}"), json!({}))).collect();
+        let fields = json!({"f:data": data});
+        match metadata["managedFields"].get_mut(0) {
+            Some(first) => first["fieldsV1"] = fields,
+            None => metadata["managedFields"] = json!([{"manager": "", "operation": "Update", "fieldsV1": fields}]),
+        }
+    }
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata})
 }
 
 fn ok(value: Value) -> Answer {

@@ -133,7 +133,10 @@ fn emptied(cx: &Context<'_>, b: &PodDisruptionBudget, budgets: &[&PodDisruptionB
         let (n, marked) = leaving(o)?;
         let pods: Vec<&Pod> = cx.pods_on(&n.metadata.name).into_iter().filter(|p| evictable(cx, p)).collect();
         let kept: Vec<String> = pods.iter().filter(|p| selects(b, p)).map(|p| p.metadata.name.clone()).collect();
-        let held = |p: &&Pod| budgets.iter().any(|b| selects(b, p) && b.status.disruptions_allowed == 0);
+        let held = |p: &&Pod| {
+            let over: Vec<_> = budgets.iter().filter(|b| selects(b, p)).collect();
+            over.len() > 1 || over.iter().any(|b| b.status.disruptions_allowed == 0)
+        };
         if kept.is_empty() || !pods.iter().all(held) {
             return None;
         }

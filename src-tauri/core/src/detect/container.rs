@@ -27,7 +27,7 @@ pub const RULES: &[Rule] = &[
         severities: BY_WORKLOAD,
         limits: &[
             "References marked `optional`.",
-            "A Secret's keys are never read: that one is missing is known from the kubelet's own words alone.",
+            "A Secret's values are never read; which keys it has is known where its metadata says who wrote them (managedFields), else from the kubelet's own words.",
         ],
         threshold: None,
         advises: &[

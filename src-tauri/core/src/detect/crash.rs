@@ -4,6 +4,8 @@ pub(super) mod blame;
 mod waits;
 mod why;
 
+pub(super) use why::unmountable;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -71,7 +73,7 @@ pub const RULES: &[Rule] = &[
             "A pod that the cluster ended, that its controller has replaced, or that ended more than an hour ago.",
         ],
         threshold: Some(ENDS),
-        advises: &[ActionKind::Patch],
+        advises: &[ActionKind::Patch, ActionKind::SetConfigmapKey, ActionKind::CreateConfigmap],
     },
     Rule {
         id: "init-container-failing",

@@ -181,7 +181,26 @@ fn gateway(cx: &mut Context<'_>, g: &Gateway) {
     for listener in &g.spec.listeners {
         for (namespace, secret) in certificates(listener) {
             let place = namespace.or(ns);
-            if cx.index.knows(Kind::Secret, place) && cx.index.get(Kind::Secret, place, secret).is_none() {
+            let found = cx.index.get(Kind::Secret, place, secret);
+            if let Some(Object::Secret(s)) = found.map(|o| &**o)
+                && let Some(lacks) = s.lacks_of_certificate()
+            {
+                problems.push(Problem {
+                    part: format!("certificate {}", listener.name),
+                    rule: "gateway-certificate-unusable",
+                    confidence: Confidence::Established,
+                    entity: Object::Secret(s.clone()).reference(),
+                    referrer: Some(me.clone()),
+                    field: "data".into(),
+                    text: format!(
+                        "Secret {secret} of listener {} of Gateway {} holds no usable certificate: {lacks} is missing, which every Secret of type kubernetes.io/tls has.{}",
+                        listener.name,
+                        me.name,
+                        s.has()
+                    ),
+                });
+            }
+            if cx.index.knows(Kind::Secret, place) && found.is_none() {
                 problems.push(Problem {
                     part: format!("certificate {}", listener.name),
                     rule: "gateway-certificate-missing",

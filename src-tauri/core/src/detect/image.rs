@@ -158,6 +158,11 @@ fn why_of(
     let secrets = &pod.spec.image_pull_secrets;
     let known = cx.index.knows(Kind::Secret, ns);
     let gone = secrets.iter().find(|s| known && cx.index.get(Kind::Secret, ns, &s.name).is_none());
+    // One that is no login for a registry is never shown to it.
+    let no_login = secrets.iter().find_map(|s| match cx.index.get(Kind::Secret, ns, &s.name).map(|o| &**o) {
+        Some(Object::Secret(s)) if s.lacks(".dockerconfigjson") && s.lacks(".dockercfg") => Some(s),
+        _ => None,
+    });
     let unread = events.iter().rev().find(|e| {
         e.reason() == "FailedToRetrieveImagePullSecret" && secrets.iter().any(|s| e.message().contains(&s.name))
     });
@@ -187,6 +192,26 @@ fn why_of(
             format!(
                 "kubectl create secret docker-registry {}{} --docker-server=REGISTRY --docker-username=NAME",
                 secret.name,
+                ns_flag(&owner.subject)
+            ),
+        ));
+    } else if let Some(secret) = no_login.filter(|_| why == "unauthorised" && secrets.len() == 1) {
+        let name = &secret.metadata.name;
+        extra = format!(
+            " Its pull secret {name} is no login for a registry: it has no key .dockerconfigjson, so it is not of type kubernetes.io/dockerconfigjson and is not used.{}",
+            secret.has()
+        );
+        entity = Object::Secret(secret.clone()).reference();
+        referrer = Some(owner.subject.clone());
+        field = "type".into();
+        f.actions.push(action(
+            ActionKind::CreateSecret,
+            &entity,
+            "the registry wants to know who asks",
+            "the type of a Secret cannot be changed: it is made anew",
+            "delete secrets; create secrets",
+            format!(
+                "kubectl create secret docker-registry {name}{} --docker-server=REGISTRY --docker-username=NAME",
                 ns_flag(&owner.subject)
             ),
         ));

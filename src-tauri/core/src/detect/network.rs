@@ -115,7 +115,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "ingress-backend-wrong",
-        means: "An Ingress names a Service, a port, a class or a certificate that does not exist.",
+        means: "An Ingress names a Service, a port, a class or a certificate that does not exist, or a Secret without a certificate.",
         source: "kubernetes.io/docs/concepts/services-networking/ingress",
         reads: &[Kind::Ingress, Kind::Service, Kind::IngressClass],
         holds: &[

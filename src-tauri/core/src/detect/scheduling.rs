@@ -48,6 +48,7 @@ pub const RULES: &[Rule] = &[
             ActionKind::SetNodeSelector,
             ActionKind::SetTolerations,
             ActionKind::RemoveTaint,
+            ActionKind::PatchLabels,
             ActionKind::Uncordon,
             ActionKind::CreateClaim,
             ActionKind::SetStorageClass,
@@ -216,7 +217,7 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
     }
     let open: Vec<&Node> = meant.iter().copied().filter(|n| placement::untolerated(pod, n).is_none()).collect();
     let mut c = if known && !meant.is_empty() && open.is_empty() {
-        node::taints(f, pod, owner, &meant, &tail)
+        node::taints(cx, f, pod, owner, &meant, &tail)
     } else {
         match told_most(&lower) {
             Some(Told::Room) => room::resources(cx, &meant, &open, f, pod, owner, message, &tail),
@@ -226,7 +227,7 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
             Some(Told::Ports) => near::ports(cx, &open, f, pod, owner, &tail),
             Some(Told::Volume) => volume::unbindable(cx, f, pod, owner, &lower, &tail),
             Some(Told::Selector) => node::selector(cx, f, pod, owner, &tail),
-            Some(Told::Taint) => node::taints(f, pod, owner, &meant, &tail),
+            Some(Told::Taint) => node::taints(cx, f, pod, owner, &meant, &tail),
             Some(Told::Cordon) => node::cordoned(&nodes(cx).collect::<Vec<_>>(), f, owner, &tail),
             None if lower.contains("no nodes available") => cause(
                 "no-nodes",

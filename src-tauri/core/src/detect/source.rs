@@ -36,7 +36,11 @@ pub(super) fn missing(cx: &Context<'_>, pod: &Pod) -> Vec<Missing> {
                         out.push(Missing { kind, reference, key_only: true });
                     }
                 }
-                // A Secret's keys are never read.
+                Some(Object::Secret(secret)) => {
+                    if reference.key.as_ref().is_some_and(|k| secret.lacks(k)) {
+                        out.push(Missing { kind, reference, key_only: true });
+                    }
+                }
                 Some(_) => {}
             }
         }
@@ -103,16 +107,16 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
         let key = m.reference.key.as_deref().unwrap_or("?");
         let entity =
             cx.index.get(m.kind, ns, name).map_or_else(|| ObjectRef::missing(m.kind, ns, name), |o| o.reference());
-        let keys = match cx.index.get(m.kind, ns, name).map(|o| &**o) {
-            Some(Object::ConfigMap(map)) if !map.digests.is_empty() => {
-                let near = nearest(key, map.digests.keys().map(String::as_str));
-                let near = near.map(|n| format!(" Is {n} meant?")).unwrap_or_default();
-                format!(
-                    " It has the keys {}.{near}",
-                    crate::words::list(&map.digests.keys().cloned().collect::<Vec<_>>(), 6)
-                )
-            }
-            _ => String::new(),
+        let have: Vec<String> = match cx.index.get(m.kind, ns, name).map(|o| &**o) {
+            Some(Object::ConfigMap(map)) => map.digests.keys().cloned().collect(),
+            Some(Object::Secret(secret)) => secret.keys.iter().flatten().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let near = nearest(key, have.iter().map(String::as_str));
+        let near = near.map(|n| format!(" Is {n} meant?")).unwrap_or_default();
+        let keys = match have.is_empty() {
+            true => String::new(),
+            false => format!(" It has the keys {}.{near}", crate::words::list(&have, 6)),
         };
         (
             entity,

@@ -176,11 +176,16 @@ fn concerns(change: &Change, fault: &Fault) -> bool {
 }
 
 /// Scaling by itself breaks little; it is told but not suspected, except where pods have no room. A restart only
-/// brings to light what was changed before. Nothing selects an object by its own labels but nodes, and pods, whose
-/// labels stand in a template.
+/// brings to light what was changed before. Nothing selects an object by its own labels but nodes, namespaces, which
+/// say by them what may run there and who may call, and pods, whose labels stand in a template.
 fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
-    if field.path.starts_with("labels") && change.object.kind != "Node" {
-        return false;
+    if field.path.starts_with("labels") {
+        let finds = |rules: &[&str]| fault.findings.iter().any(|f| rules.contains(&f.rule_id.as_str()));
+        return match change.object.kind.as_str() {
+            "Node" => true,
+            "Namespace" => finds(&["pods-not-created", "traffic-cut-by-policy"]),
+            _ => false,
+        };
     }
     if field.path.contains(".template.metadata.annotations.") {
         return false;

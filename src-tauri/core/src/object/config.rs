@@ -1,6 +1,6 @@
-//! ConfigMaps without values, Secrets without anything but metadata, service accounts.
+//! ConfigMaps without values, Secrets of which only metadata is known, service accounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +24,38 @@ pub struct ConfigMap {
     pub immutable: bool,
 }
 
-/// A Secret, of which only metadata was asked for: neither keys nor values are known.
+/// A Secret, of which only metadata was asked for: no value is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Secret {
     pub metadata: Meta,
+    /// The names of its keys, where the metadata tells who wrote them (managedFields).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<BTreeSet<String>>,
+}
+
+impl Secret {
+    /// True where its keys are known and this one is not among them.
+    pub fn lacks(&self, key: &str) -> bool {
+        self.keys.as_ref().is_some_and(|keys| !keys.contains(key))
+    }
+
+    /// The keys of a certificate that it lacks, as far as its keys are known: `tls.crt and tls.key`.
+    pub fn lacks_of_certificate(&self) -> Option<String> {
+        let lacks: Vec<&str> = ["tls.crt", "tls.key"].into_iter().filter(|k| self.lacks(k)).collect();
+        (!lacks.is_empty()).then(|| lacks.join(" and "))
+    }
+
+    /// ` It has the keys a and b.`, where they are known.
+    pub fn has(&self) -> String {
+        match &self.keys {
+            None => String::new(),
+            Some(keys) if keys.is_empty() => " It has no keys.".to_owned(),
+            Some(keys) => {
+                format!(" It has the keys {}.", crate::words::list(&keys.iter().cloned().collect::<Vec<_>>(), 6))
+            }
+        }
+    }
 }
 
 /// A ServiceAccount.

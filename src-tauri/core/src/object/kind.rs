@@ -99,10 +99,7 @@ impl Kind {
 
     /// True for kinds whose managedFields say who changed them last and are worth keeping.
     pub fn keeps_managers(self) -> bool {
-        !matches!(
-            self,
-            Kind::Pod | Kind::KubeEvent | Kind::ReplicaSet | Kind::EndpointSlice | Kind::Node | Kind::Namespace
-        )
+        !matches!(self, Kind::Pod | Kind::KubeEvent | Kind::ReplicaSet | Kind::EndpointSlice)
     }
 }
 

@@ -211,6 +211,35 @@ fn a_pod_that_two_budgets_cover_is_never_evicted() {
 }
 
 #[test]
+fn two_budgets_that_would_each_allow_one_to_go_allow_none() {
+    let (mut world, _, beside) = two_nodes();
+    world.delete(beside);
+    for name in ["checkout", "all-of-shop"] {
+        let mut b = budget(name, json!({"maxUnavailable": 1}), 2, 1, 2, 1);
+        b.meta_mut().creation_timestamp = Some(t(if name == "checkout" { -900 } else { -60 }));
+        world.upsert(b);
+    }
+    world.set_time(60);
+    silent(&world);
+    world.upsert(cordoned("node-b"));
+    world.set_time(120);
+    let fault = check(
+        &world,
+        Expect {
+            object: "PodDisruptionBudget/shop/all-of-shop",
+            subject: "PodDisruptionBudget/shop/all-of-shop",
+            entity: "PodDisruptionBudget/shop/all-of-shop",
+            cause: "budgets-overlap",
+            field: "spec.selector",
+            verdict: Likely,
+            says: &["checkout", "all-of-shop", "more than one"],
+            ..BUDGET
+        },
+    );
+    assert_eq!(fault.causes.len(), 1);
+}
+
+#[test]
 fn a_budget_of_nobody_is_silent() {
     let (mut world, _, _) = two_nodes();
     let nobody = json!({"minAvailable": 1, "selector": {"matchLabels": {"app": "gone"}}});

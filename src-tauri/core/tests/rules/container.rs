@@ -72,6 +72,27 @@ fn a_missing_key_of_a_secret_is_known_from_the_kubelets_words_alone() {
 }
 
 #[test]
+fn keys_that_a_secrets_metadata_names_are_told_and_a_near_one_with_them() {
+    let app = checkout().container(env("secretKeyRef", "mail-login", "smtp-password"));
+    // The kubelet's words name nothing.
+    let mut world = refused(&app, "failed to sync configuration");
+    let login = |keys: Value| object("Secret shop/mail-login", json!({"keys": keys}));
+    let expect = Expect {
+        cause: "source-key-missing",
+        entity: "Secret/shop/mail-login",
+        field: "data[smtp-password]",
+        says: &["smtp-password", "mail-login", "Is smtp-pasword meant?"],
+        ..CONFIG
+    };
+    world.upsert(login(json!(["smtp-pasword", "user"])));
+    check(&world, expect);
+    for keys in [json!(["smtp-password"]), Value::Null] {
+        world.upsert(login(keys));
+        check(&world, Expect { cause: "container-refused", ..CONFIG });
+    }
+}
+
+#[test]
 fn a_secret_that_may_not_be_listed_is_still_named_by_the_kubelet() {
     let app = checkout().container(env("secretKeyRef", "mail-login", "password"));
     let mut world = refused(&app, "secret \"mail-login\" not found");

@@ -1,7 +1,8 @@
 //! Containers that end.
 
 use super::support::*;
-use afterwatch_core::object::Kind;
+use afterwatch_core::object::{Kind, Object};
+use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[
     ("container-crash-loop", a_crash_loop_in_the_terminated_state_is_found),
@@ -197,6 +198,47 @@ fn a_command_that_the_image_does_not_have_is_found() {
         },
     );
     assert!(world.diagnose().wants.is_empty(), "what never started wrote no log");
+}
+
+/// A container with one key of `settings` as a file of its own, which the runtime does not manage to mount.
+fn mounts(source: Value, sub_path: &str, others: impl IntoIterator<Item = Object>) -> World {
+    let mount = json!({"name": "conf", "mountPath": "/etc/app/app.yaml", "subPath": sub_path});
+    let mut volume = json!({"name": "conf"});
+    merge(&mut volume, &source);
+    let app = checkout().spec(json!({"volumes": [volume]})).container(json!({"volumeMounts": [mount]}));
+    let why = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting \"/var/lib/kubelet/pods/1/volume-subpaths/conf/app/0\" to rootfs at \"/etc/app/app.yaml\": not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)?";
+    let mut state = status::crashed(128, "StartError", 2, -5);
+    merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+    let mut world = world(&app, [app.pod("a", state)]);
+    world.upsert_all(others);
+    world
+}
+
+#[test]
+fn a_key_that_is_mounted_as_a_file_and_is_not_there_is_named() {
+    let found = Expect {
+        rule: "container-cannot-start",
+        cause: "mounted-key-missing",
+        entity: "ConfigMap/shop/settings",
+        field: "data[app.yaml]",
+        says: &["conf", "/etc/app/app.yaml", "settings", "no key app.yaml", "application.toml"],
+        ..CHECKOUT
+    };
+    let map = |key: &str| object("ConfigMap shop/settings", json!({"digests": {key: {"hash": "a1", "bytes": 2}}}));
+    let of_map = json!({"configMap": {"name": "settings"}});
+    check(&mounts(of_map.clone(), "app.yaml", [map("application.toml")]), found);
+    // A name that is only misspelt is put right where it is written.
+    let field = "spec.template.spec.containers[app].volumeMounts[conf].subPath";
+    let misspelt = mounts(of_map.clone(), "app.yml", [map("app.yaml")]);
+    let says = &["app.yaml and no app.yml"];
+    check(&misspelt, Expect { entity: CHECKOUT.entity, field, says, ..found });
+    let secret = object("Secret shop/keys", json!({"keys": ["other"]}));
+    let of_secret = json!({"secret": {"secretName": "keys"}});
+    let expect = Expect { entity: "Secret/shop/keys", says: &["keys", "no key app.yaml", "other"], ..found };
+    check(&mounts(of_secret, "app.yaml", [secret]), expect);
+    // A key that is there is not what the runtime stumbles over.
+    let there = mounts(of_map, "app.yaml", [map("app.yaml")]);
+    check(&there, Expect { cause: "command-cannot-start", entity: CHECKOUT.entity, field: "", says: &[], ..found });
 }
 
 #[test]

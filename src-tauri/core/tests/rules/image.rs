@@ -99,6 +99,29 @@ fn a_pull_secret_that_does_not_exist_is_the_cause_of_a_refusal() {
 }
 
 #[test]
+fn a_pull_secret_that_is_no_login_is_the_cause_of_a_refusal() {
+    let app = web().spec(json!({"imagePullSecrets": [{"name": "registry-login"}]}));
+    let mut world = pulling(&app, "ErrImagePull", "failed to authorize: 401 Unauthorized");
+    let login = |keys: Value| object("Secret shop/registry-login", json!({"keys": keys}));
+    world.upsert(login(json!(["password", "username"])));
+    let expect = Expect { cause: "image-unauthorised", ..PULL };
+    check(
+        &world,
+        Expect {
+            entity: "Secret/shop/registry-login",
+            field: "type",
+            says: &["registry-login", ".dockerconfigjson", "username"],
+            ..expect
+        },
+    );
+    // A login is one, be it the right one or not; and of keys that are not known nothing is said.
+    for keys in [json!([".dockerconfigjson"]), Value::Null] {
+        world.upsert(login(keys));
+        check(&world, Expect { says: &["registry-login exists"], ..expect });
+    }
+}
+
+#[test]
 fn a_secret_that_may_not_be_read_is_not_called_missing() {
     let app = web().spec(json!({"imagePullSecrets": [{"name": "registry-login"}]}));
     let mut world = pulling(&app, "ErrImagePull", "failed to authorize: 401 Unauthorized");

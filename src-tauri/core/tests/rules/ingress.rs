@@ -195,3 +195,25 @@ fn ingresses_that_share_a_path_on_purpose_are_silent() {
         {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "checkout", "port": {"number": 80}}}}]}}]}})));
     patient(&rival(json!({"metadata": {"creationTimestamp": at(-100_000)}})));
 }
+
+#[test]
+fn a_secret_without_a_certificate_is_found_where_its_keys_are_known() {
+    let mut world = shop();
+    world.upsert(front("front", json!({"spec": {"tls": [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]}})));
+    let secret = |keys: Value| object("Secret shop/shop-tls", json!({"keys": keys}));
+    world.upsert(secret(json!(["cert.pem", "tls.key"])));
+    check(
+        &world,
+        Expect {
+            cause: "ingress-certificate-unusable",
+            entity: "Secret/shop/shop-tls",
+            field: "data",
+            says: &["shop-tls", "tls.crt is missing", "cert.pem"],
+            ..INGRESS
+        },
+    );
+    for keys in [json!(["ca.crt", "tls.crt", "tls.key"]), Value::Null] {
+        world.upsert(secret(keys));
+        silent(&world);
+    }
+}

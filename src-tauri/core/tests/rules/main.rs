@@ -34,6 +34,7 @@ mod network;
 mod node;
 mod noise;
 mod placement;
+mod placement_node;
 mod placement_volume;
 mod policy;
 mod probe;

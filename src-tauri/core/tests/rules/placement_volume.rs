@@ -180,3 +180,19 @@ fn a_pod_whose_volume_is_being_made_is_given_as_long_as_its_claim() {
     silent(&world.clone().at(8));
     held(&mut world, 0, 120);
 }
+
+#[test]
+fn a_claim_that_was_made_after_the_refusal_is_given_its_own_time() {
+    let app = checkout().spec(json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "orders"}}]}));
+    let message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+    let mut world = world(&app, [app.pod("a", status::unschedulable(message, -300))]);
+    let spec = json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}});
+    let made = json!({"metadata": {"creationTimestamp": at(-2)}, "spec": spec, "status": {"phase": "Pending"}});
+    world.upsert(object("PersistentVolumeClaim shop/orders", made));
+    let spec = json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "", "capacity": {"storage": "1Gi"}});
+    world.upsert(object("PersistentVolume orders-disk", json!({"spec": spec, "status": {"phase": "Available"}})));
+    assert!(world.diagnose().faults.is_empty(), "it is only being bound");
+    world.set_time(600);
+    let cause = &world.diagnose().faults[0].causes[0];
+    assert_eq!(cause.rule_id, "claim-not-bindable", "{}", cause.statement);
+}

@@ -4,11 +4,11 @@ use super::support::*;
 use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
-const REFUSED: Expect =
+pub const REFUSED: Expect =
     Expect { rule: "pods-not-created", object: "ReplicaSet/shop/checkout-r1", cause: "quota-exceeded", ..CHECKOUT };
 
 /// A ReplicaSet without pods; the API server says this of them.
-fn refused(app: &App, why: &str) -> World {
+pub fn refused(app: &App, why: &str) -> World {
     let mut world = World::new();
     refuse(&mut world, app, why);
     world
@@ -20,7 +20,7 @@ fn refuse(world: &mut World, app: &App, why: &str) {
     world.upsert(event(&set, "Warning", "FailedCreate", &format!("Error creating: {why}"), -30, -5, 7));
 }
 
-fn forbidden(why: &str) -> String {
+pub fn forbidden(why: &str) -> String {
     format!("pods \"checkout-r1-x\" is forbidden: {why}")
 }
 

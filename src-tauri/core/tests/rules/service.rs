@@ -328,6 +328,21 @@ fn a_set_without_the_service_of_its_names_is_found() {
 }
 
 #[test]
+fn a_missing_service_does_not_keep_a_pod_from_its_node() {
+    let app = App::of(Kind::StatefulSet, "shop/db").spec(json!({"nodeSelector": {"disk": "ssd"}}));
+    let mut world = World::new();
+    world.upsert(World::node("node-a", "True"));
+    let set = json!({"metadata": {"creationTimestamp": at(-60)}, "spec": {"serviceName": "db-headless"}});
+    world.upsert(app.top(set));
+    let message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.";
+    world.upsert(app.pod("0", status::unschedulable(message, -30)));
+    let faults = world.diagnose().faults;
+    assert_eq!(faults.len(), 1);
+    let named: Vec<&str> = faults[0].causes.iter().map(|c| c.rule_id.as_str()).collect();
+    assert_eq!(named, ["node-selector-unmatched", "statefulset-service-missing"]);
+}
+
+#[test]
 fn a_set_that_misspells_its_service_is_itself_at_fault() {
     let mut world = set("db-headles", -60);
     world.upsert(headless("db-headless"));

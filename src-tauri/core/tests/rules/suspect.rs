@@ -228,3 +228,25 @@ fn what_an_autoscaler_does_mends_nothing() {
     world.look();
     assert_eq!(world.incidents()[0].recovered_by.as_deref(), Some("itself"));
 }
+
+#[test]
+fn a_level_that_a_namespace_was_given_lately_is_suspect() {
+    let level = |level: &str, when: i64| {
+        let labels = json!({"pod-security.kubernetes.io/enforce": level});
+        let wrote = json!([{"manager": "kubectl-label", "operation": "Update", "time": at(when)}]);
+        object("Namespace shop", json!({"metadata": {"labels": labels, "managedFields": wrote}}))
+    };
+    let mut world = super::refusal::refused(
+        &checkout(),
+        &super::refusal::forbidden("violates PodSecurity \"restricted:latest\": privileged"),
+    );
+    world.set_time(-3000);
+    world.upsert(level("privileged", -9000));
+    world.set_time(-60);
+    world.upsert(level("restricted", -60));
+    world.set_time(0);
+    let fault = check(&world, Expect { cause: "pod-security-violated", ..super::refusal::REFUSED });
+    let (change, suspect) = &fault.changes[0];
+    assert!(*suspect && change.summary.contains("privileged → restricted"), "{}", change.summary);
+    assert_eq!(change.who.as_deref(), Some("kubectl-label"));
+}

@@ -3,6 +3,7 @@
 use super::super::{
     Context,
     context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold},
+    crash::{blame::Case, unmountable},
     source,
 };
 use super::CONFIG;
@@ -108,6 +109,10 @@ fn why(
     }
     if hook {
         return super::hook::cause_of(f, spec, owner, init, message);
+    }
+    let case = Case { cx, pod, spec, owner, init, died: f.started_at };
+    if let Some(c) = unmountable(&case, f, message) {
+        return c;
     }
     let told = known.unwrap_or_else(|| Known {
         rule: "container-refused",

@@ -236,6 +236,14 @@ fn classify(
         }
         let to = place.holder(owner, "csi.driver");
         fix(f, &to.0, "a driver that runs on its nodes");
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &cx.index.get(Kind::Node, None, node).map_or_else(|| to.0.clone(), |o| o.reference()),
+            format!("whether the node plugin of {driver} runs there"),
+            "reads only",
+            "get csinodes",
+            format!("kubectl get csinode {node} -o yaml"),
+        ));
         return Some(draft(
             "csi-driver-missing",
             Confidence::Established,

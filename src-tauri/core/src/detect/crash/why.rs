@@ -9,8 +9,8 @@ use super::blame::{Blame, Case, blame, guess, heap_option};
 use jiff::Timestamp;
 
 use crate::{
-    finding::Finding,
-    logs::{self, Class, Reading},
+    finding::{CauseDraft, Finding},
+    logs::{self, Class, Reading, Signal},
     object::{Condition, Container, Kind, Object, Pod, pod::Terminated},
     observation::LogRead,
     remediation::ActionKind,
@@ -137,6 +137,10 @@ pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Termina
     let said =
         if why.is_empty() { String::new() } else { format!(": {}", words::clip(&short_runtime_error(why), 260)) };
     f.message = format!("Container {} cannot start {line} (exit code {}){said}", spec.name, ended.exit_code);
+    if let Some(c) = unmountable(case, f, why) {
+        f.causes.push(CauseDraft { evidence: [vec![key.to_owned()], c.evidence].concat(), ..c });
+        return;
+    }
     let kind = match ended.exit_code {
         126 => " It exists but cannot be executed (permission denied or not a program).",
         127 => " The command was not found (no such file in the image).",
@@ -176,6 +180,49 @@ pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Termina
     }
     f.causes.push(c);
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "the command must be one that the image has"));
+}
+
+/// A key that is to be mounted as a file of its own and that its source does not have: the runtime finds a folder in its
+/// place.
+pub(in crate::detect) fn unmountable(case: &Case<'_, '_>, f: &mut Finding, message: &str) -> Option<CauseDraft> {
+    let lower = message.to_lowercase();
+    if !lower.contains("not a directory") && !lower.contains("is a directory") {
+        return None;
+    }
+    let named = case.spec.volume_mounts.iter().filter(|m| message.contains(&format!("\"{}\"", m.mount_path)));
+    let mount = named.max_by_key(|m| m.mount_path.len()).filter(|m| m.sub_path.is_some())?;
+    let signal = Signal {
+        class: Class::MissingFile,
+        line: 0,
+        subject: Some(mount.mount_path.clone()),
+        value: None,
+        file: None,
+        detail: None,
+        text: String::new(),
+        weight: 0,
+    };
+    let blame = blame(case, &signal);
+    let (_, more) = blame.phrase.split_once("; ").filter(|_| blame.confidence == Confidence::Established)?;
+    f.headline = "cannot start: a file of its volume is missing".into();
+    let mut c = cause(
+        "mounted-key-missing",
+        blame.confidence,
+        blame.entity,
+        format!(
+            "Volume {} cannot be mounted at {} in container {} (subPath {}): {more}. The runtime finds a folder where a file should be (not a directory).",
+            mount.name,
+            mount.mount_path,
+            case.spec.name,
+            mount.sub_path.as_deref().unwrap_or("")
+        ),
+    );
+    c.referrer = blame.referrer;
+    c.field = blame.field;
+    c.signs.pro = 2;
+    c.evidence = blame.evidence.iter().map(|e| e.key.clone()).collect();
+    f.evidence.extend(blame.evidence);
+    f.actions.extend(blame.actions);
+    Some(c)
 }
 
 /// The runtime's message without its own wrapping.

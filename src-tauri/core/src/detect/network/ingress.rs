@@ -131,7 +131,27 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
     let issued = cx.index.all(Kind::APIService).any(|o| o.meta().name.ends_with(".cert-manager.io"));
     if cx.index.knows(Kind::Secret, ns) {
         for secret in i.spec.tls.iter().filter_map(|t| t.secret_name.as_ref()) {
-            if cx.index.get(Kind::Secret, ns, secret).is_none() {
+            let found = cx.index.get(Kind::Secret, ns, secret);
+            if let Some(Object::Secret(s)) = found.map(|o| &**o)
+                && let Some(lacks) = s.lacks_of_certificate()
+            {
+                problems.push(Problem {
+                    part: format!("tls {secret}"),
+                    rule: "ingress-certificate-unusable",
+                    entity: Object::Secret(s.clone()).reference(),
+                    referrer: Some(me.clone()),
+                    field: "data",
+                    hold: if issued { ISSUING } else { INGRESS },
+                    text: format!(
+                        "Secret {secret} of Ingress {} holds no usable certificate: {lacks} is missing, which every Secret of type kubernetes.io/tls has.{}",
+                        me.name,
+                        s.has()
+                    ),
+                    kind: ActionKind::CreateSecret,
+                    confidence: Confidence::Established,
+                });
+            }
+            if found.is_none() {
                 problems.push(Problem {
                     part: format!("tls {secret}"),
                     rule: "ingress-certificate-missing",

@@ -1,5 +1,7 @@
 //! Why the nodes there are do not take a pod: selectors, taints, cordons, nodes that are lost.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::super::{
     Context,
     context::{Owner, action, cause, edit},
@@ -7,6 +9,9 @@ use super::super::{
 };
 use super::{node_ref, nodes, room::names};
 use crate::{
+    change::{Change, ChangeVerb},
+    correlate::CLOCK_SLACK,
+    explain::reach::is_controller,
     finding::{CauseDraft, Finding},
     object::{Condition, Kind, Node, Pod},
     remediation::ActionKind,
@@ -14,8 +19,14 @@ use crate::{
     words,
 };
 
+/// A change this long before may be why a pod finds no node.
+const LATELY: SignedDuration = SignedDuration::from_mins(30);
+
 /// No node has the labels the pod asks for.
 pub(super) fn selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, tail: &str) -> CauseDraft {
+    if let Some(c) = newly_labelled(cx, f, pod, owner, tail) {
+        return c;
+    }
     let labelled = nodes(cx).any(|n| placement::labelled(&pod.spec, n));
     if !pod.spec.node_selector.is_empty() && !labelled {
         return node_selector(cx, f, pod, owner, tail);
@@ -131,8 +142,148 @@ pub(super) fn gone(lost: &[&Node], owner: &Owner, tail: &str) -> CauseDraft {
     c
 }
 
+/// What the cluster itself taints a node for: that is the node's trouble, and no pod should tolerate it.
+fn ailment(node: &Node) -> Option<(&str, (&'static str, &'static str))> {
+    node.spec.taints.iter().find_map(|t| {
+        let what = match t.key.as_str() {
+            "node.kubernetes.io/network-unavailable" => ("node-without-network", "has no network"),
+            "node.cloudprovider.kubernetes.io/uninitialized" => {
+                ("node-uninitialized", "waits for the cloud's controller to take it in (uninitialized)")
+            }
+            key if key.starts_with("node.kubernetes.io/") && key.ends_with("-pressure") => {
+                ("node-under-pressure", "is under pressure")
+            }
+            _ => return None,
+        };
+        Some((t.key.as_str(), what))
+    })
+}
+
+/// Changes of nodes that were made while the workload was there and shortly before the pod was refused, by somebody and
+/// not by the cluster; the newest first.
+fn before_it<'c>(cx: &'c Context<'_>, owner: &Owner, refused: Timestamp, path: &str) -> Vec<&'c Change> {
+    let there = cx.index.resolve(&owner.subject).and_then(|o| o.meta().creation_timestamp);
+    let in_time = |c: &Change| {
+        let lead = refused.duration_since(c.at);
+        there.is_some_and(|t| t < c.at) && lead >= -CLOCK_SLACK && lead <= LATELY
+    };
+    let mut found: Vec<&Change> = cx
+        .index
+        .changes()
+        .filter(|c| c.object.kind == "Node" && c.verb == ChangeVerb::Modified && in_time(c))
+        .filter(|c| !c.who.as_deref().is_some_and(is_controller))
+        .filter(|c| c.fields.iter().any(|f| f.path.starts_with(path)))
+        .collect();
+    found.reverse();
+    found
+}
+
+/// Who made the change, and when.
+fn by(change: &Change) -> String {
+    let who = change.who.as_deref().unwrap_or("somebody");
+    format!("{who} changed it at {}", change.at.strftime("%H:%M:%S UTC"))
+}
+
+/// A node that would take the pod but for a taint that somebody gave it lately.
+fn newly_tainted(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    bearers: &[&Node],
+    tail: &str,
+) -> Option<CauseDraft> {
+    let (node, taint, change) = before_it(cx, owner, f.started_at, "spec.taints").into_iter().find_map(|c| {
+        let node = bearers.iter().find(|n| n.metadata.name == c.object.name)?;
+        let taint = placement::untolerated(pod, node)?;
+        let path = format!("spec.taints.{}:{}", taint.key, taint.effect);
+        let new = c.fields.iter().any(|f| f.path == path && f.to.is_some());
+        new.then_some((*node, taint, c))
+    })?;
+    let value = taint.value.as_deref().filter(|v| !v.is_empty()).map(|v| format!("={v}")).unwrap_or_default();
+    let said = format!("{}{value}:{}", taint.key, taint.effect);
+    f.headline = "cannot be scheduled: a new taint keeps it away".into();
+    f.actions.push(action(
+        ActionKind::RemoveTaint,
+        &node_ref(node),
+        "the node takes its pods again",
+        "other pods may come to the node too",
+        "patch nodes",
+        format!("kubectl taint nodes {} {}-", node.metadata.name, taint.key),
+    ));
+    f.actions.push(edit(ActionKind::SetTolerations, &owner.subject, format!("or it tolerates {said}")));
+    let mut c = cause(
+        "node-newly-tainted",
+        Confidence::Established,
+        node_ref(node),
+        format!(
+            "Node {} was given the taint {said} ({}), which {} does not tolerate. The scheduler says: {tail}",
+            node.metadata.name,
+            by(change),
+            owner.subject
+        ),
+    );
+    c.field = Some(format!("spec.taints.{}:{}", taint.key, taint.effect));
+    c.referrer = Some(owner.subject.clone());
+    c.signs.pro = 2;
+    Some(c)
+}
+
+/// A node that had the labels which the pod asks for, until somebody changed them lately.
+fn newly_labelled(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, tail: &str) -> Option<CauseDraft> {
+    let (node, change, lost) = before_it(cx, owner, f.started_at, "labels.").into_iter().find_map(|c| {
+        let node = nodes(cx).find(|n| n.metadata.name == c.object.name)?;
+        let mut before = node.clone();
+        let mut lost = Vec::new();
+        for field in &c.fields {
+            let Some(key) = field.path.strip_prefix("labels.") else { continue };
+            match &field.from {
+                Some(from) => {
+                    lost.push((key.to_owned(), from.clone()));
+                    before.metadata.labels.insert(key.to_owned(), from.clone());
+                }
+                None => drop(before.metadata.labels.remove(key)),
+            }
+        }
+        (!lost.is_empty() && placement::selected(pod, &before)).then_some((node, c, lost))
+    })?;
+    let name = &node.metadata.name;
+    let had: Vec<String> = lost.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    f.headline = "cannot be scheduled: a node lost the label it asks for".into();
+    f.actions.push(action(
+        ActionKind::PatchLabels,
+        &node_ref(node),
+        "the node takes its pods again",
+        "none",
+        "patch nodes",
+        format!("kubectl label node {name} {} --overwrite", had.join(" ")),
+    ));
+    let mut c = cause(
+        "node-label-lost",
+        Confidence::Established,
+        node_ref(node),
+        format!(
+            "Node {name} no longer has the label {} ({}), and no other node has what {} asks for. The scheduler says: {tail}",
+            words::list(&had, 3),
+            by(change),
+            owner.subject
+        ),
+    );
+    c.field = lost.first().map(|(k, _)| format!("labels.{k}"));
+    c.referrer = Some(owner.subject.clone());
+    c.signs.pro = 2;
+    Some(c)
+}
+
 /// Every node that is meant for the pod is tainted.
-pub(super) fn taints(f: &mut Finding, pod: &Pod, owner: &Owner, meant: &[&Node], tail: &str) -> CauseDraft {
+pub(super) fn taints(
+    cx: &Context<'_>,
+    f: &mut Finding,
+    pod: &Pod,
+    owner: &Owner,
+    meant: &[&Node],
+    tail: &str,
+) -> CauseDraft {
     let bearers: Vec<&Node> = meant.iter().copied().filter(|n| placement::untolerated(pod, n).is_some()).collect();
     // A node that is not ready, or cordoned, is tainted by the cluster: that is the fault, not the pod's toleration.
     let out: Vec<&Node> = bearers.iter().copied().filter(|n| lost(n)).collect();
@@ -143,19 +294,25 @@ pub(super) fn taints(f: &mut Finding, pod: &Pod, owner: &Owner, meant: &[&Node],
     if !shut.is_empty() {
         return cordoned(&shut, f, owner, tail);
     }
-    let pressure =
-        bearers.iter().find_map(|n| n.spec.taints.iter().find(|t| t.key.ends_with("-pressure")).map(|t| (n, t)));
-    if let Some((node, taint)) = pressure {
+    if let Some((node, key, (rule, what))) = bearers.iter().find_map(|n| ailment(n).map(|(key, a)| (n, key, a))) {
         let mut c = cause(
-            "node-under-pressure",
+            rule,
             Confidence::Established,
             node_ref(node),
-            format!(
-                "Node {} is under pressure ({}), so it takes no new pods. The scheduler says: {tail}",
-                node.metadata.name, taint.key
-            ),
+            format!("Node {} {what} ({key}), so it takes no new pods. The scheduler says: {tail}", node.metadata.name),
         );
         c.referrer = Some(owner.subject.clone());
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &node_ref(node),
+            "its conditions and events say more",
+            "reads only",
+            "get nodes",
+            format!("kubectl describe node {}", node.metadata.name),
+        ));
+        return c;
+    }
+    if let Some(c) = newly_tainted(cx, f, pod, owner, &bearers, tail) {
         return c;
     }
     let of_cluster =

@@ -61,6 +61,8 @@ pub(super) fn claims(
             let (mut c, steps) = storage::why_pending(cx, claim);
             c.referrer = Some(owner.subject.clone());
             f.hold = f.hold.max(storage::patience(&c));
+            // A claim that was made later has its own time to be bound.
+            f.started_at = claim.metadata.creation_timestamp.map_or(f.started_at, |made| made.max(f.started_at));
             f.headline = format!("cannot be scheduled: PersistentVolumeClaim {name} is not bound");
             f.actions.extend(steps);
             return Some(c);

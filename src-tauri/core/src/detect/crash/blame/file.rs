@@ -156,10 +156,20 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
     if let Some((name, key)) = secret_of(p.volume, &p.within) {
         let gone = case.get(Kind::Secret, &name).is_none() && case.knows(Kind::Secret);
-        let why = if gone { " does not exist (not found)".to_owned() } else { format!(" lacks the key {key}") };
+        let secret = match case.get(Kind::Secret, &name) {
+            Some(Object::Secret(s)) => Some(s),
+            _ => None,
+        };
+        let lacks = secret.is_some_and(|s| s.lacks(&key));
+        let why = match secret {
+            _ if gone => " does not exist (not found)".to_owned(),
+            Some(s) if lacks => format!(" has no key {key} (not found).{}", s.has().trim_end_matches('.')),
+            Some(s) if s.keys.is_some() => format!(" has the key {key} now"),
+            _ => format!(" lacks the key {key}"),
+        };
         return own
             .says(format!("; Secret {name}, mounted at {},{why}", p.mount.mount_path))
-            .sure(if gone { Confidence::Established } else { Confidence::Likely })
+            .sure(if gone || lacks { Confidence::Established } else { Confidence::Likely })
             .on(case.reference(Kind::Secret, &name), Some(format!("data[{key}]")), case);
     }
     let own = match &p.volume.persistent_volume_claim {
