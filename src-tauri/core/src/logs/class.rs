@@ -63,6 +63,11 @@ impl Class {
         )
     }
 
+    /// It says that the program broke, and not over what.
+    pub fn is_crash(self) -> bool {
+        matches!(self, Class::Panic | Class::Unhandled | Class::Assertion)
+    }
+
     /// What happened, as the middle of a sentence about the container.
     pub(super) fn phrase(self, signal: &Signal) -> String {
         let s = signal.subject.as_deref().unwrap_or("");
@@ -138,6 +143,9 @@ impl Class {
             }
             Class::Unreachable => with(format!("{s} cannot be reached"), "a server cannot be reached"),
             Class::Timeout => with(format!("{s} does not answer in time (timeout)"), "a connection timed out"),
+            Class::Authentication if signal.detail.is_some() => {
+                "authentication failed: the token or credential has expired".to_owned()
+            }
             Class::Authentication => with(
                 format!("authentication failed for {s} (wrong password or credentials)"),
                 "authentication failed (wrong credentials)",
@@ -157,7 +165,10 @@ impl Class {
                 format!("one side speaks TLS (SSL) and the other does not, at {s}"),
                 "one side speaks TLS (SSL) and the other does not",
             ),
-            Class::RateLimit => "a server refuses for too many requests (rate limit)".to_owned(),
+            Class::RateLimit => with(
+                format!("{s} refuses for too many requests (rate limit)"),
+                "a server refuses for too many requests (rate limit)",
+            ),
             Class::PoolExhausted => "the connection pool is exhausted (too many connections)".to_owned(),
             Class::Locked => with(format!("the lock {s} is held by another"), "a lock is held by another"),
             Class::Database => {

@@ -197,7 +197,8 @@ fn a_dependency_that_the_probe_complains_of_is_named() {
     check(&world, Expect { entity: "Service/shop/orders-db", says: &["no ready endpoints"], ..expect });
     // Somebody scaled it down: that is what to change.
     world.upsert(db.replicas(0).top(json!({})));
-    let asleep = Expect { cause: "dependency-scaled-to-zero", entity: "Deployment/shop/orders-db", ..expect };
+    let entity = "Deployment/shop/orders-db";
+    let asleep = Expect { cause: "dependency-scaled-to-zero", entity, verdict: Established, ..expect };
     check(&world, Expect { says: &["scaled to zero", "orders-db"], ..asleep });
 }
 
