@@ -7,15 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Context, Hold, Rule,
     asked::said::{What, said, stamp},
-    context::{action, cause, finding, hold, ns_flag, pod_ref},
+    context::{action, cause, finding, hold, ns_flag, object_evidence, pod_ref},
     crash::log_evidence,
     rule::BY_WORKLOAD,
 };
 use crate::{
-    change::{Change, ChangeVerb},
-    explain::{diff_evidence, reach::is_controller},
+    change::ChangeVerb,
+    evidence::EvidenceKind,
+    explain::reach::is_controller,
     logs::{self, Class},
-    object::{Container, Kind, Object, Pod},
+    object::{Container, Kind, Object, ObjectRef, Pod},
     observation::LogWant,
     remediation::ActionKind,
     severity::Confidence,
@@ -41,40 +42,58 @@ pub const RULES: &[Rule] = &[Rule {
 
 /// Whoever changes a Secret may restart what uses it right after.
 const SETTLE: SignedDuration = SignedDuration::from_secs(20);
+/// Who makes a Secret may write it twice.
+const SLACK: SignedDuration = SignedDuration::from_secs(3);
 /// After this long nobody looks for who still has the old value.
 const WITHIN: SignedDuration = SignedDuration::from_mins(30);
+
+/// A Secret that was written after it was made.
+struct Written<'a> {
+    secret: ObjectRef,
+    who: &'a str,
+    at: Timestamp,
+}
 
 /// Looks at the pods that have a changed Secret in their environment. Their logs are read for this, one of each workload.
 pub fn all(cx: &mut Context<'_>) {
     let index = cx.index;
-    let mut known: BTreeSet<(String, String)> = BTreeSet::new();
-    let changes: Vec<&Change> = index.changes().collect();
-    for change in changes.into_iter().rev() {
-        let age = cx.now.duration_since(change.at);
-        if age > WITHIN {
-            break;
-        }
-        let by_hand = !change.who.as_deref().is_some_and(is_controller);
-        if change.object.kind != "Secret" || change.verb != ChangeVerb::Modified || age < SETTLE || !by_hand {
-            continue;
-        }
-        let Some(ns) = change.object.namespace.as_deref() else { continue };
-        if !known.insert((ns.to_owned(), change.object.name.clone())) {
-            continue;
-        }
-        let mut workloads: BTreeSet<String> = BTreeSet::new();
+    for written in written(cx) {
+        let Some(ns) = written.secret.namespace.as_deref() else { continue };
         let pods = index.in_namespace(Kind::Pod, ns).filter_map(|o| match &**o {
             Object::Pod(pod) if !pod.finished() && !pod.metadata.deleting() => Some(pod),
             _ => None,
         });
+        let mut workloads: BTreeSet<String> = BTreeSet::new();
         for pod in pods {
-            for spec in pod.spec.containers.iter().filter(|c| takes(c, &change.object.name)) {
-                if started(pod, spec).is_some_and(|t| t < change.at) && workloads.insert(cx.owner(pod).subject.key()) {
-                    look(cx, pod, spec, change);
+            for spec in pod.spec.containers.iter().filter(|c| takes(c, &written.secret.name)) {
+                if started(pod, spec).is_some_and(|t| t < written.at) && workloads.insert(cx.owner(pod).subject.key()) {
+                    look(cx, pod, spec, &written);
                 }
             }
         }
     }
+}
+
+/// The Secrets that somebody wrote lately: of those seen to change, or at one look of all.
+fn written<'a>(cx: &Context<'a>) -> Vec<Written<'a>> {
+    let index = cx.index;
+    let lately = |t: Timestamp| (SETTLE..=WITHIN).contains(&cx.now.duration_since(t));
+    let changed: BTreeSet<&ObjectRef> = index
+        .changes()
+        .filter(|c| c.object.kind == "Secret" && c.verb == ChangeVerb::Modified && lately(c.at))
+        .map(|c| &c.object)
+        .collect();
+    let objects: Vec<&Object> = match cx.options.waive_holds {
+        true => index.all(Kind::Secret).map(|o| &**o).collect(),
+        false => changed.into_iter().filter_map(|o| index.resolve(o)).map(|o| &**o).collect(),
+    };
+    let of = |object: &'a Object| {
+        let (who, at) = object.meta().last_writer()?;
+        let (at, made) = (at?, object.meta().creation_timestamp?);
+        let after = at.duration_since(made) > SLACK;
+        (after && lately(at) && !is_controller(who)).then(|| Written { secret: object.reference(), who, at })
+    };
+    objects.into_iter().filter_map(of).collect()
 }
 
 /// The container has the Secret in its environment.
@@ -89,7 +108,7 @@ fn started(pod: &Pod, spec: &Container) -> Option<Timestamp> {
     status.state.running.as_ref()?.started_at
 }
 
-fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, change: &Change) {
+fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, written: &Written<'_>) {
     let me = pod_ref(pod);
     let restart = pod.status.container_statuses.iter().find(|s| s.name == spec.name).map_or(0, |s| s.restart_count);
     let want = LogWant { pod: me.clone(), container: spec.name.clone(), previous: false, restart };
@@ -102,13 +121,13 @@ fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, change: &Change) {
     let Some(found) = said(lines, cx.now) else { return };
     let What::Signal(signal) = &found.what else { return };
     let first = stamp(&lines[found.first]);
-    let before = first.is_some_and(|t| t < change.at.saturating_sub(SETTLE).unwrap_or(t));
+    let before = first.is_some_and(|t| t < written.at.saturating_sub(SETTLE).unwrap_or(t));
     if signal.class != Class::Authentication || before {
         return;
     }
     let owner = cx.owner(pod);
-    let at = first.filter(|t| *t >= change.at && *t <= cx.now).unwrap_or(change.at);
-    let secret = &change.object.name;
+    let at = first.filter(|t| *t >= written.at && *t <= cx.now).unwrap_or(written.at);
+    let secret = &written.secret.name;
     let quote = words::clip(&logs::message(&signal.text), 160);
     let mut f = finding("environment-outdated", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), at);
     f.part.clone_from(&spec.name);
@@ -121,24 +140,32 @@ fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, change: &Change) {
         spec.name, me.name
     );
     let log = log_evidence(cx, &me, spec, read, at);
-    let diff = diff_evidence(change);
-    let who = change.who.as_deref().unwrap_or("somebody");
+    let when = written.at.strftime("%H:%M:%S UTC");
+    let item = object_evidence(
+        EvidenceKind::Object,
+        written.secret.clone(),
+        "written",
+        format!("Secret {secret} was written by {} at {when}, after the container was started", written.who),
+        &[("written by", written.who.to_owned()), ("at", written.at.to_string())],
+        written.at,
+    );
+    let who = written.who;
     let mut c = cause(
         "environment-outdated",
         Confidence::Likely,
         owner.subject.clone(),
         format!(
             "{who} changed Secret {secret} at {}, and container {} of {} has run since before with what the Secret gave its environment then; since the change {}: “{quote}”. It must be restarted to take in the new value.",
-            change.at.strftime("%H:%M:%S UTC"),
+            when,
             spec.name,
             owner.subject,
             signal.phrase(),
         ),
     );
-    c.referrer = Some(change.object.clone());
-    c.evidence = vec![log.key.clone(), diff.key.clone()];
+    c.referrer = Some(written.secret.clone());
+    c.evidence = vec![log.key.clone(), item.key.clone()];
     c.signs.pro = 2;
-    f.evidence.extend([log, diff]);
+    f.evidence.extend([log, item]);
     f.causes.push(c);
     let subject = &owner.subject;
     f.actions.push(action(

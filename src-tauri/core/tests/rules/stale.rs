@@ -8,7 +8,7 @@ pub const FAULTS: &[(&str, fn())] = &[("environment-outdated", an_old_password_i
 
 fn secret(when: i64) -> Object {
     let by = json!([{"manager": "vault-sync", "operation": "Update", "time": at(when)}]);
-    object("Secret shop/cache-auth", json!({"metadata": {"managedFields": by}}))
+    object("Secret shop/cache-auth", json!({"metadata": {"creationTimestamp": at(-7200), "managedFields": by}}))
 }
 
 fn app() -> App {
@@ -32,20 +32,20 @@ fn refused(when: i64) -> String {
     format!("{} ERROR worker: WRONGPASS invalid username-password pair or user is disabled.\n", at(when))
 }
 
+const OUTDATED: Expect = Expect {
+    rule: "environment-outdated",
+    cause: "environment-outdated",
+    verdict: Likely,
+    severity: Medium,
+    says: &["vault-sync changed Secret cache-auth", "WRONGPASS", "must be restarted"],
+    ..CHECKOUT
+};
+
 #[test]
 fn an_old_password_in_a_running_container_is_found() {
     let log = [-20, -15, -10, -5].map(refused).concat();
-    let fault = check(
-        &changed(&app(), -3600, &log),
-        Expect {
-            rule: "environment-outdated",
-            cause: "environment-outdated",
-            verdict: Likely,
-            severity: Medium,
-            says: &["vault-sync changed Secret cache-auth", "WRONGPASS", "must be restarted"],
-            ..CHECKOUT
-        },
-    );
+    let fault = check(&changed(&app(), -3600, &log), OUTDATED);
+    check_at_a_glance(&changed(&app(), -3600, &log), OUTDATED);
     assert!(fault.actions[0].command.contains("kubectl rollout restart"), "{:?}", fault.actions[0]);
     assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.name == "cache-auth"));
 }
