@@ -1,10 +1,10 @@
 //! What a person asked about, and looks healthy: the logs of running containers, which are read for nobody else.
 
-mod said;
+pub(super) mod said;
 
 use jiff::Timestamp;
 
-use self::said::{Said, What};
+use self::said::{Said, What, said};
 use super::{
     Context, Hold, Rule,
     context::{action, cause, evidence, finding, hold, ns_flag},
@@ -122,7 +122,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
     let lines = read.lines.as_ref().ok()?;
     let Object::Pod(pod) = &**cx.index.resolve(&read.want.pod)? else { return None };
     let (spec, _, _) = pod.containers().find(|(spec, _, _)| spec.name == read.want.container)?;
-    let said = said::said(lines, cx.now)?;
+    let said = said(lines, cx.now)?;
     let owner = cx.owner(pod);
     let me = pod.reference();
     let of = format!("{} of its last {} log lines", said.count, lines.len());

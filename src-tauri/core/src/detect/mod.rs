@@ -26,6 +26,7 @@ pub mod probe;
 pub mod rule;
 pub mod scheduling;
 pub mod source;
+mod stale;
 pub mod storage;
 pub mod workload;
 
@@ -57,6 +58,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         autoscale::RULES,
         budget::RULES,
         isolation::RULES,
+        stale::RULES,
     ]
     .into_iter()
     .flatten()
@@ -101,6 +103,7 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
     autoscale::all(&mut cx);
     budget::all(&mut cx);
     isolation::all(&mut cx);
+    stale::all(&mut cx);
     drift::all(&mut cx);
     cx.finish()
 }

@@ -1,5 +1,6 @@
 //! Probes: readiness, liveness and start-up, judged after their own budget.
 
+mod explained;
 mod verdict;
 
 use jiff::{SignedDuration, Timestamp};
@@ -44,7 +45,7 @@ pub const RULES: &[Rule] = &[
             "One look (`scan`) tells it of a new pod only where the kubelet has said that the probe fails.",
         ],
         threshold: None,
-        advises: &[ActionKind::SetProbe],
+        advises: PUT_RIGHT,
     },
     Rule {
         id: "liveness-failing",
@@ -59,7 +60,7 @@ pub const RULES: &[Rule] = &[
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
         threshold: Some(RESTARTS),
-        advises: &[ActionKind::SetProbe],
+        advises: PUT_RIGHT,
     },
     Rule {
         id: "startup-failing",
@@ -74,7 +75,7 @@ pub const RULES: &[Rule] = &[
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
         threshold: Some(RESTARTS),
-        advises: &[ActionKind::SetProbe],
+        advises: PUT_RIGHT,
     },
     Rule {
         id: "readiness-gate-unmet",
@@ -89,6 +90,21 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// The probe itself, or what the program's own words lead to.
+const PUT_RIGHT: &[ActionKind] = &[
+    ActionKind::SetProbe,
+    ActionKind::Patch,
+    ActionKind::SetEnv,
+    ActionKind::SetConfigmapKey,
+    ActionKind::CreateConfigmap,
+    ActionKind::SetResources,
+    ActionKind::ExpandClaim,
+    ActionKind::Scale,
+    ActionKind::SetServicePort,
+    ActionKind::SetServiceSelector,
+    ActionKind::SetNetworkPolicy,
+    ActionKind::GrantRole,
+];
 /// Seconds that a pod which was ready may be unready.
 const LOST: i64 = 5;
 /// Seconds: no probe's budget is waited for longer.
@@ -357,6 +373,7 @@ fn judge(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>, mut keys: Vec<Strin
         f.evidence.push(item);
     }
     let mut c = verdict(cx, f, case);
+    keys.append(&mut c.evidence);
     c.evidence = keys;
     f.causes.push(c);
 }

@@ -75,6 +75,11 @@ impl Class {
         )
     }
 
+    /// It says that the program broke, and not over what.
+    pub fn is_crash(self) -> bool {
+        matches!(self, Class::Panic | Class::Unhandled | Class::Assertion)
+    }
+
     /// What happened, as the middle of a sentence about the container.
     pub(super) fn phrase(self, signal: &Signal) -> String {
         let s = signal.subject.as_deref().unwrap_or("");
@@ -191,7 +196,10 @@ impl Class {
                 format!("one side speaks TLS (SSL) and the other does not, at {s}"),
                 "one side speaks TLS (SSL) and the other does not",
             ),
-            Class::RateLimit => "a server refuses for too many requests (rate limit)".to_owned(),
+            Class::RateLimit => with(
+                format!("{s} refuses for too many requests (rate limit)"),
+                "a server refuses for too many requests (rate limit)",
+            ),
             Class::PoolExhausted => "the connection pool is exhausted (too many connections)".to_owned(),
             Class::Locked => with(format!("the lock {s} is held by another"), "a lock is held by another"),
             Class::Database => {

@@ -184,6 +184,7 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
             has(&["i/o timeout", "eai_again", "temporary failure", "timed out", "misbehaving", "no servers could be"])
                 .then_some("the DNS server does not answer")
         }
+        Class::Authentication if has(&["expired"]) => Some("it has expired"),
         Class::Certificate if has(&["not yet valid"]) && !has(&["expired"]) => Some("it is not yet valid"),
         Class::Certificate if has(&["expired"]) => Some("it has expired"),
         Class::Certificate if has(&["valid for", "altnames", "mismatch", "subject alternative", "host name"]) => {

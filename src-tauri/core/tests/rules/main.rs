@@ -9,6 +9,7 @@ mod calm;
 mod cascade;
 mod change;
 mod claims;
+mod complaint;
 mod container;
 mod crash;
 mod creation;
@@ -46,6 +47,7 @@ mod scheduling;
 mod service;
 mod settings;
 mod split;
+mod stale;
 mod storage;
 mod support;
 mod suspect;
@@ -86,6 +88,7 @@ const FAULTS: &[&[Shown]] = &[
     budget::FAULTS,
     isolation::FAULTS,
     unseen::FAULTS,
+    stale::FAULTS,
 ];
 
 #[test]

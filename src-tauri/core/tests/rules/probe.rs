@@ -201,7 +201,8 @@ fn a_dependency_that_the_probe_complains_of_is_named() {
     world.log(&pod, "app", 0, "health check: could not connect to orders-db:5432: connection refused");
     // Somebody scaled it down: that is what to change.
     world.upsert(db.replicas(0).top(json!({})));
-    let asleep = Expect { cause: "dependency-scaled-to-zero", entity: "Deployment/shop/orders-db", ..expect };
+    let entity = "Deployment/shop/orders-db";
+    let asleep = Expect { cause: "dependency-scaled-to-zero", entity, verdict: Established, ..expect };
     check(&world, Expect { says: &["scaled to zero", "orders-db"], ..asleep });
 }
 

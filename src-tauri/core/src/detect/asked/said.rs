@@ -25,7 +25,7 @@ const SHARE: usize = 10;
 
 /// What a log says again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
+pub(in crate::detect) struct Said {
     pub what: What,
     /// How often, and the line it was said last on.
     pub count: usize,
@@ -36,7 +36,7 @@ pub(super) struct Said {
 
 /// What kind of line it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::detect) enum What {
     /// It speaks of something that is understood.
     Signal(Box<Signal>),
     /// The container answers requests with 5xx: so many of so many.
@@ -53,7 +53,7 @@ struct Group {
 }
 
 /// What the log of a running container tells most of, of the failures that go on.
-pub(super) fn said(lines: &[String], now: Timestamp) -> Option<Said> {
+pub(in crate::detect) fn said(lines: &[String], now: Timestamp) -> Option<Said> {
     let mut groups: BTreeMap<(u8, String), Group> = BTreeMap::new();
     let mut known = vec![false; lines.len()];
     for signal in logs::signals(lines) {
@@ -129,7 +129,7 @@ fn goes_on(lines: &[String], group: &Group, now: Timestamp) -> bool {
 }
 
 /// The time a line begins with, or that its JSON names, where it says its zone.
-pub(super) fn stamp(line: &str) -> Option<Timestamp> {
+pub(in crate::detect) fn stamp(line: &str) -> Option<Timestamp> {
     let trimmed = line.trim_start().trim_start_matches('[');
     if trimmed.starts_with('{') {
         let value: serde_json::Value = serde_json::from_str(trimmed).ok()?;

@@ -16,7 +16,7 @@ use super::super::{
     context::{Owner, action, edit, ns_flag, object_evidence},
 };
 use crate::{
-    change::Change,
+    change::{Change, ChangeVerb},
     evidence::{EvidenceDraft, EvidenceKind},
     logs::{Class, Signal},
     object::{Container, Kind, Object, ObjectRef, Pod},
@@ -154,6 +154,18 @@ impl<'a> Case<'_, 'a> {
         values.chain(self.spec.args.iter().chain(&self.spec.command).map(String::as_str))
     }
 
+    /// What of these kinds was deleted in the hour before the container first died, in a namespace or in none.
+    fn lost(&self, kinds: &[Kind], namespace: Option<&str>) -> Vec<&'a Change> {
+        let from = self.died.saturating_sub(LATELY).unwrap_or(Timestamp::MIN);
+        let until = self.died.saturating_add(SignedDuration::from_secs(5)).unwrap_or(Timestamp::MAX);
+        let deleted =
+            self.cx.index.changes().filter(|c| c.verb == ChangeVerb::Deleted && c.at >= from && c.at <= until);
+        deleted
+            .filter(|c| kinds.iter().any(|k| c.object.kind == k.as_str()))
+            .filter(|c| c.object.namespace.is_none() || c.object.namespace.as_deref() == namespace)
+            .collect()
+    }
+
     /// Where the workload itself writes a text: in a variable, its arguments or its command.
     fn written(&self, text: &str) -> Option<String> {
         self.holds(&|value| text.len() >= 2 && contains_word(value, text))
@@ -221,6 +233,11 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::Authentication => setting::credentials(case, signal),
         class if class.is_connection() => reach::host(case, signal),
         Class::Certificate => certificate(case, signal),
+        Class::RateLimit => match signal.subject.as_deref() {
+            Some(host) => reach::outsider(case, host, case.own(signal)),
+            None => case.own(signal),
+        },
+        Class::PoolExhausted => setting::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]),
         Class::MissingModule | Class::RuntimeVersion => case.own(signal).field(case.path("image")),
         Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
         Class::SharedMemory => case.own(signal).field(case.path("volumeMounts")),
@@ -367,8 +384,13 @@ fn certificate(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
     // What has expired or is for another name must be put right by who serves it; what is not trusted, by either.
     let theirs = signal.detail.is_some_and(|d| d.contains("expired") || d.contains("another host"));
-    match signal.subject.as_deref().filter(|_| theirs) {
-        Some(host) => reach::owner_of_host(case, host, own),
+    if !theirs {
+        return own;
+    }
+    // A runtime that names no host (Python's ssl) still has it in its configuration.
+    let inferred = if signal.subject.is_none() { name::infer(case, signal.class) } else { None };
+    match signal.subject.clone().or(inferred) {
+        Some(host) => reach::server_of(case, &host, own),
         None => own,
     }
 }

@@ -4,16 +4,17 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::super::{
-    Context,
-    context::{Owner, cause, edit},
-    crash::endpoints_ready,
+use super::{
+    super::{
+        Context,
+        context::{Owner, cause, edit},
+    },
+    explained::Explained,
 };
 use crate::{
     finding::{CauseDraft, Finding},
-    host,
-    logs::{self, Class},
-    object::{Container, ContainerStatus, ObjectRef, Pod, pod::Probe},
+    logs,
+    object::{Container, ContainerStatus, Pod, pod::Probe},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -45,37 +46,32 @@ struct Verdict {
     confidence: Confidence,
     statement: String,
     below: &'static str,
-    /// Something else than the workload that must be changed.
-    entity: Option<ObjectRef>,
 }
 
 pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> CauseDraft {
     let v = case.command().or_else(|| case.port(cx)).or_else(|| case.scheme()).or_else(|| case.host());
-    let v = v.or_else(|| case.status_code()).or_else(|| case.dependency(cx));
+    let v = v.or_else(|| case.status_code());
+    if v.is_none()
+        && let Some(Explained { cause: mut c, evidence, actions }) = case.explained(cx, f.started_at)
+    {
+        c.statement.push_str(&format!("{}{}", case.restarts(), case.together(cx)));
+        c.signs.pro = 2;
+        if c.confidence < Confidence::Established {
+            c.needs.push("what the program listens on and answers".into());
+        }
+        c.evidence.extend(evidence.iter().map(|item| item.key.clone()));
+        f.evidence.extend(evidence);
+        f.actions.extend(actions);
+        return c;
+    }
     let v = v.or_else(|| case.slow_start()).unwrap_or_else(|| case.otherwise());
     let mut statement = v.statement;
-    if case.kills > 0 && !matches!(v.rule, "probe-kills-slow-start" | "startup-budget-too-short") {
-        statement.push_str(&format!(
-            " The kubelet has restarted it {} for that, {} s after its start at the earliest.",
-            words::times(case.kills),
-            case.probe.budget_seconds()
-        ));
+    if !matches!(v.rule, "probe-kills-slow-start" | "startup-budget-too-short") {
+        statement.push_str(&case.restarts());
     }
-    if case.word == "liveness probe"
-        && let Some(n) = case.together(cx)
-    {
-        statement.push_str(&format!(
-            " It restarted {n} pods of {} within a minute: what they share failed, not one of them.",
-            case.owner.subject
-        ));
-    }
-    let entity = v.entity.clone().unwrap_or_else(|| case.owner.subject.clone());
-    let mut c = cause(v.rule, v.confidence, entity, statement);
-    if v.entity.is_none() {
-        c.field = Some(case.owner.field(case.init, &case.spec.name, &format!("{}{}", case.field, v.below)));
-    } else {
-        c.referrer = Some(case.owner.subject.clone());
-    }
+    statement.push_str(&case.together(cx));
+    let mut c = cause(v.rule, v.confidence, case.owner.subject.clone(), statement);
+    c.field = Some(case.owner.field(case.init, &case.spec.name, &format!("{}{}", case.field, v.below)));
     c.signs.pro = 2;
     if v.confidence < Confidence::Established {
         c.needs.push("what the program listens on and answers".into());
@@ -90,8 +86,31 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
 }
 
 impl Case<'_> {
+    /// How often the kubelet restarted it for that.
+    fn restarts(&self) -> String {
+        match self.kills {
+            0 => String::new(),
+            n => format!(
+                " The kubelet has restarted it {} for that, {} s after its start at the earliest.",
+                words::times(n),
+                self.probe.budget_seconds()
+            ),
+        }
+    }
+
+    /// That most pods of the workload were restarted at about the same time, where they were.
+    fn together(&self, cx: &Context<'_>) -> String {
+        match self.hit(cx).filter(|_| self.word == "liveness probe") {
+            Some(n) => format!(
+                " It restarted {n} pods of {} within a minute: what they share failed, not one of them.",
+                self.owner.subject
+            ),
+            None => String::new(),
+        }
+    }
+
     /// How many pods of the workload the probe restarted at about the same time, where that is most of them.
-    fn together(&self, cx: &Context<'_>) -> Option<usize> {
+    fn hit(&self, cx: &Context<'_>) -> Option<usize> {
         let uid = self.owner.subject.uid.as_deref()?;
         let last = |pod: &Pod| {
             let events = cx.index.events_of(&pod.reference());
@@ -107,7 +126,7 @@ impl Case<'_> {
         (hit >= 2 && hit * 2 > some.len()).then_some(hit)
     }
 
-    fn lower(&self) -> String {
+    pub(super) fn lower(&self) -> String {
         self.said.to_lowercase()
     }
 
@@ -116,12 +135,12 @@ impl Case<'_> {
     }
 
     /// The subject of every sentence: which probe asks what.
-    fn asks(&self) -> String {
+    pub(super) fn asks(&self) -> String {
         format!("The {} of container {} asks {}", self.word, self.spec.name, self.probe.describe())
     }
 
     /// The kubelet's own words, without its preamble.
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         let text = ["failed: ", "errored: ", "state: "].iter().find_map(|p| self.said.split_once(p).map(|(_, t)| t));
         match text.unwrap_or(&self.said).trim() {
             "" => String::new(),
@@ -130,7 +149,7 @@ impl Case<'_> {
     }
 
     fn found(&self, rule: &'static str, confidence: Confidence, statement: String, below: &'static str) -> Verdict {
-        Verdict { rule, confidence, statement, below, entity: None }
+        Verdict { rule, confidence, statement, below }
     }
 
     /// The command of an exec probe is not in the image.
@@ -316,38 +335,6 @@ impl Case<'_> {
         let code = if rule == "probe-unauthorized" { format!(" (status {code})") } else { String::new() };
         let statement = format!("{} and {what}{code}.{}", self.asks(), self.told());
         Some(self.found(rule, Confidence::Likely, statement, ".httpGet.path"))
-    }
-
-    /// The program is there and says that something it needs is not.
-    fn dependency(&self, cx: &Context<'_>) -> Option<Verdict> {
-        let lower = self.lower();
-        let answers = lower.contains("statuscode: 5") || lower.contains("not_serving") || self.probe.exec.is_some();
-        if !answers {
-            return None;
-        }
-        let said = [self.said.clone()];
-        // A command answers for itself; of a program that answers with an error its log says why.
-        let log = self.log.filter(|_| self.probe.exec.is_none());
-        let tail = log.map(|l| &l[l.len().saturating_sub(40)..]);
-        let signal = logs::signals(&said).into_iter().chain(tail.map(logs::signals).unwrap_or_default()).find(|s| {
-            matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout | Class::Authentication)
-                && s.subject.is_some()
-        })?;
-        let host = signal.subject.clone()?;
-        let phrase = signal.phrase();
-        let (bare, _) = host::split(&host);
-        let ns = self.pod.metadata.namespace.as_deref().unwrap_or("");
-        let (entity, more) = match host::service(cx.index, ns, bare).map(|s| s.reference()) {
-            Some(s) if endpoints_ready(cx, &s) == Some(false) => {
-                let more = format!("; Service {} has no ready endpoints", s.name);
-                (Some(s), more)
-            }
-            Some(_) => (None, String::new()),
-            None if host::is_outside(cx.index, ns, bare) => (Some(ObjectRef::external(&host)), String::new()),
-            None => (None, String::new()),
-        };
-        let statement = format!("{} and is told that a dependency fails: {phrase}{more}.{}", self.asks(), self.told());
-        Some(Verdict { rule: "probe-dependency-fails", confidence: Confidence::Likely, statement, below: "", entity })
     }
 
     /// The kubelet gives up before the program has started.

@@ -33,8 +33,14 @@ pub(super) const FAMILIES: &[Family] = &[
             "auth error",
             "auth failed",
             "invalid user",
+            "jwt",
         ],
         forms: &[
+            (
+                Authentication,
+                86,
+                r"(?i)TokenExpired|ExpiredSignature|\b(?:token|jwt|signature|credentials?|api key)\b['\x22:,\s]*(?:has |have |is |was |are |already )*expired\b|\bexpired (?:\w+ )?(?:token|jwt|credentials?)\b",
+            ),
             (Authentication, 92, r#"ACCESS_REFUSED[^\n]*?(?:user '(?P<s>[^']+)')?"#),
             (
                 Authentication,

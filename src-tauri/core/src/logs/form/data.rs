@@ -72,11 +72,23 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         keys: &["too many requests", "rate", "429", "throttl", "quota", "usage limit"],
-        forms: &[(
-            RateLimit,
-            74,
-            r"(?i)too many requests|rate ?-?limit(?:ed| exceeded|ing)|status(?: code)?:? 429|HTTP 429|\bthrottl(?:ed|ing)|(?:request|usage|api)? ?quota exceeded|exceeded your (?:current )?quota|usage limit",
-        )],
+        forms: &[
+            (
+                RateLimit,
+                76,
+                r"(?i)(?:too many requests|rate ?-?limit|\b429\b)[^\n]*?https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)",
+            ),
+            (
+                RateLimit,
+                76,
+                r"(?i)https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)[^\n]*?(?:too many requests|rate ?-?limit|\b429\b)",
+            ),
+            (
+                RateLimit,
+                74,
+                r"(?i)too many requests|rate ?-?limit(?:ed| exceeded|ing)|status(?: code)?:? 429|HTTP 429|\bthrottl(?:ed|ing)|(?:request|usage|api)? ?quota exceeded|exceeded your (?:current )?quota|usage limit",
+            ),
+        ],
     },
     Family {
         keys: &[

@@ -160,6 +160,34 @@ fn a_host_outside_is_named_with_its_port() {
 }
 
 #[test]
+fn who_refuses_for_too_many_requests_is_named() {
+    let log = "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: https://api.geo.example.com/v2/search?q=a";
+    let limited = Expect { cause: "log-rate-limit", ..DEAD };
+    let outside = Expect { entity: "External//api.geo.example.com?", ..limited };
+    one(&checkout(), log, [], Expect { says: &["api.geo.example.com refuses", "rate limit", "outside"], ..outside });
+    // A Service of the cluster may be asked too much by its caller as well.
+    let inside = log.replace("https://api.geo.example.com", "http://geo");
+    one(&checkout(), &inside, [], Expect { says: &["geo refuses"], ..limited });
+}
+
+#[test]
+fn an_expired_certificate_is_that_of_the_pods_that_serve_it() {
+    let log = "urllib.error.URLError: <urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)>";
+    let app = env(json!([{"name": "LOGIN_URL", "value": "https://login:8443"}]));
+    let login = |volumes: Value| App::deployment("shop/login").spec(json!({"volumes": volumes}));
+    let served = |login: &App| {
+        let mut world = dead(&app, log, login.objects());
+        world.upsert_all([login.pod("a", status::ready(-600)), login.service(json!({})), login.endpoints(&[true])]);
+        world
+    };
+    let expired =
+        Expect { cause: "log-certificate", says: &["it has expired", "login is served by Service login"], ..DEAD };
+    let tls = json!([{"name": "tls", "secret": {"secretName": "login-tls"}}, {"name": "x", "secret": {"secretName": "session-key"}}]);
+    check(&served(&login(tls)), Expect { entity: "Secret/shop/login-tls?", ..expired });
+    check(&served(&login(json!([]))), Expect { entity: "Service/shop/login", ..expired });
+}
+
+#[test]
 fn its_own_network_is_not_another_host() {
     let app = checkout().container(json!({"env": [{"name": "CACHE", "value": "localhost:6379"}]}));
     one(

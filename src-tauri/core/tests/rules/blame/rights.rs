@@ -82,6 +82,7 @@ fn a_missing_right_leads_to_the_role_the_binding_or_the_account() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn a_right_that_was_given_since_or_holds_for_some_names_is_told_so() {
     let account = || object("ServiceAccount shop/checkout", json!({}));
     let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
@@ -132,6 +133,31 @@ fn a_right_that_was_given_since_or_holds_for_some_names_is_told_so() {
             ..rights
         },
     );
+=======
+fn a_binding_that_was_just_deleted_is_the_one_to_make_again() {
+    let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
+    let account = object("ServiceAccount shop/checkout", json!({}));
+    let gone = Expect { cause: "log-cluster-access", entity: "RoleBinding/shop/reader-of-pods?", ..DEAD };
+    let mut world = dead(&app, FORBIDDEN, [account.clone(), role(&["list"])]);
+    world.set_time(-60);
+    world.upsert(binding("checkout"));
+    world.set_time(-20);
+    world.delete(binding("checkout"));
+    world.set_time(0);
+    check(&world, Expect { says: &["reader-of-pods was deleted", "list pods", "forbids"], ..gone });
+    // Long ago, and in another namespace, bindings go for other reasons.
+    let mut world = dead(&app, FORBIDDEN, [account, role(&["list"])]);
+    let other = object(
+        "RoleBinding lab/reader-of-pods",
+        json!({"subjects": [], "roleRef": {"kind": "Role", "name": "reader"}}),
+    );
+    world.set_time(-20);
+    world.upsert(other.clone());
+    world.delete(other);
+    world.set_time(0);
+    let none = Expect { entity: "ServiceAccount/shop/checkout", verdict: Established, ..gone };
+    check(&world, Expect { says: &["no RoleBinding or ClusterRoleBinding grants it"], ..none });
+>>>>>>> exama
 }
 
 #[test]

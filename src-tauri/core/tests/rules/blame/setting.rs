@@ -281,6 +281,49 @@ fn wrong_credentials_are_the_workloads_unless_the_secret_is_new() {
 }
 
 #[test]
+fn an_expired_token_is_the_secrets_that_holds_it() {
+    let log = "jwt.exceptions.ExpiredSignatureError: Signature has expired";
+    let expired = Expect {
+        cause: "log-authentication",
+        entity: "Secret/shop/partner?",
+        says: &["has expired", "partner"],
+        ..DEAD
+    };
+    let volume = |name: &str| json!({"secret": {"secretName": name}});
+    one(&mounted(volume("partner"), json!({"mountPath": "/run/partner"})), log, [], expired);
+    one(
+        &env(json!([{"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "partner", "key": "t"}}}])),
+        log,
+        [],
+        expired,
+    );
+    // A password that is refused may be wrong on the other side.
+    let log = "FATAL: password authentication failed for user \"app\"";
+    let refused = Expect { cause: "log-authentication", says: &["mounts Secret partner"], ..DEAD };
+    one(&mounted(volume("partner"), json!({"mountPath": "/run/partner"})), log, [], refused);
+}
+
+#[test]
+fn an_exhausted_pool_leads_to_the_setting_that_bounds_it() {
+    let log = "java.sql.SQLTransientConnectionException: HikariPool-1 - Connection is not available, request timed out after 30000ms.";
+    let full = Expect { cause: "log-pool-exhausted", ..DEAD };
+    one(
+        &env(json!([{"name": "DB_POOL_SIZE", "value": "2"}, {"name": "LEVEL", "value": "info"}])),
+        log,
+        [],
+        Expect {
+            field: "spec.template.spec.containers[app].env[DB_POOL_SIZE]",
+            says: &["DB_POOL_SIZE is “2”"],
+            ..full
+        },
+    );
+    let whole = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    one(&whole, log, [map("settings", &["DB_POOL_SIZE"])], Expect { says: &["comes from key DB_POOL_SIZE"], ..full });
+    // Two that sound like it: neither is named.
+    one(&env(json!([{"name": "DB_POOL_SIZE", "value": "2"}, {"name": "HTTP_POOL_SIZE", "value": "9"}])), log, [], full);
+}
+
+#[test]
 fn words_of_no_known_form_lead_to_the_variable_they_name() {
     let app = env(from_map("PRICING_MODE", "settings", "mode"));
     one(

@@ -113,6 +113,19 @@ fn databases_limits_and_crashes() {
         ("FATAL:  lock file \"postmaster.pid\" already exists", Locked, "postmaster.pid", ""),
         ("upstream answered 429 Too Many Requests", RateLimit, "", ""),
         (
+            "HTTPError: 429 Client Error: Too Many Requests for url: https://api.a.example/v2",
+            RateLimit,
+            "api.a.example",
+            "",
+        ),
+        ("jwt.exceptions.ExpiredSignatureError: Signature has expired", Authentication, "", ""),
+        (
+            "SecurityTokenExpiredException: IDX10223: Lifetime validation failed. The token is expired.",
+            Authentication,
+            "",
+            "",
+        ),
+        (
             "E0101 00:00:00.000000       1 leaderelection.go:327] error retrieving resource lock\nF0101 00:00:01.000000       1 main.go:90] leader election lost",
             LeaderLost,
             "",

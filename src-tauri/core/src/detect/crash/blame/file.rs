@@ -73,6 +73,14 @@ pub(super) fn from_map(case: &Case<'_, '_>, path: &str) -> bool {
     place(case, path).is_some_and(|p| map_of(p.volume, &p.within).is_some() && !p.within.is_empty())
 }
 
+/// The Secrets the container mounts, and where.
+pub(super) fn secrets<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = (&'c str, &'c str)> {
+    case.spec.volume_mounts.iter().filter_map(|m| {
+        let volume = case.pod.spec.volumes.iter().find(|v| v.name == m.name)?;
+        Some((volume.secret.as_ref()?.secret_name.as_str(), m.mount_path.as_str()))
+    })
+}
+
 /// The only ConfigMap the container mounts, and its only key.
 pub(super) fn only_map(case: &Case<'_, '_>) -> Option<(String, Option<String>)> {
     let mounted = |v: &&Volume| case.spec.volume_mounts.iter().any(|m| m.name == v.name);

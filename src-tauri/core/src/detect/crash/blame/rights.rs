@@ -260,6 +260,19 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             )
             .step(step);
     }
+    // A binding that was there until just before.
+    let lost = case.lost(&[Kind::RoleBinding, Kind::ClusterRoleBinding], asked.namespace.as_deref());
+    if let [gone] = lost.as_slice() {
+        let binding = gone.object.clone();
+        let who = gone.who.as_ref().map(|w| format!(" by {w}")).unwrap_or_default();
+        return own
+            .says(format!(
+                "; {} {} was deleted{who} shortly before, and nothing else grants it",
+                binding.kind, binding.name
+            ))
+            .on(ObjectRef { uid: None, ..binding }, None, case)
+            .step(step);
+    }
     let blame = own.says("; no RoleBinding or ClusterRoleBinding grants it (missing)").sure(Confidence::Established);
     let seen = case.cx.index.get(Kind::ServiceAccount, Some(ns), account);
     let blame = match seen {

@@ -443,9 +443,46 @@ pub(super) fn flag(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
 }
 
+/// A bound that is reached: the only variable or key that sounds like it.
+pub(super) fn bound(case: &Case<'_, '_>, own: Blame, words: &[&str]) -> Blame {
+    let keys = case.spec.env_from.iter().filter_map(|f| {
+        let map = map(case, &f.config_map_ref.as_ref()?.name)?;
+        let prefix = f.prefix.clone().unwrap_or_default();
+        Some(map.digests.keys().map(move |k| format!("{prefix}{k}")))
+    });
+    let all = case.spec.env.iter().map(|e| e.name.clone()).chain(keys.flatten());
+    let mut fits = all.filter(|n| words.iter().any(|w| normal(n).contains(w)));
+    let (Some(name), None) = (fits.next(), fits.next()) else { return own };
+    match origin(case, &name) {
+        Origin::Literal { name, value } => own
+            .says(format!("; {name} is “{value}”"))
+            .field(case.path(&format!("env[{name}]")))
+            .step(set_env(case, &name)),
+        Origin::Map { name, map: from, key } => {
+            let reference = case.reference(Kind::ConfigMap, &from);
+            let lately = case
+                .changes(&reference)
+                .iter()
+                .any(|c| c.fields.iter().any(|f| f.path.strip_prefix("data.") == Some(key.as_str())));
+            let own = own.says(format!("; {name} comes from key {key} of ConfigMap {from}"));
+            let own = own.step(set_key(case, &from, &key));
+            match lately {
+                true => own.says(", which was written anew shortly before").on(
+                    reference,
+                    Some(format!("data[{key}]")),
+                    case,
+                ),
+                false => own,
+            }
+        }
+        Origin::Secret { .. } | Origin::Absent => own,
+    }
+}
+
 /// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
 pub(super) fn credentials(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
+    let expired = signal.detail.is_some();
     let words = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CRED", "AUTH", "DSN", "URL", "URI"];
     let from = case.spec.env.iter().find_map(|e| {
         let name = e.name.to_ascii_uppercase();
@@ -456,6 +493,9 @@ pub(super) fn credentials(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     if let Some((_, e, key)) = from {
         let secret = case.reference(Kind::Secret, &key.name);
         let said = format!("; {} comes from key {} of Secret {}", e.name, key.key, key.name);
+        if expired {
+            return own.says(said).on(secret, Some(format!("data[{}]", key.key)), case);
+        }
         if case.changes(&secret).is_empty() {
             return own.says(said).field(case.path(&format!("env[{}]", e.name)));
         }
@@ -476,6 +516,19 @@ pub(super) fn credentials(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 r.name
             ))
             .on(case.reference(Kind::Secret, &r.name), None, case);
+    }
+    // Or from a file: the only Secret it mounts.
+    let mut shown = file::secrets(case);
+    if let (Some((name, at)), None) = (shown.next(), shown.next()) {
+        let secret = case.reference(Kind::Secret, name);
+        let lately = !case.changes(&secret).is_empty();
+        let own = own.says(format!("; it mounts Secret {name} at {at}"));
+        return match expired || lately {
+            true => {
+                own.says(if lately { ", which was written anew shortly before" } else { "" }).on(secret, None, case)
+            }
+            false => own,
+        };
     }
     let literal = case.spec.env.iter().find(|e| {
         let name = e.name.to_ascii_uppercase();

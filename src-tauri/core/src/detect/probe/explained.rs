@@ -1,0 +1,86 @@
+//! What a program that answers its probe with an error says of it, and who must be changed for that.
+
+use jiff::Timestamp;
+
+use super::{
+    super::{
+        Context,
+        asked::said::{What, said},
+        context::cause,
+        crash,
+    },
+    verdict::Case,
+};
+use crate::{
+    evidence::EvidenceDraft,
+    finding::CauseDraft,
+    logs::{self, Class, Signal},
+    remediation::ActionDraft,
+    severity::Confidence,
+    words,
+};
+
+/// What the program's own words lead to, with the objects that show it.
+pub(super) struct Explained {
+    pub cause: CauseDraft,
+    pub evidence: Vec<EvidenceDraft>,
+    pub actions: Vec<ActionDraft>,
+}
+
+impl Case<'_> {
+    /// The program is there and says that it cannot serve; of a command its own words say why, of a program its log.
+    pub(super) fn explained(&self, cx: &Context<'_>, since: Timestamp) -> Option<Explained> {
+        let lower = self.lower();
+        if !lower.contains("statuscode: 5") && !lower.contains("not_serving") && self.probe.exec.is_none() {
+            return None;
+        }
+        let signal = self.complaint(cx.now)?;
+        let (pod, spec, owner) = (self.pod, self.spec, self.owner);
+        let case = crash::blame::Case { cx, pod, spec, owner, init: self.init, died: since };
+        let blame = crash::blame::blame(&case, &signal);
+        let elsewhere = !blame.entity.same_name(&owner.subject);
+        // A dependency whose pods are not ready has a fault of its own, which is told of there.
+        let known = crash::blame::is_visible(&blame) && blame.rule != "dependency-without-endpoints";
+        let own = !signal.class.is_connection() && !signal.class.is_crash();
+        let told =
+            matches!(signal.class, Class::Dns | Class::ConnectionRefused | Class::Timeout) && signal.subject.is_some();
+        if !known && !own && !told {
+            return None;
+        }
+        let (rule, what) = match known || own {
+            true => (blame.rule.clone(), "is told that it cannot serve"),
+            false => ("probe-dependency-fails".to_owned(), "is told that a dependency fails"),
+        };
+        let words = words::clip(&logs::message(&signal.text), 160);
+        let quote = if self.said.contains(&words) { String::new() } else { format!(" Its log says: “{words}”.") };
+        let mut c = cause(
+            &rule,
+            // That it runs all the same is a sign against what only its log says.
+            if known { blame.confidence } else { blame.confidence.min(Confidence::Likely) },
+            blame.entity,
+            format!("{} and {what}: {}.{quote}{}", self.asks(), blame.phrase, self.told()),
+        );
+        c.referrer = blame.referrer;
+        c.field = blame.field.or_else(|| (!elsewhere).then(|| owner.field(self.init, &spec.name, self.field)));
+        Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
+    }
+
+    /// What it complains of: in the words of the probe, else again and again in its log, else of a dependency.
+    fn complaint(&self, now: Timestamp) -> Option<Signal> {
+        let dependency = |s: &Signal| {
+            let network = matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout);
+            (network || s.class == Class::Authentication) && s.subject.is_some()
+        };
+        let spoken = logs::signals(&[self.said.clone()]);
+        if let Some(found) = spoken.into_iter().find(dependency) {
+            return Some(found);
+        }
+        // A command answers for itself.
+        let log = self.log.filter(|_| self.probe.exec.is_none())?;
+        let tail = &log[log.len().saturating_sub(60)..];
+        if let Some(What::Signal(found)) = said(tail, now).map(|s| s.what) {
+            return Some(*found);
+        }
+        logs::signals(tail).into_iter().find(dependency)
+    }
+}

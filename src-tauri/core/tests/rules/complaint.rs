@@ -1,0 +1,103 @@
+//! What a program that runs and is not ready writes: who must be changed for that.
+
+use super::support::*;
+use afterwatch_core::object::Object;
+use afterwatch_testkit::World;
+
+const UNREADY: Expect = Expect { rule: "readiness-failing", verdict: Likely, ..CHECKOUT };
+
+fn app(more: Value) -> App {
+    let probe = json!({"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5, "failureThreshold": 2});
+    checkout().container(json!({"ports": [{"containerPort": 8080}], "readinessProbe": probe})).container(more)
+}
+
+/// `checkout` answers its probe with 503 and writes these lines, and these objects are there too.
+fn says(app: &App, log: &[&str], others: impl IntoIterator<Item = Object>) -> World {
+    let pod = app.pod("a", status::unready(-60));
+    let told = "Readiness probe failed: HTTP probe failed with statuscode: 503";
+    let told = event(&pod, "Warning", "Unhealthy", told, -55, -1, 9);
+    let mut world = world(app, [pod.clone()]);
+    world.upsert(told);
+    world.upsert_all(others);
+    world.log(&pod, "app", 0, &log.join("\n"));
+    world
+}
+
+const FORBIDDEN: &str = "E1101 10:00:00.000000       1 reflector.go:9] failed to list *v1.ConfigMap: configmaps is forbidden: User \"system:serviceaccount:shop:checkout\" cannot list resource \"configmaps\" in API group \"\" in the namespace \"shop\"";
+
+#[test]
+fn a_right_it_lacks_is_the_roles() {
+    let others = || {
+        [
+            object("ServiceAccount shop/checkout", json!({})),
+            object(
+                "Role shop/reader",
+                json!({"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]}),
+            ),
+            object(
+                "RoleBinding shop/reader",
+                json!({"subjects": [{"kind": "ServiceAccount", "name": "checkout", "namespace": "shop"}], "roleRef": {"kind": "Role", "name": "reader"}}),
+            ),
+        ]
+    };
+    let app = app(json!({}));
+    let expect = Expect {
+        cause: "log-cluster-access",
+        entity: "Role/shop/reader",
+        field: "rules",
+        says: &["configmaps", "lacks list", "503"],
+        ..UNREADY
+    };
+    check(&says(&app, &[FORBIDDEN; 3], others()), expect);
+    // What it said once, and not again, is over.
+    let once = says(&app, &[FORBIDDEN, "listening on :8080"], others());
+    check(&once, Expect { cause: "probe-bad-status", ..UNREADY });
+}
+
+#[test]
+fn a_service_that_is_gone_is_the_one_to_make() {
+    let log = ["level=ERROR msg=\"dependency check failed\" err=\"dial tcp: lookup search on 10.96.0.10:53: no such host\"";
+        3];
+    let search = App::deployment("shop/search");
+    let mut world = says(&app(json!({})), &log, search.objects());
+    world.upsert(search.pod("a", status::ready(-600)));
+    let missing = Expect { cause: "service-missing", entity: "Service/shop/search?", ..UNREADY };
+    check(&world, Expect { says: &["search", "no Service search", "503"], ..missing });
+}
+
+#[test]
+fn a_port_that_the_service_does_not_have_is_the_callers() {
+    let log =
+        ["{\"level\":\"error\",\"msg\":\"redis connection lost\",\"err\":\"connect ETIMEDOUT 10.0.0.7:6380\"}"; 3];
+    let cache = App::deployment("shop/cache");
+    let app = app(json!({"env": [{"name": "REDIS_HOST", "value": "cache"}, {"name": "REDIS_PORT", "value": "6380"}]}));
+    let mut world = says(&app, &log, cache.objects());
+    let service = cache.service(json!({"spec": {"ports": [{"port": 6379, "targetPort": 8080}]}}));
+    world.upsert_all([cache.pod("a", status::ready(-600)), service, cache.endpoints(&[true])]);
+    check(
+        &world,
+        Expect {
+            cause: "service-port-unknown",
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[REDIS_PORT]",
+            says: &["port 6379 and no port 6380", "503"],
+            ..UNREADY
+        },
+    );
+}
+
+#[test]
+fn an_address_is_the_services_that_has_it() {
+    let log = ["connect ECONNREFUSED 10.0.0.7:80"; 3];
+    let db = App::deployment("shop/db").replicas(0);
+    let mut world = says(&app(json!({})), &log, db.objects());
+    world.upsert_all([db.service(json!({})), db.endpoints(&[])]);
+    let asleep = Expect { cause: "dependency-scaled-to-zero", entity: "Deployment/shop/db", ..UNREADY };
+    check(&world, Expect { verdict: Established, field: "spec.replicas", says: &["scaled to zero"], ..asleep });
+}
+
+#[test]
+fn what_its_users_do_wrong_is_not_why_it_is_not_ready() {
+    let log = ["10.1.0.9 - - \"POST /login HTTP/1.1\" 401 12", "10.1.0.9 - - \"GET /orders HTTP/1.1\" 429 12"];
+    check(&says(&app(json!({})), &log, []), Expect { cause: "probe-bad-status", ..UNREADY });
+}
