@@ -67,7 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 Dns,
                 86,
-                r#"(?i)(?:could not translate host name|(?:could not|couldn't|cannot|can't|failed to|unable to) resolve (?:the )?(?:host ?name|host address|host|address)|(?:name|DNS) resolution failed for(?: service)?|bad address|unknown host|unknown (?:mysql )?server host|getaddrinfo (?:failed )?for|getaddrinfo:|no such host is known\.? \()[: ]*['"`(]?(?P<s>(?-i:None\b|[a-z\d_])[\w-]*(?:\.[\w-]+)*)"#,
+                r#"(?i)(?:could not translate host name|(?:could not|couldn't|cannot|can't|failed to|unable to) resolve (?:the )?(?:host ?name|host address|host|address|server)|(?:name|DNS) resolution failed for(?: service)?|bad address|unknown host|unknown (?:mysql )?server host|getaddrinfo (?:failed )?for|getaddrinfo:|no such host is known\.? \()[: ]*['"`(]?(?P<s>(?-i:None\b|[a-z\d_])[\w-]*(?:\.[\w-]+)*)"#,
             ),
             // Much is resolved that is no host: the name must be quoted, have a dot or a port.
             (

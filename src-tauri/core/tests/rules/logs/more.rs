@@ -42,6 +42,7 @@ fn much_is_resolved_that_is_no_host() {
         ),
         ("could not resolve host: stock", Dns, "stock", ""),
         ("nc: bad address 'server'", Dns, "server", ""),
+        ("mount.nfs: Failed to resolve server files.corp.test: Name or service not known", Dns, "files.corp.test", ""),
         ("Error: Cannot resolve module 'react'", MissingModule, "react", ""),
         ("Error: getaddrinfo ENOTFOUND http://stock", Dns, "stock", ""),
         ("error: failed to resolve 'stock'", Dns, "stock", ""),
