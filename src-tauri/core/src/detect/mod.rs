@@ -12,6 +12,7 @@ pub mod container;
 pub mod context;
 pub mod crash;
 pub mod cron;
+pub mod custom;
 pub mod deletion;
 pub mod dns;
 mod drift;
@@ -57,6 +58,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         autoscale::RULES,
         budget::RULES,
         isolation::RULES,
+        custom::RULES,
     ]
     .into_iter()
     .flatten()
@@ -101,6 +103,7 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
     autoscale::all(&mut cx);
     budget::all(&mut cx);
     isolation::all(&mut cx);
+    custom::all(&mut cx);
     drift::all(&mut cx);
     cx.finish()
 }

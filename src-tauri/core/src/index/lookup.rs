@@ -27,7 +27,7 @@ pub(super) struct Lookup {
 
 impl Lookup {
     pub(super) fn link(&mut self, object: &Arc<Object>) {
-        let key = key_of(object.meta());
+        let key = key_of(object);
         match &**object {
             Object::Pod(pod) => {
                 let of = self.labels.entry(key.0.clone()).or_default();
@@ -54,7 +54,7 @@ impl Lookup {
     }
 
     pub(super) fn unlink(&mut self, object: &Object) {
-        let key = key_of(object.meta());
+        let key = key_of(object);
         match object {
             Object::Pod(pod) => {
                 for (label, value) in &pod.metadata.labels {

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod admission;
 pub mod config;
+pub mod custom;
 pub mod event;
 pub mod gateway;
 pub mod kind;
@@ -23,6 +24,7 @@ pub mod workload;
 pub use access::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 pub use admission::{APIService, MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 pub use config::{ConfigMap, Secret, ServiceAccount, ValueDigest};
+pub use custom::CustomResource;
 pub use event::KubeEvent;
 pub use gateway::{Gateway, GatewayClass, HTTPRoute};
 pub use kind::Kind;
@@ -143,15 +145,20 @@ objects!(
     GatewayClass,
     Gateway,
     HTTPRoute,
+    CustomResource,
 );
 
 impl Object {
     /// A reference to this very object, its uid included.
     pub fn reference(&self) -> ObjectRef {
         let meta = self.meta();
+        let (api_version, kind) = match self {
+            Object::CustomResource(o) => (o.api_version.as_str(), o.kind.as_str()),
+            _ => (self.kind().api_version(), self.kind().as_str()),
+        };
         ObjectRef {
-            api_version: self.kind().api_version().to_owned(),
-            kind: self.kind().as_str().to_owned(),
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
             namespace: meta.namespace.clone(),
             name: meta.name.clone(),
             uid: Some(meta.uid.clone()).filter(|u| !u.is_empty()),

@@ -13,6 +13,7 @@ mod container;
 mod crash;
 mod creation;
 mod cron;
+mod custom;
 mod deletion;
 mod determinism;
 mod dns;
@@ -83,6 +84,7 @@ const FAULTS: &[&[Shown]] = &[
     budget::FAULTS,
     isolation::FAULTS,
     unseen::FAULTS,
+    custom::FAULTS,
 ];
 
 #[test]
