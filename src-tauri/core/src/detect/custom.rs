@@ -101,8 +101,12 @@ fn not_ready(cx: &mut Context<'_>, o: &CustomResource, lead: &Lead<'_>) {
     let mut f = finding(rule, me.clone(), &subject, own.severity, own.since);
     f.headline = own.headline.to_owned();
     f.started_basis.clone_from(&own.basis);
-    // What a deeper object says plainly need not be waited for as long.
-    let patience = if by_itself { own.patience } else { own.patience.min(lead.said.patience) };
+    // What is missing does not come by waiting; what a deeper object says plainly need not be waited for as long.
+    let patience = match lead.missing {
+        Some(_) => FAILS,
+        None if by_itself => own.patience,
+        None => own.patience.min(lead.said.patience),
+    };
     f.hold = hold(patience);
     cx.ordinary_until_due(&mut f);
     if own.waits || told.is_some() {
@@ -139,7 +143,8 @@ fn because(lead: &Lead<'_>, items: &mut Vec<EvidenceDraft>) -> CauseDraft {
     let mut c = cause(rule, confidence, lead.entity(), text);
     c.referrer = lead.missing.as_ref().map(|_| says);
     c.evidence = vec![item.key.clone()];
-    c.signs.pro = lead.way.len().min(4) as u32;
+    // Its word, that it lasts for what is asked for now, and what hangs on it.
+    c.signs.pro = 1 + lead.way.len().min(4) as u32;
     if confidence < Confidence::Established {
         c.needs.push("the log of its controller".to_owned());
     }

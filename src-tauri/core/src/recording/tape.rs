@@ -258,6 +258,29 @@ mod tests {
     }
 
     #[test]
+    fn an_object_of_an_extension_is_written_under_its_own_name_and_reads_back() {
+        let value = json!({"apiVersion": "db.example.com/v1", "kind": "Database", "resource": "databases",
+            "metadata": {"name": "a", "namespace": "shop", "uid": "u"}, "spec": {"paused": true},
+            "status": {"conditions": [{"type": "Ready", "status": "False", "message": "password: hunter2"}]}});
+        let object = Object::from_value(Kind::CustomResource, value).unwrap();
+        let listed = |objects| Fact::Listed { kind: Kind::CustomResource, namespace: None, how: Mode::Poll, objects };
+        let mut tape = Tape::new();
+        let lines = observed(&mut tape, 0, listed(vec![object]));
+        let [What::Served { kind: Kind::CustomResource, .. }, What::Put { object: put }] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!((&put["kind"], &put["resource"]), (&json!("Database"), &json!("databases")));
+        assert!(put.get("objectKind").is_none() && !put.to_string().contains("hunter2"), "{put}");
+        assert_eq!(crate::recording::kind_of(put), Some(Kind::CustomResource));
+        assert!(Object::from_value(Kind::CustomResource, put.clone()).unwrap().reference().kind == "Database");
+        let gone = observed(&mut tape, 1, listed(vec![]));
+        assert!(
+            matches!(&gone[..], [What::Delete { object }] if crate::recording::kind_of(object).is_some()),
+            "{gone:?}"
+        );
+    }
+
+    #[test]
     fn only_differences_are_written() {
         let mut tape = Tape::new();
         let first = observed(&mut tape, 0, listed(vec![pod("a", "1", "Running"), pod("b", "2", "Running")]));

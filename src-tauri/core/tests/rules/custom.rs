@@ -1,8 +1,15 @@
 //! What controllers of extensions say: objects that are not ready, the ones they hang on, and what is on its way.
 
+mod argo;
+mod certificate;
+mod flux;
+mod helm;
+
 use super::support::*;
 use afterwatch_core::{
     coverage::UnreadableReason,
+    graph,
+    incident::State,
     object::{Kind, Object},
     redact,
     severity::Severity::Low,
@@ -11,8 +18,8 @@ use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[
     ("custom-resource-not-ready", a_database_that_failed_is_found),
-    ("application-degraded", an_application_that_cannot_be_synced_is_found),
-    ("helm-release-failed", a_release_that_hangs_is_found),
+    ("application-degraded", argo::an_application_that_cannot_be_synced_is_found),
+    ("helm-release-failed", helm::a_release_that_hangs_is_found),
 ];
 
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
@@ -230,455 +237,102 @@ fn two_kinds_of_one_name_are_two_objects() {
     assert!(world.index.get(Kind::Service, Some("shop"), "web").is_some());
 }
 
-// ------------------------------------------------------------------ Flux
-
-fn repository(fields: Value) -> Object {
-    custom(SOURCE, "GitRepository flux-system/shop", fields)
-}
-
-fn kustomization(name: &str, fields: Value) -> Object {
-    let refs = json!({"spec": {"sourceRef": {"kind": "GitRepository", "name": "shop"}}});
-    custom(KUSTOMIZE, &format!("Kustomization flux-system/{name}"), with(refs, fields))
-}
-
-const REPOSITORY: Expect = Expect {
-    object: "GitRepository.source.toolkit.fluxcd.io/flux-system/shop",
-    subject: "GitRepository.source.toolkit.fluxcd.io/flux-system/shop",
-    entity: "GitRepository.source.toolkit.fluxcd.io/flux-system/shop",
-    ..CUSTOM
-};
-
-fn no_clone() -> Value {
-    says("Ready", "False", "GitOperationFailed", "failed to checkout: authentication required: repository denied")
+#[test]
+fn what_heals_is_resolved() {
+    let mut world = of([database(failed())]);
+    world.look();
+    assert!(world.only().findings.iter().any(|f| f.active));
+    world.set_time(30);
+    world.upsert(database(says("Ready", "True", "Running", "")));
+    world.look();
+    world.look_at(700);
+    assert_eq!(world.only().state, State::Resolved);
 }
 
 #[test]
-fn a_source_that_fails_is_the_cause_of_what_is_made_from_it() {
-    let waits = || says("Ready", "False", "ArtifactFailed", "Source artifact not found, retrying in 30s");
-    let objects = || [repository(no_clone()), kustomization("shop", waits()), kustomization("infra", waits())];
-    let fault = check(&of(objects()), Expect { says: &["GitRepository shop", "authentication"], ..REPOSITORY });
-    assert_eq!(fault.findings.len(), 3);
-    let mut backwards = objects();
-    backwards.reverse();
-    check(&of(backwards), REPOSITORY);
+fn the_same_word_in_another_look_is_the_same_incident() {
+    let mut world = of([database(failed())]);
+    world.look();
+    world.set_time(60);
+    world.list(Kind::CustomResource, vec![database(with(failed(), json!({"status": {"token": "other"}})))]);
+    world.look();
+    assert_eq!(world.incidents().len(), 1);
 }
 
 #[test]
-fn a_source_without_its_secret_is_explained_by_the_secret() {
-    let world = of([
-        repository(says(
-            "Ready",
-            "False",
-            "AuthenticationFailed",
-            "failed to get authentication secret 'flux-system/git-auth': secrets \"git-auth\" not found",
-        )),
-        kustomization("shop", says("Ready", "False", "ArtifactFailed", "Source artifact not found")),
-    ]);
-    check(
-        &world,
-        Expect {
-            cause: "custom-resource-needs-missing",
-            entity: "Secret/flux-system/git-auth?",
-            subject: "Secret/flux-system/git-auth",
-            verdict: Established,
-            ..REPOSITORY
-        },
-    );
+fn a_change_of_what_is_wanted_is_told_by_its_generation_and_made_children_are_no_news() {
+    let mut world = of([database(says("Ready", "True", "Running", ""))]);
+    let change = world
+        .upsert(database(with(failed(), json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 2}}))));
+    assert!(change.unwrap().summary.contains("generation"), "what was changed is not read");
+    let fault = check(&world, CUSTOM);
+    assert!(fault.changes.iter().any(|(c, _)| c.object.kind == "Database"));
+    let parent = database(json!({}));
+    let child =
+        |status: &str| custom(DATABASE, "Backup shop/orders-1", with(owned(&parent), says("Ready", status, "x", "")));
+    assert!(world.upsert(child("True")).is_none() && world.upsert(child("False")).is_none());
+    assert!(world.delete(child("False")).is_none());
 }
 
 #[test]
-fn a_source_that_nobody_made_is_missed() {
-    let world = of([
-        kustomization(
-            "shop",
-            says("Ready", "False", "ArtifactFailed", "GitRepository.source.toolkit.fluxcd.io \"shop\" not found"),
+fn what_owns_from_outside_namespaces_is_one_object() {
+    let class =
+        custom("cloud.example.com/v1", "Platform shop-eu", says("Ready", "False", "ComposeFailed", "bucket denied"));
+    let world = of([custom(DATABASE, "Database shop/orders", with(owned(&class), failed())), class]);
+    let name = "Platform.cloud.example.com//shop-eu";
+    let deep = "Database.db.example.com/shop/orders";
+    let fault = check(&world, Expect { object: name, subject: name, entity: deep, ..CUSTOM });
+    assert_eq!(fault.findings.len(), 2);
+}
+
+#[test]
+fn a_secret_store_that_fails_explains_what_is_made_from_it_and_what_misses_it() {
+    const STORE: &str = "external-secrets.io/v1";
+    let app = checkout().container(json!({"envFrom": [{"secretRef": {"name": "payments"}}]}));
+    let message = "secret \"payments\" not found";
+    let mut world = world(&app, [app.pod("a", status::waiting("CreateContainerConfigError", message, -300))]);
+    let refs = json!({"spec": {"secretStoreRef": {"name": "vault", "kind": "ClusterSecretStore"}, "target": {"name": "payments"}}});
+    world.upsert_all([
+        custom(
+            STORE,
+            "ExternalSecret shop/payments-of-vault",
+            with(refs, says("Ready", "False", "SecretSyncedError", "could not get secret data from provider")),
         ),
-        custom(SOURCE, "GitRepository flux-system/other", says("Ready", "True", "Succeeded", "")),
-    ]);
-    check(
-        &world,
-        Expect {
-            object: "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/shop",
-            subject: "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/shop",
-            cause: "custom-resource-needs-missing",
-            entity: "GitRepository.source.toolkit.fluxcd.io/flux-system/shop?",
-            ..CUSTOM
-        },
-    );
-}
-
-fn waiting() -> Value {
-    with(
-        says("Ready", "False", "DependencyNotReady", "dependency 'flux-system/infra' is not ready"),
-        json!({"spec": {"dependsOn": [{"name": "infra"}]}}),
-    )
-}
-
-#[test]
-fn a_dependency_that_fails_explains_what_waits_for_it() {
-    let broken =
-        || kustomization("infra", says("Ready", "False", "BuildFailed", "kustomize build failed: invalid resource"));
-    let infra = "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/infra";
-    let expect = Expect { object: infra, entity: infra, subject: infra, says: &["BuildFailed"], ..CUSTOM };
-    let source = || repository(says("Ready", "True", "Succeeded", ""));
-    check(&of([kustomization("shop", waiting()), broken(), source()]), expect);
-    check(&of([source(), broken(), kustomization("shop", waiting())]), expect);
-}
-
-#[test]
-fn what_waits_for_a_dependency_that_is_on_its_way_is_silent() {
-    let on_its_way = says("Ready", "Unknown", "Progressing", "");
-    silent(&of([kustomization("shop", waiting()), kustomization("infra", on_its_way), repository(json!({}))]));
-}
-
-#[test]
-fn a_kustomization_whose_deployment_crashes_joins_it() {
-    let app = checkout();
-    let labels = json!({"metadata": {"labels": {
-        "kustomize.toolkit.fluxcd.io/name": "shop", "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
-    }}});
-    let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 5, -20))]);
-    world.upsert(app.top(labels));
-    world.refuse_logs();
-    let unhealthy = says(
-        "Ready",
-        "False",
-        "HealthCheckFailed",
-        "timeout waiting for: [Deployment/shop/checkout status: 'InProgress']",
-    );
-    world.upsert_all([kustomization("shop", unhealthy), repository(says("Ready", "True", "Succeeded", ""))]);
-    let faults = world.diagnose().faults;
-    assert_eq!(faults.iter().map(|f| f.subject.key()).collect::<Vec<_>>(), ["Deployment/shop/checkout"]);
-    assert!(faults[0].findings.iter().any(|f| f.object.kind == "Kustomization"));
-    sound(&world, &faults[0]);
-    // What cannot even be built is a fault of its own.
-    world.upsert(kustomization("shop", says("Ready", "False", "BuildFailed", "kustomize build failed")));
-    assert_eq!(world.diagnose().faults.len(), 2);
-}
-
-#[test]
-fn a_helm_release_without_its_chart_is_explained_by_the_chart() {
-    let chart = json!({"spec": {"chart": {"spec": {"chart": "web", "sourceRef": {"kind": "HelmRepository", "name": "charts", "namespace": "flux-system"}}}}});
-    let release = custom(
-        HELM,
-        "HelmRelease shop/web",
-        with(
-            chart,
-            says(
-                "Ready",
-                "False",
-                "SourceNotReady",
-                "HelmChart 'flux-system/shop-web' is not ready: invalid chart reference",
-            ),
+        custom(
+            STORE,
+            "ClusterSecretStore vault",
+            says("Ready", "False", "InvalidProviderConfig", "unable to log in: permission denied"),
         ),
-    );
-    let source = json!({"spec": {"sourceRef": {"kind": "HelmRepository", "name": "charts"}}});
-    let fails = says("Ready", "False", "InvalidChartReference", "no 'web' chart with version matching '9.x' found");
-    let world = of([
-        release,
-        custom(SOURCE, "HelmChart flux-system/shop-web", with(source, fails)),
-        custom(SOURCE, "HelmRepository flux-system/charts", says("Ready", "True", "Succeeded", "")),
     ]);
-    let name = "HelmChart.source.toolkit.fluxcd.io/flux-system/shop-web";
-    check(&world, Expect { object: name, subject: name, entity: name, says: &["9.x"], ..CUSTOM });
-}
-
-// ------------------------------------------------------------------ cert-manager
-
-fn certificate(fields: Value) -> Object {
-    let spec =
-        json!({"spec": {"secretName": "shop-tls", "issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}}});
-    custom(CERTIFICATES, "Certificate shop/shop-tls", with(spec, fields))
-}
-
-fn issuing(since: i64) -> Value {
-    let message = "Issuing certificate as Secret does not exist";
-    json!({"status": {"conditions": [
-        condition("Ready", "False", "DoesNotExist", message, since), condition("Issuing", "True", "DoesNotExist", message, since),
-    ]}})
-}
-
-fn request(of: &Object, fields: Value) -> Object {
-    let spec = json!({"spec": {"issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}}});
-    custom(CERTIFICATES, "CertificateRequest shop/shop-tls-1", with(with(spec, owned(of)), fields))
-}
-
-fn issuer(fields: Value) -> Object {
-    custom(CERTIFICATES, "ClusterIssuer letsencrypt", fields)
-}
-
-const CERTIFICATE: Expect = Expect {
-    object: "Certificate.cert-manager.io/shop/shop-tls",
-    subject: "Certificate.cert-manager.io/shop/shop-tls",
-    entity: "Certificate.cert-manager.io/shop/shop-tls",
-    ..CUSTOM
-};
-
-#[test]
-fn a_certificate_that_is_being_issued_has_ten_minutes() {
-    let ready = || issuer(says("Ready", "True", "ACMEAccountRegistered", ""));
-    ordinary(&mut of([certificate(issuing(-30)), ready()]), -30, 600);
-}
-
-#[test]
-fn an_issuer_that_nobody_made_is_what_the_certificate_misses() {
-    let objects = || {
-        let certificate = certificate(issuing(-300));
-        let request = request(
-            &certificate,
-            says(
-                "Ready",
-                "False",
-                "Pending",
-                "Referenced \"ClusterIssuer\" not found: clusterissuer.cert-manager.io \"letsencrypt\" not found",
-            ),
-        );
-        [certificate, request]
-    };
-    let expect = Expect {
-        entity: "ClusterIssuer.cert-manager.io//letsencrypt?",
-        cause: "custom-resource-needs-missing",
-        says: &["letsencrypt", "does not exist"],
-        ..CERTIFICATE
-    };
-    let fault = check(&of(objects()), expect);
-    assert_eq!(fault.findings.len(), 2, "the certificate and its request");
-    let mut backwards = objects();
-    backwards.reverse();
-    check(&of(backwards), expect);
-}
-
-#[test]
-fn an_issuer_that_is_not_ready_is_the_cause() {
-    let broken = issuer(says("Ready", "False", "ErrRegisterACMEAccount", "Failed to register ACME account: 403"));
-    let certificate = certificate(issuing(-300));
-    let request = request(
-        &certificate,
-        says("Ready", "False", "Pending", "Referenced issuer does not have a Ready status condition"),
-    );
-    let name = "ClusterIssuer.cert-manager.io//letsencrypt";
-    check(
-        &of([certificate, request, broken]),
-        Expect { object: name, subject: name, entity: name, says: &["ErrRegisterACMEAccount"], ..CUSTOM },
-    );
-}
-
-#[test]
-fn a_challenge_that_cannot_be_answered_is_the_deepest() {
-    let certificate = certificate(issuing(-1200));
-    let request = request(
-        &certificate,
-        says("Ready", "False", "Pending", "Waiting on certificate issuance from order shop/shop-tls-1-1: \"pending\""),
-    );
-    let order = custom(ACME, "Order shop/shop-tls-1-1", with(owned(&request), json!({"status": {"state": "pending"}})));
-    let reason = "Waiting for HTTP-01 challenge propagation: failed to perform self check GET request: no such host";
-    let challenge = custom(
-        ACME,
-        "Challenge shop/shop-tls-1-1-1",
-        with(owned(&order), json!({"status": {"state": "pending", "reason": reason}})),
-    );
-    let well = issuer(says("Ready", "True", "ACMEAccountRegistered", ""));
-    let objects = [challenge, order, request, certificate, well];
-    let expect =
-        Expect { entity: "Challenge.acme.cert-manager.io/shop/shop-tls-1-1-1", says: &["no such host"], ..CERTIFICATE };
-    check(&of(objects.clone()), expect);
-    let mut backwards = objects;
-    backwards.reverse();
-    check(&of(backwards), expect);
-}
-
-#[test]
-fn a_pod_that_misses_the_secret_of_a_certificate_is_explained_by_it() {
-    let app = checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "shop-tls"}}]}));
-    let mut world = world(&app, [app.pod("a", status::waiting("ContainerCreating", "", -400))]);
-    let pod = app.pod("a", status::waiting("ContainerCreating", "", -400));
-    world.upsert(event(
-        &pod,
-        "Warning",
-        "FailedMount",
-        "MountVolume.SetUp failed for volume \"tls\" : secret \"shop-tls\" not found",
-        -390,
-        -20,
-        8,
-    ));
-    let broken = issuer(says("Ready", "False", "ErrRegisterACMEAccount", "Failed to register ACME account: 403"));
-    world.upsert_all([certificate(issuing(-900)), broken]);
     let faults = world.diagnose().faults;
     assert_eq!(faults.len(), 1, "{:?}", faults.iter().map(|f| &f.title).collect::<Vec<_>>());
-    assert_eq!(faults[0].causes[0].entity.key(), "ClusterIssuer.cert-manager.io//letsencrypt");
+    assert_eq!(faults[0].causes[0].entity.key(), "ClusterSecretStore.external-secrets.io//vault");
     sound(&world, &faults[0]);
 }
 
-// ------------------------------------------------------------------ Argo CD
-
-fn application(status: Value) -> Object {
-    let fields = json!({"spec": {"destination": {"namespace": "shop"}}, "status": status});
-    custom(ARGO, "Application argocd/shop", fields)
-}
-
-const APPLICATION: Expect = Expect {
-    rule: "application-degraded",
-    object: "Application.argoproj.io/argocd/shop",
-    subject: "Application.argoproj.io/argocd/shop",
-    entity: "Application.argoproj.io/argocd/shop",
-    ..CUSTOM
-};
-
-fn degraded() -> Value {
-    json!({"sync": {"status": "Synced"}, "health": {"status": "Degraded", "lastTransitionTime": at(-300)}, "operationState": {"phase": "Succeeded"}})
-}
-
 #[test]
-fn an_application_that_cannot_be_synced_is_found() {
-    let failed = |message: &str| {
-        application(json!({
-            "sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"},
-            "operationState": {"phase": "Failed", "message": message, "finishedAt": at(-300)},
-        }))
+fn the_picture_shows_what_it_stands_on_makes_and_deploys() {
+    let neighbours = |world: &World, object: &Object| -> Vec<String> {
+        let edges = graph::neighbours(&world.index, &object.reference());
+        edges.iter().map(|e| format!("{} {} {}", e.from.name, e.relation.word(), e.to.name)).collect()
     };
-    let fault = check(
-        &of([failed("one or more objects failed to apply: admission denied")]),
-        Expect { says: &["admission denied"], ..APPLICATION },
+    let certificate = custom(
+        CERTIFICATES,
+        "Certificate shop/shop-tls",
+        json!({"spec": {"secretName": "tls", "issuerRef": {"name": "ca"}}, "metadata": {"labels": {"app.kubernetes.io/instance": "shop"}}}),
     );
-    assert_eq!(fault.title, "Application shop in argocd cannot be synced");
-    check(
-        &of([failed("one or more objects failed to apply, reason: namespaces \"shop\" not found")]),
-        Expect {
-            cause: "custom-resource-needs-missing",
-            entity: "Namespace//shop?",
-            verdict: Established,
-            ..APPLICATION
-        },
+    let issuer = custom(CERTIFICATES, "Issuer shop/ca", json!({}));
+    let application = custom(ARGO, "Application argocd/shop", json!({"spec": {"destination": {"namespace": "shop"}}}));
+    let release = object(
+        "Secret shop/sh.helm.release.v1.web.v2",
+        json!({"metadata": {"labels": {"owner": "helm", "name": "web", "status": "deployed"}}}),
     );
-}
-
-#[test]
-fn an_application_that_is_degraded_or_misses_resources_is_found() {
-    check(&of([application(degraded())]), APPLICATION);
-    let missing = with(degraded(), json!({"health": {"status": "Missing"}}));
-    check(&of([application(missing)]), APPLICATION);
-}
-
-#[test]
-fn an_application_on_its_way_or_never_asked_to_sync_is_silent() {
-    for status in [
-        json!({"sync": {"status": "Synced"}, "health": {"status": "Healthy"}, "operationState": {"phase": "Succeeded"}}),
-        json!({"sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"}, "operationState": {"phase": "Succeeded"}}),
-        json!({"sync": {"status": "OutOfSync"}, "health": {"status": "Missing"}}),
-        json!({"sync": {"status": "Synced"}, "health": {"status": "Progressing"}}),
-        json!({"sync": {"status": "Synced"}, "health": {"status": "Suspended"}}),
-        json!({"sync": {"status": "OutOfSync"}, "health": {"status": "Missing"}, "operationState": {"phase": "Running"}}),
-        json!({"sync": {"status": "Synced"}, "health": {"status": "Healthy"}, "operationState": {"phase": "Failed", "message": "an old one"}}),
-    ] {
-        silent(&of([application(status)]));
-    }
-    let mut young = degraded();
-    merge(&mut young, &json!({"health": {"lastTransitionTime": at(-20)}}));
-    ordinary(&mut of([application(young)]), -20, 60);
-}
-
-#[test]
-fn an_application_whose_pods_crash_joins_them_by_label_or_tracking_id() {
-    for metadata in [
-        json!({"labels": {"app.kubernetes.io/instance": "shop"}}),
-        json!({"labels": {"argocd.argoproj.io/instance": "shop"}}),
-        json!({"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/checkout"}}),
-    ] {
-        let app = checkout();
-        let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 5, -20))]);
-        world.upsert(app.top(json!({ "metadata": metadata })));
-        world.refuse_logs();
-        world.upsert(application(degraded()));
-        let faults = world.diagnose().faults;
-        assert_eq!(
-            faults.iter().map(|f| f.subject.key()).collect::<Vec<_>>(),
-            ["Deployment/shop/checkout"],
-            "{metadata}"
-        );
-        assert!(faults[0].findings.iter().any(|f| f.rule_id == "application-degraded"));
-    }
-}
-
-#[test]
-fn an_application_is_not_joined_to_what_another_deployed() {
     let app = checkout();
-    let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 5, -20))]);
-    world.upsert(app.top(json!({"metadata": {"labels": {"app.kubernetes.io/instance": "billing"}}})));
-    world.refuse_logs();
-    world.upsert(application(degraded()));
-    assert_eq!(world.diagnose().faults.len(), 2);
-}
-
-// ------------------------------------------------------------------ Helm
-
-fn release(revision: u32, status: &str, since: i64) -> Object {
-    object(
-        &format!("Secret shop/sh.helm.release.v1.web.v{revision}"),
-        json!({"metadata": {"labels": {"owner": "helm", "name": "web", "status": status, "version": revision.to_string(), "modifiedAt": t(since).as_second().to_string()}}}),
-    )
-}
-
-#[test]
-fn a_release_that_hangs_is_found() {
-    let name = "Secret/shop/sh.helm.release.v1.web.v3";
-    let expect = Expect {
-        rule: "helm-release-failed",
-        cause: "helm-release-pending",
-        object: name,
-        subject: name,
-        entity: name,
-        ..CUSTOM
-    };
-    for status in ["pending-install", "pending-upgrade", "pending-rollback"] {
-        let world = of([release(2, "deployed", -9000), release(3, status, -900)]);
-        check(&world, Expect { says: &["web", "revision 3", "pending-"], ..expect });
-    }
-    ordinary(&mut of([release(1, "pending-install", -30)]), -30, 600);
-}
-
-#[test]
-fn a_release_that_failed_is_low_and_one_of_long_ago_is_silent() {
-    let name = "Secret/shop/sh.helm.release.v1.web.v3";
-    let expect = Expect {
-        rule: "helm-release-failed",
-        cause: "helm-release-failed",
-        object: name,
-        subject: name,
-        entity: name,
-        severity: Low,
-        ..CUSTOM
-    };
-    check(&of([release(2, "deployed", -9000), release(3, "failed", -900)]), expect);
-    silent(&of([release(3, "failed", -90_000)]));
-    silent(&of([release(3, "failed", -900), release(4, "deployed", -100)]));
-    silent(&of([release(9, "superseded", -900), release(10, "deployed", -100)]));
-    silent(&of([object(
-        "Secret shop/sh.helm.release.v1.web.v1",
-        json!({"metadata": {"labels": {"status": "failed"}}}),
-    )]));
-}
-
-#[test]
-fn a_failed_release_is_told_with_the_workload_that_fails_and_among_its_changes() {
-    let app = checkout();
-    let mut world = world(&app, [app.pod("a", status::ready(-600))]);
-    world.upsert(app.top(json!({"metadata": {"annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"}}})));
-    world.set_time(60);
-    let mut seven = release(7, "failed", 58);
-    seven.meta_mut().creation_timestamp = Some(t(55));
-    world.upsert(seven);
-    world.upsert(app.pod("a", status::crashed(1, "Error", 3, 60)));
-    world.set_time(130);
-    world.upsert(app.pod("a", status::crashed(1, "Error", 5, 120)));
-    world.refuse_logs();
-    let faults = world.diagnose().faults;
-    assert_eq!(faults.iter().map(|f| f.subject.key()).collect::<Vec<_>>(), ["Deployment/shop/checkout"]);
-    let fault = &faults[0];
-    assert!(fault.evidence.iter().any(|e| e.summary == "Helm release web revision 7 failed"));
-    assert!(
-        fault.changes.iter().any(|(c, _)| c.summary == "Helm release web revision 7 failed"),
-        "{:?}",
-        fault.changes
-    );
-    sound(&world, fault);
+    let mut world = of([certificate.clone(), issuer.clone(), application.clone(), release.clone()]);
+    world.upsert(app.top(json!({"metadata": {"annotations": {"meta.helm.sh/release-name": "web"}}})));
+    assert_eq!(neighbours(&world, &certificate), ["shop-tls needs ca", "shop deploys shop-tls", "shop-tls makes tls"]);
+    assert_eq!(neighbours(&world, &issuer), ["shop-tls needs ca"]);
+    assert_eq!(neighbours(&world, &application), ["shop deploys shop-tls"]);
+    assert_eq!(neighbours(&world, &release), ["sh.helm.release.v1.web.v2 deploys checkout"]);
+    assert!(neighbours(&world, &app.top(json!({}))).contains(&"sh.helm.release.v1.web.v2 deploys checkout".to_owned()));
 }
