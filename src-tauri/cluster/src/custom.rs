@@ -140,7 +140,7 @@ async fn sweep(session: &Session, known: &mut Known) -> Result<Result<(), Failur
         })
         .buffered(AT_ONCE);
     let (mut read, mut failed, mut words) = (Vec::new(), Vec::new(), Vec::new());
-    let mut newly = Vec::new();
+    let (mut newly, mut last) = (Vec::new(), None);
     while let Some((resource, listing)) = lists.next().await {
         match listing {
             Ok(listing) => {
@@ -150,14 +150,19 @@ async fn sweep(session: &Session, known: &mut Known) -> Result<Result<(), Failur
                 words.extend(listing.words);
                 read.push((resource, listing.objects));
             }
-            Err(failure) if matches!(failure.code(), 401 | 0) => return Ok(Err(failure)),
+            Err(failure) if failure.code() == 401 => return Ok(Err(failure)),
             Err(failure) => {
                 words.push(format!("{resource}: {failure}"));
                 failed.push(resource);
+                last = Some(failure);
             }
         }
     }
     drop(lists);
+    // Where nothing answers it is not the kinds.
+    if let Some(failure) = last.filter(|f| f.code() == 0 && read.is_empty()) {
+        return Ok(Err(failure));
+    }
     for resource in newly {
         known.refused.entry(resource).or_insert_with(Instant::now);
     }

@@ -333,6 +333,36 @@ mod tests {
     }
 
     #[test]
+    fn kinds_of_extensions_are_discovered_and_listed_each_by_itself() {
+        let mut world = world();
+        for (api, name) in
+            [("db.example.com/v1", "orders"), ("db.example.com/v1", "users"), ("example.org/v1", "other")]
+        {
+            let object = json!({"apiVersion": api, "kind": "Database", "resource": "databases", "metadata": {"name": name, "namespace": "shop"}});
+            world.apply(&What::Put { object });
+        }
+        let of = |target: &str| match answer(&world, &get(target), Timestamp::MIN) {
+            Answer::Json(status, value) => (status.as_u16(), value),
+            other => panic!("{target}: {other:?}"),
+        };
+        let groups = of("/apis").1["groups"].to_string();
+        assert!(groups.contains("db.example.com/v1") && groups.contains("example.org/v1"), "{groups}");
+        let resources = of("/apis/db.example.com/v1").1["resources"].to_string();
+        assert!(resources.contains("databases/status") && resources.contains("\"namespaced\":true"), "{resources}");
+        let list = of("/apis/db.example.com/v1/databases?limit=1").1;
+        assert_eq!(
+            (list["kind"].as_str(), list["items"][0]["metadata"]["name"].as_str()),
+            (Some("DatabaseList"), Some("orders"))
+        );
+        let next = list["metadata"]["continue"].as_str().unwrap();
+        let rest = of(&format!("/apis/db.example.com/v1/namespaces/shop/databases?continue={next}")).1;
+        assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
+        assert_eq!(of("/apis/db.example.com/v1/namespaces/shop/databases/users").0, 200);
+        assert_eq!(of("/apis/db.example.com/v1/queues").0, 404);
+        assert_eq!(json_of("/apis/db.example.com/v1").0, 404, "where there are none the group is not known");
+    }
+
+    #[test]
     fn rights_are_asked_about_as_they_were_recorded() {
         let asked = |verb: &str, group: &str, resource: &str| {
             let body = json!({"spec": {"resourceAttributes": {"verb": verb, "group": group, "resource": resource}}});

@@ -46,8 +46,9 @@ pub const RULES: &[Rule] = &[
         ],
         limits: &[
             "Read are Ready, Available, Healthy, Synced, Reconciled and Succeeded where they are False, and Degraded, Stalled and Failed where they are True; what a controller says in other words is not.",
+            "A run that failed is told of for an hour, and an attempt of cert-manager's until a later one succeeds.",
             "A reason of progress is silent, and so are objects that are suspended, paused or being deleted, and what a controller says of an earlier generation.",
-            "Of what the object wants nothing is read but the names of sources, issuers and what it depends on.",
+            "Of what the object wants nothing is read but the names of what it refers to, waits for and makes.",
         ],
         threshold: None,
         advises: &[ActionKind::ManualCheck, ActionKind::CreateSecret, ActionKind::CreateConfigmap],
@@ -57,7 +58,7 @@ pub const RULES: &[Rule] = &[
         means: "An Argo CD Application is degraded, misses resources, or could not be synced.",
         source: "argo-cd.readthedocs.io/en/stable/operator-manual/health and user-guide/sync-options",
         reads: &[Kind::CustomResource],
-        holds: HOLDS,
+        holds: &[Hold::Exactly(FAILS, ""), Hold::JoinsOnly("where something that it deployed has a fault of its own")],
         severities: &[(Severity::Medium, "always")],
         limits: &[
             "An Application that is out of sync and was not asked to sync is silent.",
@@ -75,7 +76,7 @@ pub fn all(cx: &mut Context<'_>) {
     let (now, own) = (cx.now, index.all(Kind::CustomResource));
     let failing: Vec<&CustomResource> = own
         .filter_map(|o| match &**o {
-            Object::CustomResource(o) => said(o, now).map(|_| o),
+            Object::CustomResource(o) => said(o, now).filter(|_| !join::is_over(index, o)).map(|_| o),
             _ => None,
         })
         .collect();
@@ -97,7 +98,7 @@ fn not_ready(cx: &mut Context<'_>, o: &CustomResource, lead: &Lead<'_>) {
     }
     let rule = if o.is("argoproj.io", "Application") { APPLICATION } else { GENERIC };
     let told = join::told(cx, o, lead);
-    let subject = told.clone().unwrap_or_else(|| join::top(cx, o));
+    let subject = told.clone().unwrap_or_else(|| join::top(cx.index, o));
     let mut f = finding(rule, me.clone(), &subject, own.severity, own.since);
     f.headline = own.headline.to_owned();
     f.started_basis.clone_from(&own.basis);
@@ -109,7 +110,7 @@ fn not_ready(cx: &mut Context<'_>, o: &CustomResource, lead: &Lead<'_>) {
     };
     f.hold = hold(patience);
     cx.ordinary_until_due(&mut f);
-    if own.waits || told.is_some() {
+    if (own.waits && !by_itself) || told.is_some() {
         f.hold = Finding::JOINS_ONLY;
     }
     f.message = format!("{me}{} {}: {}.", within(&me), own.headline, own.words().trim_end_matches('.'));

@@ -246,7 +246,7 @@ fn what_heals_is_resolved() {
     world.upsert(database(says("Ready", "True", "Running", "")));
     world.look();
     world.look_at(700);
-    assert_eq!(world.only().state, State::Resolved);
+    assert_eq!(world.incidents()[0].state, State::Resolved);
 }
 
 #[test]
@@ -335,4 +335,15 @@ fn the_picture_shows_what_it_stands_on_makes_and_deploys() {
     assert_eq!(neighbours(&world, &application), ["shop deploys shop-tls"]);
     assert_eq!(neighbours(&world, &release), ["sh.helm.release.v1.web.v2 deploys checkout"]);
     assert!(neighbours(&world, &app.top(json!({}))).contains(&"sh.helm.release.v1.web.v2 deploys checkout".to_owned()));
+}
+
+#[test]
+fn a_run_that_failed_is_news_for_an_hour() {
+    let run = |since| {
+        let conditions = json!([condition("Succeeded", "False", "Failed", "Tasks Completed: 3 (Failed: 1)", since)]);
+        of([custom("tekton.dev/v1", "PipelineRun shop/build-7", json!({"status": {"conditions": conditions}}))])
+    };
+    let name = "PipelineRun.tekton.dev/shop/build-7";
+    check(&run(-600), Expect { object: name, subject: name, entity: name, severity: Low, ..CUSTOM });
+    silent(&run(-3700));
 }

@@ -1,9 +1,13 @@
 //! One fault, one incident: what an object's workloads show already, and what misses the Secret it was to make.
 
-use super::lead::{Lead, reference};
+use super::{
+    lead::{Lead, reference},
+    said::is_over as is_over_by,
+};
 use crate::{
     detect::Context,
     finding::{CauseDraft, Finding},
+    index::Index,
     object::{CustomResource, Kind, Object, ObjectRef},
     severity::Severity,
 };
@@ -97,12 +101,24 @@ pub(super) fn missed(
 }
 
 /// The highest object of an extension's kind that owns this one: a request belongs to its Certificate.
-pub(super) fn top(cx: &Context<'_>, o: &CustomResource) -> ObjectRef {
+pub(super) fn top(index: &Index, o: &CustomResource) -> ObjectRef {
+    owners(index, o).last().map_or_else(|| reference(o), |top| reference(top))
+}
+
+/// An attempt at something that has come about since.
+pub(super) fn is_over(index: &Index, o: &CustomResource) -> bool {
+    owners(index, o).last().is_some_and(|top| is_over_by(top))
+}
+
+/// Its owners of extensions' kinds, the nearest first.
+fn owners<'a>(index: &'a Index, o: &'a CustomResource) -> Vec<&'a CustomResource> {
+    let mut out: Vec<&CustomResource> = Vec::new();
     let mut at = o;
     for _ in 0..6 {
-        let Some(owner) = at.metadata.controller().and_then(|c| cx.index.by_uid(&c.uid)) else { break };
+        let Some(owner) = at.metadata.controller().and_then(|c| index.by_uid(&c.uid)) else { break };
         let Object::CustomResource(above) = &**owner else { break };
+        out.push(above);
         at = above;
     }
-    reference(at)
+    out
 }

@@ -1,6 +1,6 @@
 //! What a controller says of an object of its own kind, where it says that something is wrong.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     object::{CustomResource, custom::CustomCondition},
@@ -13,6 +13,8 @@ pub(super) const FAILS: i64 = 60;
 pub(super) const VAGUE: i64 = 300;
 /// What somebody outside the cluster has to answer: certificates.
 pub(super) const ISSUES: i64 = 600;
+/// A run that failed is news for so long, as a failed pod is.
+const NEWS: SignedDuration = SignedDuration::from_hours(1);
 
 /// Something wrong, in its controller's words.
 #[derive(Debug)]
@@ -43,19 +45,24 @@ impl Said {
 
 /// What its controller says is wrong, in few words; the time does not matter for that.
 pub(crate) fn wrong(o: &CustomResource) -> Option<String> {
-    let said = said(o, Timestamp::MAX)?;
+    let said = speaks(o, Timestamp::MAX)?;
     Some(if said.reason.is_empty() { said.condition } else { said.reason })
 }
 
 /// What is wrong with an object by its controller's word for what is asked for now; nothing where it is well, on its
-/// way, left alone or going.
+/// way, left alone or going, or a run that failed a while ago.
 pub(super) fn said(o: &CustomResource, now: Timestamp) -> Option<Said> {
+    speaks(o, now).filter(|s| s.severity > Severity::Low || now.duration_since(s.since) < NEWS)
+}
+
+fn speaks(o: &CustomResource, now: Timestamp) -> Option<Said> {
     if o.metadata.deleting() || o.is_suspended() || o.is_behind() {
         return None;
     }
     match (o.group(), o.kind.as_str()) {
         ("argoproj.io", "Application") => application(o, now),
         ("acme.cert-manager.io", _) => acme(o, now),
+        ("cert-manager.io", "Certificate") => certificate(o, now),
         _ => by_conditions(o, now),
     }
 }
@@ -73,19 +80,8 @@ fn by_conditions(o: &CustomResource, now: Timestamp) -> Option<Said> {
         (!is_progress(o, c)).then_some(c)
     })?;
     let reason = found.reason.clone().unwrap_or_default();
-    let mut message = found.message.clone().unwrap_or_default();
-    let mut patience = if fails(&reason) || fails(&message) { FAILS } else { VAGUE };
-    if o.is("cert-manager.io", "Certificate") {
-        // While it is being issued, `Ready` only says that the certificate is not there yet.
-        match o.condition("Issuing") {
-            Some(c) if c.status == "True" => patience = ISSUES,
-            Some(c) if c.reason.as_deref() == Some("Failed") => {
-                message = c.message.clone().unwrap_or(message);
-                patience = FAILS;
-            }
-            _ => {}
-        }
-    }
+    let message = found.message.clone().unwrap_or_default();
+    let patience = if fails(&reason) || fails(&message) { FAILS } else { VAGUE };
     let since = found.last_transition_time.or(o.metadata.creation_timestamp).unwrap_or(now).min(now);
     let (headline, severity) = match found.kind.as_str() {
         "Failed" | "Succeeded" => ("has failed", Severity::Low),
@@ -157,6 +153,39 @@ fn fails(text: &str) -> bool {
     ];
     let text = text.to_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// A Certificate of cert-manager says of an attempt what it says of no other condition: while there is one, `Ready` only
+/// says that the certificate is not there yet, and one that cannot be renewed is ready until it expires.
+fn certificate(o: &CustomResource, now: Timestamp) -> Option<Said> {
+    let attempt = o.condition("Issuing");
+    let failed = attempt.filter(|c| c.status == "False" && c.reason.as_deref() == Some("Failed"));
+    let said = by_conditions(o, now);
+    if let Some(c) = failed {
+        let headline = if said.is_some() { "is not issued" } else { "is not renewed" };
+        return Some(Said {
+            condition: "Issuing=False".to_owned(),
+            reason: "Failed".to_owned(),
+            message: c.message.clone().unwrap_or_default(),
+            since: c.last_transition_time.or(o.metadata.creation_timestamp).unwrap_or(now).min(now),
+            basis: "condition Issuing changed".to_owned(),
+            patience: FAILS,
+            waits: false,
+            headline,
+            severity: Severity::Medium,
+        });
+    }
+    let tries = attempt.is_some_and(|c| c.status == "True");
+    said.map(|s| Said { patience: if tries { ISSUES } else { s.patience }, ..s })
+}
+
+/// The Certificate a request was made for is well and tries nothing: a later attempt has succeeded.
+pub(super) fn is_over(certificate: &CustomResource) -> bool {
+    let tries =
+        certificate.condition("Issuing").is_some_and(|c| c.status == "True" || c.reason.as_deref() == Some("Failed"));
+    certificate.is("cert-manager.io", "Certificate")
+        && certificate.condition("Ready").is_some_and(|c| c.status == "True")
+        && !tries
 }
 
 /// Orders and Challenges of cert-manager have a state and a reason.

@@ -125,3 +125,25 @@ fn a_pod_that_misses_the_secret_of_a_certificate_is_explained_by_it() {
     assert_eq!(faults[0].causes[0].entity.key(), "ClusterIssuer.cert-manager.io//letsencrypt");
     sound(&world, &faults[0]);
 }
+
+#[test]
+fn an_attempt_that_failed_before_a_later_one_succeeded_is_the_past() {
+    let well = certificate(says("Ready", "True", "Ready", "Certificate is up to date"));
+    let old = request(&well, says("Ready", "False", "Failed", "the order is invalid"));
+    silent(&of([well, old, issuer(says("Ready", "True", "ACMEAccountRegistered", ""))]));
+}
+
+#[test]
+fn a_certificate_that_cannot_be_renewed_is_told_while_the_old_one_is_good() {
+    let fields = json!({"status": {"conditions": [
+        condition("Ready", "True", "Ready", "Certificate is up to date", -9000),
+        condition("Issuing", "False", "Failed", "The certificate request has failed to complete and will be retried: rate limited", -600),
+    ]}});
+    let renewing = certificate(fields);
+    let failed =
+        request(&renewing, says("Ready", "False", "Failed", "rate limited: too many certificates already issued"));
+    let well = issuer(says("Ready", "True", "ACMEAccountRegistered", ""));
+    let entity = "CertificateRequest.cert-manager.io/shop/shop-tls-1";
+    let fault = check(&of([renewing, failed, well]), Expect { entity, says: &["too many"], ..CERTIFICATE });
+    assert_eq!(fault.title, "Certificate shop-tls in shop is not renewed");
+}

@@ -152,3 +152,18 @@ fn a_helm_release_without_its_chart_is_explained_by_the_chart() {
     let name = "HelmChart.source.toolkit.fluxcd.io/flux-system/shop-web";
     check(&world, Expect { object: name, subject: name, entity: name, says: &["9.x"], ..CUSTOM });
 }
+
+#[test]
+fn a_dependency_that_nobody_made_is_missed() {
+    let shop = "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/shop";
+    check(
+        &of([kustomization("shop", waiting()), repository(says("Ready", "True", "Succeeded", ""))]),
+        Expect {
+            object: shop,
+            subject: shop,
+            cause: "custom-resource-needs-missing",
+            entity: "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/infra?",
+            ..CUSTOM
+        },
+    );
+}
