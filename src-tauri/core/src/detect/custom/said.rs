@@ -123,7 +123,7 @@ fn is_progress(o: &CustomResource, c: &CustomCondition) -> bool {
     let reason = c.reason.as_deref().unwrap_or("").to_lowercase();
     // A canary between two steps is not healthy yet.
     let canary = o.is("argoproj.io", "Rollout") && c.kind == "Healthy";
-    let stuck = fails(&reason) || c.message.as_deref().is_some_and(|m| super::lead::names_missing(m));
+    let stuck = fails(&reason) || c.message.as_deref().is_some_and(super::lead::names_missing);
     canary || (!stuck && STEMS.iter().any(|stem| reason.contains(stem)))
 }
 
