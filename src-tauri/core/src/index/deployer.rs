@@ -92,7 +92,7 @@ fn application(meta: &Meta) -> Option<(&str, bool)> {
 
 /// The label that charts set as well proves something only in the namespace the Application deploys to.
 fn tracks(app: &crate::object::CustomResource, meta: &Meta) -> bool {
-    let place = app.spec.destination.namespace.as_deref().filter(|ns| !ns.is_empty());
+    let place = app.spec.destination.namespace.as_deref().filter(|ns| !ns.is_empty() && !app.is_remote());
     application(meta).is_some_and(|(name, sure)| {
         name == app.metadata.name && (sure || place.is_some() && place == meta.namespace.as_deref())
     })

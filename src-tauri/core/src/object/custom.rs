@@ -42,6 +42,11 @@ impl CustomResource {
         self.spec.suspend || self.spec.paused
     }
 
+    /// What it deploys lies in another cluster: the names in its messages say nothing of this one.
+    pub fn is_remote(&self) -> bool {
+        self.spec.destination.remote || self.spec.kube_config
+    }
+
     /// The condition of this type.
     pub fn condition(&self, kind: &str) -> Option<&CustomCondition> {
         self.status.conditions.iter().find(|c| c.kind == kind)
@@ -75,6 +80,10 @@ impl CustomResource {
             self.spec.secret_name = None;
             self.spec.target = None;
         }
+        let to = &mut self.spec.destination;
+        let server = to.server.take().is_some_and(|s| !s.is_empty() && s != "https://kubernetes.default.svc");
+        let name = to.name.take().is_some_and(|n| !n.is_empty() && n != "in-cluster");
+        to.remote |= server || name;
         if self.group() != "argoproj.io" {
             self.spec.destination = Destination::default();
             self.status.sync = Sync::default();
@@ -108,6 +117,9 @@ pub struct CustomSpec {
     pub release_name: Option<String>,
     #[serde(deserialize_with = "lenient")]
     pub target_namespace: Option<String>,
+    /// Flux: it deploys to another cluster. How is not kept.
+    #[serde(deserialize_with = "is_there")]
+    pub kube_config: bool,
     /// cert-manager: who signs.
     #[serde(deserialize_with = "lenient")]
     pub issuer_ref: Option<Named>,
@@ -157,6 +169,11 @@ pub struct ChartSpec {
 #[serde(default)]
 pub struct Destination {
     pub namespace: Option<String>,
+    /// The cluster by address or by name, until it is known whether it is this one.
+    pub server: Option<String>,
+    pub name: Option<String>,
+    /// It is another cluster.
+    pub remote: bool,
 }
 
 /// What its controller says of it.
@@ -249,6 +266,11 @@ impl Named {
 /// A value of the expected shape, else its default.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
+}
+
+/// Whether there is a value, whatever it is.
+fn is_there<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(!matches!(Value::deserialize(from)?, Value::Null | Value::Bool(false)))
 }
 
 /// The items of a list that have the expected shape.

@@ -86,8 +86,8 @@ fn next<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a CustomResour
                     return Next::Further(further);
                 }
             }
-            // Its own group is read, and so is what it names; only where it says something is it missed.
-            None if extension(&wanted.api_version) == extension(&o.api_version) && knows(cx, &wanted) => {
+            // Others of its kind are read, so that this one is not there. Where none is, the kind may not be readable.
+            None if knows(cx, &wanted, true) => {
                 return Next::Missing(wanted, Confidence::Likely);
             }
             None => {}
@@ -132,15 +132,15 @@ pub(crate) fn stands_on(o: &CustomResource) -> Vec<ObjectRef> {
 /// Made by Flux itself: that it is not there yet is no fault of anybody's.
 const CHART: &str = "HelmChart";
 
-/// Objects of this group are read, so that one that is not among them is not there.
-fn knows(cx: &Context<'_>, wanted: &ObjectRef) -> bool {
+/// Objects of this group, or of this very kind, are read, so that one that is not among them is not there.
+fn knows(cx: &Context<'_>, wanted: &ObjectRef, kind: bool) -> bool {
     let group = extension(&wanted.api_version);
     wanted.kind != CHART
         && cx.index.knows(Kind::CustomResource, wanted.namespace.as_deref())
         && cx
             .index
             .all(Kind::CustomResource)
-            .any(|o| matches!(&**o, Object::CustomResource(c) if Some(c.group()) == group))
+            .any(|o| matches!(&**o, Object::CustomResource(c) if Some(c.group()) == group && (!kind || c.kind == wanted.kind)))
 }
 
 static MISSING: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -164,6 +164,9 @@ fn own_kind(word: &str, group: &str) -> Option<Kind> {
 
 /// The object that a message says is not there, where it is known not to be.
 fn missing(cx: &Context<'_>, o: &CustomResource, said: &Said) -> Option<(ObjectRef, Confidence)> {
+    if o.is_remote() {
+        return None;
+    }
     MISSING.as_ref()?.captures_iter(&said.message).find_map(|m| {
         // What stands without quotes is a name only behind a kind that everybody knows.
         let name = m.get(3).or_else(|| m.get(4).filter(|_| own_kind(&m[1], &m[2]).is_some()))?.as_str();
@@ -212,7 +215,7 @@ fn named(
     let (kind, api) = known.or_else(|| said.then(|| (capital(word), format!("{group}/v1"))))?;
     let named = Named { name: name.to_owned(), ..Named::default() };
     let wanted = named.reference(&api, &kind, namespace);
-    (cx.index.resolve(&wanted).is_none() && knows(cx, &wanted)).then_some((wanted, Confidence::Likely))
+    (cx.index.resolve(&wanted).is_none() && knows(cx, &wanted, false)).then_some((wanted, Confidence::Likely))
 }
 
 fn capital(word: &str) -> String {

@@ -99,3 +99,20 @@ fn an_application_is_not_joined_to_what_another_deployed() {
     world.upsert(application(degraded()));
     assert_eq!(world.diagnose().faults.len(), 2);
 }
+
+#[test]
+fn what_another_cluster_lacks_is_not_looked_for_here() {
+    let remote = json!({"spec": {"destination": {"namespace": "shop", "server": "https://far.example.com"}}, "status": {
+        "sync": {"status": "OutOfSync"}, "health": {"status": "Degraded", "lastTransitionTime": at(-300)},
+        "operationState": {"phase": "Failed", "message": "namespaces \"shop\" not found", "finishedAt": at(-300)},
+    }});
+    let app = checkout();
+    let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 5, -20))]);
+    world.upsert(app.top(json!({"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}}})));
+    world.refuse_logs();
+    world.upsert(custom(ARGO, "Application argocd/shop", remote));
+    let faults = world.diagnose().faults;
+    assert_eq!(faults.len(), 2, "its pods are elsewhere");
+    let own = faults.iter().find(|f| f.subject.kind == "Application").unwrap();
+    assert_eq!(own.causes[0].entity.key(), "Application.argoproj.io/argocd/shop");
+}

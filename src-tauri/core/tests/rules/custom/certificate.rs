@@ -147,3 +147,12 @@ fn a_certificate_that_cannot_be_renewed_is_told_while_the_old_one_is_good() {
     let fault = check(&of([renewing, failed, well]), Expect { entity, says: &["too many"], ..CERTIFICATE });
     assert_eq!(fault.title, "Certificate shop-tls in shop is not renewed");
 }
+
+#[test]
+fn an_issuer_of_a_kind_that_may_not_be_readable_is_not_called_missing() {
+    let alone = || certificate(issuing(-900));
+    check(&of([alone()]), CERTIFICATE);
+    let other = custom(CERTIFICATES, "ClusterIssuer other", says("Ready", "True", "ACMEAccountRegistered", ""));
+    let entity = "ClusterIssuer.cert-manager.io//letsencrypt?";
+    check(&of([alone(), other]), Expect { entity, cause: "custom-resource-needs-missing", ..CERTIFICATE });
+}
