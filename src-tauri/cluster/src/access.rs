@@ -86,6 +86,11 @@ impl Access {
         Access { named, everything: Once::new(), listable: Once::new() }
     }
 
+    /// The context's namespace and those a person named.
+    pub fn named(&self) -> &[Arc<str>] {
+        &self.named
+    }
+
     /// Where the kind may be read now.
     pub async fn plan(&self, server: &Server, kind: Kind) -> Result<Plan, Failure> {
         // One question instead of fifty for whoever may read everything, as most owners of a cluster do.

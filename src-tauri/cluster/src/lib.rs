@@ -18,6 +18,7 @@ mod certificate;
 mod classify;
 mod cluster;
 mod connect;
+mod custom;
 mod doctor;
 mod emit;
 pub mod environment;

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use crate::{
     access::{Plan, unread_words},
     cluster::Inner,
+    custom,
     emit::{Closed, Emitter, Scope},
     scope,
     server::Failure,
@@ -50,6 +51,12 @@ async fn look(inner: &Arc<Inner>, out: &Arc<Emitter>) -> Result<(), Closed> {
 
 async fn one(session: &Session, kind: Kind) -> Result<(), Closed> {
     let all = Scope::everywhere(kind);
+    if kind == Kind::CustomResource {
+        return match custom::once(session).await? {
+            Ok(()) => Ok(()),
+            Err(failure) => unreadable(session, &all, &failure).await,
+        };
+    }
     let plan = match twice(|| async { session.access(None).plan(&session.link().watch, kind).await }).await {
         Ok(plan) => plan,
         Err(failure) => return unreadable(session, &all, &failure).await,

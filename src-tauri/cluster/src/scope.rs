@@ -180,7 +180,7 @@ pub(crate) async fn list(session: &Session, scope: &Scope) -> Result<Listing, Fa
 }
 
 /// GET, with fresh credentials when the server no longer takes the ones at hand.
-async fn read(session: &Session, path: &str, accept: &str) -> Result<bytes::Bytes, Failure> {
+pub(crate) async fn read(session: &Session, path: &str, accept: &str) -> Result<bytes::Bytes, Failure> {
     let link = session.link();
     match link.watch.read(path, accept).await {
         Err(Failure::Refused(refusal)) if refusal.code == 401 => {
@@ -197,7 +197,7 @@ pub(crate) fn always_served(kind: Kind) -> bool {
 }
 
 /// What a failure means for the scope: it goes on trying (`Ok`) or ends. Told once it is certain.
-async fn settle(session: &Session, scope: &Scope, failure: &Failure, failures: u32) -> Result<(), Ending> {
+pub(crate) async fn settle(session: &Session, scope: &Scope, failure: &Failure, failures: u32) -> Result<(), Ending> {
     let lost = |ended_by, reason| session.out.lost(scope, ended_by, reason, failure.to_string());
     match failure {
         Failure::Refused(r) if r.code == 403 => {
@@ -367,7 +367,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// 0.8 s, doubling to 30 s, each up to half as long again; never sooner than the server asked for.
-async fn pause(failures: u32, failure: &Failure) {
+pub(crate) async fn pause(failures: u32, failure: &Failure) {
     let wait = Duration::from_millis(800).saturating_mul(1 << failures.saturating_sub(1).min(6));
     let wait = jittered(wait.min(Duration::from_secs(30)));
     let asked = match failure {

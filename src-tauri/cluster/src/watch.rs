@@ -22,6 +22,7 @@ use tokio::{
 use crate::{
     cluster::Inner,
     connect::Link,
+    custom,
     emit::{Closed, Emitter},
     follow,
     problem::{ConnectProblem, Trouble},
@@ -220,7 +221,10 @@ async fn run(inner: &Arc<Inner>, out: &Arc<Emitter>, link: Arc<Link>, identity: 
     let (session, mut signals) = Session::new(inner.clone(), out.clone(), link);
     let mut tasks = JoinSet::new();
     for kind in Kind::ALL {
-        tasks.spawn(follow::follow(session.clone(), *kind));
+        match kind {
+            Kind::CustomResource => tasks.spawn(custom::follow(session.clone())),
+            _ => tasks.spawn(follow::follow(session.clone(), *kind)),
+        };
     }
     let end = match oversee(&session, &mut signals, identity, again).await {
         Ok(end) | Err(end) => end,

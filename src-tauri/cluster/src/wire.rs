@@ -120,6 +120,20 @@ pub(crate) fn object(kind: Kind, raw: &RawValue, salt: &[u8; 16]) -> Result<Obje
     Ok(object)
 }
 
+/// The same for an object of an extension's kind, of which no field has a shape that is not expected; none where it is
+/// no object with a name.
+pub(crate) fn custom(api_version: &str, kind: &str, resource: &str, raw: &RawValue) -> Option<Object> {
+    let json = raw.get();
+    let mut object = decode(Kind::CustomResource, json, &[0; 16])
+        .ok()
+        .or_else(|| without_nulls(Kind::CustomResource, json, &[0; 16]))?;
+    if let Object::CustomResource(o) = &mut object {
+        (o.api_version, o.kind, o.resource) = (api_version.to_owned(), kind.to_owned(), resource.to_owned());
+    }
+    redact::object(&mut object);
+    Some(object).filter(|o| !o.meta().name.is_empty())
+}
+
 /// What is left of an object whose deletion was told but which does not decode: enough to forget it.
 pub(crate) fn remains(kind: Kind, raw: &RawValue) -> Option<Object> {
     #[derive(Deserialize)]

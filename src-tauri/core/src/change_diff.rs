@@ -67,6 +67,14 @@ fn relevant(object: &Object) -> Value {
         Object::GatewayClass(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::Gateway(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::HTTPRoute(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::CustomResource(o) => {
+            put("spec", serde_json::to_value(&o.spec));
+            // Most of a specification is not read: that it was changed is told by its number. Argo CD counts its own
+            // writes as well.
+            if o.group() != "argoproj.io" {
+                put("generation", serde_json::to_value(o.metadata.generation));
+            }
+        }
         Object::Pod(_) | Object::KubeEvent(_) | Object::Namespace(_) | Object::EndpointSlice(_) => {}
     }
     put("labels", serde_json::to_value(&object.meta().labels));

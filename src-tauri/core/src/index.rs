@@ -5,6 +5,7 @@
 //! that no rule takes it for empty.
 
 mod change;
+pub(crate) mod deployer;
 mod lookup;
 mod query;
 
@@ -20,7 +21,7 @@ use crate::{
     coverage::{EndedBy, UnreadableReason},
     evidence::Observed,
     logs::Reading as Said,
-    object::{Kind, Meta, Object},
+    object::{Kind, Object},
     observation::{Connection, Fact, LogRead, LogWant, Observation},
 };
 
@@ -167,7 +168,7 @@ impl Index {
     }
 
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
-        let listed: BTreeSet<Key> = objects.iter().map(|o| key_of(o.meta())).collect();
+        let listed: BTreeSet<Key> = objects.iter().map(key_of).collect();
         let gone: Vec<Arc<Object>> = self
             .objects
             .get(&kind)
@@ -214,7 +215,7 @@ impl Index {
     }
 
     fn upsert(&mut self, object: Object, at: Timestamp) -> Option<Change> {
-        let known = self.objects.get(&object.kind()).and_then(|m| m.get(&key_of(object.meta())));
+        let known = self.objects.get(&object.kind()).and_then(|m| m.get(&key_of(&object)));
         if let Some(known) = known
             && known.meta().uid == object.meta().uid
             && older(&object.meta().resource_version, &known.meta().resource_version)
@@ -225,7 +226,7 @@ impl Index {
     }
 
     fn put(&mut self, object: Object, at: Timestamp, settled: bool) -> Option<Change> {
-        let (kind, key) = (object.kind(), key_of(object.meta()));
+        let (kind, key) = (object.kind(), key_of(&object));
         let old = self.objects.entry(kind).or_default().get(&key).cloned();
         if let Some(old) = &old
             && old.meta().uid == object.meta().uid
@@ -250,14 +251,14 @@ impl Index {
     }
 
     fn delete(&mut self, object: &Object, at: Timestamp) -> Option<Change> {
-        let key = key_of(object.meta());
+        let key = key_of(object);
         let known = self.objects.get(&object.kind())?.get(&key)?.clone();
         // A late delete of an earlier object of the same name must not take the new one away.
         (known.meta().uid == object.meta().uid || object.meta().uid.is_empty()).then(|| self.remove(&known, at))?
     }
 
     fn remove(&mut self, known: &Arc<Object>, at: Timestamp) -> Option<Change> {
-        let (kind, key) = (known.kind(), key_of(known.meta()));
+        let (kind, key) = (known.kind(), key_of(known));
         self.unlink(known);
         self.objects.get_mut(&kind)?.remove(&key);
         if kind == Kind::Pod {
@@ -286,7 +287,7 @@ impl Index {
 
     fn unlink(&mut self, object: &Object) {
         self.lookup.unlink(object);
-        let (kind, key, meta) = (object.kind(), key_of(object.meta()), object.meta());
+        let (kind, key, meta) = (object.kind(), key_of(object), object.meta());
         self.by_uid.remove(&meta.uid);
         for owner in &meta.owner_references {
             if let Some(set) = self.children.get_mut(&owner.uid) {
@@ -335,8 +336,18 @@ impl Index {
     }
 }
 
-fn key_of(meta: &Meta) -> Key {
-    (meta.namespace.clone().unwrap_or_default(), meta.name.clone())
+fn key_of(object: &Object) -> Key {
+    let meta = object.meta();
+    let name = match object {
+        Object::CustomResource(o) => custom_name(&o.kind, o.group(), &meta.name),
+        _ => meta.name.clone(),
+    };
+    (meta.namespace.clone().unwrap_or_default(), name)
+}
+
+/// Objects of all kinds that extensions brought lie together: two of one name are two.
+fn custom_name(kind: &str, group: &str, name: &str) -> String {
+    format!("{kind}.{group}/{name}")
 }
 
 /// Resource versions of built-in kinds are decimal and grow (promised since Kubernetes 1.35; true before). What does
@@ -348,9 +359,15 @@ fn older(new: &str, known: &str) -> bool {
     }
 }
 
-/// Kinds whose changes are worth a line of history.
-fn tells_changes(kind: Kind) -> bool {
-    !matches!(kind, Kind::Pod | Kind::KubeEvent | Kind::EndpointSlice | Kind::ReplicaSet | Kind::Job)
+/// Objects whose changes are worth a line of history.
+fn tells_changes(object: &Object) -> bool {
+    match object {
+        // What a controller made for another object comes and goes without anybody's doing.
+        Object::CustomResource(o) => o.metadata.owner_references.is_empty(),
+        other => {
+            !matches!(other.kind(), Kind::Pod | Kind::KubeEvent | Kind::EndpointSlice | Kind::ReplicaSet | Kind::Job)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     discovery,
     select::Selector,
-    world::{Scope, World},
+    world::{Extension, Scope, World, extension_name},
 };
 
 /// One request, as far as it matters.
@@ -79,8 +79,8 @@ pub(crate) fn answer(world: &World, ask: &Ask, now: Timestamp) -> Answer {
         ["version"] => ok(discovery::version(world.server())),
         ["readyz" | "livez" | "healthz", ..] => Answer::Text("ok".to_owned()),
         ["api"] => ok(discovery::versions()),
-        ["apis"] => ok(discovery::groups()),
-        ["apis", group] => discovery::group(group).map_or_else(|| missing(&ask.path), ok),
+        ["apis"] => ok(discovery::groups(world)),
+        ["apis", group] => discovery::group(group, world).map_or_else(|| missing(&ask.path), ok),
         ["api", "v1"] => discovery::resources("v1", world).map_or_else(|| missing(&ask.path), ok),
         ["apis", group, version] => {
             discovery::resources(&format!("{group}/{version}"), world).map_or_else(|| missing(&ask.path), ok)
@@ -96,9 +96,15 @@ fn objects(world: &World, ask: &Ask, api: &str, rest: &[&str], now: Timestamp) -
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (Some(*namespace), rest),
         rest => (None, rest),
     };
-    let kind = rest.first().and_then(|plural| {
-        Kind::ALL.iter().copied().find(|k| k.api_version() == api && k.plural() == *plural && world.serves(*k))
-    });
+    let plural = rest.first().copied().unwrap_or_default();
+    let extension = world.extensions().into_iter().find(|e| e.api_version == api && e.resource == plural);
+    let kind = match extension {
+        Some(_) => Some(Kind::CustomResource).filter(|k| world.serves(*k)),
+        None => {
+            let mut all = Kind::ALL.iter().copied().filter(|k| !k.api_version().is_empty());
+            all.find(|k| k.api_version() == api && k.plural() == plural && world.serves(*k))
+        }
+    };
     let Some(kind) = kind else { return missing(&ask.path) };
     if let Some(words) = world.refusal(kind, namespace) {
         let (verb, place) =
@@ -108,9 +114,9 @@ fn objects(world: &World, ask: &Ask, api: &str, rest: &[&str], now: Timestamp) -
         return refused(StatusCode::FORBIDDEN, "Forbidden", &words);
     }
     match rest {
-        [_] if ask.flag("watch") => watch(world, ask, kind, namespace),
-        [_] => list(world, ask, kind, namespace),
-        [_, name] => match world.object(kind, namespace.unwrap_or_default(), name) {
+        [_] if ask.flag("watch") => watch(world, ask, scope(ask, kind, extension, namespace)),
+        [_] => list(world, ask, &scope(ask, kind, extension, namespace)),
+        [_, name] => match world.object(kind, namespace.unwrap_or_default(), &stands_at(extension.as_ref(), name)) {
             Some(object) if ask.outline() => ok(outline(object)),
             Some(object) => ok((**object).clone()),
             None => no_object(kind, name),
@@ -120,13 +126,21 @@ fn objects(world: &World, ask: &Ask, api: &str, rest: &[&str], now: Timestamp) -
     }
 }
 
-fn scope(ask: &Ask, kind: Kind, namespace: Option<&str>) -> Scope {
-    let selector = Selector::parse(ask.asked("labelSelector"), ask.asked("fieldSelector"));
-    Scope { kind, namespace: namespace.map(str::to_owned), selector }
+/// Under which name an object lies.
+fn stands_at(extension: Option<&Extension>, name: &str) -> String {
+    extension.map_or_else(|| name.to_owned(), |e| extension_name(&e.api_version, &e.resource, name))
 }
 
-fn list(world: &World, ask: &Ask, kind: Kind, namespace: Option<&str>) -> Answer {
-    let scope = scope(ask, kind, namespace);
+fn scope(ask: &Ask, kind: Kind, extension: Option<Extension>, namespace: Option<&str>) -> Scope {
+    let selector = Selector::parse(ask.asked("labelSelector"), ask.asked("fieldSelector"));
+    Scope { kind, extension, namespace: namespace.map(str::to_owned), selector }
+}
+
+fn list(world: &World, ask: &Ask, scope: &Scope) -> Answer {
+    let (api, kind) = match &scope.extension {
+        Some(e) => (e.api_version.as_str(), e.kind.as_str()),
+        None => (scope.kind.api_version(), scope.kind.as_str()),
+    };
     // The version of the first page holds for all: what changed between two pages is told to whoever watches from it.
     let (version, behind) = match ask.asked("continue").splitn(3, '/').collect::<Vec<_>>().as_slice() {
         [version, namespace, name] => match version.parse::<u64>() {
@@ -136,7 +150,7 @@ fn list(world: &World, ask: &Ask, kind: Kind, namespace: Option<&str>) -> Answer
         _ => (world.now(), None),
     };
     let limit = ask.number("limit").filter(|l| *l > 0).unwrap_or(usize::MAX);
-    let mut found = world.list(&scope, behind);
+    let mut found = world.list(scope, behind);
     let (mut items, mut last) = (Vec::new(), None);
     for (key, object) in found.by_ref().take(limit) {
         items.push(if ask.outline() { outline(object) } else { (**object).clone() });
@@ -148,7 +162,7 @@ fn list(world: &World, ask: &Ask, kind: Kind, namespace: Option<&str>) -> Answer
     };
     let (api, name) = match ask.outline() {
         true => ("meta.k8s.io/v1", "PartialObjectMetadataList".to_owned()),
-        false => (kind.api_version(), format!("{}List", kind.as_str())),
+        false => (api, format!("{kind}List")),
     };
     ok(json!({
         "apiVersion": api, "kind": name,
@@ -156,7 +170,7 @@ fn list(world: &World, ask: &Ask, kind: Kind, namespace: Option<&str>) -> Answer
     }))
 }
 
-fn watch(world: &World, ask: &Ask, kind: Kind, namespace: Option<&str>) -> Answer {
+fn watch(world: &World, ask: &Ask, scope: Scope) -> Answer {
     let from_scratch = matches!(ask.asked("resourceVersion"), "" | "0");
     let version = match ask.asked("resourceVersion").parse::<u64>() {
         Ok(version) if version <= world.now() => version,
@@ -166,7 +180,7 @@ fn watch(world: &World, ask: &Ask, kind: Kind, namespace: Option<&str>) -> Answe
         Err(_) => return refused(StatusCode::BAD_REQUEST, "BadRequest", "invalid resource version"),
     };
     Answer::Watch(Watch {
-        scope: scope(ask, kind, namespace),
+        scope,
         version: if from_scratch { world.now() } else { version },
         from_scratch,
         bookmarks: ask.flag("allowWatchBookmarks"),
@@ -326,6 +340,36 @@ mod tests {
         assert_eq!(json_of("/api/v1/namespaces/shop/pods/a/log").0, 404);
         let delete = Ask { method: Method::DELETE, ..get("/api/v1/namespaces/shop/pods/a") };
         assert!(matches!(answer(&world(), &delete, Timestamp::MIN), Answer::Json(StatusCode::METHOD_NOT_ALLOWED, _)));
+    }
+
+    #[test]
+    fn kinds_of_extensions_are_discovered_and_listed_each_by_itself() {
+        let mut world = world();
+        for (api, name) in
+            [("db.example.com/v1", "orders"), ("db.example.com/v1", "users"), ("example.org/v1", "other")]
+        {
+            let object = json!({"apiVersion": api, "kind": "Database", "resource": "databases", "metadata": {"name": name, "namespace": "shop"}});
+            world.apply(&What::Put { object });
+        }
+        let of = |target: &str| match answer(&world, &get(target), Timestamp::MIN) {
+            Answer::Json(status, value) => (status.as_u16(), value),
+            other => panic!("{target}: {other:?}"),
+        };
+        let groups = of("/apis").1["groups"].to_string();
+        assert!(groups.contains("db.example.com/v1") && groups.contains("example.org/v1"), "{groups}");
+        let resources = of("/apis/db.example.com/v1").1["resources"].to_string();
+        assert!(resources.contains("databases/status") && resources.contains("\"namespaced\":true"), "{resources}");
+        let list = of("/apis/db.example.com/v1/databases?limit=1").1;
+        assert_eq!(
+            (list["kind"].as_str(), list["items"][0]["metadata"]["name"].as_str()),
+            (Some("DatabaseList"), Some("orders"))
+        );
+        let next = list["metadata"]["continue"].as_str().unwrap();
+        let rest = of(&format!("/apis/db.example.com/v1/namespaces/shop/databases?continue={next}")).1;
+        assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
+        assert_eq!(of("/apis/db.example.com/v1/namespaces/shop/databases/users").0, 200);
+        assert_eq!(of("/apis/db.example.com/v1/queues").0, 404);
+        assert_eq!(json_of("/apis/db.example.com/v1").0, 404, "where there are none the group is not known");
     }
 
     #[test]

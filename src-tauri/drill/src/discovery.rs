@@ -17,17 +17,20 @@ pub(crate) fn versions() -> Value {
     json!({"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"], "serverAddressByClientCIDRs": []})
 }
 
-pub(crate) fn groups() -> Value {
-    let names: BTreeSet<&str> = Kind::ALL.iter().map(|k| k.group()).filter(|g| !g.is_empty()).collect();
-    let groups: Vec<Value> = names.into_iter().filter_map(group).collect();
+pub(crate) fn groups(world: &World) -> Value {
+    let mut names: BTreeSet<String> = Kind::ALL.iter().map(|k| k.group()).map(str::to_owned).collect();
+    names.extend(world.extensions().iter().filter_map(|e| Some(e.api_version.split_once('/')?.0.to_owned())));
+    let groups: Vec<Value> = names.iter().filter_map(|name| group(name, world)).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
 /// A group with the one version of it that is served.
-pub(crate) fn group(name: &str) -> Option<Value> {
-    let kind = Kind::ALL.iter().find(|k| !name.is_empty() && k.group() == name)?;
-    let version = kind.api_version().split('/').next_back()?;
-    let version = json!({"groupVersion": kind.api_version(), "version": version});
+pub(crate) fn group(name: &str, world: &World) -> Option<Value> {
+    let of = |api: &&str| !name.is_empty() && api.split_once('/').is_some_and(|(group, _)| group == name);
+    let extensions = world.extensions();
+    let all = Kind::ALL.iter().map(|k| k.api_version()).chain(extensions.iter().map(|e| e.api_version.as_str()));
+    let api = all.into_iter().find(of)?;
+    let version = json!({"groupVersion": api, "version": api.split('/').next_back()?});
     Some(
         json!({"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [version], "preferredVersion": version}),
     )
@@ -36,7 +39,8 @@ pub(crate) fn group(name: &str) -> Option<Value> {
 /// The resources of a group and version.
 pub(crate) fn resources(api: &str, world: &World) -> Option<Value> {
     let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|k| k.api_version() == api).collect();
-    if kinds.is_empty() {
+    let extensions = world.extensions();
+    if kinds.is_empty() && !extensions.iter().any(|e| e.api_version == api) {
         return None;
     }
     let mut resources: Vec<Value> = Vec::new();
@@ -50,6 +54,17 @@ pub(crate) fn resources(api: &str, world: &World) -> Option<Value> {
             resources.push(
                 json!({"name": "pods/log", "singularName": "", "namespaced": true, "kind": "Pod", "verbs": ["get"]}),
             );
+        }
+    }
+    for e in extensions.iter().filter(|e| e.api_version == api) {
+        let singular = e.kind.to_lowercase();
+        for (name, singular, verbs) in [
+            (e.resource.clone(), singular.as_str(), vec!["get", "list", "watch"]),
+            (format!("{}/status", e.resource), "", vec!["get"]),
+        ] {
+            resources.push(json!({
+                "name": name, "singularName": singular, "namespaced": e.namespaced, "kind": e.kind, "verbs": verbs,
+            }));
         }
     }
     Some(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api, "resources": resources}))

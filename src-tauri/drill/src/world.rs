@@ -22,7 +22,7 @@ const MOST_BYTES: u64 = 1 << 20;
 /// A log is noted when it has been read, and may be asked for so much earlier when it is played.
 const AHEAD: SignedDuration = SignedDuration::from_secs(5);
 
-/// Where an object stands.
+/// Where an object stands. Objects of extensions' kinds lie together: there the name begins with what they are.
 pub(crate) type Key = (Kind, String, String);
 
 /// The cluster.
@@ -49,17 +49,31 @@ pub(crate) struct Change {
     pub object: Arc<Value>,
 }
 
+/// A resource that an extension brought.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Extension {
+    pub api_version: String,
+    pub resource: String,
+    pub kind: String,
+    pub namespaced: bool,
+}
+
 /// Which objects are asked for.
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub kind: Kind,
+    pub extension: Option<Extension>,
     pub namespace: Option<String>,
     pub selector: Selector,
 }
 
 impl Scope {
     pub fn holds(&self, key: &Key, object: &Value) -> bool {
-        key.0 == self.kind && self.namespace.as_ref().is_none_or(|n| *n == key.1) && self.selector.holds(object)
+        let of = |e: &Extension| object["apiVersion"] == e.api_version && object["resource"] == e.resource;
+        key.0 == self.kind
+            && self.extension.as_ref().is_none_or(of)
+            && self.namespace.as_ref().is_none_or(|n| *n == key.1)
+            && self.selector.holds(object)
     }
 }
 
@@ -172,6 +186,19 @@ impl World {
             .filter(|(key, object)| scope.holds(key, object))
     }
 
+    /// The resources of extensions' kinds of which there is an object now.
+    pub fn extensions(&self) -> BTreeSet<Extension> {
+        let from = (Kind::CustomResource, String::new(), String::new());
+        let objects = self.objects.range(from..).take_while(|(key, _)| key.0 == Kind::CustomResource);
+        objects
+            .map(|(key, object)| {
+                let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+                let (api_version, resource, kind) = (text("apiVersion"), text("resource"), text("kind"));
+                Extension { api_version, resource, kind, namespaced: !key.1.is_empty() }
+            })
+            .collect()
+    }
+
     /// What changed after this version.
     pub fn since(&self, version: u64) -> &[Change] {
         let done = usize::try_from(version.saturating_sub(FIRST)).unwrap_or(usize::MAX).min(self.changes.len());
@@ -248,7 +275,17 @@ impl World {
 fn key(object: &Value) -> Option<Key> {
     let meta = &object["metadata"];
     let text = |field: &str| meta[field].as_str().unwrap_or_default().to_owned();
-    Some((kind_of(object)?, text("namespace"), text("name")))
+    let (kind, name) = (kind_of(object)?, text("name"));
+    let name = match kind {
+        Kind::CustomResource => extension_name(object["apiVersion"].as_str()?, object["resource"].as_str()?, &name),
+        _ => name,
+    };
+    Some((kind, text("namespace"), name))
+}
+
+/// Under which name an object of an extension's kind lies.
+pub(crate) fn extension_name(api_version: &str, resource: &str, name: &str) -> String {
+    format!("{api_version}/{resource}/{name}")
 }
 
 fn status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
@@ -306,6 +343,20 @@ mod tests {
             (&json!("1003"), &json!("Running"))
         );
         assert_eq!(world.since(99_999).len(), 0);
+    }
+
+    #[test]
+    fn objects_of_two_extensions_and_one_name_are_two_and_say_how_they_are_asked_for() {
+        let mut world = world();
+        let thing = |api: &str| json!({"apiVersion": api, "kind": "Database", "resource": "databases", "metadata": {"name": "a", "namespace": "shop"}});
+        put(&mut world, thing("db.example.com/v1"));
+        put(&mut world, thing("example.org/v1"));
+        put(&mut world, json!({"apiVersion": "example.org/v1", "kind": "Odd", "metadata": {"name": "a"}}));
+        let names: Vec<String> =
+            world.extensions().into_iter().map(|e| format!("{}.{}", e.resource, e.api_version)).collect();
+        assert_eq!(names, ["databases.db.example.com/v1", "databases.example.org/v1"]);
+        world.apply(&What::Delete { object: thing("example.org/v1") });
+        assert_eq!(world.extensions().len(), 1);
     }
 
     #[test]

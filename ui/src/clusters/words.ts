@@ -126,7 +126,7 @@ const NAMES: Record<string, string> = {
   secrets: "Secrets",
 };
 const CAPITALS =
-  "replica set|stateful set|daemon set|cron job|persistent volume claim|persistent volume|storage classe|ingress classe|network policie|horizontal pod autoscaler|pod disruption budget|resource quota|limit range|service account|validating webhook configuration|mutating webhook configuration".split(
+  "replica set|stateful set|daemon set|cron job|persistent volume claim|persistent volume|storage classe|ingress classe|network policie|horizontal pod autoscaler|pod disruption budget|resource quota|limit range|service account|validating webhook configuration|mutating webhook configuration|custom resource".split(
     "|",
   );
 
@@ -176,6 +176,7 @@ export function costs(kind: string): string {
       storageclasses: "Faults of storage cannot be ruled out.",
       networkpolicies: "Blocked traffic cannot be ruled out.",
       resourcequotas: "Quotas cannot be ruled out.",
+      customresources: "What the controllers of extensions say is heard in part.",
     }[kind] ?? `What depends on ${kindName(kind)} cannot be checked.`
   );
 }

@@ -1,6 +1,7 @@
 //! The adapter against scripted servers, plugins and files; no test contacts a cluster.
 
 mod credentials;
+mod custom;
 mod faults;
 mod files;
 mod identity;

@@ -12,6 +12,7 @@ pub mod container;
 pub mod context;
 pub mod crash;
 pub mod cron;
+pub mod custom;
 pub mod deletion;
 pub mod dns;
 mod drift;
@@ -59,6 +60,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         budget::RULES,
         isolation::RULES,
         stale::RULES,
+        custom::RULES,
     ]
     .into_iter()
     .flatten()
@@ -104,6 +106,7 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
     budget::all(&mut cx);
     isolation::all(&mut cx);
     stale::all(&mut cx);
+    custom::all(&mut cx);
     drift::all(&mut cx);
     cx.finish()
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Context, Hold, Rule,
     asked::said::{What, said, stamp},
-    context::{action, cause, finding, hold, ns_flag, object_evidence, pod_ref},
+    context::{action, cause, finding, hold, ns_flag, object_evidence},
     crash::log_evidence,
     rule::BY_WORKLOAD,
 };
@@ -33,6 +33,7 @@ pub const RULES: &[Rule] = &[Rule {
     severities: BY_WORKLOAD,
     limits: &[
         "For so many seconds after the change as its users may take to restart (20), and after half an hour.",
+        "A pod that is ready: its log is not read unless somebody asks.",
         "A container that was started after the change, or whose log says nothing of credentials again and again.",
         "Secrets that are mounted: their files are updated.",
     ],
@@ -54,13 +55,14 @@ struct Written<'a> {
     at: Timestamp,
 }
 
-/// Looks at the pods that have a changed Secret in their environment. Their logs are read for this, one of each workload.
+/// Looks at the pods that have a changed Secret in their environment and are not ready: the logs of what is well are
+/// nobody's business. One of each workload is read.
 pub fn all(cx: &mut Context<'_>) {
     let index = cx.index;
     for written in written(cx) {
         let Some(ns) = written.secret.namespace.as_deref() else { continue };
         let pods = index.in_namespace(Kind::Pod, ns).filter_map(|o| match &**o {
-            Object::Pod(pod) if !pod.finished() && !pod.metadata.deleting() => Some(pod),
+            Object::Pod(pod) if !pod.finished() && !pod.metadata.deleting() && !pod.ready() => Some(pod),
             _ => None,
         });
         let mut workloads: BTreeSet<String> = BTreeSet::new();
@@ -109,7 +111,7 @@ fn started(pod: &Pod, spec: &Container) -> Option<Timestamp> {
 }
 
 fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, written: &Written<'_>) {
-    let me = pod_ref(pod);
+    let me = pod.reference();
     let restart = pod.status.container_statuses.iter().find(|s| s.name == spec.name).map_or(0, |s| s.restart_count);
     let want = LogWant { pod: me.clone(), container: spec.name.clone(), previous: false, restart };
     if cx.want(want.clone()) {

@@ -17,7 +17,7 @@ use crate::{
 pub enum Reach {
     /// The workload itself, its owner, or its autoscaler.
     Own,
-    /// What its pods are made with: ConfigMaps, Secrets, claims, the service account.
+    /// What its pods are made with: ConfigMaps, Secrets, claims, the service account; and who deploys it.
     Used,
     /// What its pods call: Services that its configuration names, and the workloads behind them.
     Called,
@@ -123,6 +123,9 @@ impl Hangs {
         let Some(ns) = workload.namespace.as_deref() else { return };
         self.namespaces.insert(ns.to_owned());
         let Some(object) = index.resolve(workload) else { return };
+        for deployer in index.deployers_of(object.meta()) {
+            self.put(deployer.reference().key(), Reach::Used);
+        }
         let (spec, labels) = match &**object {
             Object::Pod(p) => (&p.spec, &p.metadata.labels),
             other => match other.pod_template() {

@@ -335,7 +335,16 @@ fn weight(tie: &Tie, source: &Place, ill: bool, missing: bool) -> Option<u8> {
     Some(match tie.relation {
         Relation::Owns | Relation::SelectsNone | Relation::Needs | Relation::WaitsFor => 0,
         Relation::Selects | Relation::SendsTo => 1,
-        Relation::AttachesTo => 2,
+        Relation::AttachesTo | Relation::Makes => 2,
+        // What else came with it is told only where something is wrong with that, too.
+        Relation::Deploys if outgoing => ill.then_some(3)?,
+        Relation::Deploys => {
+            if ill {
+                2
+            } else {
+                6
+            }
+        }
         // Every pod of a node, and every node of a pod, only where something is wrong there.
         Relation::RunsOn if !outgoing => ill.then_some(5)?,
         Relation::RunsOn => {

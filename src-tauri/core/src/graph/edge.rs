@@ -11,8 +11,8 @@ use super::{
 use crate::{
     index::Index,
     object::{
-        Gateway, HTTPRoute, Ingress, Kind, LabelSelector, NetworkPolicy, Object, ObjectRef, PersistentVolume, PodSpec,
-        Service, StorageClass,
+        CustomResource, Gateway, HTTPRoute, Ingress, Kind, LabelSelector, NetworkPolicy, Object, ObjectRef,
+        PersistentVolume, PodSpec, Service, StorageClass, config::HelmRelease,
     },
 };
 
@@ -32,7 +32,7 @@ pub fn neighbours(index: &Index, object: &ObjectRef) -> Vec<Edge> {
     }
     let target = known.map_or_else(|| object.clone(), |o| o.reference());
     let mut to_it = Draft { index, only: Some(&target), edges: Vec::new() };
-    for (kind, place) in Kind::parse(&object.kind).map_or(&[][..], referrers) {
+    for (kind, place) in Kind::of(&object.api_version, &object.kind).map_or(&[][..], referrers) {
         let ns = object.namespace.as_deref().unwrap_or("");
         match place {
             Where::Same => index.in_namespace(*kind, ns).for_each(|o| to_it.of(o)),
@@ -156,6 +156,8 @@ impl<'a> Draft<'a> {
                 self.spec(object, &set.spec.template.spec, true);
                 self.to(Relation::NamedBy, object, Kind::Service, ns, &set.spec.service_name, "");
             }
+            Object::CustomResource(custom) => self.custom(object, custom),
+            Object::Secret(_) if HelmRelease::of(object).is_some() => self.deployed(object),
             workload => {
                 if let Some(template) = workload.pod_template() {
                     // A ReplicaSet or Job that somebody made names the hosts its maker names.
@@ -179,6 +181,39 @@ impl<'a> Draft<'a> {
                 uid: Some(owner.uid.clone()),
             };
             self.push(Relation::Owns, named, object.reference(), None);
+        }
+        for deployer in self.index.deployers_of(object.meta()) {
+            self.push(Relation::Deploys, deployer.reference(), object.reference(), None);
+        }
+    }
+
+    /// What an object of an extension's kind names, makes and deploys.
+    fn custom(&mut self, object: &Object, custom: &CustomResource) {
+        for wanted in crate::detect::custom::lead::stands_on(custom) {
+            match self.index.resolve(&wanted) {
+                Some(there) => self.push(Relation::Needs, object.reference(), there.reference(), None),
+                // What Flux makes by itself is no reference of anybody's.
+                None if wanted.kind == "HelmChart" => {}
+                None => self.push(Relation::Needs, object.reference(), wanted, None),
+            }
+        }
+        let ns = object.meta().namespace.as_deref();
+        self.to(Relation::Makes, object, Kind::Secret, ns, custom.makes_secret().unwrap_or(""), "");
+        self.deployed(object);
+    }
+
+    /// What an object deploys, of workloads and custom resources. Asked of what is deployed, it answers itself.
+    fn deployed(&mut self, object: &Object) {
+        let index = self.index;
+        let me = object.reference();
+        let deploys = matches!(me.kind.as_str(), "Application" | "Kustomization" | "HelmRelease" | "Secret");
+        if self.only.is_some() || !deploys {
+            return;
+        }
+        let kinds =
+            [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::CronJob, Kind::Job, Kind::CustomResource];
+        for made in kinds.into_iter().flat_map(|kind| index.all(kind)).filter(|o| index.deploys(&me, o.meta())) {
+            self.push(Relation::Deploys, me.clone(), made.reference(), None);
         }
     }
 

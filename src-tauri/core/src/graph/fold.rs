@@ -65,8 +65,10 @@ impl Place {
 
 /// Neither uid nor version are part of who it is: the picture is of kinds and names.
 fn nameless(object: &ObjectRef) -> ObjectRef {
-    let api_version =
-        Kind::parse(&object.kind).map_or_else(|| object.api_version.clone(), |k| k.api_version().to_owned());
+    let api_version = match Kind::of(&object.api_version, &object.kind) {
+        Some(Kind::CustomResource) | None => object.api_version.clone(),
+        Some(kind) => kind.api_version().to_owned(),
+    };
     ObjectRef { uid: None, api_version, ..object.clone() }
 }
 

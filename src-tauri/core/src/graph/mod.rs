@@ -47,8 +47,12 @@ relations! {
     SelectsNone, "selects none of", "selects no pod of @";
     /// Pod → the node it cannot be placed on.
     WaitsFor, "waits for", "waits for @";
-    /// Workload or pod → what it cannot do without, where nothing says how it refers to it.
+    /// Workload, pod or custom resource → what it cannot do without, where nothing says how it refers to it.
     Needs, "needs", "needs @";
+    /// Argo CD Application, Flux Kustomization or HelmRelease, or the Secret of a Helm release → what it put there.
+    Deploys, "deploys", "deploys @";
+    /// Certificate, ExternalSecret or SealedSecret → the Secret it is made into.
+    Makes, "makes", "makes @";
     /// Workload or pod → ConfigMap, Secret or claim as files; the detail is the keys.
     Mounts, "mounts", "mounts # from @";
     /// Workload or pod → ConfigMap or Secret as environment; the detail is the keys.

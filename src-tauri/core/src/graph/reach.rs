@@ -69,6 +69,7 @@ pub(super) fn referrers(kind: Kind) -> &'static [(Kind, Where)] {
             (Kind::ServiceAccount, Same),
             (Kind::Ingress, Same),
             (Kind::Gateway, Anywhere),
+            (Kind::CustomResource, Same),
         ],
         Kind::PersistentVolumeClaim => {
             &[PODS[0], PODS[1], PODS[2], PODS[3], PODS[4], PODS[5], PODS[6], (Kind::PersistentVolume, Anywhere)]
@@ -91,6 +92,7 @@ pub(super) fn referrers(kind: Kind) -> &'static [(Kind, Where)] {
         Kind::Role => &[(Kind::RoleBinding, Same)],
         Kind::ClusterRole => &[(Kind::RoleBinding, Anywhere), (Kind::ClusterRoleBinding, Anywhere)],
         Kind::Gateway => &[(Kind::HTTPRoute, Anywhere)],
+        Kind::CustomResource => &[(Kind::CustomResource, Anywhere)],
         Kind::GatewayClass => &[(Kind::Gateway, Anywhere)],
         Kind::IngressClass => &[(Kind::Ingress, Anywhere)],
         _ => &[],

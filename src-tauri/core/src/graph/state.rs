@@ -43,7 +43,9 @@ fn absent(index: &Index, object: &ObjectRef) -> State {
     if object.kind == "External" {
         return State::well("outside the cluster");
     }
-    match Kind::parse(&object.kind) {
+    match Kind::of(&object.api_version, &object.kind) {
+        // Whether its kind may be read is not known where none of it was.
+        Some(Kind::CustomResource) => State::well(""),
         Some(kind) if index.knows(kind, object.namespace.as_deref()) => {
             State { text: "does not exist".to_owned(), ill: true, missing: true }
         }
@@ -194,6 +196,11 @@ fn of_object(index: &Index, object: &Object) -> State {
             State::when(off, if off { "not available" } else { "" })
         }
         Object::Namespace(ns) => State::well(ns.status.phase.clone().unwrap_or_default().to_lowercase()),
+        // When a condition says nothing bad, nothing is said of the others.
+        Object::CustomResource(custom) => {
+            let said = crate::detect::custom::said::wrong(custom);
+            said.map_or_else(|| State::well(""), State::ill)
+        }
         Object::PriorityClass(class) => State::well(format!("value {}", class.value)),
         _ => State::well(""),
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Change> {
-    if !tells_changes(new.kind()) {
+    if !tells_changes(new) {
         return None;
     }
     let fields = diff(old, new);
@@ -34,7 +34,7 @@ pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Chang
         at: when.filter(|t| *t <= at).unwrap_or(at),
         who,
         verb: ChangeVerb::Modified,
-        summary: summarise(&fields, None),
+        summary: helm_release(new).unwrap_or_else(|| summarise(&fields, None)),
         fields,
         observed: Observed::Live,
     })
@@ -69,7 +69,7 @@ fn maker(meta: &Meta) -> Option<String> {
 }
 
 pub(super) fn created(object: &Object, at: Timestamp) -> Option<Change> {
-    if !tells_changes(object.kind()) || object.kind() == Kind::Namespace {
+    if !tells_changes(object) || object.kind() == Kind::Namespace {
         return None;
     }
     let when = object.meta().creation_timestamp;
@@ -82,14 +82,19 @@ pub(super) fn created(object: &Object, at: Timestamp) -> Option<Change> {
         at: when.filter(|t| *t <= at).unwrap_or(at),
         who: maker(object.meta()),
         verb: ChangeVerb::Created,
-        summary: "created".into(),
+        summary: helm_release(object).unwrap_or_else(|| "created".into()),
         fields: Vec::new(),
         observed: Observed::Live,
     })
 }
 
+/// Helm keeps each revision of a release in a Secret whose labels say how it went.
+fn helm_release(object: &Object) -> Option<String> {
+    crate::object::config::HelmRelease::of(object).map(|release| release.words())
+}
+
 pub(super) fn deleted(object: &Object, at: Timestamp) -> Option<Change> {
-    tells_changes(object.kind()).then(|| Change {
+    tells_changes(object).then(|| Change {
         object: object.reference(),
         at,
         // The cluster does not record who deleted an object.

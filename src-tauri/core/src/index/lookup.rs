@@ -35,7 +35,7 @@ pub(super) struct Lookup {
 
 impl Lookup {
     pub(super) fn link(&mut self, object: &Arc<Object>) {
-        let key = key_of(object.meta());
+        let key = key_of(object);
         for address in addresses(object) {
             self.addresses.entry(address).or_default().push(object.clone());
         }
@@ -71,10 +71,10 @@ impl Lookup {
     }
 
     pub(super) fn unlink(&mut self, object: &Object) {
-        let key = key_of(object.meta());
+        let key = key_of(object);
         for address in addresses(object) {
             if let Some(holders) = self.addresses.get_mut(&address) {
-                holders.retain(|o| o.kind() != object.kind() || key_of(o.meta()) != key);
+                holders.retain(|o| o.kind() != object.kind() || key_of(o) != key);
                 if holders.is_empty() {
                     self.addresses.remove(&address);
                 }

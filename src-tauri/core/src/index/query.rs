@@ -7,11 +7,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Index, Key, Reading};
+use super::{Index, Key, Reading, custom_name};
 use crate::{
     change::Change,
     logs,
-    object::{Kind, KubeEvent, Meta, Object, ObjectRef, Pod},
+    object::{Kind, KubeEvent, Meta, Object, ObjectRef, Pod, kind::extension},
     observation::{Connection, LogRead, LogWant},
 };
 
@@ -45,7 +45,18 @@ impl Index {
 
     /// The object a reference names, in its present lifetime.
     pub fn resolve(&self, reference: &ObjectRef) -> Option<&Arc<Object>> {
-        self.get(Kind::parse(&reference.kind)?, reference.namespace.as_deref(), &reference.name)
+        match Kind::of(&reference.api_version, &reference.kind)? {
+            Kind::CustomResource => self.custom(reference),
+            kind => self.get(kind, reference.namespace.as_deref(), &reference.name),
+        }
+    }
+
+    /// An object of an extension's kind, whatever its version; one outside namespaces is found from within one, too.
+    fn custom(&self, reference: &ObjectRef) -> Option<&Arc<Object>> {
+        let name = custom_name(&reference.kind, extension(&reference.api_version)?, &reference.name);
+        let all = self.objects.get(&Kind::CustomResource)?;
+        let within = reference.namespace.clone().unwrap_or_default();
+        all.get(&(within, name.clone())).or_else(|| all.get(&(String::new(), name)))
     }
 
     /// What an object owns directly.
@@ -81,7 +92,13 @@ impl Index {
             }
             at = named;
             match self.by_uid(&owner.uid) {
-                Some(o) => meta = o.meta(),
+                Some(o) => {
+                    // Of a kind outside namespaces, what it owns within one does not know.
+                    if o.kind() == Kind::CustomResource {
+                        at = o.reference();
+                    }
+                    meta = o.meta();
+                }
                 None => break,
             }
         }

@@ -81,7 +81,7 @@ impl Target {
 fn kind_of(word: &str) -> Option<Kind> {
     let word = word.split('.').next().unwrap_or(word).to_lowercase();
     let short = SHORT.iter().find(|(short, _)| *short == word).map(|(_, kind)| *kind);
-    let all = Kind::ALL.iter().copied().filter(|k| *k != Kind::KubeEvent);
+    let all = Kind::ALL.iter().copied().filter(|k| !matches!(k, Kind::KubeEvent | Kind::CustomResource));
     let mut long = all.filter(|k| k.plural() == word || k.as_str().to_lowercase() == word);
     short.or_else(|| long.next())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Meta, pod::LocalRef};
+use super::{Meta, Object, pod::LocalRef};
 
 /// A salted hash of one ConfigMap value and its length in bytes: enough to see that it changed, not what it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,41 @@ impl Secret {
                 format!(" It has the keys {}.", crate::words::list(&keys.iter().cloned().collect::<Vec<_>>(), 6))
             }
         }
+    }
+}
+
+/// What the labels of a Secret say in which Helm keeps one revision of a release. The release itself is its value,
+/// which is never asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HelmRelease<'a> {
+    pub name: &'a str,
+    pub revision: u32,
+    /// `deployed`, `failed`, `pending-upgrade`, `superseded`, ….
+    pub status: &'a str,
+    /// When it got this status.
+    pub since: Option<jiff::Timestamp>,
+}
+
+impl<'a> HelmRelease<'a> {
+    /// `Helm release shop revision 7 failed`.
+    pub fn words(&self) -> String {
+        format!("Helm release {} revision {} {}", self.name, self.revision, self.status)
+    }
+
+    /// The release of this Secret, if it is one of Helm's.
+    pub fn of(object: &'a Object) -> Option<HelmRelease<'a>> {
+        let Object::Secret(secret) = object else { return None };
+        let meta = &secret.metadata;
+        let (name, revision) = meta.name.strip_prefix("sh.helm.release.v1.")?.rsplit_once(".v")?;
+        let label = |label: &str| meta.labels.get(label).map(String::as_str);
+        let status = label("status").filter(|_| label("owner") == Some("helm"))?;
+        let modified = label("modifiedAt").and_then(|at| jiff::Timestamp::from_second(at.parse().ok()?).ok());
+        Some(HelmRelease {
+            name,
+            revision: revision.parse().ok()?,
+            status,
+            since: modified.or(meta.creation_timestamp),
+        })
     }
 }
 

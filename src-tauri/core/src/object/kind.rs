@@ -65,6 +65,9 @@ kinds! {
     GatewayClass, "GatewayClass", "gateway.networking.k8s.io/v1", "gatewayclasses", false;
     Gateway, "Gateway", "gateway.networking.k8s.io/v1", "gateways", true;
     HTTPRoute, "HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes", true;
+    /// Every kind that an extension brought, together. The objects carry their own kind; which there are is learned
+    /// from the server, and those a user may not read are not missed.
+    CustomResource, "CustomResource", "", "customresources", true;
 }
 
 /// How a kind is kept up to date.
@@ -77,7 +80,44 @@ pub enum Mode {
     Poll,
 }
 
+/// Kubernetes' own groups that are written like those of extensions.
+const OWN_GROUPS: &[&str] = &[
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+    "storagemigration.k8s.io",
+];
+
+/// The group of a group and version where an extension brought it, else none.
+pub fn extension(api_version: &str) -> Option<&str> {
+    let (group, _) = api_version.split_once('/')?;
+    (group.contains('.') && !OWN_GROUPS.contains(&group)).then_some(group)
+}
+
 impl Kind {
+    /// The kind an object is read as: one of those known by name, where it is of their group, or an extension's.
+    pub fn of(api_version: &str, name: &str) -> Option<Kind> {
+        let group = extension(api_version);
+        match Kind::parse(name) {
+            Some(kind) if group.is_none_or(|g| g == kind.group()) => Some(kind),
+            _ => group.map(|_| Kind::CustomResource),
+        }
+    }
+
     /// The API group, empty for the core group.
     pub fn group(self) -> &'static str {
         self.api_version().split_once('/').map_or("", |(group, _)| group)
@@ -87,7 +127,7 @@ impl Kind {
     /// once what is broken: a list that is a minute old would accuse an object falsely, or miss who is to blame.
     pub fn mode(self) -> Mode {
         match self {
-            Kind::LimitRange | Kind::ClusterRole => Mode::Poll,
+            Kind::LimitRange | Kind::ClusterRole | Kind::CustomResource => Mode::Poll,
             _ => Mode::Watch,
         }
     }

@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::kind::extension;
+
+/// An extension whose kinds are read by name: nobody else has kinds of these names.
+const GATEWAY: &str = "gateway.networking.k8s.io";
+
 /// What names an object, for people, for the API and across its lifetimes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectRef {
@@ -44,19 +49,34 @@ impl ObjectRef {
         ObjectRef { kind: "External".into(), name: name.to_owned(), ..ObjectRef::default() }
     }
 
-    /// True when both name the same object, whatever its lifetime (uid).
+    /// True when both name the same object, whatever its lifetime (uid). Groups of extensions tell kinds of the same
+    /// name apart.
     pub fn same_name(&self, other: &ObjectRef) -> bool {
-        self.kind == other.kind && self.namespace == other.namespace && self.name == other.name
+        self.name == other.name
+            && self.kind == other.kind
+            && self.namespace == other.namespace
+            && (self.api_version == other.api_version
+                || self.api_version.is_empty()
+                || other.api_version.is_empty()
+                || extension(&self.api_version) == extension(&other.api_version))
     }
 
-    /// `Kind/namespace/name`, the identity across lifetimes.
+    /// `Kind/namespace/name`, the identity across lifetimes; with its group where an extension brought the kind.
     pub fn key(&self) -> String {
-        format!("{}/{}/{}", self.kind, self.namespace.as_deref().unwrap_or(""), self.name)
+        let namespace = self.namespace.as_deref().unwrap_or("");
+        match extension(&self.api_version).filter(|group| *group != GATEWAY) {
+            Some(group) => format!("{}.{group}/{namespace}/{}", self.kind, self.name),
+            None => format!("{}/{namespace}/{}", self.kind, self.name),
+        }
     }
 
     /// `kind/name` in kubectl's spelling, for example `deployment/checkout`.
     pub fn kubectl(&self) -> String {
-        format!("{}/{}", self.kind.to_lowercase(), self.name)
+        let kind = self.kind.to_lowercase();
+        match extension(&self.api_version).filter(|group| *group != GATEWAY) {
+            Some(group) => format!("{kind}.{group}/{}", self.name),
+            None => format!("{kind}/{}", self.name),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod admission;
 pub mod config;
+pub mod custom;
 pub mod event;
 pub mod gateway;
 pub mod kind;
@@ -23,6 +24,7 @@ pub mod workload;
 pub use access::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 pub use admission::{APIService, MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 pub use config::{ConfigMap, Secret, ServiceAccount, ValueDigest};
+pub use custom::CustomResource;
 pub use event::KubeEvent;
 pub use gateway::{Gateway, GatewayClass, HTTPRoute};
 pub use kind::Kind;
@@ -104,11 +106,6 @@ macro_rules! objects {
 
         $(
             impl From<$kind> for Object { fn from(o: $kind) -> Object { Object::$kind(o) } }
-
-            impl $kind {
-                /// A reference to this very object, its uid included.
-                pub fn reference(&self) -> ObjectRef { ObjectRef::of(Kind::$kind, &self.metadata) }
-            }
         )+
     };
 }
@@ -150,12 +147,68 @@ objects!(
     GatewayClass,
     Gateway,
     HTTPRoute,
+    CustomResource,
+);
+
+macro_rules! references {
+    ($($kind:ident),+ $(,)?) => {
+        $(impl $kind {
+            /// A reference to this very object, its uid included.
+            pub fn reference(&self) -> ObjectRef { ObjectRef::of(Kind::$kind, &self.metadata) }
+        })+
+    };
+}
+
+// A custom resource is called by its own kind.
+references!(
+    Pod,
+    KubeEvent,
+    Node,
+    Namespace,
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    DaemonSet,
+    Job,
+    CronJob,
+    Service,
+    EndpointSlice,
+    PersistentVolumeClaim,
+    PersistentVolume,
+    StorageClass,
+    Ingress,
+    IngressClass,
+    NetworkPolicy,
+    HorizontalPodAutoscaler,
+    PodDisruptionBudget,
+    ResourceQuota,
+    LimitRange,
+    ServiceAccount,
+    ConfigMap,
+    Secret,
+    PriorityClass,
+    ValidatingWebhookConfiguration,
+    MutatingWebhookConfiguration,
+    APIService,
+    Role,
+    RoleBinding,
+    ClusterRole,
+    ClusterRoleBinding,
+    GatewayClass,
+    Gateway,
+    HTTPRoute,
 );
 
 impl Object {
     /// A reference to this very object, its uid included.
     pub fn reference(&self) -> ObjectRef {
-        ObjectRef::of(self.kind(), self.meta())
+        let named = ObjectRef::of(self.kind(), self.meta());
+        match self {
+            Object::CustomResource(o) => {
+                ObjectRef { api_version: o.api_version.clone(), kind: o.kind.clone(), ..named }
+            }
+            _ => named,
+        }
     }
 
     /// The pod template of a workload.

@@ -145,7 +145,10 @@ mod name {
     }
 }
 
-/// The kind of an object as a line has it, when it is one that is read.
+/// The kind of an object as a line has it, when it is one that is read. One of an extension's says by which resource
+/// it is asked for; any other is of a kind that a newer version reads.
 pub fn kind_of(object: &Value) -> Option<Kind> {
-    Kind::parse(object.get("kind")?.as_str()?)
+    let text = |field: &str| object.get(field).and_then(Value::as_str);
+    let kind = Kind::of(text("apiVersion").unwrap_or_default(), text("kind")?)?;
+    (kind != Kind::CustomResource || text("resource").is_some_and(|r| !r.is_empty())).then_some(kind)
 }

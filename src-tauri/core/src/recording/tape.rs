@@ -15,8 +15,11 @@ use crate::{
     redact,
 };
 
-/// Where an object stands: kind, namespace, name.
-type Key = (Kind, Option<String>, String);
+/// Where an object stands: kind, namespace, name; of an extension's kind, what it is and how it is asked for.
+type Key = (Kind, Option<String>, String, Option<Extension>);
+
+/// API version, kind and resource.
+type Extension = (String, String, String);
 
 /// What is on the tape already, so that only differences are written: a kind that is listed anew each minute, or after
 /// a connection broke, costs nothing while nothing changes.
@@ -108,14 +111,23 @@ impl Tape {
 
 fn key(object: &Object) -> Key {
     let meta = object.meta();
-    (object.kind(), meta.namespace.clone(), meta.name.clone())
+    let extension = match object {
+        Object::CustomResource(o) => Some((o.api_version.clone(), o.kind.clone(), o.resource.clone())),
+        _ => None,
+    };
+    (object.kind(), meta.namespace.clone(), meta.name.clone(), extension)
 }
 
 /// What is said of an object whose last state nobody saw.
-fn stub((kind, namespace, name): &Key, uid: &str) -> Value {
+fn stub((kind, namespace, name, extension): &Key, uid: &str) -> Value {
     let mut object = serde_json::json!({
         "apiVersion": kind.api_version(), "kind": kind.as_str(), "metadata": {"name": name, "uid": uid},
     });
+    if let Some((api_version, kind, resource)) = extension {
+        object["apiVersion"] = Value::String(api_version.clone());
+        object["kind"] = Value::String(kind.clone());
+        object["resource"] = Value::String(resource.clone());
+    }
     if let Some(namespace) = namespace {
         object["metadata"]["namespace"] = Value::String(namespace.clone());
     }
@@ -130,13 +142,18 @@ fn written(object: &Object) -> Value {
     if kind != Kind::Secret {
         bare.meta_mut().resource_version.clear();
     }
-    let Ok(whole) = serde_json::to_value(&bare) else { return Value::Null };
+    let Ok(mut whole) = serde_json::to_value(&bare) else { return Value::Null };
+    let named = object.reference();
+    if let Some(fields) = whole.as_object_mut() {
+        fields.remove("objectKind");
+        fields.insert("kind".to_owned(), Value::String(named.kind.clone()));
+    }
     let same = |short: &Value| Object::from_value(kind, short.clone()).is_ok_and(|o| o == bare);
     let short = stripped(&whole, "", says_nothing);
     let mut out = if same(&short) { short } else { stripped(&whole, "", Value::is_null) };
     clean(&mut out);
-    out["apiVersion"] = Value::String(kind.api_version().to_owned());
-    out["kind"] = Value::String(kind.as_str().to_owned());
+    out["apiVersion"] = Value::String(named.api_version);
+    out["kind"] = Value::String(named.kind);
     out
 }
 
@@ -238,6 +255,29 @@ mod tests {
         assert_eq!((&value["apiVersion"], &value["kind"]), (&json!("v1"), &json!("Pod")));
         assert_eq!(value["spec"]["volumes"][0]["emptyDir"], json!({}));
         assert!(!value.to_string().contains("null") && !value.to_string().contains("volumeMounts"), "{value}");
+    }
+
+    #[test]
+    fn an_object_of_an_extension_is_written_under_its_own_name_and_reads_back() {
+        let value = json!({"apiVersion": "db.example.com/v1", "kind": "Database", "resource": "databases",
+            "metadata": {"name": "a", "namespace": "shop", "uid": "u"}, "spec": {"paused": true},
+            "status": {"conditions": [{"type": "Ready", "status": "False", "message": "password: hunter2"}]}});
+        let object = Object::from_value(Kind::CustomResource, value).unwrap();
+        let listed = |objects| Fact::Listed { kind: Kind::CustomResource, namespace: None, how: Mode::Poll, objects };
+        let mut tape = Tape::new();
+        let lines = observed(&mut tape, 0, listed(vec![object]));
+        let [What::Served { kind: Kind::CustomResource, .. }, What::Put { object: put }] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!((&put["kind"], &put["resource"]), (&json!("Database"), &json!("databases")));
+        assert!(put.get("objectKind").is_none() && !put.to_string().contains("hunter2"), "{put}");
+        assert_eq!(crate::recording::kind_of(put), Some(Kind::CustomResource));
+        assert!(Object::from_value(Kind::CustomResource, put.clone()).unwrap().reference().kind == "Database");
+        let gone = observed(&mut tape, 1, listed(vec![]));
+        assert!(
+            matches!(&gone[..], [What::Delete { object }] if crate::recording::kind_of(object).is_some()),
+            "{gone:?}"
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ const ANNOTATIONS: &[&str] = &[
     "storageclass.kubernetes.io/is-default-class",
     "meta.helm.sh/release-name",
     "meta.helm.sh/release-namespace",
+    "argocd.argoproj.io/tracking-id",
     "batch.kubernetes.io/job-completion-index",
     "volume.kubernetes.io/selected-node",
     "pv.kubernetes.io/bind-completed",
@@ -67,6 +68,7 @@ pub fn object(object: &mut Object) {
         Object::Job(o) => template(&mut o.spec.template),
         Object::CronJob(o) => template(&mut o.spec.job_template.spec.template),
         Object::KubeEvent(o) => clean(&mut o.message),
+        Object::CustomResource(o) => custom(o),
         Object::ValidatingWebhookConfiguration(o) => {
             o.webhooks.iter_mut().for_each(|w| clean(&mut w.client_config.url));
         }
@@ -74,6 +76,21 @@ pub fn object(object: &mut Object) {
             o.webhooks.iter_mut().for_each(|w| clean(&mut w.client_config.url));
         }
         _ => {}
+    }
+}
+
+/// What a controller says may quote anything it was given.
+fn custom(o: &mut crate::object::CustomResource) {
+    const MOST: usize = 2_000;
+    o.trim();
+    let status = &mut o.status;
+    let messages = status.conditions.iter_mut().map(|c| &mut c.message);
+    let others = [&mut status.reason, &mut status.health.message, &mut status.operation_state.message];
+    for message in messages.chain(others) {
+        clean(message);
+        if let Some(text) = message.as_mut().filter(|t| t.len() > MOST) {
+            *text = crate::words::clip(text, MOST);
+        }
     }
 }
 

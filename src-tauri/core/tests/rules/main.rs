@@ -14,6 +14,7 @@ mod container;
 mod crash;
 mod creation;
 mod cron;
+mod custom;
 mod deletion;
 mod determinism;
 mod dns;
@@ -89,6 +90,7 @@ const FAULTS: &[&[Shown]] = &[
     isolation::FAULTS,
     unseen::FAULTS,
     stale::FAULTS,
+    custom::FAULTS,
 ];
 
 #[test]

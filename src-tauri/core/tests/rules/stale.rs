@@ -18,7 +18,7 @@ fn app() -> App {
 
 /// The Secret is changed at -30; a container that runs since then writes this.
 fn changed(app: &App, since: i64, log: &str) -> World {
-    let pod = app.pod("a", status::ready(since));
+    let pod = app.pod("a", status::unready(since));
     let mut world = world(app, [pod.clone()]);
     world.upsert(secret(-3600));
     world.set_time(-30);
@@ -36,7 +36,6 @@ const OUTDATED: Expect = Expect {
     rule: "environment-outdated",
     cause: "environment-outdated",
     verdict: Likely,
-    severity: Medium,
     says: &["vault-sync changed Secret cache-auth", "WRONGPASS", "must be restarted"],
     ..CHECKOUT
 };
@@ -65,7 +64,7 @@ fn who_is_well_with_a_changed_secret_is_silent() {
 #[test]
 fn the_log_of_who_has_the_old_value_is_read_and_of_nobody_else() {
     let app = app();
-    let mut world = world(&app, [app.pod("a", status::ready(-3600)), app.pod("b", status::ready(-3600))]);
+    let mut world = world(&app, [app.pod("a", status::unready(-3600)), app.pod("b", status::unready(-3600))]);
     world.upsert(secret(-3600));
     assert!(world.diagnose().wants.is_empty(), "nothing was changed");
     world.set_time(-30);
@@ -73,4 +72,6 @@ fn the_log_of_who_has_the_old_value_is_read_and_of_nobody_else() {
     assert!(world.diagnose().wants.is_empty(), "they may just be restarting");
     world.set_time(0);
     assert_eq!(world.diagnose().wants.len(), 1, "one of its pods is enough");
+    world.upsert_all([app.pod("a", status::ready(-3600)), app.pod("b", status::ready(-3600))]);
+    assert!(world.diagnose().wants.is_empty(), "what is well is not heard");
 }

@@ -232,7 +232,9 @@ impl Case<'_> {
             // A gRPC probe says of a closed port only that it cannot connect.
             let (what, confidence) = match self.refused() {
                 // While a program starts, nothing listens; a readiness probe has waited for that.
-                true if other.is_some() || self.word == "readiness probe" => ("nothing listens there (connection refused)", Confidence::Established),
+                true if other.is_some() || self.word == "readiness probe" => {
+                    ("nothing listens there (connection refused)", Confidence::Established)
+                }
                 true => ("nothing listens there (connection refused)", Confidence::Likely),
                 false => ("no connection comes about", Confidence::Likely),
             };

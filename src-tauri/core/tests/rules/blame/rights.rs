@@ -82,7 +82,6 @@ fn a_missing_right_leads_to_the_role_the_binding_or_the_account() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_right_that_was_given_since_or_holds_for_some_names_is_told_so() {
     let account = || object("ServiceAccount shop/checkout", json!({}));
     let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
@@ -133,7 +132,9 @@ fn a_right_that_was_given_since_or_holds_for_some_names_is_told_so() {
             ..rights
         },
     );
-=======
+}
+
+#[test]
 fn a_binding_that_was_just_deleted_is_the_one_to_make_again() {
     let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
     let account = object("ServiceAccount shop/checkout", json!({}));
@@ -157,7 +158,6 @@ fn a_binding_that_was_just_deleted_is_the_one_to_make_again() {
     world.set_time(0);
     let none = Expect { entity: "ServiceAccount/shop/checkout", verdict: Established, ..gone };
     check(&world, Expect { says: &["no RoleBinding or ClusterRoleBinding grants it"], ..none });
->>>>>>> exama
 }
 
 #[test]

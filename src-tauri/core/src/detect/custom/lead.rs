@@ -1,0 +1,224 @@
+//! From an object that is not ready to the one that somebody must put right: what it owns, what it deploys, what it
+//! refers to, what it says is missing.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::said::{Said, said};
+use crate::{
+    detect::Context,
+    object::{CustomResource, Kind, Object, ObjectRef, custom::Named, kind::extension},
+    severity::Confidence,
+};
+
+/// How far it is followed.
+const STEPS: usize = 8;
+
+/// Where the fault lies.
+pub(super) struct Lead<'a> {
+    /// The deepest object that says so.
+    pub says: &'a CustomResource,
+    pub said: Said,
+    /// What it says is missing, and is; and whether both sides were read.
+    pub missing: Option<(ObjectRef, Confidence)>,
+    /// The objects in between, from the first on.
+    pub way: Vec<ObjectRef>,
+}
+
+impl Lead<'_> {
+    /// What somebody must change.
+    pub fn entity(&self) -> ObjectRef {
+        self.missing.as_ref().map_or_else(|| reference(self.says), |(missing, _)| missing.clone())
+    }
+}
+
+/// A reference to it.
+pub(super) fn reference(o: &CustomResource) -> ObjectRef {
+    ObjectRef {
+        api_version: o.api_version.clone(),
+        kind: o.kind.clone(),
+        namespace: o.metadata.namespace.clone(),
+        name: o.metadata.name.clone(),
+        uid: Some(o.metadata.uid.clone()).filter(|u| !u.is_empty()),
+    }
+}
+
+/// The cause of what this object says, as far as it can be followed. `failing` are all that say something.
+pub(super) fn lead<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a CustomResource]) -> Option<Lead<'a>> {
+    let mut way = vec![reference(o)];
+    let mut at = o;
+    for _ in 0..STEPS {
+        match next(cx, at, failing) {
+            Next::Further(further) if !way.iter().any(|w| w.same_name(&reference(further))) => {
+                way.push(reference(further));
+                at = further;
+            }
+            Next::Missing(object, sure) => {
+                return Some(Lead { says: at, said: said(at, cx.now)?, missing: Some((object, sure)), way });
+            }
+            Next::Further(_) | Next::End => break,
+        }
+    }
+    let said = said(at, cx.now)?;
+    let missing = missing(cx, at, &said);
+    Some(Lead { says: at, said, missing, way })
+}
+
+enum Next<'a> {
+    Further(&'a CustomResource),
+    Missing(ObjectRef, Confidence),
+    End,
+}
+
+fn next<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a CustomResource]) -> Next<'a> {
+    let fails =
+        |other: &Object| failing.iter().find(|f| f.metadata.uid == other.meta().uid && !f.metadata.uid.is_empty());
+    if let Some(child) =
+        cx.index.owned_by(&o.metadata.uid).filter(|_| !o.metadata.uid.is_empty()).find_map(|c| fails(c))
+    {
+        return Next::Further(child);
+    }
+    for wanted in stands_on(o) {
+        match cx.index.resolve(&wanted) {
+            Some(there) => {
+                if let Some(further) = fails(there) {
+                    return Next::Further(further);
+                }
+            }
+            // Others of its kind are read, so that this one is not there. Where none is, the kind may not be readable.
+            None if knows(cx, &wanted, true) => {
+                return Next::Missing(wanted, Confidence::Likely);
+            }
+            None => {}
+        }
+    }
+    let me = reference(o);
+    let deployer = matches!(o.kind.as_str(), "Kustomization" | "HelmRelease" | "Application");
+    let made = failing
+        .iter()
+        .filter(|_| deployer)
+        .find(|f| f.metadata.uid != o.metadata.uid && cx.index.deploys(&me, &f.metadata));
+    made.map_or(Next::End, |f| Next::Further(f))
+}
+
+/// What an object names that must be ready before it can be.
+pub(crate) fn stands_on(o: &CustomResource) -> Vec<ObjectRef> {
+    let own = o.metadata.namespace.as_deref();
+    let (api, spec) = (o.api_version.as_str(), &o.spec);
+    let mut out = Vec::new();
+    let mut take = |named: &Named, api: &str, kind: &str| {
+        if !named.name.is_empty() {
+            out.push(named.reference(api, kind, own));
+        }
+    };
+    const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
+    if let Some(source) = &spec.chart.spec.source_ref {
+        let place = source.namespace.as_deref().or(own);
+        // Flux makes a chart of its own for each release, beside the repository.
+        let chart = format!("{}-{}", own.unwrap_or(""), o.metadata.name);
+        let chart = Named { name: chart, namespace: place.map(str::to_owned), ..Named::default() };
+        take(source, SOURCE, "HelmRepository");
+        take(&chart, SOURCE, CHART);
+    }
+    spec.source_ref.iter().for_each(|r| take(r, SOURCE, "GitRepository"));
+    spec.chart_ref.iter().for_each(|r| take(r, SOURCE, "OCIRepository"));
+    spec.depends_on.iter().for_each(|r| take(r, api, &o.kind));
+    spec.issuer_ref.iter().for_each(|r| take(r, "cert-manager.io/v1", "Issuer"));
+    spec.secret_store_ref.iter().for_each(|r| take(r, api, "SecretStore"));
+    out
+}
+
+/// Made by Flux itself: that it is not there yet is no fault of anybody's.
+const CHART: &str = "HelmChart";
+
+/// Objects of this group, or of this very kind, are read, so that one that is not among them is not there.
+fn knows(cx: &Context<'_>, wanted: &ObjectRef, kind: bool) -> bool {
+    let group = extension(&wanted.api_version);
+    wanted.kind != CHART
+        && cx.index.knows(Kind::CustomResource, wanted.namespace.as_deref())
+        && cx
+            .index
+            .all(Kind::CustomResource)
+            .any(|o| matches!(&**o, Object::CustomResource(c) if Some(c.group()) == group && (!kind || c.kind == wanted.kind)))
+}
+
+static MISSING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"([A-Za-z][A-Za-z0-9]*)((?:\.[a-z0-9-]+)*) (?:["'“]([a-z0-9][a-z0-9./-]*)["'”]|([a-z0-9][a-z0-9./-]*[a-z0-9])) (?:(?:is|was) )?(?:not found|does not exist)"#).ok()
+});
+
+/// The text says of an object by kind and name that it is not there.
+pub(super) fn names_missing(message: &str) -> bool {
+    let Some(form) = MISSING.as_ref() else { return false };
+    form.captures_iter(message).any(|m| m.get(3).is_some() || own_kind(&m[1], &m[2]).is_some())
+}
+
+/// One of Kubernetes' own kinds, singular or plural, in any case.
+fn own_kind(word: &str, group: &str) -> Option<Kind> {
+    let (lower, group) = (word.to_lowercase(), group.trim_start_matches('.'));
+    let mut all = Kind::ALL.iter().copied().filter(|k| *k != Kind::CustomResource);
+    all.find(|k| {
+        (k.plural() == lower || k.as_str().to_lowercase() == lower) && (group.is_empty() || k.group() == group)
+    })
+}
+
+/// The object that a message says is not there, where it is known not to be.
+fn missing(cx: &Context<'_>, o: &CustomResource, said: &Said) -> Option<(ObjectRef, Confidence)> {
+    if o.is_remote() {
+        return None;
+    }
+    MISSING.as_ref()?.captures_iter(&said.message).find_map(|m| {
+        // What stands without quotes is a name only behind a kind that everybody knows.
+        let name = m.get(3).or_else(|| m.get(4).filter(|_| own_kind(&m[1], &m[2]).is_some()))?.as_str();
+        let (namespace, name) = match name.split_once('/') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (place(o), name),
+        };
+        named(cx, o, &m[1], &m[2], namespace, name)
+    })
+}
+
+/// Where what an object names without a namespace is looked for.
+fn place(o: &CustomResource) -> Option<&str> {
+    let target = match o.kind.as_str() {
+        "Application" => o.spec.destination.namespace.as_deref(),
+        _ => o.spec.target_namespace.as_deref(),
+    };
+    target.filter(|ns| !ns.is_empty()).or(o.metadata.namespace.as_deref())
+}
+
+fn named(
+    cx: &Context<'_>,
+    o: &CustomResource,
+    word: &str,
+    group: &str,
+    namespace: Option<&str>,
+    name: &str,
+) -> Option<(ObjectRef, Confidence)> {
+    if let Some(kind) = own_kind(word, group) {
+        // Of the namespaces it may be meant in none has it.
+        let places = if kind.namespaced() { vec![namespace, o.metadata.namespace.as_deref()] } else { vec![None] };
+        let gone = places.iter().all(|ns| {
+            (ns.is_some() || !kind.namespaced()) && cx.index.knows(kind, *ns) && cx.index.get(kind, *ns, name).is_none()
+        });
+        return gone.then(|| (ObjectRef::missing(kind, namespace, name), Confidence::Established));
+    }
+    let (lower, said) = (word.to_lowercase(), extension(&format!("{}/v1", group.trim_start_matches('.'))).is_some());
+    let group = if said { group.trim_start_matches('.') } else { o.group() };
+    let known = cx.index.all(Kind::CustomResource).find_map(|c| match &**c {
+        Object::CustomResource(c) if c.group() == group => {
+            (c.kind.to_lowercase() == lower || c.resource == lower).then(|| (c.kind.clone(), c.api_version.clone()))
+        }
+        _ => None,
+    });
+    // A kind that nothing is of is one only where its group stands beside it: `key "ca.crt" not found` names none.
+    let (kind, api) = known.or_else(|| said.then(|| (capital(word), format!("{group}/v1"))))?;
+    let named = Named { name: name.to_owned(), ..Named::default() };
+    let wanted = named.reference(&api, &kind, namespace);
+    (cx.index.resolve(&wanted).is_none() && knows(cx, &wanted, false)).then_some((wanted, Confidence::Likely))
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+}
