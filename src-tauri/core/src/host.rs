@@ -120,18 +120,6 @@ pub(crate) fn place(index: &Index, own: &str, host: &str) -> Option<Place> {
     inside.then(|| Place { name: first.name.to_owned(), namespace: first.namespace.to_owned() })
 }
 
-/// The host is neither a Service nor a node or pod of the cluster, nor the pod itself.
-pub(crate) fn is_outside(index: &Index, own: &str, host: &str) -> bool {
-    let (host, _) = split(host);
-    match host.parse::<IpAddr>() {
-        Ok(address) => !address.is_loopback() && holder(index, address, Timestamp::MAX).is_none(),
-        Err(_) => {
-            let inside = index.get(Kind::Node, None, host).is_some() || place(index, own, host).is_some();
-            !host.is_empty() && host != "localhost" && !inside
-        }
-    }
-}
-
 /// Who has this address; of pods, which come and go, one that was there at that time.
 pub(crate) fn holder(index: &Index, address: IpAddr, at: Timestamp) -> Option<Holder<'_>> {
     let found = index.at_address(address);

@@ -335,7 +335,7 @@ pub fn dns_servers(index: &Index) -> Vec<&Pod> {
     let mut servers: Vec<&Pod> = host::dns_services(index).flat_map(behind).filter(there).collect();
     if servers.is_empty() {
         let labelled = |name: &&str| BTreeMap::from([("k8s-app".to_owned(), (*name).to_owned())]);
-        let pods = host::DNS_NAMES.iter().flat_map(|n| index.pods_matching(host::DNS_NAMESPACE, &labelled(&n)));
+        let pods = host::DNS_NAMES.iter().flat_map(|n| index.pods_matching(host::DNS_NAMESPACE, &labelled(n)));
         servers = pods.filter(there).collect();
     }
     servers.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));

@@ -142,7 +142,7 @@ impl Index {
     /// The Services, nodes and pods that have this address, in order; pods that have ended have none.
     pub fn at_address(&self, address: IpAddr) -> Vec<&Object> {
         let mut found: Vec<&Object> = self.lookup.addresses.get(&address).into_iter().flatten().map(|o| &**o).collect();
-        found.sort_by_cached_key(|o| (o.kind(), key_of(o.meta())));
+        found.sort_by_cached_key(|o| (o.kind(), key_of(o)));
         found
     }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{around::Around, target::state};
 use crate::{
-    correlate::Fault,
+    correlate::{Fault, route::Routes},
     detect::{
         self,
         asked::Heard,
@@ -61,7 +61,7 @@ pub(super) fn seen(
     if fault.findings.is_empty() {
         fault.findings.push(finding("", subject.clone(), subject, Severity::Low, now));
     }
-    explain::explain(index, now, &mut fault);
+    explain::explain(&Routes::new(index), now, &mut fault);
     fault.findings.clear();
     fault.actions.clear();
     // Nothing is wrong: no change is to blame.

@@ -71,7 +71,7 @@ impl Case<'_> {
             let network = matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout);
             (network || s.class == Class::Authentication) && s.subject.is_some()
         };
-        let spoken = logs::signals(&[self.said.clone()]);
+        let spoken = logs::signals(std::slice::from_ref(&self.said));
         if let Some(found) = spoken.into_iter().find(dependency) {
             return Some(found);
         }
