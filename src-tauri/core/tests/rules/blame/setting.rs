@@ -118,6 +118,29 @@ fn a_name_that_the_image_or_a_file_may_give_is_not_proven_missing() {
 }
 
 #[test]
+fn a_variable_that_was_removed_just_before_is_proven() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = World::new();
+    world.set_time(-60);
+    world.upsert_all(env(json!([{"name": "QUEUE_URL", "value": "amqp://q"}])).objects());
+    world.set_time(-20);
+    world.run(&app, [pod.clone()]);
+    world.set_time(0);
+    world.log(&pod, "app", 3, "KeyError: 'QUEUE_URL'");
+    check(
+        &world,
+        Expect {
+            cause: "log-missing-env",
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[QUEUE_URL]",
+            says: &["QUEUE_URL", "was removed from the env"],
+            ..DEAD
+        },
+    );
+}
+
+#[test]
 fn a_key_that_was_removed_from_a_config_map_is_proven() {
     let app = checkout()
         .container(json!({"env": [{"name": "A", "value": "1"}], "envFrom": [{"configMapRef": {"name": "settings"}}]}));
