@@ -61,6 +61,7 @@ impl Case<'_> {
             format!("{} and {what}: {}.{quote}{}", self.asks(), blame.phrase, self.told()),
         );
         c.referrer = blame.referrer;
+        c.needs = blame.needs;
         c.field = blame.field.or_else(|| (!elsewhere).then(|| owner.field(self.init, &spec.name, self.field)));
         Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
     }
