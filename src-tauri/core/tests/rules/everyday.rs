@@ -106,7 +106,7 @@ fn a_registry_that_fails_many_is_one_fault() {
     assert_eq!(faults.len(), 1, "{faults:#?}");
     let cause = &faults[0].causes[0];
     assert_eq!((cause.rule_id.as_str(), cause.entity.kind.as_str()), ("registry-failing", "External"));
-    says(cause, &["docker.io", "rate limit", "web", "api", "jobs"]);
+    says(cause, &["registry.test", "rate limit", "web", "api", "jobs"]);
     assert!(faults[0].actions.iter().all(|a| !a.command.contains("set image")), "{:?}", faults[0].actions);
     // Two may be two names written wrong.
     let mut two = World::new();

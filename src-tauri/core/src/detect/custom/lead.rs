@@ -212,7 +212,10 @@ fn named(
         _ => None,
     });
     // A kind that nothing is of is one only where its group stands beside it: `key "ca.crt" not found` names none.
-    let (kind, api) = known.or_else(|| said.then(|| (capital(word), format!("{group}/v1"))))?;
+    // Messages write it in small letters; the object's own reference has its spelling.
+    let own = stands_on(o).into_iter().find(|w| w.name == name && w.kind.to_lowercase() == lower);
+    let own = own.map(|w| (w.kind, w.api_version));
+    let (kind, api) = own.or(known).or_else(|| said.then(|| (capital(word), format!("{group}/v1"))))?;
     let named = Named { name: name.to_owned(), ..Named::default() };
     let wanted = named.reference(&api, &kind, namespace);
     (cx.index.resolve(&wanted).is_none() && knows(cx, &wanted, false)).then_some((wanted, Confidence::Likely))

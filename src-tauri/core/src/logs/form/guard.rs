@@ -34,8 +34,6 @@ const NO_HOST: &[&str] = &[
     "via",
     "with",
 ];
-/// What a program calls a value it was never given.
-const UNSET: &[&str] = &["undefined", "null", "none", "nil", "nan"];
 /// The line goes on to say that nothing comes of it.
 const HARMLESS: &[&str] = &[
     "skipping",
@@ -107,13 +105,9 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
     }
 }
 
-/// What it comes to: a host called `undefined` is a variable that is not set, a file below `/dev` is a device.
+/// What it comes to: a file below `/dev` is a device.
 pub(super) fn meant(class: Class, subject: Option<String>) -> (Class, Option<String>) {
     let Some(name) = subject.as_deref() else { return (class, subject) };
-    let host = name.split(':').next().unwrap_or(name).to_ascii_lowercase();
-    if class.is_connection() && UNSET.contains(&host.as_str()) {
-        return (Class::MissingEnv, None);
-    }
     let device = name.strip_prefix("/dev/").is_some_and(|d| {
         !["shm", "std", "fd", "tty", "pts", "null", "termination-log"].iter().any(|other| d.starts_with(other))
     });

@@ -48,11 +48,11 @@ fn much_is_resolved_that_is_no_host() {
         ("error: failed to resolve 'stock'", Dns, "stock", ""),
         ("unable to resolve db.prod.svc", Dns, "db.prod.svc", ""),
         ("cannot resolve db:5432", Dns, "db:5432", ""),
-        ("Error: getaddrinfo ENOTFOUND undefined", MissingEnv, "", ""),
-        ("Error: getaddrinfo ENOTFOUND null", MissingEnv, "", ""),
-        ("socket.gaierror: failed to resolve host None", MissingEnv, "", ""),
-        ("Error: getaddrinfo EAI_AGAIN undefined:3306", MissingEnv, "", ""),
-        ("Error: connect ECONNREFUSED undefined:5432", MissingEnv, "", ""),
+        ("Error: getaddrinfo ENOTFOUND undefined", Dns, "undefined", ""),
+        ("Error: getaddrinfo ENOTFOUND null", Dns, "null", ""),
+        ("socket.gaierror: failed to resolve host None", Dns, "None", ""),
+        ("Error: getaddrinfo EAI_AGAIN undefined:3306", Dns, "undefined:3306", ""),
+        ("Error: connect ECONNREFUSED undefined:5432", ConnectionRefused, "undefined:5432", ""),
         ("Error: getaddrinfo ENOTFOUND undefined-db.shop", Dns, "undefined-db.shop", ""),
     ]);
 }

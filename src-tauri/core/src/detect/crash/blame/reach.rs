@@ -8,7 +8,7 @@ use super::{
     policy::{Goal, blocked},
 };
 use crate::{
-    detect::context::edit,
+    detect::context::{action, edit, ns_flag},
     host::{self, Holder},
     logs::{Class, Signal},
     object::{
@@ -343,7 +343,34 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
                 .on(me.clone(), Some("spec.selector".into()), case)
                 .step(edit(ActionKind::SetServiceSelector, &me, "the selector must name labels its pods have"));
         };
+        let replicas = match &**workload {
+            Object::Deployment(d) => d.spec.replicas,
+            Object::StatefulSet(s) => s.spec.replicas,
+            _ => None,
+        };
         let target = workload.reference();
+        if replicas == Some(0) {
+            return own
+                .says(format!("; {target} behind Service {name} is scaled to 0 replicas, so it has no ready endpoints"))
+                .rule("dependency-scaled-to-zero")
+                .sure(Confidence::Established)
+                .on(target.clone(), Some("spec.replicas".into()), case)
+                .seen(
+                    workload,
+                    "replicas",
+                    format!("{target} has replicas 0"),
+                    &[("replicas", "0".into())],
+                    case.cx.now,
+                )
+                .step(action(
+                    ActionKind::Scale,
+                    &target,
+                    format!("Service {name} has no pod to lead to"),
+                    "starts pods; they need room on a node",
+                    &format!("patch {}s", target.kind.to_lowercase()),
+                    format!("kubectl scale {}{} --replicas=1", target.kubectl(), ns_flag(&target)),
+                ));
+        }
         return own.says(format!("; Service {name} has no ready endpoints: {target} has no pod")).on(me, None, case);
     }
     let whose = case.cx.owner(pods[0]).subject;
