@@ -2,6 +2,7 @@
 //! variable, the file, the right or the way to another host that it misses.
 
 mod api;
+mod credential;
 mod file;
 mod name;
 mod policy;
@@ -230,7 +231,7 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::PortDenied => rights::port_denied(case, signal),
         Class::PortInUse => rights::port_in_use(case, signal),
         Class::ClusterAccess => rights::cluster(case, signal),
-        Class::Authentication => setting::credentials(case, signal),
+        Class::Authentication => credential::refused(case, signal),
         class if class.is_connection() => reach::host(case, signal),
         Class::Certificate => certificate(case, signal),
         Class::RateLimit => match signal.subject.as_deref() {

@@ -1,0 +1,67 @@
+//! Credentials that are refused, and where they come from.
+
+use super::{Blame, Case, file, setting::set_env};
+use crate::{logs::Signal, object::Kind};
+
+/// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
+pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let expired = signal.detail.is_some();
+    let words = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CRED", "AUTH", "DSN", "URL", "URI"];
+    let from = case.spec.env.iter().find_map(|e| {
+        let name = e.name.to_ascii_uppercase();
+        let at = words.iter().position(|w| name.contains(w))?;
+        let key = e.value_from.as_ref()?.secret_key_ref.as_ref()?;
+        Some((at, e, key))
+    });
+    if let Some((_, e, key)) = from {
+        let secret = case.reference(Kind::Secret, &key.name);
+        let said = format!("; {} comes from key {} of Secret {}", e.name, key.key, key.name);
+        if expired {
+            return own.says(said).on(secret, Some(format!("data[{}]", key.key)), case);
+        }
+        if case.changes(&secret).is_empty() {
+            return own.says(said).field(case.path(&format!("env[{}]", e.name)));
+        }
+        return own.says(format!("{said}, which was written anew shortly before")).on(
+            secret,
+            Some(format!("data[{}]", key.key)),
+            case,
+        );
+    }
+    let whole = case.spec.env_from.iter().filter_map(|f| f.secret_ref.as_ref()).find(|r| {
+        let secret = case.reference(Kind::Secret, &r.name);
+        !case.changes(&secret).is_empty()
+    });
+    if let Some(r) = whole {
+        return own
+            .says(format!(
+                "; Secret {}, whose keys are its environment (envFrom), was written anew shortly before",
+                r.name
+            ))
+            .on(case.reference(Kind::Secret, &r.name), None, case);
+    }
+    // Or from a file: the only Secret it mounts.
+    let mut shown = file::secrets(case);
+    if let (Some((name, at)), None) = (shown.next(), shown.next()) {
+        let secret = case.reference(Kind::Secret, name);
+        let lately = !case.changes(&secret).is_empty();
+        let own = own.says(format!("; it mounts Secret {name} at {at}"));
+        return match expired || lately {
+            true => {
+                own.says(if lately { ", which was written anew shortly before" } else { "" }).on(secret, None, case)
+            }
+            false => own,
+        };
+    }
+    let literal = case.spec.env.iter().find(|e| {
+        let name = e.name.to_ascii_uppercase();
+        e.value.is_some() && ["PASS", "PWD", "TOKEN", "CRED"].iter().any(|w| name.contains(w))
+    });
+    let user = signal.subject.as_deref().and_then(|s| case.written(s));
+    match (literal, user) {
+        (Some(e), _) => own.field(case.path(&format!("env[{}]", e.name))).step(set_env(case, &e.name)),
+        (None, Some(field)) => own.field(field),
+        (None, None) => own,
+    }
+}
