@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use afterwatch_model_protocol::{Ask, Reply, Request, RequestId};
+use afterwatch_model_protocol::{Ask, FailureKind, Reply, Request, RequestId, Say};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, Command},
@@ -35,6 +35,17 @@ pub(super) struct Process {
     /// A request was begun to be written and not ended: the next would not be understood.
     half_said: bool,
     next: RequestId,
+}
+
+/// The end of a worker.
+#[derive(Default)]
+pub(super) struct End {
+    /// None where it is not known, or it had to be killed.
+    pub status: Option<ExitStatus>,
+    /// What it said itself of why.
+    pub said: Option<(FailureKind, String)>,
+    /// What it wrote to standard error.
+    pub complaints: String,
 }
 
 impl Process {
@@ -132,8 +143,8 @@ impl Process {
         }
     }
 
-    /// How it ended, after it said its last, and what it complained of.
-    pub(super) async fn ended(mut self) -> (Option<ExitStatus>, String) {
+    /// How it ended, after it said its last, and what it complained of. It may have said why before it could be asked.
+    pub(super) async fn ended(mut self) -> End {
         drop(self.stdin);
         let status = match timeout(Duration::from_secs(2), self.child.wait()).await {
             Ok(status) => status.ok(),
@@ -145,14 +156,19 @@ impl Process {
         };
         // Its last words may still be on their way.
         tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut said = None;
+        while let Ok(Some(reply)) = timeout(Duration::from_millis(200), self.replies.recv()).await {
+            if let Say::Failed { kind, message } = reply.say {
+                said = Some((kind, message));
+            }
+        }
         let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        (status, String::from_utf8_lossy(&complaints).trim().to_owned())
+        End { status, said, complaints: String::from_utf8_lossy(&complaints).trim().to_owned() }
     }
 }
 
 /// Whether a reply is the last to its request.
 pub(super) fn ends(reply: &Reply) -> bool {
-    use afterwatch_model_protocol::Say;
     !matches!(reply.say, Say::Loading { .. } | Say::Reading { .. } | Say::Piece { .. })
 }
 

@@ -12,7 +12,7 @@ use tokio::{sync::OwnedMutexGuard, time::timeout};
 use super::{
     Shared, header,
     problem::{self, Kind, Problem},
-    process::{Process, ends},
+    process::{End, Process, ends},
 };
 use crate::{generator::Heard, machine::Machine};
 
@@ -211,11 +211,14 @@ impl Turn {
     async fn gone(&mut self, so_far: &str) -> Problem {
         let seat = self.seat();
         seat.loaded = false;
-        let (status, complaints) = match seat.process.take() {
+        let end = match seat.process.take() {
             Some(process) => process.ended().await,
-            None => (None, String::new()),
+            None => End::default(),
         };
-        problem::ended(status, &complaints).after(so_far)
+        match end.said {
+            Some((kind, message)) => problem::failed(kind, message).after(so_far),
+            None => problem::ended(end.status, &end.complaints).after(so_far),
+        }
     }
 
     /// The worker hangs: it is ended.
