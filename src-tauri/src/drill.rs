@@ -30,6 +30,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The window hears this soon that the story waited.
 const FOLLOW: Duration = Duration::from_secs(1);
+/// What is told while the page is being loaded is lost: after so long it is told again.
+const AGAIN: Duration = Duration::from_secs(3);
 /// What a notification's title may hold.
 const TITLE: usize = 45;
 
@@ -64,14 +66,15 @@ impl Drill {
                 let _ = tokio::time::timeout(PATIENCE, desk.engine.connected(player.context())).await;
                 player.begin();
                 // The story waits where the machine is too busy for it, and its times with it.
-                let mut told = None;
+                let (mut told, mut since) = (None, Duration::MAX);
                 loop {
                     let begun = player.clock().begun_at();
-                    if begun != told {
-                        told = begun;
+                    if begun != told || since >= AGAIN {
+                        (told, since) = (begun, Duration::ZERO);
                         shell.tell_of(&desk, AppEvent::Drill { drill: dto(&player, &header) });
                     }
                     tokio::time::sleep(FOLLOW).await;
+                    since = since.saturating_add(FOLLOW);
                 }
             })
         };
