@@ -10,6 +10,9 @@ use crate::{
     object::{Kind, Meta, Object},
 };
 
+/// Entries have whole seconds, and two writes in one second share them.
+const JUST_NOW: SignedDuration = SignedDuration::from_secs(5);
+
 pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Change> {
     if !tells_changes(new) {
         return None;
@@ -27,7 +30,7 @@ pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Chang
             observed: Observed::Live,
         });
     }
-    let (who, when) = writer(old.meta(), new.meta());
+    let (who, when) = writer(old.meta(), new.meta(), at);
     Some(Change {
         object: new.reference(),
         // The manager's time has seconds only and can lag behind our clock; ours is never earlier than the write.
@@ -41,8 +44,8 @@ pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Chang
 }
 
 /// The manager whose entry is new or newer than before, a person's or a tool's before a controller's; else the last
-/// writer of the object itself.
-fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
+/// writer of the object itself, if it wrote just now. Who only takes something away leaves no entry.
+fn writer(old: &Meta, new: &Meta, at: Timestamp) -> (Option<String>, Option<Timestamp>) {
     let fresh = new
         .managed_fields
         .iter()
@@ -58,7 +61,10 @@ fn writer(old: &Meta, new: &Meta) -> (Option<String>, Option<Timestamp>) {
         .max_by_key(|f| (!is_controller(&f.manager), f.time));
     match fresh {
         Some(f) => (Some(f.manager.clone()), f.time),
-        None => new.last_writer().map_or((None, None), |(m, t)| (Some(m.to_owned()), t)),
+        None => match new.last_writer() {
+            Some((m, t)) if t.is_none_or(|t| at.duration_since(t).abs() <= JUST_NOW) => (Some(m.to_owned()), t),
+            _ => (None, None),
+        },
     }
 }
 
