@@ -7,5 +7,6 @@ mod files;
 mod identity;
 mod logs;
 mod rights;
+mod secret;
 mod support;
 mod tls;
