@@ -72,7 +72,15 @@ impl Condition {
 }
 
 macro_rules! objects {
-    ($($kind:ident),+ $(,)?) => {
+    ($($named:ident),+ ; $($own:ident),+) => {
+        objects!(@all $($named,)+ $($own),+);
+
+        $(impl $named {
+            /// A reference to this very object, its uid included.
+            pub fn reference(&self) -> ObjectRef { ObjectRef::of(Kind::$named, &self.metadata) }
+        })+
+    };
+    (@all $($kind:ident),+) => {
         /// An object of one of the watched kinds.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
@@ -104,12 +112,11 @@ macro_rules! objects {
             }
         }
 
-        $(
-            impl From<$kind> for Object { fn from(o: $kind) -> Object { Object::$kind(o) } }
-        )+
+        $(impl From<$kind> for Object { fn from(o: $kind) -> Object { Object::$kind(o) } })+
     };
 }
 
+// A custom resource is called by the kind it carries, all others by their own.
 objects!(
     Pod,
     KubeEvent,
@@ -146,57 +153,8 @@ objects!(
     ClusterRoleBinding,
     GatewayClass,
     Gateway,
-    HTTPRoute,
-    CustomResource,
-);
-
-macro_rules! references {
-    ($($kind:ident),+ $(,)?) => {
-        $(impl $kind {
-            /// A reference to this very object, its uid included.
-            pub fn reference(&self) -> ObjectRef { ObjectRef::of(Kind::$kind, &self.metadata) }
-        })+
-    };
-}
-
-// A custom resource is called by its own kind.
-references!(
-    Pod,
-    KubeEvent,
-    Node,
-    Namespace,
-    Deployment,
-    ReplicaSet,
-    StatefulSet,
-    DaemonSet,
-    Job,
-    CronJob,
-    Service,
-    EndpointSlice,
-    PersistentVolumeClaim,
-    PersistentVolume,
-    StorageClass,
-    Ingress,
-    IngressClass,
-    NetworkPolicy,
-    HorizontalPodAutoscaler,
-    PodDisruptionBudget,
-    ResourceQuota,
-    LimitRange,
-    ServiceAccount,
-    ConfigMap,
-    Secret,
-    PriorityClass,
-    ValidatingWebhookConfiguration,
-    MutatingWebhookConfiguration,
-    APIService,
-    Role,
-    RoleBinding,
-    ClusterRole,
-    ClusterRoleBinding,
-    GatewayClass,
-    Gateway,
-    HTTPRoute,
+    HTTPRoute;
+    CustomResource
 );
 
 impl Object {
