@@ -74,6 +74,31 @@ fn a_quota_that_has_room_again_is_no_fault() {
 }
 
 #[test]
+fn a_roll_out_that_is_refused_again_and_again_and_goes_on_is_no_fault() {
+    let why = forbidden("exceeded quota: team, requested: pods=1, used: pods=4, limited: pods=4");
+    let app = checkout();
+    let made = |suffix: &str, when: i64| {
+        app.pod_with(suffix, status::ready(when), json!({"metadata": {"creationTimestamp": at(when)}}))
+    };
+    // Refused for the first time long ago, and it made a pod only just before the last time.
+    let mut world = refused(&app, &why);
+    world.upsert(made("a", -6));
+    world.set_time(-2);
+    patient(&world);
+    world.set_time(0);
+    assert_eq!(world.diagnose().faults.len(), 1, "it makes no more");
+    // Made after the last refusal: nothing is refused now.
+    let mut world = refused(&app, &why);
+    world.upsert(made("a", 30));
+    world.set_time(60);
+    silent(&world);
+    // It has made none for long.
+    let mut world = refused(&app, &why);
+    world.upsert(made("a", -600));
+    assert_eq!(world.diagnose().faults.len(), 1);
+}
+
+#[test]
 fn a_pod_that_is_larger_than_its_quota_is_told_so() {
     let why = forbidden(
         "exceeded quota: team, requested: requests.cpu=500m, used: requests.cpu=0, limited: requests.cpu=100m",

@@ -14,6 +14,9 @@ use crate::{
     words,
 };
 
+/// The clock of the controllers may lag behind that of the API server by this much.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(2);
+
 /// Looks at every controller.
 pub(super) fn all(cx: &mut Context<'_>) {
     let index = cx.index;
@@ -76,6 +79,11 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     let seen = last.and_then(|e| e.last_seen()).or(condition.and_then(|c| c.last_transition_time));
     let Some(seen) = seen else { return };
     let lately = SignedDuration::from_mins(i64::from(cx.threshold("pods-not-created", &CREATE_MEMORY)));
+    // A controller that makes pods between refusals stands still only since it made the last one.
+    let made = cx.index.owned_by(&o.meta().uid).filter_map(|child| child.meta().creation_timestamp).max();
+    if condition.is_none() && made.is_some_and(|t| t.duration_since(seen) > CLOCKS) {
+        return;
+    }
     // The condition outlives the refusal until the controller has looked again.
     if !short || (condition.is_none() && !(last.is_some() && cx.now.duration_since(seen) <= lately)) {
         return;
@@ -85,7 +93,8 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     let message = newer.and_then(|c| c.message.clone()).or_else(|| last.map(|e| e.message().to_owned()));
     let message = message.unwrap_or_default();
     let owner = cx.owner_of(o);
-    let started = failing.iter().filter_map(|e| e.first_seen()).min().unwrap_or(seen);
+    let first = failing.iter().filter_map(|e| e.first_seen()).min().unwrap_or(seen);
+    let started = made.map_or(first, |t| first.max(t.min(seen)));
     let serving = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
     let severity = match owner.subject.kind.as_str() {
         "Job" | "CronJob" => Severity::Medium,
@@ -98,7 +107,7 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     } else {
         "cannot create its pods".into()
     };
-    f.started_basis = "first refused pod".into();
+    f.started_basis = "first refused pod since the last one that was made".into();
     f.count = failing.iter().map(|e| e.times()).sum::<u32>().max(1);
     f.hold = hold(HOLD);
     f.message = format!("{me} cannot create pods: {}", words::clip(&message, 260));
