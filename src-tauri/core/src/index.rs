@@ -6,12 +6,13 @@
 
 mod change;
 pub(crate) mod deployer;
+mod logs;
 mod lookup;
 mod query;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,9 +21,8 @@ use crate::{
     change::Change,
     coverage::{EndedBy, UnreadableReason},
     evidence::Observed,
-    logs::Reading as Said,
     object::{Kind, Object},
-    observation::{Connection, Fact, LogRead, LogWant, Observation},
+    observation::{Connection, Fact, LogRead, Observation},
 };
 
 /// Namespace and name.
@@ -31,7 +31,6 @@ pub type Key = (String, String);
 /// Changes older than this are forgotten by the index (the store keeps those an incident took in).
 const CHANGE_MEMORY: SignedDuration = SignedDuration::from_hours(6);
 const CHANGES_KEPT: usize = 4_000;
-const LOGS_KEPT: usize = 400;
 /// Deleted objects whose last state is kept for a while: the evidence of what is gone.
 const GRAVES_KEPT: usize = 500;
 
@@ -59,11 +58,7 @@ pub struct Index {
     lookup: lookup::Lookup,
     readings: BTreeMap<(Kind, Option<String>), Reading>,
     changes: VecDeque<Change>,
-    logs: BTreeMap<LogWant, (Timestamp, LogRead)>,
-    /// Which of them are of a pod, by its uid.
-    logs_by_pod: HashMap<String, BTreeSet<LogWant>>,
-    /// What each of them says: read once, when it is asked for.
-    said: BTreeMap<LogWant, OnceLock<Said>>,
+    logs: logs::Logs,
     /// The containers, by their pod's uid, of which a log was read or refused once: it may be forgotten since.
     answered: HashMap<String, BTreeSet<String>>,
     graves: VecDeque<(Timestamp, Arc<Object>)>,
@@ -139,32 +134,11 @@ impl Index {
         self.since.clear();
     }
 
-    /// Keeps a log. The logs of pods that are gone make room first, then the oldest.
     fn keep(&mut self, read: LogRead, at: Timestamp) {
-        let lives = |by_uid: &HashMap<String, _>, want: &LogWant| {
-            want.pod.uid.as_ref().is_some_and(|uid| by_uid.contains_key(uid))
-        };
-        if let Some(uid) = read.want.pod.uid.as_ref().filter(|_| lives(&self.by_uid, &read.want)) {
+        if let Some(uid) = read.want.pod.uid.as_ref().filter(|uid| self.by_uid.contains_key(*uid)) {
             self.answered.entry(uid.clone()).or_default().insert(read.want.container.clone());
         }
-        if let Some(uid) = &read.want.pod.uid {
-            self.logs_by_pod.entry(uid.clone()).or_default().insert(read.want.clone());
-        }
-        self.said.insert(read.want.clone(), OnceLock::new());
-        self.logs.insert(read.want.clone(), (at, read));
-        while self.logs.len() > LOGS_KEPT {
-            let oldest = self.logs.iter().min_by_key(|(want, (t, _))| (lives(&self.by_uid, want), *t));
-            let Some(key) = oldest.map(|(k, _)| k.clone()) else { break };
-            self.logs.remove(&key);
-            self.said.remove(&key);
-            let uid = key.pod.uid.as_deref().unwrap_or("");
-            if let Some(left) = self.logs_by_pod.get_mut(uid) {
-                left.remove(&key);
-                if left.is_empty() {
-                    self.logs_by_pod.remove(uid);
-                }
-            }
-        }
+        self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid));
     }
 
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {

@@ -108,8 +108,9 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// What a program's last words may lead to.
+/// What a program's last words may lead to, or the probe that ended it.
 pub(super) const PUT_RIGHT: &[ActionKind] = &[
+    ActionKind::SetProbe,
     ActionKind::ManualCheck,
     ActionKind::Patch,
     ActionKind::SetEnv,

@@ -91,7 +91,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         id: "load-balancer-failed",
         means: "The controller of load balancers says that it cannot make one for a Service.",
-        source: "service controller: event SyncLoadBalancerFailed",
+        source: "service controller: event SyncLoadBalancerFailed; MetalLB: AllocationFailed; AWS Load Balancer Controller: FailedBuildModel, FailedDeployModel",
         reads: &[Kind::Service, Kind::KubeEvent],
         holds: &[Hold::Exactly(BALANCER, "")],
         severities: &[(Severity::Medium, "always")],

@@ -9,6 +9,7 @@ use self::verdict::{Case, log, log_item, verdict};
 use super::{
     Context, Hold, Rule, Threshold,
     context::{cause, edit, event_evidence, evidence, finding, hold},
+    crash,
     rule::BY_WORKLOAD,
 };
 use crate::{
@@ -45,7 +46,7 @@ pub const RULES: &[Rule] = &[
             "One look (`scan`) tells it of a new pod only where the kubelet has said that the probe fails.",
         ],
         threshold: None,
-        advises: PUT_RIGHT,
+        advises: crash::PUT_RIGHT,
     },
     Rule {
         id: "liveness-failing",
@@ -60,7 +61,7 @@ pub const RULES: &[Rule] = &[
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
         threshold: Some(RESTARTS),
-        advises: PUT_RIGHT,
+        advises: crash::PUT_RIGHT,
     },
     Rule {
         id: "startup-failing",
@@ -75,7 +76,7 @@ pub const RULES: &[Rule] = &[
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
         threshold: Some(RESTARTS),
-        advises: PUT_RIGHT,
+        advises: crash::PUT_RIGHT,
     },
     Rule {
         id: "readiness-gate-unmet",
@@ -90,21 +91,6 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
-/// The probe itself, or what the program's own words lead to.
-const PUT_RIGHT: &[ActionKind] = &[
-    ActionKind::SetProbe,
-    ActionKind::Patch,
-    ActionKind::SetEnv,
-    ActionKind::SetConfigmapKey,
-    ActionKind::CreateConfigmap,
-    ActionKind::SetResources,
-    ActionKind::ExpandClaim,
-    ActionKind::Scale,
-    ActionKind::SetServicePort,
-    ActionKind::SetServiceSelector,
-    ActionKind::SetNetworkPolicy,
-    ActionKind::GrantRole,
-];
 /// Seconds that a pod which was ready may be unready.
 const LOST: i64 = 5;
 /// Seconds: no probe's budget is waited for longer.

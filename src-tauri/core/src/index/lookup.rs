@@ -221,8 +221,7 @@ impl Index {
             + self.events.values().map(BTreeSet::len).sum::<usize>()
             + self.answered.len()
             + self.changes.len()
-            + self.logs.len()
-            + self.logs_by_pod.values().map(BTreeSet::len).sum::<usize>()
+            + self.logs.entries()
             + self.graves.len()
     }
 }

@@ -156,35 +156,30 @@ impl Index {
 
     /// The log of a container's death, or of its present run, if it was read.
     pub fn log(&self, pod_uid: &str, container: &str, restart: u32) -> Option<&LogRead> {
-        self.logs_of(pod_uid, container)
-            .map(|(_, read)| read)
+        self.logs
+            .of(pod_uid, container)
+            .map(|l| &l.read)
             .filter(|l| l.want.restart == restart)
             .max_by_key(|l| l.lines.is_ok())
     }
 
     /// The newest log of a container that could be read.
     pub fn newest_log(&self, pod_uid: &str, container: &str) -> Option<&LogRead> {
-        self.logs_of(pod_uid, container)
-            .filter(|(_, l)| l.lines.is_ok())
-            .max_by_key(|(at, l)| (l.want.restart, *at))
-            .map(|(_, l)| l)
-    }
-
-    /// The logs of a container, and when each was read.
-    fn logs_of(&self, pod_uid: &str, container: &str) -> impl Iterator<Item = &(Timestamp, LogRead)> {
-        let wants = self.logs_by_pod.get(pod_uid).into_iter().flatten();
-        wants.filter(move |want| want.container == container).filter_map(|want| self.logs.get(want))
+        self.logs
+            .of(pod_uid, container)
+            .filter(|l| l.read.lines.is_ok())
+            .max_by_key(|l| (l.read.want.restart, l.at))
+            .map(|l| &l.read)
     }
 
     /// What a log says, if it could be read.
     pub fn said(&self, want: &LogWant) -> Option<&logs::Reading> {
-        let lines = self.logs.get(want)?.1.lines.as_ref().ok()?;
-        Some(self.said.get(want)?.get_or_init(|| logs::read(lines)))
+        self.logs.get(want)?.said()
     }
 
     /// True when this wish was answered already.
     pub fn has_log(&self, want: &LogWant) -> bool {
-        self.logs.contains_key(want)
+        self.logs.get(want).is_some()
     }
 
     /// True when a log of this container was asked for and answered, be it refused or forgotten since.

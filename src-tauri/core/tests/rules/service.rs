@@ -262,28 +262,37 @@ fn a_service_that_was_deleted_behind_a_name_is_what_is_missing() {
 }
 
 fn balanced(last: i64, fields: Value) -> World {
+    let said = "Error syncing load balancer: failed to ensure load balancer: could not find any suitable subnets";
+    balanced_by("SyncLoadBalancerFailed", said, last, fields)
+}
+
+fn balanced_by(reason: &str, said: &str, last: i64, fields: Value) -> World {
     let app = checkout();
     let mut service = json!({"spec": {"type": "LoadBalancer"}});
     merge(&mut service, &fields);
     let mut world = behind(&app, service);
-    let said = "Error syncing load balancer: failed to ensure load balancer: could not find any suitable subnets";
-    world.upsert(event(&app.service(json!({})), "Warning", "SyncLoadBalancerFailed", said, last - 60, last, 4));
+    world.upsert(event(&app.service(json!({})), "Warning", reason, said, last - 60, last, 4));
     world
 }
 
 #[test]
 fn a_load_balancer_that_cannot_be_made_is_found() {
+    let expect = Expect {
+        rule: "load-balancer-failed",
+        cause: "load-balancer-failed",
+        field: "",
+        verdict: Likely,
+        severity: Medium,
+        ..SERVICE
+    };
+    check(&balanced(-5, json!({})), Expect { says: &["checkout", "suitable subnets", "4 times"], ..expect });
+    let pool = "Failed to allocate IP for \"shop/checkout\": no available IPs in pool edge";
+    let world = balanced_by("AllocationFailed", pool, -5, json!({}));
+    check(&world, Expect { says: &["no available IPs in pool edge", "AllocationFailed"], ..expect });
+    let subnets = "Failed build model due to couldn't auto-discover subnets: unable to resolve at least one subnet";
     check(
-        &balanced(-5, json!({})),
-        Expect {
-            rule: "load-balancer-failed",
-            cause: "load-balancer-failed",
-            field: "",
-            verdict: Likely,
-            severity: Medium,
-            says: &["checkout", "suitable subnets", "4 times"],
-            ..SERVICE
-        },
+        &balanced_by("FailedBuildModel", subnets, -5, json!({})),
+        Expect { says: &["auto-discover subnets"], ..expect },
     );
 }
 

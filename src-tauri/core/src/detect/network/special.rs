@@ -106,6 +106,10 @@ pub(super) fn external(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
     cx.report(f);
 }
 
+/// What the controllers of load balancers say when they fail: those of the clouds' providers, MetalLB's, and AWS's own.
+const BALANCER_FAILED: [&str; 4] =
+    ["SyncLoadBalancerFailed", "AllocationFailed", "FailedBuildModel", "FailedDeployModel"];
+
 /// A load balancer that its controller fails to make.
 pub(super) fn balancer(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
     if !s.status.load_balancer.ingress.is_empty() {
@@ -114,7 +118,7 @@ pub(super) fn balancer(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
     let events = cx.index.events_of(me);
     let failed = events
         .iter()
-        .rfind(|e| e.is_warning() && e.reason() == "SyncLoadBalancerFailed")
+        .rfind(|e| e.is_warning() && BALANCER_FAILED.contains(&e.reason()))
         .filter(|e| e.last_seen().is_some_and(|t| cx.now.duration_since(t).as_mins() < 20));
     let Some(event) = failed else { return };
     let since = event.first_seen().unwrap_or(cx.now);
@@ -130,9 +134,10 @@ pub(super) fn balancer(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
         Confidence::Likely,
         me.clone(),
         format!(
-            "Service {} of type LoadBalancer has no address: its controller failed {} to make one (SyncLoadBalancerFailed): {}",
+            "Service {} of type LoadBalancer has no address: its controller failed {} to make one ({}): {}",
             me.name,
             words::times(event.times()),
+            event.reason(),
             words::clip(event.message(), 260)
         ),
     );

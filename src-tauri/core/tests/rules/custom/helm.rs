@@ -2,6 +2,9 @@
 
 use super::*;
 
+const THIRD: &str = "Secret/shop/sh.helm.release.v1.web.v3";
+const RELEASE: Expect = Expect { rule: "helm-release-failed", object: THIRD, subject: THIRD, entity: THIRD, ..CUSTOM };
+
 fn release(revision: u32, status: &str, since: i64) -> Object {
     object(
         &format!("Secret shop/sh.helm.release.v1.web.v{revision}"),
@@ -11,15 +14,7 @@ fn release(revision: u32, status: &str, since: i64) -> Object {
 
 #[test]
 pub fn a_release_that_hangs_is_found() {
-    let name = "Secret/shop/sh.helm.release.v1.web.v3";
-    let expect = Expect {
-        rule: "helm-release-failed",
-        cause: "helm-release-pending",
-        object: name,
-        subject: name,
-        entity: name,
-        ..CUSTOM
-    };
+    let expect = Expect { cause: "helm-release-pending", ..RELEASE };
     for status in ["pending-install", "pending-upgrade", "pending-rollback"] {
         let world = of([release(2, "deployed", -9000), release(3, status, -900)]);
         check(&world, Expect { says: &["web", "revision 3", "pending-"], ..expect });
@@ -29,16 +24,7 @@ pub fn a_release_that_hangs_is_found() {
 
 #[test]
 fn a_release_that_failed_is_low_and_one_of_long_ago_is_silent() {
-    let name = "Secret/shop/sh.helm.release.v1.web.v3";
-    let expect = Expect {
-        rule: "helm-release-failed",
-        cause: "helm-release-failed",
-        object: name,
-        subject: name,
-        entity: name,
-        severity: Low,
-        ..CUSTOM
-    };
+    let expect = Expect { cause: "helm-release-failed", severity: Low, ..RELEASE };
     check(&of([release(2, "deployed", -9000), release(3, "failed", -900)]), expect);
     silent(&of([release(3, "failed", -90_000)]));
     silent(&of([release(3, "failed", -900), release(4, "deployed", -100)]));
