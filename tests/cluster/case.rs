@@ -101,6 +101,8 @@ pub struct Expect {
     /// … and none of these.
     pub never: Vec<String>,
     pub verdict: Vec<String>,
+    /// What one look may name instead, because it cannot know what was changed.
+    pub glance: Glance,
     pub subject: Option<Entity>,
     pub severity: Vec<String>,
     /// Kinds of evidence that the first cause must cite.
@@ -124,6 +126,14 @@ impl Expect {
             self.faults.iter().collect()
         }
     }
+}
+
+/// Entities and fields that are right for `scan` and wrong for who watched.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Glance {
+    pub entity: Vec<Entity>,
+    pub field: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

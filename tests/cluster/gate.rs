@@ -10,6 +10,7 @@ pub struct Gate {
 
 struct Places {
     free: usize,
+    all: usize,
     /// How many of those that come together have not left yet.
     to_come: usize,
     alone: bool,
@@ -23,16 +24,19 @@ pub struct Turn<'a> {
 
 impl Gate {
     pub fn new(places: usize, to_come: usize) -> Self {
-        Self { places: Mutex::new(Places { free: places.max(1), to_come, alone: false }), changed: Condvar::new() }
+        Self {
+            places: Mutex::new(Places { free: places.max(1), all: places.max(1), to_come, alone: false }),
+            changed: Condvar::new(),
+        }
     }
 
     pub fn enter(&self, counts: bool) -> Turn<'_> {
-        self.wait(|places| places.free > 0).free -= 1;
+        self.wait(|places| places.free > 0 && !places.alone).free -= 1;
         Turn { gate: self, counts, alone: false }
     }
 
     pub fn enter_alone(&self) -> Turn<'_> {
-        self.wait(|places| places.to_come == 0 && !places.alone).alone = true;
+        self.wait(|places| places.to_come == 0 && places.free == places.all && !places.alone).alone = true;
         Turn { gate: self, counts: false, alone: true }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::case::{Case, Entity, Expect};
+use crate::case::{Case, Entity, Expect, Glance};
 
 /// What is wrong with the incidents that touch the case's namespace; empty when they are right.
 pub fn fault(case: &Case, incidents: &[Value]) -> Vec<String> {
@@ -11,7 +11,7 @@ pub fn fault(case: &Case, incidents: &[Value]) -> Vec<String> {
 
 /// The first causes alone, for what looks once and keeps no history.
 pub fn causes(case: &Case, incidents: &[Value]) -> Vec<String> {
-    matched(case, incidents, |key, incident| cause(case, key, incident))
+    matched(case, incidents, |key, incident| cause(case, key, incident, &key.glance))
 }
 
 /// One incident for each fault; which is for which is what makes the fewest complaints.
@@ -86,7 +86,7 @@ fn in_field(key: &Expect, cause: &Value) -> bool {
 
 /// What is wrong with one incident, held against one answer key.
 fn one(case: &Case, expect: &Expect, incident: &Value) -> Vec<String> {
-    let mut wrong = cause(case, expect, incident);
+    let mut wrong = cause(case, expect, incident, &Glance::default());
     if let Some(subject) = &expect.subject
         && !is(&incident["subject"], subject, &case.namespace)
     {
@@ -114,7 +114,8 @@ fn one(case: &Case, expect: &Expect, incident: &Value) -> Vec<String> {
     wrong
 }
 
-fn cause(case: &Case, expect: &Expect, incident: &Value) -> Vec<String> {
+/// What is wrong with its first cause; what `or` holds is right as well.
+fn cause(case: &Case, expect: &Expect, incident: &Value, or: &Glance) -> Vec<String> {
     let mut wrong = Vec::new();
     let verdict = text(incident, "verdict");
     if !expect.verdict.iter().any(|allowed| allowed == verdict) {
@@ -131,11 +132,11 @@ fn cause(case: &Case, expect: &Expect, incident: &Value) -> Vec<String> {
         }
         return wrong;
     };
-    if !named(case, expect, first) {
+    if !named(case, expect, first) && !or.entity.iter().any(|e| is(&first["entity"], e, &case.namespace)) {
         let wanted: Vec<String> = expect.entity.iter().map(|e| format!("{}/{}", e.kind, e.name)).collect();
         wrong.push(format!("the entity is {}, not {}", name(&first["entity"]), wanted.join(" or ")));
     }
-    if !in_field(expect, first) {
+    if !in_field(expect, first) && !or.field.iter().any(|word| holds(text(first, "field"), word)) {
         wrong.push(format!("the field is {}, not {}", first["field"], expect.field.join(" or ")));
     }
     said(expect, text(first, "statement"), &mut wrong);

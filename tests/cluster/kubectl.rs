@@ -40,7 +40,7 @@ impl Kubectl {
     pub fn play(&self, namespace: &str, steps: &[Step]) -> Result<()> {
         for step in steps {
             let done = match (&step.apply, &step.kubectl) {
-                (Some(manifest), _) => self.run(namespace, &["apply", "-f", "-"], Some(manifest)),
+                (Some(manifest), _) => self.apply(namespace, manifest),
                 (_, Some(words)) => self.run(namespace, &words.iter().map(String::as_str).collect::<Vec<_>>(), None),
                 (None, None) => Ok(String::new()),
             };
@@ -52,6 +52,12 @@ impl Kubectl {
             std::thread::sleep(Duration::from_secs(step.sleep.unwrap_or(0)));
         }
         Ok(())
+    }
+
+    /// Two cases may make the same extension at one time: the second finds it there and is told so.
+    fn apply(&self, namespace: &str, manifest: &str) -> Result<String> {
+        let apply = || self.run(namespace, &["apply", "-f", "-"], Some(manifest));
+        apply().or_else(|why| if format!("{why:#}").contains("AlreadyExists") { apply() } else { Err(why) })
     }
 
     /// Makes the namespace anew and waits until pods may be created in it.

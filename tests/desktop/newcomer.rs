@@ -46,7 +46,8 @@ async fn pictures_of_the_first_minute() {
     })
     .await;
     album.keep("incident").await;
-    let drawing = "document.querySelector('[aria-label^=\"Objects around the fault\"]').scrollIntoView({ block: 'end' })";
+    let drawing =
+        "document.querySelector('[aria-label^=\"Objects around the fault\"]').scrollIntoView({ block: 'end' })";
     window.client.execute(drawing, vec![]).await.expect("the drawing of the objects around the fault");
     album.keep("around").await;
     window.keys("2").await;

@@ -30,7 +30,7 @@ fn relevant(object: &Object) -> Value {
         Object::DaemonSet(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::Job(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::CronJob(o) => put("spec", serde_json::to_value(&o.spec)),
-        Object::Service(o) => put("spec", serde_json::to_value(&o.spec)),
+        Object::Service(o) => put("spec", serde_json::to_value(&o.spec).map(once)),
         Object::Ingress(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::IngressClass(o) => put("spec", serde_json::to_value(&o.spec)),
         Object::NetworkPolicy(o) => put("spec", serde_json::to_value(&o.spec)),
@@ -79,6 +79,14 @@ fn relevant(object: &Object) -> Value {
     }
     put("labels", serde_json::to_value(&object.meta().labels));
     Value::Object(root)
+}
+
+/// The first address of a Service stands twice.
+fn once(mut spec: Value) -> Value {
+    if let Some(addresses) = spec.get_mut("clusterIPs").and_then(Value::as_array_mut) {
+        addresses.drain(..1.min(addresses.len()));
+    }
+    spec
 }
 
 /// What people change of a node. The taints the cluster itself sets are symptoms, and told by the node's conditions.

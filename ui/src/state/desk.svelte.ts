@@ -124,7 +124,10 @@ export class Desk {
         this.router.go({ screen: "incident", id: event.id, tab: "overview", item: null });
         return;
       case "drill":
-        if (this.info) this.info = { ...this.info, drill: event.drill };
+        // It is told again and again, for a page that was being loaded.
+        if (this.info && this.info.drill?.begun_at !== event.drill.begun_at) {
+          this.info = { ...this.info, drill: event.drill };
+        }
         return;
       case "model":
         this.models.receive(event);

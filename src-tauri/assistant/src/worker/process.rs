@@ -158,7 +158,9 @@ impl Process {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let mut said = None;
         while let Ok(Some(reply)) = timeout(Duration::from_millis(200), self.replies.recv()).await {
-            if let Say::Failed { kind, message } = reply.say {
+            // What belongs to an earlier request is late.
+            let of_it = reply.id == 0 || reply.id + 1 == self.next;
+            if let (true, Say::Failed { kind, message }) = (of_it, reply.say) {
                 said = Some((kind, message));
             }
         }

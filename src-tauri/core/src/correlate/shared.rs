@@ -79,12 +79,12 @@ pub(super) fn registry(findings: &mut [Finding]) {
         let cause = finding.causes.first()?;
         let registry = cause.referrer.clone().filter(|r| r.kind == "External")?;
         let alike = matches!(cause.rule_id.as_str(), "image-rate-limited" | "image-registry-unreachable");
-        (alike && !cause.statement.contains("its name does not resolve")).then(|| (registry, cause.rule_id.clone()))
+        alike.then(|| (registry, cause.rule_id.clone()))
     };
-    let mut failed: BTreeMap<(ObjectRef, String), BTreeSet<String>> = BTreeMap::new();
+    let mut failed: BTreeMap<(ObjectRef, String), BTreeMap<String, ObjectRef>> = BTreeMap::new();
     for finding in findings.iter() {
         if let Some(key) = of(finding) {
-            failed.entry(key).or_default().insert(finding.subject.to_string());
+            failed.entry(key).or_default().insert(finding.subject.key(), finding.subject.clone());
         }
     }
     for finding in findings.iter_mut() {
@@ -99,7 +99,12 @@ pub(super) fn registry(findings: &mut [Finding]) {
             "image-rate-limited" => "refuses to serve for too many requests (rate limit)",
             _ => "cannot be reached",
         };
-        let names: Vec<String> = by.iter().cloned().collect();
+        let namespaces: BTreeSet<&Option<String>> = by.values().map(|s| &s.namespace).collect();
+        let name = |s: &ObjectRef| match &s.namespace {
+            Some(ns) if namespaces.len() > 1 => format!("{s} in {ns}"),
+            _ => s.to_string(),
+        };
+        let names: Vec<String> = by.values().map(name).collect();
         let text = format!("Registry {} {what}: {} cannot pull their images.", registry.name, words::list(&names, 4));
         let mut c = cause(REGISTRY, Confidence::Likely, registry, text);
         c.referrer = Some(finding.subject.clone());

@@ -226,7 +226,7 @@ fn why_of(
                 )
             }
         };
-    } else if matches!(why, "rate-limited" | "registry-unreachable") {
+    } else if matches!(why, "rate-limited" | "registry-unreachable" | "registry-unresolved") {
         // Several workloads that the same registry fails have that in common.
         referrer = Some(ObjectRef::external(registry(image)));
     } else if why == "node-disk-full" {
@@ -299,7 +299,7 @@ fn classify(reason: &str, message: &str, image: &str) -> (&'static str, String) 
         ("wrong-platform", format!("the image has no variant for the node's platform (architecture): {tail}"))
     } else if has(&["no such host", "server misbehaving"]) {
         (
-            "registry-unreachable",
+            "registry-unresolved",
             format!("the registry {} cannot be reached, its name does not resolve: {tail}", registry(image)),
         )
     } else if has(&["x509", "tls:", "http response to https client"]) {
@@ -385,7 +385,7 @@ mod tests {
             ),
             "unauthorised"
         );
-        assert_eq!(kind("ErrImagePull", "dial tcp: lookup registry.invalid: no such host"), "registry-unreachable");
+        assert_eq!(kind("ErrImagePull", "dial tcp: lookup registry.invalid: no such host"), "registry-unresolved");
         assert_eq!(
             kind("ErrImagePull", "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests"),
             "rate-limited"

@@ -208,13 +208,17 @@ fn of_container<'e>(events: &[&'e KubeEvent], spec: &Container, words: &str) -> 
 
 /// The kubelet's words that it restarts the container because of this probe.
 fn kills<'e>(events: &[&'e KubeEvent], pod: &Pod, spec: &Container, word: &str) -> Vec<&'e KubeEvent> {
-    let failed = format!("failed {word}");
-    events
-        .iter()
-        .copied()
-        .filter(|e| e.reason() == "Killing" && e.message().contains(&failed))
-        .filter(|e| e.message().split_whitespace().any(|w| w == spec.name) || pod.spec.containers.len() == 1)
-        .collect()
+    let failed = format!(" failed {word}");
+    let of_it = |event: &KubeEvent| {
+        let Some((before, _)) = event.message().split_once(&failed) else { return false };
+        let named = before.rsplit(' ').next().unwrap_or("");
+        match pod.containers().any(|(c, _, _)| c.name == named) {
+            true => named == spec.name,
+            // Some runtimes name it by an id.
+            false => pod.containers().count() == 1,
+        }
+    };
+    events.iter().copied().filter(|e| e.reason() == "Killing" && of_it(e)).collect()
 }
 
 /// A probe had the kubelet end this run of the container, so that how it ended says nothing of the program.

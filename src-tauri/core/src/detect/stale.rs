@@ -65,10 +65,11 @@ pub fn all(cx: &mut Context<'_>) {
             Object::Pod(pod) if !pod.finished() && !pod.metadata.deleting() && !pod.ready() => Some(pod),
             _ => None,
         });
-        let mut workloads: BTreeSet<String> = BTreeSet::new();
+        let mut workloads: BTreeSet<(String, &String)> = BTreeSet::new();
         for pod in pods {
             for spec in pod.spec.containers.iter().filter(|c| takes(c, &written.secret.name)) {
-                if started(pod, spec).is_some_and(|t| t < written.at) && workloads.insert(cx.owner(pod).subject.key()) {
+                let old = started(pod, spec).is_some_and(|t| t < written.at);
+                if old && workloads.insert((cx.owner(pod).subject.key(), &spec.name)) {
                     look(cx, pod, spec, &written);
                 }
             }
@@ -119,6 +120,10 @@ fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, written: &Written<'_>
     }
     let index = cx.index;
     let Some(read) = index.log(&pod.metadata.uid, &spec.name, restart).filter(|l| l.want == want) else { return };
+    // A log of before the change tells nothing of after it.
+    if index.log_read_at(&want).is_none_or(|t| t < written.at) {
+        return;
+    }
     let Ok(lines) = &read.lines else { return };
     let Some(found) = said(lines, cx.now) else { return };
     let What::Signal(signal) = &found.what else { return };

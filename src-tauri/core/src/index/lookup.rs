@@ -229,12 +229,19 @@ impl Index {
 /// The addresses an object has now.
 fn addresses(object: &Object) -> Vec<IpAddr> {
     let texts: Vec<&str> = match object {
-        Object::Service(s) => s.spec.cluster_ip.as_deref().into_iter().collect(),
-        Object::Pod(p) if !p.finished() => p.status.pod_ip.as_deref().into_iter().collect(),
+        Object::Service(s) => {
+            s.spec.cluster_ip.as_deref().into_iter().chain(s.spec.cluster_ips.iter().map(String::as_str)).collect()
+        }
+        Object::Pod(p) if !p.finished() => {
+            p.status.pod_ip.as_deref().into_iter().chain(p.status.pod_ips.iter().map(|i| i.ip.as_str())).collect()
+        }
         Object::Node(n) => n.status.addresses.iter().map(|a| a.address.as_str()).collect(),
         _ => Vec::new(),
     };
-    texts.into_iter().filter_map(|t| t.parse().ok()).collect()
+    let mut out: Vec<IpAddr> = texts.into_iter().filter_map(|t| t.parse().ok()).collect();
+    out.sort_unstable();
+    out.dedup();
+    out
 }
 
 fn pair(label: &str, value: &str) -> String {

@@ -172,6 +172,11 @@ impl Index {
             .map(|l| &l.read)
     }
 
+    /// When this log was read.
+    pub fn log_read_at(&self, want: &LogWant) -> Option<Timestamp> {
+        self.logs.get(want).map(|l| l.at)
+    }
+
     /// What a log says, if it could be read.
     pub fn said(&self, want: &LogWant) -> Option<&logs::Reading> {
         self.logs.get(want)?.said()

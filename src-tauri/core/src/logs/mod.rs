@@ -11,7 +11,7 @@ mod signal;
 mod template;
 
 pub use class::Class;
-pub use signal::{Reading, Signal, read};
+pub use signal::{EXPIRED, Reading, Signal, read};
 pub use template::{Template, template, templates};
 
 /// Longest quotation of a log line in a sentence.

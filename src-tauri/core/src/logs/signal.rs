@@ -176,6 +176,9 @@ fn file(text: &str, class: Class) -> Option<String> {
     Some(found.get(2).map_or_else(|| path.to_owned(), |n| format!("{path}:{}", n.as_str())))
 }
 
+/// What is said of a credential or a certificate whose time is over.
+pub const EXPIRED: &str = "it has expired";
+
 fn detail(text: &str, class: Class) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
@@ -184,9 +187,9 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
             has(&["i/o timeout", "eai_again", "temporary failure", "timed out", "misbehaving", "no servers could be"])
                 .then_some("the DNS server does not answer")
         }
-        Class::Authentication if has(&["expired"]) => Some("it has expired"),
+        Class::Authentication if has(&["expired"]) => Some(EXPIRED),
         Class::Certificate if has(&["not yet valid"]) && !has(&["expired"]) => Some("it is not yet valid"),
-        Class::Certificate if has(&["expired"]) => Some("it has expired"),
+        Class::Certificate if has(&["expired"]) => Some(EXPIRED),
         Class::Certificate if has(&["valid for", "altnames", "mismatch", "subject alternative", "host name"]) => {
             Some("it is for another host name")
         }

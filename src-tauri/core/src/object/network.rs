@@ -38,6 +38,9 @@ pub struct ServiceSpec {
     pub kind: Option<String>,
     #[serde(rename = "clusterIP")]
     pub cluster_ip: Option<String>,
+    /// One of each family; the first is `cluster_ip` again.
+    #[serde(rename = "clusterIPs", skip_serializing_if = "Vec::is_empty")]
+    pub cluster_ips: Vec<String>,
     pub external_name: Option<String>,
     pub selector: BTreeMap<String, String>,
     pub ports: Vec<ServicePort>,

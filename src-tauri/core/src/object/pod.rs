@@ -277,6 +277,13 @@ pub struct Toleration {
     pub toleration_seconds: Option<i64>,
 }
 
+/// An address of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PodIp {
+    pub ip: String,
+}
+
 /// What the kubelet and the scheduler report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -286,6 +293,9 @@ pub struct PodStatus {
     pub message: Option<String>,
     #[serde(rename = "podIP")]
     pub pod_ip: Option<String>,
+    /// One of each family; the first is `pod_ip` again.
+    #[serde(rename = "podIPs", skip_serializing_if = "Vec::is_empty")]
+    pub pod_ips: Vec<PodIp>,
     pub start_time: Option<Timestamp>,
     /// The node a preempting pod waits for.
     pub nominated_node_name: Option<String>,

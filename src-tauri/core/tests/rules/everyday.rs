@@ -93,10 +93,34 @@ fn a_sidecars_probe_is_a_probe() {
 }
 
 #[test]
+fn a_sidecar_is_not_blamed_for_the_probe_of_the_program_beside_it() {
+    let probe = json!({"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5});
+    let sidecar = json!({"name": "proxy", "image": "p:1", "restartPolicy": "Always", "livenessProbe": probe});
+    let app = checkout().container(json!({"livenessProbe": probe})).spec(json!({"initContainers": [sidecar]}));
+    let mut state = status::restarted(137, "Error", 3, -12, -10);
+    state["initContainerStatuses"] = json!([{"name": "proxy", "restartCount": 0, "started": true, "ready": true,
+        "state": {"running": {"startedAt": at(-600)}}}]);
+    let pod = app.pod("a", state);
+    let mut world = world(&app, [pod.clone()]);
+    let failed = "Liveness probe failed: HTTP probe failed with statuscode: 500";
+    world.upsert(event(&pod, "Warning", "Unhealthy", failed, -200, -14, 9));
+    let text = "Container app failed liveness probe, will be restarted";
+    world.upsert(event(&pod, "Normal", "Killing", text, -190, -14, 3));
+    let faults = world.diagnose().faults;
+    let parts: Vec<&str> = faults
+        .iter()
+        .flat_map(|f| &f.findings)
+        .filter(|f| f.rule_id == "liveness-failing")
+        .map(|f| f.part.as_str())
+        .collect();
+    assert_eq!(parts, ["app"]);
+}
+
+#[test]
 fn a_registry_that_fails_many_is_one_fault() {
     let limited = "failed to pull and unpack image \"docker.io/library/x:1\": 429 Too Many Requests: toomanyrequests: You have reached your pull rate limit";
     let mut world = World::new();
-    let apps = ["shop/web", "shop/api", "stock/jobs"].map(App::deployment);
+    let apps = ["shop/web", "shop/api", "stock/web"].map(App::deployment);
     for app in &apps {
         let pod = app.pod("a", status::waiting("ImagePullBackOff", limited, -30));
         world.run(app, [pod.clone()]);
@@ -106,7 +130,7 @@ fn a_registry_that_fails_many_is_one_fault() {
     assert_eq!(faults.len(), 1, "{faults:#?}");
     let cause = &faults[0].causes[0];
     assert_eq!((cause.rule_id.as_str(), cause.entity.kind.as_str()), ("registry-failing", "External"));
-    says(cause, &["registry.test", "rate limit", "web", "api", "jobs"]);
+    says(cause, &["registry.test", "rate limit", "web in shop", "api in shop", "web in stock"]);
     assert!(faults[0].actions.iter().all(|a| !a.command.contains("set image")), "{:?}", faults[0].actions);
     // Two may be two names written wrong.
     let mut two = World::new();

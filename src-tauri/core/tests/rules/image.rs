@@ -61,7 +61,7 @@ fn refusals_of_the_registry_are_told_apart() {
             "image-unauthorised",
             "denies access",
         ),
-        ("ErrImagePull", "dial tcp: lookup registry.test: no such host", "image-registry-unreachable", "no such host"),
+        ("ErrImagePull", "dial tcp: lookup registry.test: no such host", "image-registry-unresolved", "no such host"),
         (
             "ErrImagePull",
             "unexpected status from HEAD request to https://r/v2/: 429 Too Many Requests",
@@ -185,7 +185,7 @@ fn registries_that_do_not_answer_are_named_and_told_apart() {
     for (message, cause, word) in [
         (
             "dial tcp: lookup registry.test on 10.0.0.10:53: no such host",
-            "image-registry-unreachable",
+            "image-registry-unresolved",
             "does not resolve",
         ),
         ("dial tcp 10.9.9.9:443: i/o timeout", "image-registry-unreachable", "i/o timeout"),

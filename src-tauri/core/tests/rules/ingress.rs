@@ -208,6 +208,7 @@ fn a_secret_without_a_certificate_is_found_where_its_keys_are_known() {
             cause: "ingress-certificate-unusable",
             entity: "Secret/shop/shop-tls",
             field: "data",
+            severity: Medium,
             says: &["shop-tls", "tls.crt is missing", "cert.pem"],
             ..INGRESS
         },

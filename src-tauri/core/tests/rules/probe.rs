@@ -153,14 +153,20 @@ fn a_host_in_a_probe_leads_away_from_the_pod() {
 fn a_port_that_the_container_does_not_declare_is_proof() {
     let app = app().container(json!({"ports": [{"containerPort": 9090}]}));
     let message = "Readiness probe failed: dial tcp 10.1.0.7:8080: connect: connection refused";
-    decides(&app, message, "probe-port-wrong", Established, ".httpGet.port", &["8080", "9090", "declares"]);
+    // For as long as a program may take to start, nothing is proven.
+    decides(&app, message, "probe-port-wrong", Likely, ".httpGet.port", &["8080", "9090", "declares"]);
+    let pod = app.pod("a", status::unready(-300));
+    let mut later = world(&app, [pod.clone()]);
+    later.upsert(event(&pod, "Warning", "Unhealthy", message, -280, -2, 40));
+    let field = "spec.template.spec.containers[app].readinessProbe.httpGet.port";
+    check(&later, Expect { cause: "probe-port-wrong", field, verdict: Established, ..READY });
     // By name, not even the kubelet needs to ask.
     let named = asks(json!({"httpGet": {"path": "/", "port": "web"}}));
     let message = "Readiness probe errored and resulted in unknown state: port \"web\" not found";
     decides(&named, message, "probe-port-wrong", Established, ".httpGet.port", &["web", "8080 (http)"]);
     let tcp = asks(json!({"tcpSocket": {"port": 9999}}));
     let message = "Readiness probe failed: dial tcp 10.1.0.7:9999: connect: connection refused";
-    decides(&tcp, message, "probe-port-wrong", Established, ".tcpSocket.port", &["9999", "8080"]);
+    decides(&tcp, message, "probe-port-wrong", Likely, ".tcpSocket.port", &["9999", "8080"]);
 }
 
 #[test]

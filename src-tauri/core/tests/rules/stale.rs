@@ -62,6 +62,40 @@ fn who_is_well_with_a_changed_secret_is_silent() {
 }
 
 #[test]
+fn what_was_read_before_the_change_says_nothing_of_after_it() {
+    let unstamped = "ERROR worker: WRONGPASS invalid username-password pair\n".repeat(4);
+    check(&changed(&app(), -3600, &unstamped), OUTDATED);
+    let pod = app().pod("a", status::unready(-3600));
+    let mut world = world(&app(), [pod.clone()]);
+    world.upsert(secret(-3600));
+    world.set_time(-40);
+    world.log(&pod, "app", 0, &unstamped);
+    world.set_time(-30);
+    world.upsert(secret(-30));
+    world.set_time(0);
+    silent(&world);
+}
+
+#[test]
+fn each_container_that_has_the_old_value_is_heard() {
+    let from =
+        json!([{"name": "CACHE_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "cache-auth", "key": "password"}}}]);
+    let app = checkout().spec(json!({"containers": [
+        {"name": "shipper", "image": "s:1", "env": from}, {"name": "app", "image": "a:1", "env": from}]}));
+    let mut state = status::unready(-3600);
+    let mut shipper = state["containerStatuses"][0].clone();
+    shipper["name"] = json!("shipper");
+    state["containerStatuses"].as_array_mut().expect("statuses").push(shipper);
+    let mut world = world(&app, [app.pod("a", state)]);
+    world.upsert(secret(-3600));
+    world.set_time(-30);
+    world.upsert(secret(-30));
+    world.set_time(0);
+    let wants: Vec<String> = world.diagnose().wants.into_iter().map(|w| w.container).collect();
+    assert_eq!(wants, ["shipper", "app"]);
+}
+
+#[test]
 fn the_log_of_who_has_the_old_value_is_read_and_of_nobody_else() {
     let app = app();
     let mut world = world(&app, [app.pod("a", status::unready(-3600)), app.pod("b", status::unready(-3600))]);

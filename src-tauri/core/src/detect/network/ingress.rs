@@ -170,8 +170,8 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
     for p in problems {
         let mut f = finding("ingress-backend-wrong", me.clone(), &me, Severity::High, since);
         f.part = p.part;
-        let certificate = p.rule == "ingress-certificate-missing";
-        f.headline = if certificate { "has no certificate" } else { "leads nowhere" }.into();
+        let certificate = p.rule.starts_with("ingress-certificate-");
+        f.headline = if certificate { "has no certificate that serves" } else { "leads nowhere" }.into();
         f.started_basis = "Ingress created or changed".into();
         f.message.clone_from(&p.text);
         // Its Service or Secret may be on its way.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use jiff::SignedDuration;
 use regex::Regex;
 
 use super::{
@@ -19,6 +20,9 @@ use crate::{
     severity::Confidence,
     words,
 };
+
+/// Most programs are past their start after this long.
+const STARTED: SignedDuration = SignedDuration::from_mins(2);
 
 /// One probe's whole situation.
 pub(super) struct Case<'a> {
@@ -231,8 +235,8 @@ impl Case<'_> {
             }
             // A gRPC probe says of a closed port only that it cannot connect.
             let (what, confidence) = match self.refused() {
-                // While a program starts, nothing listens; a readiness probe has waited for that.
-                true if other.is_some() || self.word == "readiness probe" => {
+                // While a program starts, nothing listens.
+                true if other.is_some() || self.has_started(cx) => {
                     ("nothing listens there (connection refused)", Confidence::Established)
                 }
                 true => ("nothing listens there (connection refused)", Confidence::Likely),
@@ -247,6 +251,13 @@ impl Case<'_> {
         let statement =
             format!("{}, but nothing listens there (connection refused); {other}.{}", self.asks(), self.told());
         Some(self.found("probe-port-wrong", Confidence::Likely, statement, below))
+    }
+
+    /// The container's program is past its start: its startup probe was passed, or it runs for long.
+    fn has_started(&self, cx: &Context<'_>) -> bool {
+        let up = self.status.state.running.as_ref().and_then(|r| r.started_at);
+        let passed = self.spec.startup_probe.is_some() && self.status.started == Some(true);
+        self.word == "readiness probe" && (passed || up.is_some_and(|t| cx.now.duration_since(t) >= STARTED))
     }
 
     /// A pod of the same template is up for longer than the probe allows, and was never restarted.

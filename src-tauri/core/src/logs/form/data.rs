@@ -76,12 +76,12 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 RateLimit,
                 76,
-                r"(?i)(?:too many requests|rate ?-?limit|\b429\b)[^\n]*?https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)",
+                r"(?i)(?:too many requests|rate ?-?limit|(?:http|status|code|error|response)\W{0,3}(?:code\W{0,3})?429\b)[^\n]*?https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)",
             ),
             (
                 RateLimit,
                 76,
-                r"(?i)https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)[^\n]*?(?:too many requests|rate ?-?limit|\b429\b)",
+                r"(?i)https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)[^\n]*?(?:too many requests|rate ?-?limit|(?:http|status|code|error|response)\W{0,3}(?:code\W{0,3})?429\b)",
             ),
             (
                 RateLimit,

@@ -40,14 +40,17 @@ const HARMLESS: &[&str] = &[
     "skipped",
     "disabled",
     "disabling",
-    "default",
+    "default ",
+    "defaults to",
+    "defaulting",
     "optional",
     "ignoring",
     "ignored",
     "falling back",
     "fallback",
     "fall back",
-    " using ",
+    "using the default",
+    "using default",
     "continuing",
     "not enabled",
     "will not be",
@@ -57,6 +60,16 @@ const HARMLESS: &[&str] = &[
 const NEEDED: &[&str] = &["must", "required", "fatal", "panic", "no default", "cannot start", "exiting", "aborting"];
 /// Variables that nothing needs.
 const UNNEEDED: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NODE_ENV", "NO_COLOR", "LC_ALL"];
+/// What expired is made anew.
+const RENEWED: &[&str] = &[
+    "refreshing",
+    "renewing",
+    "re-authenticating",
+    "reauthenticating",
+    "requesting a new",
+    "fetching a new",
+    "new token",
+];
 /// Why a file that is there cannot be opened.
 const OTHERWISE: &[&str] = &[
     "permission denied",
@@ -91,12 +104,16 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
             }
             let needless = subject.is_some_and(|s| UNNEEDED.contains(&s));
             let lower = lower();
-            (needless || has(&lower, HARMLESS)) && !has(&lower, NEEDED)
+            // Its own name says nothing of what comes of it, and neither does what stands before.
+            let after = subject.and_then(|s| lower.split_once(&s.to_ascii_lowercase())).map_or(&*lower, |(_, a)| a);
+            (needless || has(after, HARMLESS)) && !has(&lower, NEEDED)
         }
         Class::MissingFile => {
             let lower = lower();
             has(&lower, OTHERWISE) && !has(&lower, ABSENT)
         }
+        // A token that is renewed when it expires works.
+        Class::Authentication => has(&lower(), RENEWED),
         // A form of greater weight says more plainly where the name stands.
         _ if class.is_connection() && weight < 88 => {
             subject.is_some_and(|s| NO_HOST.contains(&s.to_ascii_lowercase().as_str()))

@@ -60,7 +60,6 @@ pub(super) const FAMILIES: &[Family] = &[
             ">>> '",
             "variant",
             "out of range",
-            "unable to parse",
             "not allowed",
             "duration",
             "field not found",
@@ -68,7 +67,6 @@ pub(super) const FAMILIES: &[Family] = &[
             "assign requested address",
             "eaddrnotavail",
             "is not terminated",
-            "unsupported",
         ],
         forms: &[
             (

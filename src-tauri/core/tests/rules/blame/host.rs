@@ -207,11 +207,16 @@ fn the_way_to_the_api_server_is_a_policys_or_the_nodes() {
     );
     check(&scene(Vec::new()), Expect { verdict: Possible, says: &["API server", "node node-a"], ..node });
     // Who carries the node's traffic is ill.
-    let proxy = App::of(Kind::DaemonSet, "kube-system/kube-proxy");
+    let proxy = App::of(Kind::DaemonSet, "kube-system/kube-proxy").spec(json!({"hostNetwork": true}));
     let fault = scene(vec![proxy.pod("a", status::unready(-300))]).diagnose().faults;
     let cause = fault.iter().flat_map(|f| &f.causes).find(|c| c.rule_id == "log-timeout").expect("the timeout");
     assert_eq!((cause.entity.key().as_str(), cause.confidence), ("Node//node-a", Likely), "{}", cause.statement);
     says(cause, &["pod kube-proxy-a", "not ready"]);
+    // A workload that is only called like one carries nothing.
+    let canal = App::deployment("shop/canal-booking");
+    let fault = scene(vec![canal.pod("a", status::unready(-300))]).diagnose().faults;
+    let cause = fault.iter().flat_map(|f| &f.causes).find(|c| c.rule_id == "log-timeout").expect("the timeout");
+    assert!(!cause.statement.contains("canal-booking"), "{}", cause.statement);
     // Another pod of the same node says so too.
     let other = App::deployment("shop/billing");
     let pod = other.pod("a", status::crashed(1, "Error", 3, -5));

@@ -86,12 +86,24 @@ fn a_right_that_was_given_since_or_holds_for_some_names_is_told_so() {
     let account = || object("ServiceAccount shop/checkout", json!({}));
     let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
     let rights = Expect { cause: "log-cluster-access", entity: "Role/shop/reader", ..DEAD };
+    let mut given = binding("checkout");
+    given.meta_mut().creation_timestamp = Some(t(-1));
     one(
         &app,
         FORBIDDEN,
-        [account(), role(&["get", "list", "watch"]), binding("checkout")],
-        Expect { says: &["allows it now", "RoleBinding reader-of-pods", "after this refusal"], ..rights },
+        [account(), role(&["get", "list", "watch"]), given],
+        Expect {
+            entity: "RoleBinding/shop/reader-of-pods",
+            says: &["allows it now", "RoleBinding reader-of-pods", "after this refusal"],
+            ..rights
+        },
     );
+    // Given long before: somebody else refuses.
+    let mut old = [role(&["get", "list", "watch"]), binding("checkout")];
+    old.iter_mut().for_each(|o| o.meta_mut().creation_timestamp = Some(t(-9000)));
+    let [allows, grants] = old;
+    let elsewhere = Expect { cause: "log-cluster-access", says: &["not this cluster's RBAC"], ..DEAD };
+    one(&app, FORBIDDEN, [account(), allows, grants], Expect { verdict: Possible, ..elsewhere });
     let rules = |rule: Value| object("Role shop/reader", json!({"rules": [rule]}));
     one(
         &app,

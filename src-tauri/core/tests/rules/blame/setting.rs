@@ -320,6 +320,16 @@ fn an_expired_token_is_the_secrets_that_holds_it() {
         [],
         expired,
     );
+    // What is not found is not expired, and the plainest name of a credential counts.
+    let names = json!([
+        {"name": "PUBLIC_URL", "valueFrom": {"secretKeyRef": {"name": "urls", "key": "public"}}},
+        {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
+    ]);
+    let nothing = "botocore.exceptions.NoCredentialsError: Unable to locate credentials";
+    let world = dead(&env(names), nothing, []);
+    let cause = &world.diagnose().faults[0].causes[0];
+    assert_eq!(cause.entity.key(), "Deployment/shop/checkout", "{}", cause.statement);
+    assert!(cause.statement.contains("DB_PASSWORD"), "{}", cause.statement);
     // A password that is refused may be wrong on the other side.
     let log = "FATAL: password authentication failed for user \"app\"";
     let refused = Expect { cause: "log-authentication", says: &["mounts Secret partner"], ..DEAD };

@@ -71,6 +71,8 @@ fn a_variable_that_is_set_is_not_missing() {
         "WARN METRICS_TOKEN is not set, metrics disabled",
         "The \"FOO_BAR\" variable is not set. Defaulting to a blank string.",
         "NEW_RELIC_KEY not provided; falling back to the agent's file",
+        "INFO access token expired, refreshing",
+        "WARN request failed after 429 ms: https://api.shop.test",
     ]);
     table(&[
         ("JWT_SECRET must be defined", MissingEnv, "JWT_SECRET", ""),
@@ -88,6 +90,8 @@ fn a_variable_that_is_set_is_not_missing() {
         ),
         ("Error: STRIPE_KEY not provided", MissingEnv, "STRIPE_KEY", ""),
         ("SMTP_HOST has not been set", MissingEnv, "SMTP_HOST", ""),
+        ("Error: AWS_DEFAULT_REGION is not set", MissingEnv, "AWS_DEFAULT_REGION", ""),
+        ("Error: using postgres, but DATABASE_URL is not set", MissingEnv, "DATABASE_URL", ""),
         ("SMTP_HOST needs to be configured", MissingEnv, "SMTP_HOST", ""),
         ("QUEUE_URL cannot be blank", MissingEnv, "QUEUE_URL", ""),
         ("QUEUE_URL is not set and there is no default", MissingEnv, "QUEUE_URL", ""),

@@ -112,6 +112,7 @@ fn databases_limits_and_crashes() {
         ("Could not acquire change log lock.  Currently locked by old-pod since 1/1/25", Locked, "", ""),
         ("FATAL:  lock file \"postmaster.pid\" already exists", Locked, "postmaster.pid", ""),
         ("upstream answered 429 Too Many Requests", RateLimit, "", ""),
+        ("ERROR https://api.partner.test/v1 answered with status 429", RateLimit, "api.partner.test", ""),
         (
             "HTTPError: 429 Client Error: Too Many Requests for url: https://api.a.example/v2",
             RateLimit,

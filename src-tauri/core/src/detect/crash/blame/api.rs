@@ -88,7 +88,13 @@ fn api_server(case: &Case<'_, '_>, service: &Service, own: Blame) -> Blame {
             .seen(object, "ready", format!("Node {name} is not ready"), &[("Ready", ready.status.clone())], case.cx.now)
             .on(reference, None, case);
     }
-    let agent = |p: &&Pod| AGENTS.iter().any(|a| p.metadata.name.starts_with(a)) && !p.finished() && !p.ready();
+    let agent = |p: &&Pod| {
+        AGENTS.iter().any(|a| p.metadata.name.starts_with(a))
+            && p.spec.host_network
+            && p.metadata.uid != case.pod.metadata.uid
+            && !p.finished()
+            && !p.ready()
+    };
     if let Some(agent) = case.cx.pods_on(name).into_iter().find(agent) {
         let who = &agent.metadata.name;
         return own

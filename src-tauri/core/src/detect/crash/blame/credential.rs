@@ -1,19 +1,24 @@
 //! Credentials that are refused, and where they come from.
 
 use super::{Blame, Case, file, setting::set_env};
-use crate::{logs::Signal, object::Kind};
+use crate::{
+    logs::{self, Signal},
+    object::Kind,
+};
 
 /// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
 pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
-    let expired = signal.detail.is_some();
+    let expired = signal.detail == Some(logs::EXPIRED);
+    // What says most plainly that it is a credential comes first.
     let words = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CRED", "AUTH", "DSN", "URL", "URI"];
-    let from = case.spec.env.iter().find_map(|e| {
+    let of_secrets = case.spec.env.iter().filter_map(|e| {
         let name = e.name.to_ascii_uppercase();
         let at = words.iter().position(|w| name.contains(w))?;
         let key = e.value_from.as_ref()?.secret_key_ref.as_ref()?;
         Some((at, e, key))
     });
+    let from = of_secrets.min_by_key(|(at, _, _)| *at);
     if let Some((_, e, key)) = from {
         let secret = case.reference(Kind::Secret, &key.name);
         let said = format!("; {} comes from key {} of Secret {}", e.name, key.key, key.name);

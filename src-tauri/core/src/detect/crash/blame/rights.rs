@@ -310,15 +310,25 @@ fn lets(rules: &[PolicyRule], asked: &Refused) -> String {
     }
 }
 
-/// The right is there by now: what gave it is named, and the next start will tell.
-fn granted_since(case: &Case<'_, '_>, g: &Grant<'_>, role: &Object, own: Blame) -> Blame {
-    let (binding, role) = (g.object.reference(), role.reference());
+/// The right is there now: where it came after the refusal, what gave it is named, and the next start will tell.
+fn granted_since(case: &Case<'_, '_>, g: &Grant<'_>, object: &Object, own: Blame) -> Blame {
+    let (binding, role) = (g.object.reference(), object.reference());
     let index = case.cx.index;
-    let last = |o: &ObjectRef| index.changes().filter(|c| c.object.same_name(o)).map(|c| c.at).max();
-    let given = if last(&binding) > last(&role) { binding.clone() } else { role.clone() };
+    let last = |o: &Object| {
+        let seen = index.changes().filter(|c| c.object.same_name(&o.reference())).map(|c| c.at).max();
+        let meta = o.meta();
+        [seen, meta.creation_timestamp, meta.last_writer().and_then(|(_, t)| t)].into_iter().flatten().max()
+    };
+    let (bound, allowed) = (last(g.object), last(object));
+    let own = own.seen(g.object, "grant", format!("{binding} grants {role}"), &grant_lines(g), case.cx.now);
+    if bound.max(allowed).is_none_or(|t| t <= case.died) {
+        return own
+            .says(format!("; {role} allows it and {binding} grants it, so it is not this cluster's RBAC that refuses"))
+            .needs("which API server it asks, and whether another authorizer has a say there");
+    }
+    let given = if bound > allowed { binding.clone() } else { role.clone() };
     own.says(format!("; {role} allows it now, and {binding} grants it: the right was given after this refusal"))
         .on(given, None, case)
-        .seen(g.object, "grant", format!("{binding} grants {role}"), &grant_lines(g), case.cx.now)
 }
 
 fn grant_lines(g: &Grant<'_>) -> Vec<(&'static str, String)> {
