@@ -167,9 +167,9 @@ fn build(routes: &route::Routes<'_>, now: Timestamp, group: Group) -> Fault {
             .then_with(|| prints[*i].cmp(&prints[*j]))
     });
     let group = group.in_order(&order);
-    let causes = rank::causes(index, &group);
+    let causes = rank::causes(&group);
     let findings = group.findings;
-    let subject = rank::subject(index, &findings, &causes);
+    let subject = rank::subject(&findings, &causes);
     // The headline is that of the finding the first cause explains; the worst one sets the severity.
     let lead = causes
         .first()

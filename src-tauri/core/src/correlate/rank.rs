@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     finding::{CauseDraft, Finding},
-    index::Index,
     object::ObjectRef,
     severity::Confidence,
 };
@@ -26,7 +25,7 @@ struct Candidate {
 /// The causes of a group: the same cause named by several findings is one, with their evidence together. Upstream
 /// comes first: what is nobody's symptom, then what breaks others, then what explains everything, what is surer, and
 /// what explains more.
-pub(super) fn causes(_index: &Index, group: &Group) -> Vec<CauseDraft> {
+pub(super) fn causes(group: &Group) -> Vec<CauseDraft> {
     let findings = &group.findings;
     let depths = cascade::depths(findings, &group.up);
     let mut merged: BTreeMap<(String, String, String), Candidate> = BTreeMap::new();
@@ -134,7 +133,7 @@ fn tier(cause: &CauseDraft) -> u8 {
 }
 
 /// The workload hit; of several, the shared cause's object, else the highest owner in name order.
-pub(super) fn subject(_index: &Index, findings: &[Finding], causes: &[CauseDraft]) -> ObjectRef {
+pub(super) fn subject(findings: &[Finding], causes: &[CauseDraft]) -> ObjectRef {
     let mut subjects: Vec<&ObjectRef> = findings.iter().map(|f| &f.subject).collect();
     subjects.sort();
     subjects.dedup_by(|a, b| a.same_name(b));
