@@ -49,6 +49,7 @@ pub const RULES: &[Rule] = &[
             "A run that failed is told of for an hour, and an attempt of cert-manager's until a later one succeeds.",
             "A reason of progress is silent, and so are objects that are suspended, paused, stopped, without traffic or being deleted, runs that somebody cancelled, and what a controller says of an earlier generation.",
             "Of what the object wants nothing is read but the names of what it refers to, waits for and makes.",
+            "That an object is missing is established only where the message or the object says in which namespace; what a store of External Secrets lacks is not looked for.",
         ],
         threshold: None,
         advises: &[ActionKind::ManualCheck, ActionKind::CreateSecret, ActionKind::CreateConfigmap],
