@@ -181,7 +181,7 @@ fn can_be_namespace(index: &Index, word: &str) -> bool {
     let was = || {
         index.changes().any(|c| {
             let its = c.object.namespace.as_deref() == Some(word);
-            its || (c.object.kind == "Namespace" && c.object.name == word)
+            its || (c.object.is(Kind::Namespace) && c.object.name == word)
         })
     };
     let nearly = || index.all(Kind::Namespace).any(|o| words::misspelt(&o.meta().name, word));

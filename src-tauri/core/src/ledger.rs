@@ -378,14 +378,14 @@ fn quiet(incident: &mut Incident, now: Timestamp, watched: Option<Timestamp>, po
 fn recovered_by(incident: &Incident, now: Timestamp) -> String {
     let start = incident.detected_at.min(incident.started_at.unwrap_or(incident.detected_at));
     // What put a node right is done to the node; roll-outs of what ran on it go on beside it.
-    let node = incident.top_cause().is_some_and(|c| c.entity.kind == "Node");
+    let node = incident.top_cause().is_some_and(|c| c.entity.is(Kind::Node));
     incident
         .changes
         .iter()
         .filter(|c| {
             !c.suspect && c.change.at > start && now.duration_since(c.change.at) < SignedDuration::from_mins(30)
         })
-        .filter(|c| !node || c.change.object.kind == "Node")
+        .filter(|c| !node || c.change.object.is(Kind::Node))
         .filter(|c| crate::explain::reach::mends(&c.change))
         .max_by_key(|c| c.change.at)
         .map_or_else(|| "itself".to_owned(), |c| c.id.clone())

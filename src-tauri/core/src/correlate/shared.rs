@@ -127,7 +127,9 @@ pub(super) fn changed(routes: &Routes<'_>, findings: &mut [Finding]) {
     let changes: Vec<&Change> = routes
         .index
         .changes()
-        .filter(|c| c.verb == ChangeVerb::Modified && matches!(c.object.kind.as_str(), "ConfigMap" | "Secret"))
+        .filter(|c| {
+            c.verb == ChangeVerb::Modified && matches!(c.object.read_as(), Some(Kind::ConfigMap | Kind::Secret))
+        })
         .filter(|c| c.fields.iter().any(|f| !f.path.starts_with("labels")))
         .collect();
     if changes.is_empty() {

@@ -87,8 +87,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// What was found so far.
-    pub fn findings(&self) -> &[Finding] {
+    /// What the rules have found so far in this run.
+    pub fn found(&self) -> &[Finding] {
         &self.out.findings
     }
 
@@ -132,11 +132,6 @@ impl<'a> Context<'a> {
         if self.options.waive_holds && !finding.is_due(self.now) {
             finding.hold = Finding::JOINS_ONLY;
         }
-    }
-
-    /// What the rules have found so far in this run.
-    pub fn found(&self) -> &[Finding] {
-        &self.out.findings
     }
 
     /// A finding of this run says what is wrong with this workload.
@@ -190,7 +185,22 @@ impl<'a> Context<'a> {
 
     /// How many pods whatever an operator has made of this object is to have.
     fn wanted_below(&self, uid: &str) -> usize {
-        self.index.owned_by(uid).filter_map(|o| self.wanted(&o.reference())).sum()
+        let (mut wanted, mut queue) = (0, vec![uid]);
+        // Owners may name each other in a circle.
+        let mut seen = HashSet::new();
+        while let Some(uid) = queue.pop() {
+            if !seen.insert(uid) {
+                continue;
+            }
+            for made in self.index.owned_by(uid).filter(|o| o.kind() != Kind::Pod) {
+                // What a workload owns in turn is counted with it.
+                match self.wanted(&made.reference()) {
+                    Some(n) => wanted += n,
+                    None => queue.push(&made.meta().uid),
+                }
+            }
+        }
+        wanted
     }
 
     /// What the pods of a workload do now; counted once per run.
@@ -234,17 +244,20 @@ impl<'a> Context<'a> {
 
     /// The same, with the number of pods that count as ready.
     pub fn severity_with(&self, subject: &ObjectRef, ready: Option<usize>) -> Severity {
-        let wanted = match (self.wanted(subject), Kind::parse(&subject.kind), subject.uid.as_deref()) {
+        let kind = subject.read_as().filter(|k| *k != Kind::CustomResource);
+        let wanted = match (self.wanted(subject), kind, subject.uid.as_deref()) {
             (Some(n), _, _) => Some(n),
             // The workload of an operator: what it has made tells.
             (None, None, Some(uid)) => Some(self.wanted_below(uid)).filter(|n| *n > 0),
             _ => None,
         };
-        match (subject.kind.as_str(), wanted, ready) {
-            ("Job" | "CronJob", _, _) => Severity::Medium,
+        match (kind, wanted, ready) {
+            (Some(Kind::Job | Kind::CronJob), _, _) => Severity::Medium,
             (_, Some(_), Some(0)) => Severity::Critical,
             (_, Some(wanted), Some(n)) if n >= wanted => Severity::Medium,
-            ("Deployment" | "StatefulSet" | "ReplicaSet" | "DaemonSet", None, Some(0)) => Severity::Critical,
+            (Some(Kind::Deployment | Kind::StatefulSet | Kind::ReplicaSet | Kind::DaemonSet), None, Some(0)) => {
+                Severity::Critical
+            }
             _ => Severity::High,
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     severity::{Confidence, Severity},
     words,
 };
-use lead::{Lead, reference};
+use lead::{Failing, Lead, reference};
 use said::{FAILS, ISSUES, Said, VAGUE, said};
 
 const GENERIC: &str = "custom-resource-not-ready";
@@ -47,8 +47,9 @@ pub const RULES: &[Rule] = &[
         limits: &[
             "Read are Ready, Available, Healthy, Synced, Reconciled and Succeeded where they are False, and Degraded, Stalled and Failed where they are True; what a controller says in other words is not.",
             "A run that failed is told of for an hour, and an attempt of cert-manager's until a later one succeeds.",
-            "A reason of progress is silent, and so are objects that are suspended, paused or being deleted, and what a controller says of an earlier generation.",
+            "A reason of progress is silent, and so are objects that are suspended, paused, stopped, without traffic or being deleted, runs that somebody cancelled, and what a controller says of an earlier generation.",
             "Of what the object wants nothing is read but the names of what it refers to, waits for and makes.",
+            "That an object is missing is established only where the message or the object says in which namespace; what a store of External Secrets lacks is not looked for.",
         ],
         threshold: None,
         advises: &[ActionKind::ManualCheck, ActionKind::CreateSecret, ActionKind::CreateConfigmap],
@@ -61,7 +62,7 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(FAILS, ""), Hold::JoinsOnly("where something that it deployed has a fault of its own")],
         severities: &[(Severity::Medium, "always")],
         limits: &[
-            "An Application that is out of sync and was not asked to sync is silent.",
+            "An Application that is out of sync and was not asked to sync is silent, whatever it misses.",
             "While it progresses or is suspended it is silent.",
         ],
         threshold: None,
@@ -72,23 +73,34 @@ pub const RULES: &[Rule] = &[
 
 /// Looks at every custom resource and at every Helm release.
 pub fn all(cx: &mut Context<'_>) {
-    let index = cx.index;
-    let (now, own) = (cx.now, index.all(Kind::CustomResource));
-    let failing: Vec<&CustomResource> = own
-        .filter_map(|o| match &**o {
-            Object::CustomResource(o) => said(o, now).filter(|_| !join::is_over(index, o)).map(|_| o),
+    let (index, now) = (cx.index, cx.now);
+    let own = || {
+        index.all(Kind::CustomResource).filter_map(|o| match &**o {
+            Object::CustomResource(o) => Some(o),
             _ => None,
         })
-        .collect();
-    for o in &failing {
-        if let Some(lead) = lead::lead(cx, o, &failing) {
-            not_ready(cx, o, &lead);
+    };
+    let all: Vec<&CustomResource> = own().filter(|o| said(o, now).is_some_and(|_| !join::is_over(index, o))).collect();
+    if !all.is_empty() {
+        let failing = Failing::new(own(), &all);
+        let (told, mut missed) = (join::Told::new(cx), join::Missed::default());
+        for o in all {
+            if let Some(lead) = lead::lead(cx, o, &failing) {
+                not_ready(cx, o, &lead, &told, &mut missed);
+            }
         }
+        missed.explain(cx);
     }
     helm::all(cx);
 }
 
-fn not_ready(cx: &mut Context<'_>, o: &CustomResource, lead: &Lead<'_>) {
+fn not_ready<'a>(
+    cx: &mut Context<'a>,
+    o: &'a CustomResource,
+    lead: &Lead<'_>,
+    told: &join::Told<'a>,
+    missed: &mut join::Missed<'a>,
+) {
     let Some(own) = said(o, cx.now) else { return };
     let me = reference(o);
     let by_itself = lead.says.metadata.uid == o.metadata.uid;
@@ -97,7 +109,7 @@ fn not_ready(cx: &mut Context<'_>, o: &CustomResource, lead: &Lead<'_>) {
         return;
     }
     let rule = if o.is("argoproj.io", "Application") { APPLICATION } else { GENERIC };
-    let told = join::told(cx, o, lead);
+    let told = told.by(cx, o, lead);
     let subject = told.clone().unwrap_or_else(|| join::top(cx.index, o));
     let mut f = finding(rule, me.clone(), &subject, own.severity, own.since);
     f.headline = own.headline.to_owned();
@@ -118,9 +130,9 @@ fn not_ready(cx: &mut Context<'_>, o: &CustomResource, lead: &Lead<'_>) {
     let mut items = vec![item];
     if told.is_none() {
         let c = because(lead, &mut items);
-        f.actions.push(step(&c.entity, &reference(lead.says)));
+        f.actions.push(step(&c, &reference(lead.says)));
         if f.is_due(cx.now) {
-            join::missed(cx, o, &c, &items);
+            missed.note(cx, o, &c, &items);
         }
         f.causes.push(c);
     }
@@ -148,6 +160,9 @@ fn because(lead: &Lead<'_>, items: &mut Vec<EvidenceDraft>) -> CauseDraft {
     c.signs.pro = 1 + lead.way.len().min(4) as u32;
     if confidence < Confidence::Established {
         c.needs.push("the log of its controller".to_owned());
+        if let Some((missing, _)) = &lead.missing {
+            c.needs.push(format!("where its controller looks for {missing}"));
+        }
     }
     if !items.iter().any(|i| i.key == item.key) {
         items.push(item);
@@ -188,13 +203,18 @@ fn shown(o: &CustomResource, me: &ObjectRef, said: &Said) -> EvidenceDraft {
     object_evidence(EvidenceKind::Object, me.clone(), "status", summary, &lines, said.since)
 }
 
-fn step(entity: &ObjectRef, says: &ObjectRef) -> ActionDraft {
+fn step(c: &CauseDraft, says: &ObjectRef) -> ActionDraft {
+    let entity = &c.entity;
     let place = ns_flag(entity);
+    let because = match c.confidence {
+        Confidence::Established => format!("{says} needs it"),
+        _ => format!("{says} needs it, if this is where it is looked for"),
+    };
     match (entity.uid.is_none(), entity.kind.as_str()) {
         (true, "Secret") => action(
             ActionKind::CreateSecret,
             entity,
-            format!("{says} needs it"),
+            because,
             "none",
             "create secrets",
             format!("kubectl create secret generic {}{place} --from-file=KEY=FILE", entity.name),
@@ -202,7 +222,7 @@ fn step(entity: &ObjectRef, says: &ObjectRef) -> ActionDraft {
         (true, "ConfigMap") => action(
             ActionKind::CreateConfigmap,
             entity,
-            format!("{says} needs it"),
+            because,
             "none",
             "create configmaps",
             format!("kubectl create configmap {}{place} --from-file=KEY=FILE", entity.name),

@@ -40,7 +40,7 @@ const JUST: SignedDuration = SignedDuration::from_mins(5);
 /// Looks at every finding once more.
 pub fn all(cx: &mut Context<'_>) {
     let found: Vec<(usize, CauseDraft, Vec<EvidenceDraft>)> = cx
-        .findings()
+        .found()
         .iter()
         .enumerate()
         .filter_map(|(i, f)| {
@@ -61,7 +61,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     let lead = f.causes.first()?;
     let said = lead.rule_id.starts_with("log-") || lead.rule_id == "container-exits";
     // The log is understood to speak of what a ConfigMap or a Secret gives.
-    let given = matches!(lead.entity.kind.as_str(), "ConfigMap" | "Secret") && lead.entity.uid.is_some();
+    let given = matches!(lead.entity.read_as(), Some(Kind::ConfigMap | Kind::Secret)) && lead.entity.uid.is_some();
     let open = (lead.confidence < Confidence::Established || said)
         && (lead.entity.same_name(&f.subject) || given)
         && !ELSEWHERE.contains(&lead.rule_id.as_str());
@@ -113,7 +113,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             let keys: Vec<&str> = change.fields.iter().filter_map(|x| x.path.strip_prefix("data.")).collect();
             let touched: Vec<&str> =
                 keys.into_iter().filter(|k| r.key.as_deref().is_none_or(|own| own == *k)).collect();
-            let secret = change.object.kind == "Secret";
+            let secret = change.object.is(Kind::Secret);
             if touched.is_empty() && !secret {
                 continue;
             }
@@ -160,7 +160,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     let item = diff_evidence(change);
     let mut evidence = lead.evidence.clone();
     evidence.push(item.key.clone());
-    let proven = score > 0 && change.object.kind == "ConfigMap";
+    let proven = score > 0 && change.object.is(Kind::ConfigMap);
     let cause = CauseDraft {
         rule_id: "configuration-changed".into(),
         confidence: if proven { Confidence::Established } else { Confidence::Likely },

@@ -83,7 +83,7 @@ fn written<'a>(cx: &Context<'a>) -> Vec<Written<'a>> {
     let lately = |t: Timestamp| (SETTLE..=WITHIN).contains(&cx.now.duration_since(t));
     let changed: BTreeSet<&ObjectRef> = index
         .changes()
-        .filter(|c| c.object.kind == "Secret" && c.verb == ChangeVerb::Modified && lately(c.at))
+        .filter(|c| c.object.is(Kind::Secret) && c.verb == ChangeVerb::Modified && lately(c.at))
         .map(|c| &c.object)
         .collect();
     let objects: Vec<&Object> = match cx.options.waive_holds {

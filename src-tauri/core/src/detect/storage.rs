@@ -148,7 +148,7 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
     let class_changed = cx
         .index
         .changes()
-        .filter(|c| c.object.kind == "StorageClass" && Some(&c.object.name) == claim.spec.storage_class_name.as_ref())
+        .filter(|c| c.object.is(Kind::StorageClass) && Some(&c.object.name) == claim.spec.storage_class_name.as_ref())
         .map(|c| c.at)
         .max();
     let started = claim.metadata.creation_timestamp.max(class_changed).unwrap_or(cx.now);

@@ -64,12 +64,16 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "job-kept-running",
-        means: "A Job's work is done, but another container of its pod runs on, so the Job never completes.",
+        means: "A Job's work is done, but a helper beside it in its pod runs on, so the Job never completes.",
         source: "kubernetes.io/docs/concepts/workloads/pods/sidecar-containers#jobs-with-sidecar-containers",
         reads: &[Kind::Job, Kind::Pod],
-        holds: &[Hold::Exactly(KEPT, ""), Hold::JoinsOnly("at one look, before that time is up")],
+        holds: &[
+            Hold::Exactly(KEPT, ""),
+            Hold::JoinsOnly("at one look, before that time is up, or where what is left may be at work"),
+        ],
         severities: &[(Severity::Medium, "always")],
         limits: &[
+            "A container counts as a helper by its name, its image, a probe or a declared port; another one may have more to do.",
             "A container that failed, or was restarted: that has a rule of its own.",
             "Init containers that stay (sidecars): they end with the others by themselves.",
         ],

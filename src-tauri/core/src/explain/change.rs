@@ -11,7 +11,7 @@ use crate::{
     detect::context::{evidence, undo},
     evidence::{EvidenceKind, Observed},
     index::Index,
-    object::{Object, ObjectRef, ReplicaSet},
+    object::{Kind, Object, ObjectRef, ReplicaSet},
     severity::Confidence,
 };
 
@@ -146,15 +146,19 @@ fn concerns(change: &Change, fault: &Fault) -> bool {
     };
     // A program that says nothing of why it ends may miss anything.
     let silent = says(&["container-exits", "log-panic"]);
-    match change.object.kind.as_str() {
-        "ResourceQuota" | "LimitRange" | "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => finds(&[
+    let Some(kind) = change.object.read_as() else { return true };
+    match kind {
+        Kind::ResourceQuota
+        | Kind::LimitRange
+        | Kind::ValidatingWebhookConfiguration
+        | Kind::MutatingWebhookConfiguration => finds(&[
             "pods-not-created",
             "deployment-stuck",
             "claim-pending",
             "statefulset-stuck",
             "webhook-backend-down",
         ]),
-        "NetworkPolicy" => {
+        Kind::NetworkPolicy => {
             silent
                 || says(&[
                     "timeout",
@@ -168,7 +172,7 @@ fn concerns(change: &Change, fault: &Fault) -> bool {
                     "policy",
                 ])
         }
-        "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
+        Kind::Role | Kind::RoleBinding | Kind::ClusterRole | Kind::ClusterRoleBinding => {
             silent || says(&["access", "auth", "permission"])
         }
         _ => true,
@@ -181,9 +185,9 @@ fn concerns(change: &Change, fault: &Fault) -> bool {
 fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     if field.path.starts_with("labels") {
         let finds = |rules: &[&str]| fault.findings.iter().any(|f| rules.contains(&f.rule_id.as_str()));
-        return match change.object.kind.as_str() {
-            "Node" => true,
-            "Namespace" => finds(&["pods-not-created", "traffic-cut-by-policy"]),
+        return match change.object.read_as() {
+            Some(Kind::Node) => true,
+            Some(Kind::Namespace) => finds(&["pods-not-created", "traffic-cut-by-policy"]),
             _ => false,
         };
     }
@@ -224,7 +228,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     if own {
         cause.signs.pro += 1;
         // Of a Secret only the version is known: an annotation raises it as its data does.
-        let said = change.object.kind != "Secret" && change.verb == ChangeVerb::Modified;
+        let said = !change.object.is(Kind::Secret) && change.verb == ChangeVerb::Modified;
         if cause.confidence == Confidence::Possible && said {
             cause.confidence = Confidence::Likely;
         }
@@ -287,7 +291,7 @@ fn reconstructed(index: &Index, fault: &Fault) -> Vec<Change> {
     let mut out = Vec::new();
     let mut done = BTreeSet::new();
     for subject in fault.findings.iter().map(|f| &f.subject) {
-        if subject.kind != "Deployment" || !done.insert(subject.key()) {
+        if !subject.is(Kind::Deployment) || !done.insert(subject.key()) {
             continue;
         }
         let Some(deployment) = index.resolve(subject) else { continue };

@@ -102,7 +102,7 @@ pub fn mends(change: &Change) -> bool {
 fn routine_field(change: &Change, path: &str) -> bool {
     let by_cluster = change.who.as_deref().is_some_and(is_controller);
     // Nothing selects an object by its own labels but nodes and namespaces.
-    path.starts_with("labels") && !matches!(change.object.kind.as_str(), "Node" | "Namespace")
+    path.starts_with("labels") && !matches!(change.object.read_as(), Some(Kind::Node | Kind::Namespace))
         || path.contains(".template.metadata.annotations.")
         || path == "spec.replicas" && by_cluster
         || path == "spec.volumeName" && by_cluster
@@ -154,12 +154,12 @@ impl Hangs {
         if self.led_here(change) {
             return Some(Reach::Front);
         }
-        let bounds = match change.object.kind.as_str() {
-            "NetworkPolicy" | "ResourceQuota" | "LimitRange" => {
+        let bounds = match change.object.read_as() {
+            Some(Kind::NetworkPolicy | Kind::ResourceQuota | Kind::LimitRange) => {
                 change.object.namespace.as_ref().is_some_and(|ns| self.namespaces.contains(ns))
             }
-            "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => true,
-            "Namespace" => self.namespaces.contains(&change.object.name),
+            Some(Kind::ValidatingWebhookConfiguration | Kind::MutatingWebhookConfiguration) => true,
+            Some(Kind::Namespace) => self.namespaces.contains(&change.object.name),
             _ => false,
         };
         bounds.then_some(Reach::Bounds)
@@ -170,11 +170,11 @@ impl Hangs {
         let Some(ns) = change.object.namespace.as_deref() else { return false };
         change.fields.iter().any(|f| {
             let Some(from) = f.from.as_deref() else { return false };
-            match change.object.kind.as_str() {
-                "Service" => f.path.strip_prefix("spec.selector.").is_some_and(|label| {
+            match change.object.read_as() {
+                Some(Kind::Service) => f.path.strip_prefix("spec.selector.").is_some_and(|label| {
                     self.labels.iter().any(|(n, l)| n == ns && l.get(label).is_some_and(|v| v == from))
                 }),
-                "Ingress" => {
+                Some(Kind::Ingress) => {
                     f.path.ends_with("service.name") && self.services.contains(&(ns.to_owned(), from.to_owned()))
                 }
                 _ => false,

@@ -79,21 +79,48 @@ pub fn release(meta: &Meta) -> Option<(&str, &str)> {
     meta.labels.get("app.kubernetes.io/instance").filter(|_| by_helm).and_then(|name| Some((own?, name.as_str())))
 }
 
-/// The name of an Argo CD Application that an object carries, and whether nobody else would have written it.
-fn application(meta: &Meta) -> Option<(&str, bool)> {
-    // `APP:GROUP/KIND:NAMESPACE/NAME`; with its namespace before it and a `_` where that is not Argo CD's own.
-    if let Some(id) = meta.annotations.get("argocd.argoproj.io/tracking-id") {
-        let app = id.split(':').next().unwrap_or_default();
-        return Some((app.rsplit('_').next().unwrap_or(app), true));
+/// The Argo CD Application that an object says it is of.
+struct Tracked<'a> {
+    /// Where the Application lies; not said of one in Argo CD's own namespace.
+    namespace: Option<&'a str>,
+    name: &'a str,
+    /// Nobody else would have written it.
+    sure: bool,
+}
+
+impl Tracked<'_> {
+    /// From `NAME` or `NAMESPACE_NAME`; neither of them has a `_` of its own.
+    fn read(app: &str, sure: bool) -> Tracked<'_> {
+        let (namespace, name) = app.split_once('_').map_or((None, app), |(namespace, name)| (Some(namespace), name));
+        Tracked { namespace, name, sure }
     }
-    let own = meta.labels.get("argocd.argoproj.io/instance").map(|name| (name.as_str(), true));
-    own.or_else(|| Some((meta.labels.get("app.kubernetes.io/instance")?.as_str(), false)))
+}
+
+fn application(meta: &Meta) -> Option<Tracked<'_>> {
+    // `APP:GROUP/KIND:NAMESPACE/NAME`; with its namespace and a `_` before it where that is not Argo CD's own.
+    if let Some(id) = meta.annotations.get("argocd.argoproj.io/tracking-id") {
+        return Some(Tracked::read(id.split(':').next().unwrap_or_default(), true));
+    }
+    let own = meta.labels.get("argocd.argoproj.io/instance").map(|app| Tracked::read(app, true));
+    own.or_else(|| Some(Tracked::read(meta.labels.get("app.kubernetes.io/instance")?, false)))
+}
+
+/// The names of those that may have deployed an object, by what it says of itself; [`Index::deploys`] knows for sure.
+/// Helm's releases are not among them.
+pub fn names(meta: &Meta) -> impl Iterator<Item = &str> {
+    let flux = FLUX.iter().filter_map(|(api, _)| {
+        let group = api.split('/').next().unwrap_or_default();
+        meta.labels.get(&format!("{group}/name")).map(String::as_str)
+    });
+    flux.chain(application(meta).map(|a| a.name))
 }
 
 /// The label that charts set as well proves something only in the namespace the Application deploys to.
 fn tracks(app: &crate::object::CustomResource, meta: &Meta) -> bool {
     let place = app.spec.destination.namespace.as_deref().filter(|ns| !ns.is_empty() && !app.is_remote());
-    application(meta).is_some_and(|(name, sure)| {
-        name == app.metadata.name && (sure || place.is_some() && place == meta.namespace.as_deref())
+    application(meta).is_some_and(|of| {
+        of.name == app.metadata.name
+            && (of.namespace.is_none() || of.namespace == app.metadata.namespace.as_deref())
+            && (of.sure || place.is_some() && place == meta.namespace.as_deref())
     })
 }

@@ -45,7 +45,7 @@ impl Index {
 
     /// The object a reference names, in its present lifetime.
     pub fn resolve(&self, reference: &ObjectRef) -> Option<&Arc<Object>> {
-        match Kind::of(&reference.api_version, &reference.kind)? {
+        match reference.read_as()? {
             Kind::CustomResource => self.custom(reference),
             kind => self.get(kind, reference.namespace.as_deref(), &reference.name),
         }

@@ -47,6 +47,11 @@ impl CustomResource {
         self.spec.destination.remote || self.spec.kube_config
     }
 
+    /// Argo CD: what is missing here was asked for. A person may have merged what nobody has synced yet.
+    pub fn is_synced_by_itself(&self) -> bool {
+        self.spec.sync_policy.automated.as_ref().is_some_and(|a| a.enabled != Some(false))
+    }
+
     /// The condition of this type.
     pub fn condition(&self, kind: &str) -> Option<&CustomCondition> {
         self.status.conditions.iter().find(|c| c.kind == kind)
@@ -86,6 +91,7 @@ impl CustomResource {
         to.remote |= server || name;
         if self.group() != "argoproj.io" {
             self.spec.destination = Destination::default();
+            self.spec.sync_policy = SyncPolicy::default();
             self.status.sync = Sync::default();
             self.status.health = Health::default();
             self.status.operation_state = Operation::default();
@@ -135,6 +141,9 @@ pub struct CustomSpec {
     /// Argo CD: where an Application is deployed to.
     #[serde(deserialize_with = "lenient")]
     pub destination: Destination,
+    /// Argo CD: whether it is synced without being asked.
+    #[serde(deserialize_with = "lenient")]
+    pub sync_policy: SyncPolicy,
 }
 
 /// A reference to an object by name.
@@ -174,6 +183,22 @@ pub struct Destination {
     pub name: Option<String>,
     /// It is another cluster.
     pub remote: bool,
+}
+
+/// When an Application is synced.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncPolicy {
+    #[serde(deserialize_with = "lenient")]
+    pub automated: Option<Automated>,
+}
+
+/// By itself, unless that was switched off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Automated {
+    #[serde(deserialize_with = "lenient")]
+    pub enabled: Option<bool>,
 }
 
 /// What its controller says of it.

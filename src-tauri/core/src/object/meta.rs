@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::kind::extension;
+use super::kind::{Kind, extension};
 
 /// An extension whose kinds are read by name: nobody else has kinds of these names.
 const GATEWAY: &str = "gateway.networking.k8s.io";
@@ -23,7 +23,7 @@ pub struct ObjectRef {
 
 impl ObjectRef {
     /// An object that is there, by its metadata.
-    pub fn of(kind: super::Kind, meta: &Meta) -> ObjectRef {
+    pub fn of(kind: Kind, meta: &Meta) -> ObjectRef {
         ObjectRef {
             api_version: kind.api_version().to_owned(),
             kind: kind.as_str().to_owned(),
@@ -34,7 +34,7 @@ impl ObjectRef {
     }
 
     /// Something that should exist in the cluster and does not.
-    pub fn missing(kind: super::Kind, namespace: Option<&str>, name: &str) -> ObjectRef {
+    pub fn missing(kind: Kind, namespace: Option<&str>, name: &str) -> ObjectRef {
         ObjectRef {
             api_version: kind.api_version().to_owned(),
             kind: kind.as_str().to_owned(),
@@ -47,6 +47,16 @@ impl ObjectRef {
     /// Something outside the cluster, for example `db.example.com:5432`.
     pub fn external(name: &str) -> ObjectRef {
         ObjectRef { kind: "External".into(), name: name.to_owned(), ..ObjectRef::default() }
+    }
+
+    /// The kind it is read as; what an extension calls like a kind of Kubernetes' own is [`Kind::CustomResource`].
+    pub fn read_as(&self) -> Option<Kind> {
+        Kind::of(&self.api_version, &self.kind)
+    }
+
+    /// True for an object of this kind.
+    pub fn is(&self, kind: Kind) -> bool {
+        self.read_as() == Some(kind)
     }
 
     /// True when both name the same object, whatever its lifetime (uid). Groups of extensions tell kinds of the same

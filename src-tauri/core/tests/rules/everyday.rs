@@ -262,12 +262,71 @@ fn a_job_that_a_helper_keeps_from_completing_is_found() {
             says: &["import", "container app", "container proxy", "sidecar"],
         },
     );
+    let cause = &world.diagnose().faults[0].causes[0];
+    assert!(cause.statement.contains("cannot complete until container proxy ends"), "{}", cause.statement);
     // It was only just done, or it is complete.
     world.set_time(-200);
     assert!(world.diagnose().faults.is_empty());
     world.set_time(0);
     world.upsert(job.top(json!({"status": {"conditions": [{"type": "Complete", "status": "True"}]}})));
     silent(&world);
+}
+
+/// A Job of two containers, of which `app` ended five minutes ago.
+fn half_done(other: Value) -> World {
+    let job = App::of(Kind::Job, "shop/import").spec(json!({"containers": [{"name": "app", "image": "i:1"}, other]}));
+    let mut state = status::ready(-600);
+    let ended = json!({"exitCode": 0, "reason": "Completed", "startedAt": at(-500), "finishedAt": at(-300)});
+    state["containerStatuses"] = json!([
+        {"name": "app", "restartCount": 0, "state": {"terminated": ended}},
+        {"name": other["name"], "restartCount": 0, "ready": true, "state": {"running": {"startedAt": at(-600)}}},
+    ]);
+    world(&job, [job.pod("a", state)])
+}
+
+#[test]
+fn a_job_of_which_one_container_has_more_to_do_is_silent() {
+    for (name, image) in [("video", "media:1"), ("hotel-import", "hotel:2"), ("load", "proxy.example.com/loader:3")] {
+        silent(&half_done(json!({"name": name, "image": image})));
+    }
+    for helper in [
+        json!({"name": "istio-proxy", "image": "mesh:1"}),
+        json!({"name": "logs", "image": "registry.test/fluent-bit@sha256:aa"}),
+        json!({"name": "cloud-sql-proxy", "image": "x:1"}),
+        json!({"name": "cache", "image": "c:1", "ports": [{"containerPort": 6379}]}),
+        json!({"name": "cache", "image": "c:1", "readinessProbe": {"tcpSocket": {"port": 6379}}}),
+    ] {
+        assert_eq!(half_done(helper.clone()).diagnose().faults.len(), 1, "{helper}");
+    }
+}
+
+#[test]
+fn what_an_operator_made_over_several_steps_is_as_bad_as_its_pods() {
+    let owner = |api: &str, kind: &str, name: &str| {
+        json!({"metadata": {"ownerReferences": [
+            {"apiVersion": api, "kind": kind, "name": name, "uid": format!("{kind}-{name}"), "controller": true},
+        ]}})
+    };
+    let own = |kind: &str, name: &str, by: Value| {
+        let mut value = json!({
+            "apiVersion": "serving.knative.dev/v1", "kind": kind, "resource": format!("{}s", kind.to_lowercase()),
+            "metadata": {"name": name, "namespace": "shop", "uid": format!("{kind}-{name}")},
+        });
+        merge(&mut value, &by);
+        Object::from_value(Kind::CustomResource, value).unwrap()
+    };
+    // A Service of Knative's is called like one of Kubernetes' own.
+    const KNATIVE: &str = "serving.knative.dev/v1";
+    let app = App::deployment("shop/web-1-deployment");
+    let mut world = World::new();
+    world.run(&app, [app.pod("0", status::crashed(137, "OOMKilled", 3, -5))]);
+    world.upsert(app.top(owner(KNATIVE, "Revision", "web-1")));
+    world.upsert(own("Revision", "web-1", owner(KNATIVE, "Configuration", "web")));
+    world.upsert(own("Configuration", "web", owner(KNATIVE, "Service", "web")));
+    world.upsert(own("Service", "web", json!({})));
+    let faults = world.diagnose().faults;
+    assert_eq!(faults.len(), 1);
+    assert_eq!((faults[0].subject.kind.as_str(), faults[0].severity), ("Service", Critical));
 }
 
 #[test]

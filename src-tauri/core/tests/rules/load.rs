@@ -9,7 +9,7 @@ use afterwatch_testkit::World;
 
 /// How long a diagnosis of this world takes, in seconds.
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the time it takes is what is tested")]
-fn seconds(world: &World, faults: usize) -> f64 {
+pub fn seconds(world: &World, faults: usize) -> f64 {
     let start = std::time::Instant::now();
     assert_eq!(world.diagnose().faults.len(), faults);
     start.elapsed().as_secs_f64()
@@ -43,7 +43,7 @@ fn large(ready: &str, state: Value, ill: impl Fn(usize) -> bool) -> World {
 }
 
 /// In a build for tests nothing is optimised, and the machine may be busy.
-const LIMIT: f64 = if cfg!(debug_assertions) { 20.0 } else { 1.0 };
+pub const LIMIT: f64 = if cfg!(debug_assertions) { 20.0 } else { 1.0 };
 
 #[test]
 fn five_hundred_failing_pods_of_ten_thousand_are_diagnosed_in_time() {

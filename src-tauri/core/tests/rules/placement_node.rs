@@ -2,6 +2,7 @@
 
 use super::placement::{NO_NODE, node, waits};
 use super::support::*;
+use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
 /// A workload that asks for a node whose fields were other ones until `ops` changed them 40 s ago.
@@ -79,4 +80,27 @@ fn what_the_cluster_taints_a_node_for_is_the_nodes_trouble() {
         let fault = check(&world, Expect { cause, entity: "Node//node-a", says: &["node-a"], ..NO_NODE });
         assert!(fault.causes[0].statement.contains(says), "{}", fault.causes[0].statement);
     }
+}
+
+#[test]
+fn a_change_of_what_an_extension_calls_a_node_is_none_of_the_node() {
+    let labels = json!({"metadata": {"labels": {"disk": "ssd"}}});
+    let asks = checkout().spec(json!({"nodeSelector": {"tier": "fast"}}));
+    let mut world = changed(&asks, SELECTOR, labels.clone(), labels);
+    // Longhorn has an object of its own for each node.
+    let longhorn = |tier: &str, since: i64| {
+        let fields = json!({
+            "apiVersion": "longhorn.io/v1beta2", "kind": "Node", "resource": "nodes",
+            "metadata": {"name": "node-a", "namespace": "longhorn-system", "uid": "longhorn-node-a", "labels": {"tier": tier},
+                "managedFields": [{"manager": "ops", "operation": "Update", "time": at(since)}]},
+        });
+        Object::from_value(Kind::CustomResource, fields).unwrap()
+    };
+    world.set_time(-3000);
+    world.upsert(longhorn("fast", -3000));
+    world.set_time(-40);
+    assert!(world.upsert(longhorn("slow", -40)).is_some());
+    world.set_time(0);
+    let fault = check(&world, Expect { cause: "node-selector-unmatched", ..NO_NODE });
+    assert!(fault.changes.iter().all(|(c, suspect)| !suspect || c.object.api_version == "v1"), "{:?}", fault.changes);
 }

@@ -1,13 +1,17 @@
 //! From an object that is not ready to the one that somebody must put right: what it owns, what it deploys, what it
 //! refers to, what it says is missing.
 
-use std::sync::LazyLock;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::said::{Said, said};
 use crate::{
     detect::Context,
+    index::deployer,
     object::{CustomResource, Kind, Object, ObjectRef, custom::Named, kind::extension},
     severity::Confidence,
 };
@@ -44,8 +48,40 @@ pub(super) fn reference(o: &CustomResource) -> ObjectRef {
     }
 }
 
-/// The cause of what this object says, as far as it can be followed. `failing` are all that say something.
-pub(super) fn lead<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a CustomResource]) -> Option<Lead<'a>> {
+/// All that say something, looked up once: there may be thousands of them.
+pub(super) struct Failing<'a> {
+    by_uid: HashMap<&'a str, &'a CustomResource>,
+    /// By the names of those that may have deployed them.
+    made: HashMap<&'a str, Vec<&'a CustomResource>>,
+    /// One object of each kind that there is.
+    kinds: Vec<&'a CustomResource>,
+}
+
+impl<'a> Failing<'a> {
+    /// Of `all` custom resources those that fail.
+    pub fn new(all: impl Iterator<Item = &'a CustomResource>, failing: &[&'a CustomResource]) -> Failing<'a> {
+        let mut made: HashMap<&str, Vec<&CustomResource>> = HashMap::new();
+        for o in failing {
+            for name in deployer::names(&o.metadata) {
+                made.entry(name).or_default().push(o);
+            }
+        }
+        let mut seen = HashSet::new();
+        let with_uid = failing.iter().filter(|o| !o.metadata.uid.is_empty());
+        Failing {
+            by_uid: with_uid.map(|o| (o.metadata.uid.as_str(), *o)).collect(),
+            made,
+            kinds: all.filter(|o| seen.insert((o.group(), o.kind.as_str()))).collect(),
+        }
+    }
+
+    fn get(&self, object: &Object) -> Option<&'a CustomResource> {
+        self.by_uid.get(object.meta().uid.as_str()).copied()
+    }
+}
+
+/// The cause of what this object says, as far as it can be followed.
+pub(super) fn lead<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &Failing<'a>) -> Option<Lead<'a>> {
     let mut way = vec![reference(o)];
     let mut at = o;
     for _ in 0..STEPS {
@@ -61,7 +97,7 @@ pub(super) fn lead<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a C
         }
     }
     let said = said(at, cx.now)?;
-    let missing = missing(cx, at, &said);
+    let missing = missing(cx, at, &said, failing);
     Some(Lead { says: at, said, missing, way })
 }
 
@@ -71,18 +107,15 @@ enum Next<'a> {
     End,
 }
 
-fn next<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a CustomResource]) -> Next<'a> {
-    let fails =
-        |other: &Object| failing.iter().find(|f| f.metadata.uid == other.meta().uid && !f.metadata.uid.is_empty());
-    if let Some(child) =
-        cx.index.owned_by(&o.metadata.uid).filter(|_| !o.metadata.uid.is_empty()).find_map(|c| fails(c))
-    {
+fn next<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &Failing<'a>) -> Next<'a> {
+    let mut children = cx.index.owned_by(&o.metadata.uid).filter(|_| !o.metadata.uid.is_empty());
+    if let Some(child) = children.find_map(|c| failing.get(c)) {
         return Next::Further(child);
     }
     for wanted in stands_on(o) {
         match cx.index.resolve(&wanted) {
             Some(there) => {
-                if let Some(further) = fails(there) {
+                if let Some(further) = failing.get(there) {
                     return Next::Further(further);
                 }
             }
@@ -95,10 +128,10 @@ fn next<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &[&'a CustomResour
     }
     let me = reference(o);
     let deployer = matches!(o.kind.as_str(), "Kustomization" | "HelmRelease" | "Application");
-    let made = failing
-        .iter()
-        .filter(|_| deployer)
-        .find(|f| f.metadata.uid != o.metadata.uid && cx.index.deploys(&me, &f.metadata));
+    let made =
+        failing.made.get(o.metadata.name.as_str()).filter(|_| deployer).and_then(|made| {
+            made.iter().find(|f| f.metadata.uid != o.metadata.uid && cx.index.deploys(&me, &f.metadata))
+        });
     made.map_or(Next::End, |f| Next::Further(f))
 }
 
@@ -150,12 +183,29 @@ static MISSING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// The text says of an object by kind and name that it is not there.
 pub(super) fn names_missing(message: &str) -> bool {
     let Some(form) = MISSING.as_ref() else { return false };
-    form.captures_iter(message).any(|m| m.get(3).is_some() || own_kind(&m[1], &m[2]).is_some())
+    form.captures_iter(message).any(|m| name_in(&m).is_some())
+}
+
+/// The name in a match. What stands without quotes is one only behind a kind as the API writes it (`secrets`,
+/// `jobs.batch`), or with its namespace: nouns of every language end with a word that is a kind, too.
+fn name_in<'m>(m: &Captures<'m>) -> Option<&'m str> {
+    const VERBS: &[&str] = &["is", "was", "are", "were"];
+    if let Some(quoted) = m.get(3) {
+        return Some(quoted.as_str());
+    }
+    let (kind, name) = (own_kind(&m[1], &m[2])?, m.get(4)?.as_str());
+    let as_api = !m[2].is_empty() || m[1].to_lowercase() == kind.plural();
+    let placed = kind.namespaced() && name.contains('/');
+    ((as_api || placed) && !VERBS.contains(&name)).then_some(name)
 }
 
 /// One of Kubernetes' own kinds, singular or plural, in any case.
 fn own_kind(word: &str, group: &str) -> Option<Kind> {
     let (lower, group) = (word.to_lowercase(), group.trim_start_matches('.'));
+    // Databases have roles as well, and say of them in these words that they do not exist.
+    if word == "role" && group.is_empty() {
+        return None;
+    }
     let mut all = Kind::ALL.iter().copied().filter(|k| *k != Kind::CustomResource);
     all.find(|k| {
         (k.plural() == lower || k.as_str().to_lowercase() == lower) && (group.is_empty() || k.group() == group)
@@ -163,19 +213,43 @@ fn own_kind(word: &str, group: &str) -> Option<Kind> {
 }
 
 /// The object that a message says is not there, where it is known not to be.
-fn missing(cx: &Context<'_>, o: &CustomResource, said: &Said) -> Option<(ObjectRef, Confidence)> {
+fn missing(
+    cx: &Context<'_>,
+    o: &CustomResource,
+    said: &Said,
+    failing: &Failing<'_>,
+) -> Option<(ObjectRef, Confidence)> {
     if o.is_remote() {
         return None;
     }
     MISSING.as_ref()?.captures_iter(&said.message).find_map(|m| {
-        // What stands without quotes is a name only behind a kind that everybody knows.
-        let name = m.get(3).or_else(|| m.get(4).filter(|_| own_kind(&m[1], &m[2]).is_some()))?.as_str();
-        let (namespace, name) = match name.split_once('/') {
-            Some((namespace, name)) => (Some(namespace), name),
-            None => (place(o), name),
-        };
-        named(cx, o, &m[1], &m[2], namespace, name)
+        let whole = name_in(&m)?;
+        let name = whole.split_once('/').map_or(whole, |(_, name)| name);
+        let placed = place_in(cx, o, &said.message, name);
+        // A path in some other store is no name.
+        if name.contains('/') || (name != whole && placed.is_none()) {
+            return None;
+        }
+        match own_kind(&m[1], &m[2]) {
+            Some(kind) => own(cx, o, kind, placed, name),
+            None => named(cx, o, failing, &m[1], &m[2], placed.or_else(|| place(o)), name),
+        }
     })
+}
+
+/// The namespace that a message gives an object: `shop/db`, or `in namespace shop`.
+fn place_in<'m>(cx: &Context<'_>, o: &CustomResource, message: &'m str, name: &str) -> Option<&'m str> {
+    let words = || {
+        let parts = message.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '/')));
+        parts.map(|w| w.trim_matches(['.', '/'])).filter(|w| !w.is_empty())
+    };
+    let is_place = |ns: &&str| {
+        let own = [o.metadata.namespace.as_deref(), place(o)];
+        own.contains(&Some(*ns)) || cx.index.get(Kind::Namespace, None, ns).is_some()
+    };
+    let before = words().filter_map(|word| word.strip_suffix(name)?.strip_suffix('/')).find(is_place);
+    let after = || words().zip(words().skip(1)).filter(|(a, _)| a.eq_ignore_ascii_case("namespace")).map(|(_, b)| b);
+    before.or_else(|| after().find(is_place))
 }
 
 /// Where what an object names without a namespace is looked for.
@@ -187,30 +261,50 @@ fn place(o: &CustomResource) -> Option<&str> {
     target.filter(|ns| !ns.is_empty()).or(o.metadata.namespace.as_deref())
 }
 
+/// An object of Kubernetes' own that is not there. A message that does not say where it should be may be about the
+/// namespace of the controller; only what the message places, or the object itself asks for, is sure.
+fn own(
+    cx: &Context<'_>,
+    o: &CustomResource,
+    kind: Kind,
+    placed: Option<&str>,
+    name: &str,
+) -> Option<(ObjectRef, Confidence)> {
+    // External Secrets passes on what a store says, and a store may be another cluster.
+    if o.group() == "external-secrets.io" {
+        return None;
+    }
+    let usual = place(o);
+    let places = match (kind.namespaced(), placed) {
+        (false, _) => vec![None],
+        (true, Some(ns)) => vec![Some(ns)],
+        // Of the namespaces it may be meant in none has it.
+        (true, None) => vec![usual, o.metadata.namespace.as_deref()],
+    };
+    let gone = places.iter().all(|ns| {
+        (ns.is_some() || !kind.namespaced()) && cx.index.knows(kind, *ns) && cx.index.get(kind, *ns, name).is_none()
+    });
+    let object = ObjectRef::missing(kind, places[0], name);
+    let asked = (kind == Kind::Namespace && usual == Some(name)) || stands_on(o).iter().any(|w| w.same_name(&object));
+    let sure = asked || (kind.namespaced() && placed.is_some());
+    gone.then_some((object, if sure { Confidence::Established } else { Confidence::Likely }))
+}
+
+/// The same for an extension's kind.
 fn named(
     cx: &Context<'_>,
     o: &CustomResource,
+    failing: &Failing<'_>,
     word: &str,
     group: &str,
     namespace: Option<&str>,
     name: &str,
 ) -> Option<(ObjectRef, Confidence)> {
-    if let Some(kind) = own_kind(word, group) {
-        // Of the namespaces it may be meant in none has it.
-        let places = if kind.namespaced() { vec![namespace, o.metadata.namespace.as_deref()] } else { vec![None] };
-        let gone = places.iter().all(|ns| {
-            (ns.is_some() || !kind.namespaced()) && cx.index.knows(kind, *ns) && cx.index.get(kind, *ns, name).is_none()
-        });
-        return gone.then(|| (ObjectRef::missing(kind, namespace, name), Confidence::Established));
-    }
     let (lower, said) = (word.to_lowercase(), extension(&format!("{}/v1", group.trim_start_matches('.'))).is_some());
     let group = if said { group.trim_start_matches('.') } else { o.group() };
-    let known = cx.index.all(Kind::CustomResource).find_map(|c| match &**c {
-        Object::CustomResource(c) if c.group() == group => {
-            (c.kind.to_lowercase() == lower || c.resource == lower).then(|| (c.kind.clone(), c.api_version.clone()))
-        }
-        _ => None,
-    });
+    let known =
+        failing.kinds.iter().find(|c| c.group() == group && (c.resource == lower || c.kind.to_lowercase() == lower));
+    let known = known.map(|c| (c.kind.clone(), c.api_version.clone()));
     // A kind that nothing is of is one only where its group stands beside it: `key "ca.crt" not found` names none.
     // Messages write it in small letters; the object's own reference has its spelling.
     let own = stands_on(o).into_iter().find(|w| w.name == name && w.kind.to_lowercase() == lower);

@@ -74,10 +74,12 @@ const GOOD: &[&str] = &["Ready", "Synced", "Available", "Healthy", "Reconciled",
 fn by_conditions(o: &CustomResource, now: Timestamp) -> Option<Said> {
     let current =
         |c: &&CustomCondition| c.observed_generation.is_none_or(|g| o.metadata.generation.is_none_or(|now| g >= now));
+    let rests = o.status.conditions.iter().any(rests);
+    let at_rest = |c: &CustomCondition| rests && AT_WORK.contains(&c.kind.as_str()) && !fails(reason(c));
     let bad = BAD.iter().map(|k| (k, "True"));
     let found = bad.chain(GOOD.iter().map(|k| (k, "False"))).find_map(|(kind, status)| {
         let c = o.condition(kind).filter(|c| c.status == status).filter(current)?;
-        (!is_progress(o, c)).then_some(c)
+        (!is_left_alone(c) && !at_rest(c) && !is_progress(o, c)).then_some(c)
     })?;
     let reason = found.reason.clone().unwrap_or_default();
     let message = found.message.clone().unwrap_or_default();
@@ -96,6 +98,45 @@ fn by_conditions(o: &CustomResource, now: Timestamp) -> Option<Said> {
     let condition = format!("{}={}", found.kind, found.status);
     let waits = reason == "DependencyNotReady";
     Some(Said { condition, reason, message, since, basis, patience, waits, headline, severity })
+}
+
+/// What is false of a thing that does nothing.
+const AT_WORK: &[&str] = &["Ready", "Available", "Healthy", "Succeeded"];
+
+fn reason(c: &CustomCondition) -> &str {
+    c.reason.as_deref().unwrap_or("")
+}
+
+/// Somebody stopped it or nobody calls it, and its controller says no more than that: machines of KubeVirt's, runs of
+/// Tekton's, revisions of Knative's.
+fn is_left_alone(c: &CustomCondition) -> bool {
+    const STEMS: &[&str] = &[
+        "stopped",
+        "halted",
+        "hibernat",
+        "suspended",
+        "paused",
+        "cancelled",
+        "canceled",
+        "notraffic",
+        "scaledtozero",
+        "vminotexists",
+    ];
+    let reason = reason(c).to_lowercase();
+    !fails(&reason) && STEMS.iter().any(|stem| reason.contains(stem))
+}
+
+/// The whole thing is at rest, by this condition: what says no more than that it is not ready adds nothing.
+fn rests(c: &CustomCondition) -> bool {
+    const STATES: &[&str] = &["Paused", "Suspended", "Stopped", "Halted", "Hibernat", "hibernation"];
+    match c.status.as_str() {
+        "False" => AT_WORK.contains(&c.kind.as_str()) && is_left_alone(c),
+        "True" => {
+            let state = c.kind.rsplit('/').next().unwrap_or_default();
+            !fails(reason(c)) && STATES.iter().any(|s| state.starts_with(s))
+        }
+        _ => false,
+    }
 }
 
 /// On its way. What names an object that is not there gets nowhere, whatever its reason says.
@@ -214,8 +255,10 @@ fn acme(o: &CustomResource, now: Timestamp) -> Option<Said> {
 fn application(o: &CustomResource, now: Timestamp) -> Option<Said> {
     let (health, operation) = (&o.status.health, &o.status.operation_state);
     let failed = matches!(operation.phase.as_str(), "Failed" | "Error");
-    // One that was never synced has nothing to miss.
-    let ill = health.status == "Degraded" || (health.status == "Missing" && !operation.phase.is_empty());
+    // One that was never synced has nothing to miss, nor does one for what it was not asked to sync yet.
+    let asked = failed || o.status.sync.status == "Synced" || o.is_synced_by_itself();
+    let missing = health.status == "Missing" && !operation.phase.is_empty() && asked;
+    let ill = health.status == "Degraded" || missing;
     let written = || o.metadata.managed_fields.iter().filter_map(|f| f.time).max();
     if ill && operation.phase != "Running" {
         let sync = if failed { format!(", sync {}", operation.phase) } else { String::new() };

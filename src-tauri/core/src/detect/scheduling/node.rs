@@ -170,7 +170,7 @@ fn before_it<'c>(cx: &'c Context<'_>, owner: &Owner, refused: Timestamp, path: &
     let mut found: Vec<&Change> = cx
         .index
         .changes()
-        .filter(|c| c.object.kind == "Node" && c.verb == ChangeVerb::Modified && in_time(c))
+        .filter(|c| c.object.is(Kind::Node) && c.verb == ChangeVerb::Modified && in_time(c))
         .filter(|c| !c.who.as_deref().is_some_and(is_controller))
         .filter(|c| c.fields.iter().any(|f| f.path.starts_with(path)))
         .collect();

@@ -9,7 +9,8 @@ use super::super::{
 use super::KEPT;
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Job, Object, Pod},
+    finding::Finding,
+    object::{Condition, Container, Job, Object, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -34,12 +35,18 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
     let (me, pod) = (job.reference(), kept.pod.reference());
     let owner = cx.owner_of(&Object::Job(job.clone()));
     let (done, left) = (names(&kept.done), names(&kept.left));
-    let runs = if kept.left.len() == 1 { "runs" } else { "run" };
+    let one = kept.left.len() == 1;
+    let (runs, ends) = if one { ("runs", "ends") } else { ("run", "end") };
+    let helps = help(kept.pod, &kept.left);
     let mut f = finding("job-kept-running", me.clone(), &owner.subject, Severity::Medium, kept.since);
     f.headline = "does not complete: a container of its pod runs on".into();
     f.started_basis = "its work done".into();
     f.hold = hold(KEPT);
     cx.ordinary_until_due(&mut f);
+    // What is left may simply have more to do.
+    if helps.is_none() {
+        f.hold = Finding::JOINS_ONLY;
+    }
     f.message = format!("{done} of {} ended well, and {left} {runs} on", pod.name);
     let item = evidence(
         EvidenceKind::PodStatus,
@@ -54,17 +61,24 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
         Confidence::Likely,
         owner.subject.clone(),
         format!(
-            "Job {} cannot complete: {done} ended well, but {left} of the same pod {runs} on, and a Job is done only when every container has ended. A helper belongs among the initContainers with restartPolicy Always (a sidecar), or must end with the others.",
-            me.name
+            "Job {} cannot complete until {left} {ends}: {done} of the same pod ended well at {}, and a Job is done only when every container has ended.{}",
+            me.name,
+            kept.since.strftime("%H:%M:%S UTC"),
+            helps.as_deref().unwrap_or("")
         ),
     );
+    if helps.is_none() {
+        c.confidence = Confidence::Possible;
+    }
     c.field = kept.left.first().map(|name| format!("{}.containers[{name}]", owner.prefix));
     c.evidence = vec![item.key.clone()];
     c.signs.pro = 2;
     c.needs.push(format!("whether {left} still has work to do"));
     f.evidence.push(item);
     f.causes.push(c);
-    f.actions.push(edit(ActionKind::Patch, &owner.subject, "its helper must end when the work is done"));
+    if helps.is_some() {
+        f.actions.push(edit(ActionKind::Patch, &owner.subject, "its helper must end when the work is done"));
+    }
     cx.report(f);
 }
 
@@ -84,6 +98,67 @@ fn kept(pod: &Pod) -> Option<Kept<'_>> {
         }
     }
     (!done.is_empty() && !left.is_empty()).then_some(Kept { pod, done, left, since: since? })
+}
+
+/// Why what is left only helps the others, and what is to be done about it; nothing where one of them may be at work.
+fn help(pod: &Pod, left: &[&str]) -> Option<String> {
+    let mut whys = Vec::new();
+    for name in left {
+        let why = helper(pod.spec.containers.iter().find(|c| c.name == *name)?)?;
+        whys.push(format!("{name} {why}"));
+    }
+    Some(format!(
+        " It looks like a helper ({}): one belongs among the initContainers with restartPolicy Always (a sidecar), or must end with the others.",
+        words::list(&whys, 3)
+    ))
+}
+
+/// What shows that a container serves those beside it.
+fn helper(container: &Container) -> Option<&'static str> {
+    const KNOWN: &[&str] = &[
+        "istio-proxy",
+        "proxyv2",
+        "linkerd-proxy",
+        "linkerd2-proxy",
+        "envoy",
+        "cloud-sql-proxy",
+        "cloudsql",
+        "gce-proxy",
+        "vault-agent",
+        "fluent-bit",
+        "fluentbit",
+        "fluentd",
+        "filebeat",
+        "promtail",
+        "otel",
+        "otelcol",
+        "opentelemetry",
+        "datadog",
+        "dapr",
+        "daprd",
+        "pgbouncer",
+    ];
+    // Whole words: `hotel-import` has no otel.
+    let known = |text: &str| {
+        let words: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let text = format!("-{}-", words.to_lowercase());
+        KNOWN.iter().any(|k| text.contains(&format!("-{k}-")))
+            || text.ends_with("-proxy-")
+            || text.ends_with("-sidecar-")
+    };
+    let image = container.image.rsplit('/').next().unwrap_or_default();
+    let image = image.split([':', '@']).next().unwrap_or_default();
+    if known(&container.name) {
+        Some("is called like one")
+    } else if known(image) {
+        Some("has the image of one")
+    } else if container.readiness_probe.is_some() || container.liveness_probe.is_some() {
+        Some("has a probe")
+    } else if !container.ports.is_empty() {
+        Some("declares a port")
+    } else {
+        None
+    }
 }
 
 fn names(containers: &[&str]) -> String {

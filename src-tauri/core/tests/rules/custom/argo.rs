@@ -46,8 +46,19 @@ pub fn an_application_that_cannot_be_synced_is_found() {
 #[test]
 fn an_application_that_is_degraded_or_misses_resources_is_found() {
     check(&of([application(degraded())]), APPLICATION);
-    let missing = with(degraded(), json!({"health": {"status": "Missing"}}));
-    check(&of([application(missing)]), APPLICATION);
+    let missing = |more: Value| with(with(degraded(), json!({"health": {"status": "Missing"}})), more);
+    check(&of([application(missing(json!({})))]), APPLICATION);
+    let failed = json!({"sync": {"status": "OutOfSync"}, "operationState": {"phase": "Failed", "message": "denied"}});
+    check(&of([application(missing(failed))]), APPLICATION);
+    // What Argo CD syncs by itself was asked for.
+    let out = missing(json!({"sync": {"status": "OutOfSync"}}));
+    let by = |automated: Value| {
+        let spec = json!({"spec": {"destination": {"namespace": "shop"}, "syncPolicy": {"automated": automated}}});
+        of([custom(ARGO, "Application argocd/shop", with(spec, json!({"status": out})))])
+    };
+    check(&by(json!({"prune": true})), APPLICATION);
+    silent(&by(json!({"enabled": false})));
+    silent(&by(json!(null)));
 }
 
 #[test]
@@ -88,6 +99,23 @@ fn an_application_whose_pods_crash_joins_them_by_label_or_tracking_id() {
         );
         assert!(faults[0].findings.iter().any(|f| f.rule_id == "application-degraded"));
     }
+}
+
+#[test]
+fn an_application_of_the_same_name_in_another_namespace_is_another() {
+    let joined = |id: &str, key: &str| {
+        let app = checkout();
+        let mut world = world(&app, [app.pod("a", status::crashed(1, "Error", 5, -20))]);
+        world.upsert(app.top(
+            json!({"metadata": {key: {"argocd.argoproj.io/tracking-id": id, "argocd.argoproj.io/instance": id}}}),
+        ));
+        world.refuse_logs();
+        world.upsert(application(degraded()));
+        world.diagnose().faults.len() == 1
+    };
+    assert!(joined("argocd_shop:apps/Deployment:shop/checkout", "annotations"));
+    assert!(!joined("team-a_shop:apps/Deployment:shop/checkout", "annotations"));
+    assert!(joined("argocd_shop", "labels") && !joined("team-a_shop", "labels"));
 }
 
 #[test]

@@ -16,10 +16,13 @@ fn release(revision: u32, status: &str, since: i64) -> Object {
 pub fn a_release_that_hangs_is_found() {
     let expect = Expect { cause: "helm-release-pending", ..RELEASE };
     for status in ["pending-install", "pending-upgrade", "pending-rollback"] {
-        let world = of([release(2, "deployed", -9000), release(3, status, -900)]);
-        check(&world, Expect { says: &["web", "revision 3", "pending-"], ..expect });
+        let world = of([release(2, "deployed", -9000), release(3, status, -3900)]);
+        let says = &["web", "revision 3", "pending-", "has not finished, or was interrupted"];
+        let fault = check(&world, Expect { says, ..expect });
+        assert!(fault.actions[0].because.contains("if nobody is at it"), "{:?}", fault.actions);
     }
-    ordinary(&mut of([release(1, "pending-install", -30)]), -30, 600);
+    // `--timeout 30m` takes its time.
+    ordinary(&mut of([release(1, "pending-install", -30)]), -30, 3600);
 }
 
 #[test]
