@@ -6,6 +6,7 @@
 
 mod change;
 pub(crate) mod deployer;
+mod extension;
 mod logs;
 mod lookup;
 mod query;
@@ -64,6 +65,8 @@ pub struct Index {
     graves: VecDeque<(Timestamp, Arc<Object>)>,
     connection: Option<Connection>,
     skipped: BTreeMap<(Kind, Option<String>), (u32, String, Timestamp)>,
+    /// Kinds of extensions that are read only in part.
+    extensions: extension::Extensions,
     observations: u64,
     /// Kinds that were listed at least once: a later new object is a creation we saw.
     settled: BTreeSet<(Kind, Option<String>)>,
@@ -98,14 +101,16 @@ impl Index {
                 self.lose(kind, namespace, ended_by, reason, message, at);
                 Vec::new()
             }
+            Fact::Partly(partly) => {
+                self.extensions.announce(partly);
+                Vec::new()
+            }
             Fact::NotServed { kind } => {
                 self.readings.insert((kind, None), Reading::NotServed);
                 Vec::new()
             }
             Fact::Skipped { kind, namespace, count, message } => {
-                let entry = self.skipped.entry((kind, namespace)).or_insert((0, String::new(), at));
-                entry.0 = entry.0.saturating_add(count);
-                entry.1 = message;
+                self.skip((kind, namespace), count, message, at);
                 Vec::new()
             }
             Fact::Log(read) => {
@@ -132,6 +137,7 @@ impl Index {
     pub fn forget_readings(&mut self) {
         self.readings.clear();
         self.since.clear();
+        self.skipped.remove(&(Kind::CustomResource, None));
     }
 
     fn keep(&mut self, read: LogRead, at: Timestamp) {
@@ -141,7 +147,21 @@ impl Index {
         self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid));
     }
 
+    fn skip(&mut self, place: (Kind, Option<String>), count: u32, message: String, at: Timestamp) {
+        let all = place.0 == Kind::CustomResource;
+        if all && count == 0 {
+            self.skipped.remove(&place);
+            return;
+        }
+        let entry = self.skipped.entry(place).or_insert((0, String::new(), at));
+        entry.0 = if all { count } else { entry.0.saturating_add(count) };
+        entry.1 = message;
+    }
+
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
+        if kind == Kind::CustomResource {
+            self.extensions.begin();
+        }
         let listed: BTreeSet<Key> = objects.iter().map(key_of).collect();
         let gone: Vec<Arc<Object>> = self
             .objects
@@ -149,6 +169,7 @@ impl Index {
             .into_iter()
             .flatten()
             .filter(|(k, _)| namespace.as_ref().is_none_or(|ns| &k.0 == ns) && !listed.contains(*k))
+            .filter(|(_, o)| !self.extensions.hides(o))
             .map(|(_, o)| o.clone())
             .collect();
         let mut changes = Vec::new();
@@ -165,7 +186,9 @@ impl Index {
         if unseen {
             changes.iter_mut().for_each(|c| c.observed = Observed::Reconstructed);
         }
-        self.skipped.remove(&place);
+        if kind != Kind::CustomResource {
+            self.skipped.remove(&place);
+        }
         self.by_namespace(&place);
         self.readings.insert(place.clone(), Reading::Complete);
         self.since.entry(place.clone()).or_insert(at);

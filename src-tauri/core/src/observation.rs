@@ -30,14 +30,50 @@ pub enum Fact {
     Alive { kind: Kind, namespace: Option<String> },
     /// A kind stopped being watched, or never could be.
     Lost { kind: Kind, namespace: Option<String>, ended_by: EndedBy, reason: UnreadableReason, message: String },
+    /// The kinds of extensions that are read only in part. It holds from the next list of custom resources on, in place
+    /// of what was said before.
+    Partly(Vec<Partly>),
     /// The server does not serve this kind: neither watched nor unreadable.
     NotServed { kind: Kind },
-    /// Objects that could not be decoded were skipped.
+    /// Objects that could not be decoded were skipped. Of custom resources it is everything that is not read and should
+    /// be, in place of what was said before.
     Skipped { kind: Kind, namespace: Option<String>, count: u32, message: String },
     /// A container's log was read, or could not be.
     Log(LogRead),
     /// The connection as a whole.
     Connection(Connection),
+}
+
+/// A kind of an extension that is not read completely.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partly {
+    pub group: String,
+    /// Empty: every kind of the group that is not named beside it.
+    pub kind: String,
+    pub read: Part,
+}
+
+/// How much of it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of it in these namespaces.
+    Within(Vec<String>),
+    /// The first of very many.
+    First,
+    /// Nothing now; what was known before may be old.
+    Nothing,
+}
+
+impl Part {
+    /// True when nobody looked there: that a list does not have an object means nothing.
+    pub fn hides(&self, namespace: Option<&str>) -> bool {
+        match self {
+            Part::Within(names) => !namespace.is_some_and(|namespace| names.iter().any(|n| n == namespace)),
+            Part::First => false,
+            Part::Nothing => true,
+        }
+    }
 }
 
 /// Which log of a container to read.
