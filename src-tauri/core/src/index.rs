@@ -101,8 +101,9 @@ impl Index {
                 self.lose(kind, namespace, ended_by, reason, message, at);
                 Vec::new()
             }
-            Fact::Partly(partly) => {
-                self.extensions.announce(partly);
+            Fact::Partly { kinds, count, message } => {
+                self.extensions.announce(kinds);
+                self.lacks(count, message, at);
                 Vec::new()
             }
             Fact::NotServed { kind } => {
@@ -110,7 +111,9 @@ impl Index {
                 Vec::new()
             }
             Fact::Skipped { kind, namespace, count, message } => {
-                self.skip((kind, namespace), count, message, at);
+                let entry = self.skipped.entry((kind, namespace)).or_insert((0, String::new(), at));
+                entry.0 = entry.0.saturating_add(count);
+                entry.1 = message;
                 Vec::new()
             }
             Fact::Log(read) => {
@@ -137,7 +140,6 @@ impl Index {
     pub fn forget_readings(&mut self) {
         self.readings.clear();
         self.since.clear();
-        self.skipped.remove(&(Kind::CustomResource, None));
     }
 
     fn keep(&mut self, read: LogRead, at: Timestamp) {
@@ -147,15 +149,15 @@ impl Index {
         self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid));
     }
 
-    fn skip(&mut self, place: (Kind, Option<String>), count: u32, message: String, at: Timestamp) {
-        let all = place.0 == Kind::CustomResource;
-        if all && count == 0 {
+    /// What should be read of extensions' kinds and is not.
+    fn lacks(&mut self, count: u32, message: String, at: Timestamp) {
+        let place = (Kind::CustomResource, None);
+        if count == 0 {
             self.skipped.remove(&place);
-            return;
+        } else {
+            let entry = self.skipped.entry(place).or_insert((0, String::new(), at));
+            (entry.0, entry.1) = (count, message);
         }
-        let entry = self.skipped.entry(place).or_insert((0, String::new(), at));
-        entry.0 = if all { count } else { entry.0.saturating_add(count) };
-        entry.1 = message;
     }
 
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
@@ -186,6 +188,7 @@ impl Index {
         if unseen {
             changes.iter_mut().for_each(|c| c.observed = Observed::Reconstructed);
         }
+        // What is not read of those is told before each list.
         if kind != Kind::CustomResource {
             self.skipped.remove(&place);
         }

@@ -30,13 +30,12 @@ pub enum Fact {
     Alive { kind: Kind, namespace: Option<String> },
     /// A kind stopped being watched, or never could be.
     Lost { kind: Kind, namespace: Option<String>, ended_by: EndedBy, reason: UnreadableReason, message: String },
-    /// The kinds of extensions that are read only in part. It holds from the next list of custom resources on, in place
-    /// of what was said before.
-    Partly(Vec<Partly>),
+    /// What the next list of custom resources does not have, in place of what was said before: the kinds that are read
+    /// only in part, and how much of it should have been read, in words.
+    Partly { kinds: Vec<Partly>, count: u32, message: String },
     /// The server does not serve this kind: neither watched nor unreadable.
     NotServed { kind: Kind },
-    /// Objects that could not be decoded were skipped. Of custom resources it is everything that is not read and should
-    /// be, in place of what was said before.
+    /// Objects that could not be decoded were skipped.
     Skipped { kind: Kind, namespace: Option<String>, count: u32, message: String },
     /// A container's log was read, or could not be.
     Log(LogRead),

@@ -87,7 +87,7 @@ impl Tape {
                     out.push(What::Refused { kind: *kind, namespace: namespace.clone(), message });
                 }
             }
-            Fact::Partly(partly) => self.partly.clone_from(partly),
+            Fact::Partly { kinds, .. } => self.partly.clone_from(kinds),
             Fact::NotServed { kind } => {
                 if self.absent.insert(*kind) {
                     out.push(What::Absent { kind: *kind });
@@ -286,9 +286,10 @@ mod tests {
         assert_eq!(crate::recording::kind_of(put), Some(Kind::CustomResource));
         assert!(Object::from_value(Kind::CustomResource, put.clone()).unwrap().reference().kind == "Database");
         let unread = Partly { group: "db.example.com".into(), kind: "Database".into(), read: Part::Nothing };
-        assert_eq!(observed(&mut tape, 1, Fact::Partly(vec![unread])), vec![]);
+        let partly = |kinds| Fact::Partly { kinds, count: 0, message: String::new() };
+        assert_eq!(observed(&mut tape, 1, partly(vec![unread])), vec![]);
         assert_eq!(observed(&mut tape, 1, listed(vec![])), vec![], "nobody looked whether it is there");
-        observed(&mut tape, 2, Fact::Partly(vec![]));
+        observed(&mut tape, 2, partly(vec![]));
         let gone = observed(&mut tape, 2, listed(vec![]));
         assert!(
             matches!(&gone[..], [What::Delete { object }] if crate::recording::kind_of(object).is_some()),

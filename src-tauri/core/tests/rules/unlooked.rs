@@ -41,7 +41,8 @@ fn look(world: &mut World, partly: &[(&str, Part)], objects: Vec<Object>) {
         kind: (*kind).to_owned(),
         read: read.clone(),
     };
-    world.apply(Fact::Partly(partly.iter().map(only).collect()));
+    let kinds = partly.iter().map(only).collect();
+    world.apply(Fact::Partly { kinds, count: 0, message: String::new() });
     world.list(Kind::CustomResource, objects);
 }
 
