@@ -97,8 +97,9 @@ fn sorted(told: Vec<Told>, trouble: BTreeMap<String, String>, known: &[Resource]
     found.kinds.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| (a.group(), &a.plural).cmp(&(b.group(), &b.plural))));
     // Of several versions the preferred one comes first, and the order is kept among equals.
     found.kinds.dedup_by(|a, b| same(a, b));
-    // It may be that only some versions of a kind have a status.
-    found.left_out.retain(|r| !found.kinds.iter().any(|k| k.group() == r.group() && k.kind == r.kind));
+    // It may be that only some versions of a kind have a status, or that it has none any more: then it is gone.
+    let is = |a: &Resource, b: &Resource| a.group() == b.group() && a.kind == b.kind;
+    found.left_out.retain(|r| !found.kinds.iter().chain(known).any(|k| is(k, r)));
     for resource in known {
         if let Some(words) = trouble.get(resource.group())
             && !found.kinds.iter().any(|k| same(k, resource))

@@ -294,3 +294,13 @@ async fn a_scan_asks_once_more_for_what_failed() {
         assert!(unread(&memory).is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_kind_without_a_status_any_more_is_forgotten() {
+    let memory = watched(4, |look, r| match path(r) {
+        "/apis" => groups(vec![group("db.example.com", "v1", vec![resource("databases", "Database", look == 1)])]),
+        _ => databases(r),
+    })
+    .await;
+    assert!(names(&memory).is_empty() && unread(&memory).is_empty());
+}
