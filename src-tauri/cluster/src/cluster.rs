@@ -31,6 +31,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Between two lists of a kind that is not watched.
     pub poll: Duration,
+    /// One look at all kinds that extensions brought; what was not read by then counts as failed.
+    pub look: Duration,
     /// For credential plugins: single sign-on in a browser takes this long.
     pub plugin: Duration,
     /// Until the server is asked again after it, or something before it, refused credentials or showed a certificate
@@ -46,6 +48,7 @@ impl Default for Limits {
             answer: Duration::from_secs(30),
             idle: Duration::from_secs(75),
             poll: Duration::from_secs(60),
+            look: Duration::from_secs(60),
             plugin: Duration::from_secs(60),
             refused: Duration::from_secs(60),
             forbidden: Duration::from_secs(5),

@@ -2,55 +2,47 @@
 //! two: they are many, they change rarely, and a watch is a connection.
 //!
 //! A kind that the user may not read is left out without a word, as one that is not served: nobody can be expected to
-//! have rights on kinds that came with somebody else's operator. One that fails for another reason is told, and what
-//! was known of it stays.
+//! have rights on kinds that came with somebody else's operator. One that fails for another reason, or that could be
+//! read before, is told, and what was known of it stays.
+
+mod discovery;
+mod read;
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
     time::Instant,
 };
 
 use afterwatch_core::{
-    object::{
-        CustomResource, Kind, Object,
-        kind::{Mode, extension},
-    },
-    observation::Fact,
+    object::{Kind, Object, kind::Mode},
+    observation::{Fact, Part, Partly},
 };
 use futures::StreamExt;
-use serde::Deserialize;
+use tokio::{sync::Mutex, time::timeout_at};
 
+use self::{discovery::Found, read::Listing};
 use crate::{
     emit::{Closed, Scope},
+    scan,
     scope::{self, Ending, encoded, jittered},
     server::Failure,
     session::{Pending, REVIEW_AGAIN, Session},
-    wire,
 };
 
-/// More kinds than this are not read …
-const MOST_KINDS: usize = 60;
-/// … and of one kind not more objects than this.
-const MOST_OBJECTS: usize = 2_000;
-const PAGE: usize = 500;
+/// More kinds than this are not read.
+const MOST_KINDS: usize = 200;
 /// Lists under way at once.
 const AT_ONCE: usize = 4;
-/// One request for all groups, where the server has it (since Kubernetes 1.26).
-const TOGETHER: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
-/// Of many kinds, those of these groups are read first: the rules know more of them.
-const FIRST: &[&str] = &[
-    "argoproj.io",
-    "kustomize.toolkit.fluxcd.io",
-    "helm.toolkit.fluxcd.io",
-    "source.toolkit.fluxcd.io",
-    "cert-manager.io",
-    "acme.cert-manager.io",
-    "external-secrets.io",
-];
+/// From so many failed looks in a row on it is said that what is known is old.
+const OLD: u32 = 3;
+/// So many things that are not read are put into words, the others counted …
+const MOST_WORDS: usize = 8;
+/// … and each in no more letters than this.
+const LONGEST: usize = 300;
 
 /// A resource that is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Resource {
     api_version: String,
     kind: String,
@@ -67,6 +59,10 @@ impl Resource {
         let within = namespace.map(|n| format!("/namespaces/{}", encoded(n))).unwrap_or_default();
         format!("/apis/{}{within}/{}", self.api_version, self.plural)
     }
+
+    fn only(&self, read: Part) -> Partly {
+        Partly { group: self.group().to_owned(), kind: self.kind.clone(), read }
+    }
 }
 
 impl std::fmt::Display for Resource {
@@ -75,21 +71,22 @@ impl std::fmt::Display for Resource {
     }
 }
 
-/// Lists them until the session ends.
-pub(crate) async fn follow(session: Arc<Session>) {
+/// Lists them until the session ends. What is known outlives it.
+pub(crate) async fn follow(session: Arc<Session>, known: Arc<Mutex<Known>>) {
+    let mut known = known.lock().await;
     let mut pending = Some(Pending::new(session.clone(), Kind::CustomResource, session.turn().await));
-    let mut known = Known::default();
     let mut failures = 0;
     loop {
-        match sweep(&session, &mut known).await {
+        match sweep(&session, &mut known, false).await {
             Ok(Ok(())) => failures = 0,
             Ok(Err(failure)) => {
                 failures += 1;
                 match scope::settle(&session, &everywhere(), &failure, failures).await {
-                    Ok(()) => {}
+                    // An API server that was restarted forbids everything until it has read its rules.
+                    Ok(()) | Err(Ending::Forbidden | Ending::NotServed) => {}
                     // The session is about to be torn down by whoever was told.
                     Err(Ending::Trouble) => std::future::pending().await,
-                    Err(Ending::Closed | Ending::Forbidden | Ending::NotServed) => return,
+                    Err(Ending::Closed) => return,
                 }
                 pending.take();
                 scope::pause(failures, &failure).await;
@@ -102,353 +99,181 @@ pub(crate) async fn follow(session: Arc<Session>) {
     }
 }
 
-/// Lists them once.
+/// Lists them once, and what fails once more.
 pub(crate) async fn once(session: &Session) -> Result<Result<(), Failure>, Closed> {
-    sweep(session, &mut Known::default()).await
+    sweep(session, &mut Known::default(), true).await
 }
 
 fn everywhere() -> Scope {
     Scope::everywhere(Kind::CustomResource)
 }
 
-/// What is known of each resource from the looks before.
+/// What is known from the looks before.
 #[derive(Default)]
-struct Known {
-    /// What was there, to tell what is gone.
-    objects: HashMap<Resource, Vec<Object>>,
-    /// Where it may not be read everywhere, and since when that is known.
+pub(crate) struct Known {
+    /// What there is; none before the first good look.
+    kinds: Option<Vec<Resource>>,
+    /// Where each could be read.
+    places: HashMap<Resource, HashSet<Option<Arc<str>>>>,
+    /// What may not be read everywhere and never could be, and since when that is known.
     refused: HashMap<Resource, Instant>,
-    listed: bool,
-    /// What was said to be left unread.
-    told: HashSet<String>,
+    /// How often in a row it failed.
+    failures: HashMap<Resource, u32>,
 }
 
-/// One look at everything: an error where not even the kinds could be learned.
-async fn sweep(session: &Session, known: &mut Known) -> Result<Result<(), Failure>, Closed> {
-    let mut kinds = match discover(session).await {
-        Ok(kinds) => kinds,
+impl Known {
+    fn was_read(&self, resource: &Resource, place: Option<&str>) -> bool {
+        self.places.get(resource).is_some_and(|places| places.iter().any(|p| p.as_deref() == place))
+    }
+
+    /// Takes in what there is now.
+    fn learn(&mut self, found: &Found) {
+        let failed = found.failed.iter().map(|(resource, _)| resource);
+        let kinds: Vec<Resource> = found.kinds.iter().chain(failed).cloned().collect();
+        let there: HashSet<&Resource> = kinds.iter().collect();
+        self.places.retain(|resource, _| there.contains(resource));
+        self.failures.retain(|resource, _| there.contains(resource));
+        self.refused.retain(|resource, since| there.contains(resource) && since.elapsed() < REVIEW_AGAIN);
+        self.kinds = Some(kinds);
+    }
+}
+
+/// What one look brought.
+#[derive(Default)]
+struct Look {
+    objects: Vec<Object>,
+    partly: Vec<Partly>,
+    /// What should be read and is not.
+    words: BTreeSet<String>,
+}
+
+impl Look {
+    fn say(&mut self, words: &str) {
+        self.words.insert(words.chars().take(LONGEST).collect());
+    }
+
+    fn listed(&mut self, known: &mut Known, resource: Resource, listing: Listing) {
+        known.failures.remove(&resource);
+        if listing.cut {
+            self.say(&format!("only the first {} {resource} are read", read::MOST_OBJECTS));
+        }
+        if let Some(words) = &listing.lost {
+            self.say(&format!("{resource}: {words}"));
+        }
+        if listing.refused {
+            known.refused.entry(resource.clone()).or_insert_with(Instant::now);
+        }
+        self.partly.extend(listing.part().map(|part| resource.only(part)));
+        self.objects.extend(listing.objects);
+        known.places.entry(resource).or_default().extend(listing.places);
+    }
+
+    fn failed(&mut self, known: &mut Known, resource: Resource, words: &str) {
+        self.partly.push(resource.only(Part::Nothing));
+        let failures = known.failures.entry(resource.clone()).or_default();
+        *failures = failures.saturating_add(1);
+        if *failures < OLD {
+            self.say(&format!("{resource}: {words}"));
+        } else {
+            self.say(&format!("what is known of {resource} is old: {words}"));
+        }
+    }
+
+    /// Everything that is not read, in a few words.
+    fn message(&self) -> String {
+        let words: Vec<&str> = self.words.iter().take(MOST_WORDS).map(String::as_str).collect();
+        match self.words.len() - words.len() {
+            0 => words.join("; "),
+            more => format!("{}; and {more} more", words.join("; ")),
+        }
+    }
+
+    async fn tell(self, session: &Session) -> Result<(), Closed> {
+        let (count, message) = (u32::try_from(self.words.len()).unwrap_or(u32::MAX), self.message());
+        session.out.send(Fact::Partly { kinds: self.partly, count, message }).await?;
+        session.out.listed(&everywhere(), Mode::Poll, self.objects).await
+    }
+}
+
+/// One look at everything: an error where not even the kinds could be learned, or nothing answers.
+async fn sweep(session: &Session, known: &mut Known, again: bool) -> Result<Result<(), Failure>, Closed> {
+    let limit = session.limits().look;
+    let until = tokio::time::Instant::now() + limit;
+    let late = || Failure::Nonsense(format!("not read within {} s", limit.as_secs()));
+    let discover = || discovery::discover(session, known.kinds.as_deref());
+    let found = timeout_at(until, async { if again { scan::twice(discover).await } else { discover().await } }).await;
+    let mut found = match found.unwrap_or_else(|_| Err(late())) {
+        Ok(found) => found,
         Err(failure) => return Ok(Err(failure)),
     };
-    let beyond = kinds.split_off(kinds.len().min(MOST_KINDS));
-    known.refused.retain(|resource, since| kinds.contains(resource) && since.elapsed() < REVIEW_AGAIN);
-    let refused = &known.refused;
-    let mut lists = futures::stream::iter(kinds)
-        .map(|resource| async move {
-            let refused = refused.contains_key(&resource);
-            let listing = read(session, &resource, refused).await;
-            (resource, listing)
-        })
-        .buffered(AT_ONCE);
-    let (mut read, mut failed, mut words) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut newly, mut last) = (Vec::new(), None);
-    while let Some((resource, listing)) = lists.next().await {
-        match listing {
+    known.learn(&found);
+    let mut look = Look::default();
+    let beyond = found.kinds.split_off(found.kinds.len().min(MOST_KINDS));
+    if !beyond.is_empty() {
+        let names: Vec<String> = beyond.iter().map(ToString::to_string).collect();
+        let names = afterwatch_core::words::list(&names, 8);
+        look.say(&format!("{} custom kinds beyond {MOST_KINDS} are not read: {names}", beyond.len()));
+        look.partly.extend(beyond.iter().map(|resource| resource.only(Part::Nothing)));
+    }
+    look.partly.extend(found.left_out.into_iter().map(|resource| resource.only(Part::Nothing)));
+    let group = |group: String| Partly { group, kind: String::new(), read: Part::Nothing };
+    look.partly.extend(found.silent.into_iter().map(group));
+
+    let outcomes = match lists(session, known, found.kinds, until, again).await {
+        Ok(outcomes) => outcomes,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let (mut any, mut last) = (false, None);
+    for (resource, outcome) in outcomes {
+        match outcome.unwrap_or_else(|| Err(late())) {
             Ok(listing) => {
-                if listing.refused {
-                    newly.push(resource.clone());
-                }
-                words.extend(listing.words);
-                read.push((resource, listing.objects));
+                any = true;
+                look.listed(known, resource, listing);
             }
-            Err(failure) if failure.code() == 401 => return Ok(Err(failure)),
             Err(failure) => {
-                words.push(format!("{resource}: {failure}"));
-                failed.push(resource);
+                look.failed(known, resource, &failure.to_string());
                 last = Some(failure);
             }
         }
     }
-    drop(lists);
     // Where nothing answers it is not the kinds.
-    if let Some(failure) = last.filter(|f| f.code() == 0 && read.is_empty()) {
+    if let Some(failure) = last.filter(|f| f.code() == 0 && !any) {
         return Ok(Err(failure));
     }
-    for resource in newly {
-        known.refused.entry(resource).or_insert_with(Instant::now);
+    for (resource, words) in found.failed {
+        look.failed(known, resource, &words);
     }
-    if !beyond.is_empty() {
-        let names: Vec<String> = beyond.iter().map(ToString::to_string).collect();
-        let names = afterwatch_core::words::list(&names, 8);
-        words.push(format!("{} custom kinds beyond {MOST_KINDS} are not read: {names}", beyond.len()));
-    }
-    tell(session, known, read, &failed).await?;
-    for message in words {
-        if known.told.insert(message.clone()) {
-            let kind = Kind::CustomResource;
-            session.out.send(Fact::Skipped { kind, namespace: None, count: 1, message }).await?;
-        }
-    }
-    Ok(Ok(()))
+    look.tell(session).await.map(Ok)
 }
 
-/// Hands over what was read. A list replaces everything, and so it is one only where every kind could be read; else the
-/// objects are told one by one, and those of a kind that failed stay as they were.
-async fn tell(
+type Outcome = (Resource, Option<Result<Listing, Failure>>);
+
+/// Lists each, as far as there is time; an error where the credentials are not taken any more.
+async fn lists(
     session: &Session,
-    known: &mut Known,
-    read: Vec<(Resource, Vec<Object>)>,
-    failed: &[Resource],
-) -> Result<(), Closed> {
-    let before = std::mem::take(&mut known.objects);
-    known.objects =
-        read.iter().map(|(resource, objects)| (resource.clone(), objects.iter().map(bare).collect())).collect();
-    if failed.is_empty() || !known.listed {
-        known.listed = true;
-        known.told.clear();
-        let objects = read.into_iter().flat_map(|(_, objects)| objects).collect();
-        return session.out.listed(&everywhere(), Mode::Poll, objects).await;
+    known: &Known,
+    kinds: Vec<Resource>,
+    until: tokio::time::Instant,
+    again: bool,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut waiting: BTreeSet<Resource> = kinds.iter().cloned().collect();
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut lists = futures::stream::iter(kinds)
+        .map(|resource| async move {
+            let ask = || read::read(session, &resource, known);
+            let outcome = if again { scan::twice(ask).await } else { ask().await };
+            (resource, outcome)
+        })
+        .buffer_unordered(AT_ONCE);
+    while let Ok(Some((resource, outcome))) = timeout_at(until, lists.next()).await {
+        if let Err(failure) = &outcome
+            && failure.code() == 401
+        {
+            return Err(failure.clone());
+        }
+        waiting.remove(&resource);
+        outcomes.push((resource, Some(outcome)));
     }
-    for (resource, objects) in before {
-        if failed.contains(&resource) {
-            known.objects.insert(resource, objects);
-            continue;
-        }
-        let there: HashSet<_> = known.objects.get(&resource).into_iter().flatten().map(name).collect();
-        for gone in objects.iter().filter(|o| !there.contains(&name(o))) {
-            session.out.send(Fact::Deleted(gone.clone())).await?;
-        }
-    }
-    for object in read.into_iter().flat_map(|(_, objects)| objects) {
-        session.out.send(Fact::Upserted(object)).await?;
-    }
-    session.out.proof(&everywhere(), true).await
-}
-
-fn name(object: &Object) -> (Option<String>, String) {
-    (object.meta().namespace.clone(), object.meta().name.clone())
-}
-
-/// Enough of an object to say that it is gone.
-fn bare(object: &Object) -> Object {
-    let mut bare = CustomResource::default();
-    if let Object::CustomResource(o) = object {
-        bare.api_version.clone_from(&o.api_version);
-        bare.kind.clone_from(&o.kind);
-        bare.resource.clone_from(&o.resource);
-    }
-    let (meta, of) = (&mut bare.metadata, object.meta());
-    meta.name.clone_from(&of.name);
-    meta.namespace.clone_from(&of.namespace);
-    meta.uid.clone_from(&of.uid);
-    Object::CustomResource(bare)
-}
-
-struct Listing {
-    objects: Vec<Object>,
-    /// Not everywhere, or nowhere.
-    refused: bool,
-    words: Vec<String>,
-}
-
-/// The objects of one kind: everywhere, else in the namespace of the context and those that a person named.
-async fn read(session: &Session, resource: &Resource, refused: bool) -> Result<Listing, Failure> {
-    let mut listing = Listing { objects: Vec::new(), refused, words: Vec::new() };
-    if !refused {
-        match pages(session, resource, None, &mut listing).await {
-            Err(failure) if failure.code() == 403 => listing.refused = true,
-            // It went between being learned and being asked for.
-            Err(failure) if matches!(failure.code(), 404 | 405) => return Ok(listing),
-            other => return other.map(|()| listing),
-        }
-    }
-    for namespace in session.access(None).named().iter().filter(|_| resource.namespaced) {
-        match pages(session, resource, Some(namespace), &mut listing).await {
-            Err(failure) if matches!(failure.code(), 403..=405) => {}
-            other => other?,
-        }
-    }
-    Ok(listing)
-}
-
-async fn pages(
-    session: &Session,
-    resource: &Resource,
-    namespace: Option<&str>,
-    listing: &mut Listing,
-) -> Result<(), Failure> {
-    let begin = listing.objects.len();
-    let mut next: Option<String> = None;
-    let mut restarts = 0;
-    loop {
-        let mut path = format!("{}?limit={PAGE}", resource.path(namespace));
-        if let Some(token) = &next {
-            path.push_str("&continue=");
-            path.push_str(&encoded(token));
-        }
-        let body = match scope::read(session, &path, "application/json").await {
-            Err(Failure::Refused(r)) if r.code == 410 && next.is_some() && restarts < 3 => {
-                restarts += 1;
-                next = None;
-                listing.objects.truncate(begin);
-                continue;
-            }
-            other => other?,
-        };
-        let page = wire::page(&body).map_err(Failure::Nonsense)?;
-        let items = page.items.unwrap_or_default();
-        session.objects.fetch_add(items.len() as u64, Relaxed);
-        for (i, raw) in items.into_iter().enumerate() {
-            // What is not even an object with a name says nothing.
-            listing.objects.extend(wire::custom(&resource.api_version, &resource.kind, &resource.plural, raw));
-            if i % 64 == 63 {
-                tokio::task::yield_now().await;
-            }
-        }
-        next = page.metadata.next.filter(|t| !t.is_empty());
-        if next.is_none() {
-            return Ok(());
-        }
-        if listing.objects.len() - begin >= MOST_OBJECTS {
-            listing.words.push(format!("only the first {MOST_OBJECTS} {resource} are read"));
-            return Ok(());
-        }
-    }
-}
-
-/// What can be listed and has a status that a controller writes, in a fixed order. One that says nothing of extensions
-/// has none.
-async fn discover(session: &Session) -> Result<Vec<Resource>, Failure> {
-    let body = match scope::read(session, "/apis", TOGETHER).await {
-        Err(failure) if matches!(failure.code(), 403 | 404 | 406) => return Ok(Vec::new()),
-        other => other?,
-    };
-    let groups: Groups =
-        serde_json::from_slice(&body).map_err(|_| Failure::Nonsense("the list of API groups is no list".into()))?;
-    let mut found: Vec<Resource> = groups.items.into_iter().flat_map(together).collect();
-    for group in groups.groups.iter().map(|g| &g.preferred_version.group_version).filter(|v| extension(v).is_some()) {
-        match scope::read(session, &format!("/apis/{group}"), "application/json").await {
-            Ok(body) => {
-                found.extend(serde_json::from_slice(&body).map(|list| one_by_one(group, list)).unwrap_or_default())
-            }
-            // An aggregated API that does not answer is told by its APIService.
-            Err(Failure::Refused(_)) => {}
-            Err(failure) => return Err(failure),
-        }
-    }
-    found.retain(|r| !read_by_name(r));
-    let rank = |r: &Resource| FIRST.iter().position(|g| *g == r.group()).unwrap_or(FIRST.len());
-    found.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| (a.group(), &a.plural).cmp(&(b.group(), &b.plural))));
-    // Of several versions the preferred one comes first, and the order is kept among equals.
-    found.dedup_by(|a, b| a.group() == b.group() && a.plural == b.plural);
-    Ok(found)
-}
-
-/// The Gateway API's kinds that are watched.
-fn read_by_name(r: &Resource) -> bool {
-    Kind::ALL.iter().any(|k| k.group() == r.group() && k.plural() == r.plural)
-}
-
-/// Argo CD writes the status of its Applications like any other field.
-fn has_status(group: &str, plural: &str, said: bool) -> bool {
-    said || (group == "argoproj.io" && plural == "applications")
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Groups {
-    /// All at once, with their resources.
-    items: Vec<Group>,
-    /// The older form: names and versions.
-    groups: Vec<OldGroup>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Group {
-    metadata: wire::OutlineMeta,
-    versions: Vec<Version>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Version {
-    version: String,
-    resources: Vec<Served>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Served {
-    resource: String,
-    response_kind: ResponseKind,
-    scope: String,
-    verbs: Vec<String>,
-    subresources: Vec<Subresource>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ResponseKind {
-    kind: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Subresource {
-    subresource: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct OldGroup {
-    preferred_version: OldVersion,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct OldVersion {
-    group_version: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct OldList {
-    resources: Vec<OldServed>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct OldServed {
-    name: String,
-    kind: String,
-    namespaced: bool,
-    verbs: Vec<String>,
-}
-
-fn together(group: Group) -> Vec<Resource> {
-    let mut out = Vec::new();
-    for version in group.versions {
-        let api_version = format!("{}/{}", group.metadata.name, version.version);
-        if extension(&api_version).is_none() {
-            continue;
-        }
-        for r in version.resources {
-            let said = r.subresources.iter().any(|s| s.subresource == "status");
-            let listed = r.verbs.iter().any(|v| v == "list") && has_status(&group.metadata.name, &r.resource, said);
-            if listed && !out.iter().any(|o: &Resource| o.plural == r.resource) {
-                let (kind, namespaced) = (r.response_kind.kind, r.scope == "Namespaced");
-                out.push(Resource { api_version: api_version.clone(), kind, plural: r.resource, namespaced });
-            }
-        }
-    }
-    out
-}
-
-fn one_by_one(api_version: &str, list: OldList) -> Vec<Resource> {
-    let with_status: HashSet<String> =
-        list.resources.iter().filter_map(|r| Some(r.name.strip_suffix("/status")?.to_owned())).collect();
-    let group = api_version.split('/').next().unwrap_or_default();
-    let listed = list.resources.into_iter().filter(|r| {
-        !r.name.contains('/')
-            && r.verbs.iter().any(|v| v == "list")
-            && has_status(group, &r.name, with_status.contains(&r.name))
-    });
-    let named = |r: OldServed| Resource {
-        api_version: api_version.to_owned(),
-        kind: r.kind,
-        plural: r.name,
-        namespaced: r.namespaced,
-    };
-    listed.map(named).collect()
+    outcomes.extend(waiting.into_iter().map(|resource| (resource, None)));
+    Ok(outcomes)
 }

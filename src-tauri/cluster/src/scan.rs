@@ -102,7 +102,7 @@ async fn unreadable(session: &Session, scope: &Scope, failure: &Failure) -> Resu
 }
 
 /// Once more after a second, where that may help.
-async fn twice<T, F: Future<Output = Result<T, Failure>>>(ask: impl Fn() -> F) -> Result<T, Failure> {
+pub(crate) async fn twice<T, F: Future<Output = Result<T, Failure>>>(ask: impl Fn() -> F) -> Result<T, Failure> {
     match ask().await {
         Err(failure) if !matches!(failure.code(), 401 | 403) => {
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -15,7 +15,7 @@ use afterwatch_core::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Mutex, Notify, mpsc},
     task::JoinSet,
 };
 
@@ -61,6 +61,8 @@ impl From<Closed> for End {
 /// Watches until nobody listens any more.
 pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<Notify>) {
     let connector = &inner.connector;
+    // What is known of extensions outlives sessions: what fails in a new one's first look was read in the one before.
+    let extensions = Arc::new(Mutex::new(custom::Known::default()));
     let mut failures: u32 = 0;
     let mut announce = true;
     let (least, slow) = (Duration::from_millis(800), connector.limits.refused);
@@ -80,7 +82,7 @@ pub(crate) async fn supervise(inner: Arc<Inner>, out: Arc<Emitter>, again: Arc<N
                 Err(problem) => problem,
                 Ok((link, identity)) => {
                     failures = 0;
-                    match run(&inner, &out, link, identity, &again).await {
+                    match run(&inner, &out, link, identity, &extensions, &again).await {
                         End::Closed => return,
                         End::Restart => {
                             let words = "the connection was started anew";
@@ -217,12 +219,19 @@ fn substitute_uid(inner: &Inner) -> String {
 }
 
 /// One connected stretch of time.
-async fn run(inner: &Arc<Inner>, out: &Arc<Emitter>, link: Arc<Link>, identity: Identity, again: &Notify) -> End {
+async fn run(
+    inner: &Arc<Inner>,
+    out: &Arc<Emitter>,
+    link: Arc<Link>,
+    identity: Identity,
+    extensions: &Arc<Mutex<custom::Known>>,
+    again: &Notify,
+) -> End {
     let (session, mut signals) = Session::new(inner.clone(), out.clone(), link);
     let mut tasks = JoinSet::new();
     for kind in Kind::ALL {
         match kind {
-            Kind::CustomResource => tasks.spawn(custom::follow(session.clone())),
+            Kind::CustomResource => tasks.spawn(custom::follow(session.clone(), extensions.clone())),
             _ => tasks.spawn(follow::follow(session.clone(), *kind)),
         };
     }

@@ -6,6 +6,7 @@
 
 mod change;
 pub(crate) mod deployer;
+mod extension;
 mod logs;
 mod lookup;
 mod query;
@@ -64,6 +65,8 @@ pub struct Index {
     graves: VecDeque<(Timestamp, Arc<Object>)>,
     connection: Option<Connection>,
     skipped: BTreeMap<(Kind, Option<String>), (u32, String, Timestamp)>,
+    /// Kinds of extensions that are read only in part.
+    extensions: extension::Extensions,
     observations: u64,
     /// Kinds that were listed at least once: a later new object is a creation we saw.
     settled: BTreeSet<(Kind, Option<String>)>,
@@ -96,6 +99,11 @@ impl Index {
             }
             Fact::Lost { kind, namespace, ended_by, reason, message } => {
                 self.lose(kind, namespace, ended_by, reason, message, at);
+                Vec::new()
+            }
+            Fact::Partly { kinds, count, message } => {
+                self.extensions.announce(kinds);
+                self.lacks(count, message, at);
                 Vec::new()
             }
             Fact::NotServed { kind } => {
@@ -141,7 +149,21 @@ impl Index {
         self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid));
     }
 
+    /// What should be read of extensions' kinds and is not.
+    fn lacks(&mut self, count: u32, message: String, at: Timestamp) {
+        let place = (Kind::CustomResource, None);
+        if count == 0 {
+            self.skipped.remove(&place);
+        } else {
+            let entry = self.skipped.entry(place).or_insert((0, String::new(), at));
+            (entry.0, entry.1) = (count, message);
+        }
+    }
+
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
+        if kind == Kind::CustomResource {
+            self.extensions.begin();
+        }
         let listed: BTreeSet<Key> = objects.iter().map(key_of).collect();
         let gone: Vec<Arc<Object>> = self
             .objects
@@ -149,6 +171,7 @@ impl Index {
             .into_iter()
             .flatten()
             .filter(|(k, _)| namespace.as_ref().is_none_or(|ns| &k.0 == ns) && !listed.contains(*k))
+            .filter(|(_, o)| !self.extensions.hides(o))
             .map(|(_, o)| o.clone())
             .collect();
         let mut changes = Vec::new();
@@ -165,7 +188,10 @@ impl Index {
         if unseen {
             changes.iter_mut().for_each(|c| c.observed = Observed::Reconstructed);
         }
-        self.skipped.remove(&place);
+        // What is not read of those is told before each list.
+        if kind != Kind::CustomResource {
+            self.skipped.remove(&place);
+        }
         self.by_namespace(&place);
         self.readings.insert(place.clone(), Reading::Complete);
         self.since.entry(place.clone()).or_insert(at);

@@ -30,6 +30,9 @@ pub enum Fact {
     Alive { kind: Kind, namespace: Option<String> },
     /// A kind stopped being watched, or never could be.
     Lost { kind: Kind, namespace: Option<String>, ended_by: EndedBy, reason: UnreadableReason, message: String },
+    /// What the next list of custom resources does not have, in place of what was said before: the kinds that are read
+    /// only in part, and how much of it should have been read, in words.
+    Partly { kinds: Vec<Partly>, count: u32, message: String },
     /// The server does not serve this kind: neither watched nor unreadable.
     NotServed { kind: Kind },
     /// Objects that could not be decoded were skipped.
@@ -38,6 +41,38 @@ pub enum Fact {
     Log(LogRead),
     /// The connection as a whole.
     Connection(Connection),
+}
+
+/// A kind of an extension that is not read completely.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partly {
+    pub group: String,
+    /// Empty: every kind of the group that is not named beside it.
+    pub kind: String,
+    pub read: Part,
+}
+
+/// How much of it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// All of it in these namespaces.
+    Within(Vec<String>),
+    /// The first of very many.
+    First,
+    /// Nothing now; what was known before may be old.
+    Nothing,
+}
+
+impl Part {
+    /// True when nobody looked there: that a list does not have an object means nothing.
+    pub fn hides(&self, namespace: Option<&str>) -> bool {
+        match self {
+            Part::Within(names) => !namespace.is_some_and(|namespace| names.iter().any(|n| n == namespace)),
+            Part::First => false,
+            Part::Nothing => true,
+        }
+    }
 }
 
 /// Which log of a container to read.

@@ -373,6 +373,32 @@ mod tests {
     }
 
     #[test]
+    fn every_version_of_a_group_is_told_and_has_every_object() {
+        let mut world = world();
+        for (api, kind, resource) in [
+            ("db.example.com/v1", "Database", "databases"),
+            ("db.example.com/v1alpha1", "Backup", "backups"),
+            ("db.example.com/v1alpha1", "Database", "databases"),
+        ] {
+            let name = format!("{kind}-{}", api.len());
+            let object = json!({"apiVersion": api, "kind": kind, "resource": resource, "metadata": {"name": name.to_lowercase(), "namespace": "shop"}});
+            world.apply(&What::Put { object });
+        }
+        let of = |target: &str| match answer(&world, &get(target), Timestamp::MIN) {
+            Answer::Json(_, value) => value,
+            other => panic!("{target}: {other:?}"),
+        };
+        let group = of("/apis/db.example.com");
+        let versions: Vec<&str> =
+            group["versions"].as_array().unwrap().iter().filter_map(|v| v["groupVersion"].as_str()).collect();
+        assert_eq!(versions, ["db.example.com/v1", "db.example.com/v1alpha1"]);
+        assert_eq!(group["preferredVersion"]["version"], "v1");
+        let items = |target: &str| of(target)["items"].as_array().map(Vec::len);
+        assert_eq!(items("/apis/db.example.com/v1alpha1/backups"), Some(1));
+        assert_eq!(items("/apis/db.example.com/v1/databases"), Some(2));
+    }
+
+    #[test]
     fn rights_are_asked_about_as_they_were_recorded() {
         let asked = |verb: &str, group: &str, resource: &str| {
             let body = json!({"spec": {"resourceAttributes": {"verb": verb, "group": group, "resource": resource}}});

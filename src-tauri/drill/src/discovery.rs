@@ -24,16 +24,23 @@ pub(crate) fn groups(world: &World) -> Value {
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
-/// A group with the one version of it that is served.
+/// A group with the versions of it that are served.
 pub(crate) fn group(name: &str, world: &World) -> Option<Value> {
     let of = |api: &&str| !name.is_empty() && api.split_once('/').is_some_and(|(group, _)| group == name);
     let extensions = world.extensions();
     let all = Kind::ALL.iter().map(|k| k.api_version()).chain(extensions.iter().map(|e| e.api_version.as_str()));
-    let api = all.into_iter().find(of)?;
-    let version = json!({"groupVersion": api, "version": api.split('/').next_back()?});
-    Some(
-        json!({"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [version], "preferredVersion": version}),
-    )
+    let mut served: Vec<&str> = Vec::new();
+    for api in all.filter(of) {
+        if !served.contains(&api) {
+            served.push(api);
+        }
+    }
+    let versions: Vec<Value> = served
+        .iter()
+        .map(|api| json!({"groupVersion": api, "version": api.split('/').next_back().unwrap_or_default()}))
+        .collect();
+    let first = versions.first()?;
+    Some(json!({"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": versions, "preferredVersion": first}))
 }
 
 /// The resources of a group and version.

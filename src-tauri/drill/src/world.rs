@@ -69,7 +69,10 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub fn holds(&self, key: &Key, object: &Value) -> bool {
-        let of = |e: &Extension| object["apiVersion"] == e.api_version && object["resource"] == e.resource;
+        // A server has every object in every version of its group.
+        let group = |api: &str| api.split('/').next().map(str::to_owned);
+        let same = |e: &Extension| object["apiVersion"].as_str().and_then(group) == group(&e.api_version);
+        let of = |e: &Extension| same(e) && object["resource"] == e.resource;
         key.0 == self.kind
             && self.extension.as_ref().is_none_or(of)
             && self.namespace.as_ref().is_none_or(|n| *n == key.1)

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod custom;
+mod custom_gaps;
 mod faults;
 mod files;
 mod identity;

@@ -29,6 +29,8 @@ pub(super) struct Lookup {
     images: BTreeMap<String, u32>,
     /// Pods on a node that require others to keep away.
     apart: BTreeSet<Key>,
+    /// How many objects there are of an extension's group and kind.
+    extensions: BTreeMap<(String, String), u32>,
     /// Services, nodes and pods by the addresses they have.
     addresses: HashMap<IpAddr, Vec<Arc<Object>>>,
 }
@@ -66,6 +68,9 @@ impl Lookup {
                     *self.told.entry(about).or_default() += 1;
                 }
             }
+            Object::CustomResource(o) => {
+                *self.extensions.entry((o.group().to_owned(), o.kind.clone())).or_default() += 1;
+            }
             _ => {}
         }
     }
@@ -101,7 +106,17 @@ impl Lookup {
                     less(&mut self.told, &about);
                 }
             }
+            Object::CustomResource(o) => less(&mut self.extensions, &(o.group().to_owned(), o.kind.clone())),
             _ => {}
+        }
+    }
+
+    /// There are objects of this group, and of this kind of it where one is named.
+    pub(super) fn has_extension(&self, group: &str, kind: Option<&str>) -> bool {
+        let from = (group.to_owned(), kind.unwrap_or_default().to_owned());
+        match kind {
+            Some(_) => self.extensions.contains_key(&from),
+            None => self.extensions.range(from..).next().is_some_and(|((g, _), _)| g == group),
         }
     }
 
@@ -115,6 +130,7 @@ impl Lookup {
             + self.unwell.len()
             + self.images.len()
             + self.apart.len()
+            + self.extensions.len()
             + self.addresses.values().map(Vec::len).sum::<usize>()
     }
 }

@@ -22,6 +22,9 @@ fn is_waiting(diagnosis: &Diagnosis, incident: &Incident, finding: &FindingRecor
 
 fn is_seen(index: &Index, object: &ObjectRef) -> bool {
     let Some(kind) = Kind::of(&object.api_version, &object.kind) else { return true };
+    if kind == Kind::CustomResource && !index.sees_extension(object) {
+        return false;
+    }
     let mut places = index.readings().filter(|((k, ns), _)| *k == kind && (ns.is_none() || *ns == object.namespace));
     places.any(|(_, reading)| *reading == Reading::Complete)
 }

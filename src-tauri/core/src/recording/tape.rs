@@ -11,7 +11,7 @@ use super::{Line, Log, What};
 use crate::{
     coverage::EndedBy,
     object::{Kind, Object},
-    observation::{Connection, Fact, LogRead, Observation},
+    observation::{Connection, Fact, LogRead, Observation, Partly},
     redact,
 };
 
@@ -29,6 +29,8 @@ pub struct Tape {
     /// Whether it may be read, as it was said last.
     served: BTreeMap<(Kind, Option<String>), bool>,
     absent: BTreeSet<Kind>,
+    /// Kinds of extensions of which a list does not have everything.
+    partly: Vec<Partly>,
 }
 
 /// An object as it was written last: a digest of its text, and enough to say that it is gone.
@@ -63,7 +65,8 @@ impl Tape {
                 }
                 let here = |key: &Key| key.0 == *kind && (namespace.is_none() || key.1 == *namespace);
                 let listed: BTreeSet<Key> = objects.iter().map(key).collect();
-                let gone: Vec<Key> = self.known.keys().filter(|k| here(k) && !listed.contains(k)).cloned().collect();
+                let gone = self.known.keys().filter(|k| here(k) && !listed.contains(k) && !self.hides(k));
+                let gone: Vec<Key> = gone.cloned().collect();
                 for key in gone {
                     if let Some(known) = self.known.remove(&key) {
                         out.push(What::Delete { object: stub(&key, &known.uid) });
@@ -84,6 +87,7 @@ impl Tape {
                     out.push(What::Refused { kind: *kind, namespace: namespace.clone(), message });
                 }
             }
+            Fact::Partly { kinds, .. } => self.partly.clone_from(kinds),
             Fact::NotServed { kind } => {
                 if self.absent.insert(*kind) {
                     out.push(What::Absent { kind: *kind });
@@ -93,6 +97,14 @@ impl Tape {
             // A connection that breaks is told by what changed meanwhile; signs of life say nothing about a cluster.
             Fact::Lost { .. } | Fact::Alive { .. } | Fact::Skipped { .. } | Fact::Connection(_) => {}
         }
+    }
+
+    /// Nobody looked whether it is still there.
+    fn hides(&self, (_, namespace, _, extension): &Key) -> bool {
+        let Some((api_version, kind, _)) = extension else { return false };
+        let group = api_version.split('/').next().unwrap_or_default();
+        let of = |p: &&Partly| p.group == group && (p.kind.is_empty() || p.kind == *kind);
+        self.partly.iter().filter(of).any(|p| p.read.hides(namespace.as_deref()))
     }
 
     fn put(&mut self, object: &Object, out: &mut Vec<What>) {
@@ -224,7 +236,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{coverage::UnreadableReason, object::kind::Mode, recording::Recording};
+    use crate::{coverage::UnreadableReason, object::kind::Mode, observation::Part, recording::Recording};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -273,7 +285,12 @@ mod tests {
         assert!(put.get("objectKind").is_none() && !put.to_string().contains("hunter2"), "{put}");
         assert_eq!(crate::recording::kind_of(put), Some(Kind::CustomResource));
         assert!(Object::from_value(Kind::CustomResource, put.clone()).unwrap().reference().kind == "Database");
-        let gone = observed(&mut tape, 1, listed(vec![]));
+        let unread = Partly { group: "db.example.com".into(), kind: "Database".into(), read: Part::Nothing };
+        let partly = |kinds| Fact::Partly { kinds, count: 0, message: String::new() };
+        assert_eq!(observed(&mut tape, 1, partly(vec![unread])), vec![]);
+        assert_eq!(observed(&mut tape, 1, listed(vec![])), vec![], "nobody looked whether it is there");
+        observed(&mut tape, 2, partly(vec![]));
+        let gone = observed(&mut tape, 2, listed(vec![]));
         assert!(
             matches!(&gone[..], [What::Delete { object }] if crate::recording::kind_of(object).is_some()),
             "{gone:?}"

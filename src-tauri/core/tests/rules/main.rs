@@ -52,6 +52,7 @@ mod stale;
 mod storage;
 mod support;
 mod suspect;
+mod unlooked;
 mod unseen;
 mod workload;
 

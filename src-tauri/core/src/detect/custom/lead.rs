@@ -167,13 +167,7 @@ const CHART: &str = "HelmChart";
 
 /// Objects of this group, or of this very kind, are read, so that one that is not among them is not there.
 fn knows(cx: &Context<'_>, wanted: &ObjectRef, kind: bool) -> bool {
-    let group = extension(&wanted.api_version);
-    wanted.kind != CHART
-        && cx.index.knows(Kind::CustomResource, wanted.namespace.as_deref())
-        && cx
-            .index
-            .all(Kind::CustomResource)
-            .any(|o| matches!(&**o, Object::CustomResource(c) if Some(c.group()) == group && (!kind || c.kind == wanted.kind)))
+    wanted.kind != CHART && cx.index.knows_extension(wanted, kind)
 }
 
 static MISSING: LazyLock<Option<Regex>> = LazyLock::new(|| {
