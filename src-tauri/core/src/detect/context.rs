@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Detection, Threshold, placement::Room};
+use super::{Detection, Threshold, placement::Room, scheduling};
 use crate::{
     correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind, Observed},
@@ -34,6 +34,8 @@ pub struct Context<'a> {
     owners: RefCell<HashMap<String, ObjectRef>>,
     on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
     room: RefCell<HashMap<String, Rc<Room>>>,
+    /// Why no node takes a pod, by its ReplicaSet's uid, the scheduler's words and the moment of the refusal.
+    pub(super) unplaced: RefCell<HashMap<(String, String, Timestamp), scheduling::Why>>,
 }
 
 /// The pods of a workload that are ready and not about to go.
@@ -58,6 +60,7 @@ impl<'a> Context<'a> {
             owners: RefCell::default(),
             on_node: OnceCell::new(),
             room: RefCell::default(),
+            unplaced: RefCell::default(),
         }
     }
 

@@ -14,10 +14,10 @@ use super::{
     placement,
 };
 use crate::{
-    evidence::EvidenceKind,
+    evidence::{EvidenceDraft, EvidenceKind},
     finding::{CauseDraft, Finding},
     object::{Condition, Kind, Node, Object, ObjectRef, Pod},
-    remediation::ActionKind,
+    remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
     words,
 };
@@ -170,7 +170,7 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
         keys.push(item.key.clone());
         f.evidence.push(item);
     }
-    let mut c = explain(cx, &mut f, pod, &owner, &message);
+    let mut c = explain_once(cx, &mut f, pod, &owner, &message);
     c.evidence.splice(0..0, keys);
     if ordered(cx, &owner) {
         c.statement.push_str(" The pods after it are not made before it is ready (OrderedReady).");
@@ -193,6 +193,38 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
         f.hold = hold(SCALING);
     }
     cx.report(f);
+}
+
+/// Why no node takes a pod: what [`explain`] adds to its finding.
+pub(super) struct Why {
+    cause: CauseDraft,
+    headline: String,
+    actions: Vec<ActionDraft>,
+    evidence: Vec<EvidenceDraft>,
+}
+
+/// Pods of one template that were refused in the same words at the same time have one explanation. Pods with claims
+/// of their own each have theirs.
+fn explain_once(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: &str) -> CauseDraft {
+    let set = pod.metadata.controller().filter(|o| o.kind == "ReplicaSet" && pod.spec.claims().next().is_none());
+    let Some(set) = set else { return explain(cx, f, pod, owner, message) };
+    let key = (set.uid.clone(), message.to_owned(), f.started_at);
+    if let Some(why) = cx.unplaced.borrow().get(&key) {
+        f.headline.clone_from(&why.headline);
+        f.actions.extend_from_slice(&why.actions);
+        f.evidence.extend_from_slice(&why.evidence);
+        return why.cause.clone();
+    }
+    let (actions, evidence) = (f.actions.len(), f.evidence.len());
+    let cause = explain(cx, f, pod, owner, message);
+    let why = Why {
+        cause: cause.clone(),
+        headline: f.headline.clone(),
+        actions: f.actions[actions..].to_vec(),
+        evidence: f.evidence[evidence..].to_vec(),
+    };
+    cx.unplaced.borrow_mut().insert(key, why);
+    cause
 }
 
 fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: &str) -> CauseDraft {

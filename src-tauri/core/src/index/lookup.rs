@@ -151,7 +151,7 @@ impl Index {
                 Object::Pod(pod) => Some(pod),
                 _ => None,
             })
-            .filter(|pod| has_all(&pod.metadata.labels, selector))
+            .filter(|pod| selector.len() == 1 || has_all(&pod.metadata.labels, selector))
             .collect()
     }
 
@@ -164,13 +164,26 @@ impl Index {
 
     /// One pod of each template among these: what a template says, all of its pods say.
     pub fn one_per_template<'p>(pods: &[&'p Pod]) -> Vec<&'p Pod> {
-        let mut seen = HashSet::new();
+        let (mut seen, mut last) = (HashSet::new(), None);
         let template = |pod: &'p Pod| {
-            let labels = &pod.metadata.labels;
-            let revision = labels.get("pod-template-hash").or(labels.get("controller-revision-hash"));
-            pod.metadata.controller().zip(revision).map(|(owner, revision)| (owner.uid.as_str(), revision.as_str()))
+            let owner = pod.metadata.controller()?;
+            // A ReplicaSet has one template, whoever else makes pods has one at a time.
+            let revision = match owner.kind.as_str() {
+                "ReplicaSet" => "",
+                _ => pod.metadata.labels.get("controller-revision-hash")?,
+            };
+            Some((owner.uid.as_str(), revision))
         };
-        pods.iter().copied().filter(|pod| template(pod).is_none_or(|t| seen.insert(t))).collect()
+        // Pods of one template mostly stand one after the other.
+        let first = |pod: &&'p Pod| match template(pod) {
+            Some(t) if last == Some(t) => false,
+            Some(t) => {
+                last = Some(t);
+                seen.insert(t)
+            }
+            None => true,
+        };
+        pods.iter().copied().filter(first).collect()
     }
 
     /// The EndpointSlices of a Service.

@@ -199,12 +199,16 @@ pub(super) fn mixed(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&
         })
         .collect::<Option<_>>()
         .unwrap_or_default();
+    let one = pods.first().and_then(|p| p.metadata.controller()).map(|c| &c.uid);
+    if targets.is_empty() || pods.iter().all(|p| p.metadata.controller().map(|c| &c.uid) == one) {
+        return;
+    }
     let mut controllers: BTreeMap<&str, Vec<&Pod>> = BTreeMap::new();
     for pod in pods.iter().copied().filter(|p| p.ready()) {
         let Some(controller) = pod.metadata.controller() else { return };
         controllers.entry(&controller.uid).or_default().push(pod);
     }
-    if controllers.len() < 2 || targets.is_empty() {
+    if controllers.len() < 2 {
         return;
     }
     let mut groups: BTreeMap<String, (ObjectRef, Vec<&Pod>)> = BTreeMap::new();
