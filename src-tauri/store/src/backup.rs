@@ -1,7 +1,7 @@
 //! Verified copies of the whole database.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     ballast::beside,
-    connection::{self, create_folders, create_private},
+    connection::{self, create_folders, create_new_private},
     error::{Fail, Place},
 };
 
@@ -21,11 +21,8 @@ const KEEP: usize = 5;
 pub(crate) fn write(database: &Path, folder: &Path, place: &Place) -> Result<PathBuf, Fail> {
     create_folders(folder)?;
     let name = database.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let target = free_name(folder, &name);
-    let unfinished = beside(&target, ".tmp");
+    let (target, unfinished) = begin(folder, &name)?;
     let attempt = (|| {
-        // VACUUM INTO takes an empty file, and so the copy is private from its first byte.
-        create_private(&unfinished)?;
         let source = connection::open_existing(database, place.busy_timeout)?;
         source.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
         drop(source);
@@ -44,14 +41,27 @@ pub(crate) fn write(database: &Path, folder: &Path, place: &Place) -> Result<Pat
     attempt
 }
 
-/// `history-20261122T181800Z.db`, with `-2` and so on when two fall into one second.
-fn free_name(folder: &Path, name: &str) -> PathBuf {
+/// Takes a name that nobody has or is writing to: `history-20261122T181800Z.db`, with `-2` and so on when several fall
+/// into one second. The unfinished copy beside it is there already, since VACUUM INTO takes an empty file, and so it is
+/// private from its first byte.
+fn begin(folder: &Path, name: &str) -> io::Result<(PathBuf, PathBuf)> {
     let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    let plain = folder.join(format!("{name}-{stamp}.db"));
-    if !plain.exists() {
-        return plain;
+    let mut number = 1;
+    loop {
+        let more = if number == 1 { String::new() } else { format!("-{number}") };
+        let target = folder.join(format!("{name}-{stamp}{more}.db"));
+        let unfinished = beside(&target, ".tmp");
+        if !target.exists() {
+            match create_new_private(&unfinished) {
+                // Another may have finished under this name since it was looked for.
+                Ok(()) if target.exists() => fs::remove_file(&unfinished)?,
+                Ok(()) => return Ok((target, unfinished)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        number += 1;
     }
-    (2..).map(|n| folder.join(format!("{name}-{stamp}-{n}.db"))).find(|path| !path.exists()).unwrap_or(plain)
 }
 
 /// Names carry the time, so that the order of names is the order of age. Only files of our own form are touched.

@@ -39,15 +39,20 @@ pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Makes an empty file for this user only, whatever the umask; one that exists keeps its content and loses the rights
-/// of others. SQLite gives `-wal` and `-shm` the rights of the database.
-pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+/// Makes an empty file for this user only, whatever the umask; one that exists is an error.
+pub(crate) fn create_new_private(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
+    options.open(path).map(|_| ())
+}
+
+/// Makes an empty file for this user only, whatever the umask; one that exists keeps its content and loses the rights
+/// of others. SQLite gives `-wal` and `-shm` the rights of the database.
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+    match create_new_private(path) {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             #[cfg(unix)]
             {

@@ -93,3 +93,28 @@ fn a_fresh_database_may_be_made_by_many_at_the_same_moment() {
     });
     assert_eq!(open(&path).revision().unwrap(), 60);
 }
+
+#[test]
+fn copies_made_at_the_same_moment_have_names_of_their_own() {
+    let (folder, path) = place();
+    saved(&open(&path), incident());
+    let (start, backups) = (Barrier::new(4), folder.path().join("backups"));
+    let copies: Vec<_> = thread::scope(|scope| {
+        let makers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let store = open(&path);
+                    start.wait();
+                    store.backup(&backups).unwrap()
+                })
+            })
+            .collect();
+        makers.into_iter().map(|m| m.join().unwrap()).collect()
+    });
+    let names: std::collections::BTreeSet<_> = copies.iter().collect();
+    assert_eq!(names.len(), 4);
+    assert!(copies.iter().all(|copy| open(copy).revision().unwrap() == 1));
+    let left =
+        std::fs::read_dir(&backups).unwrap().flatten().filter(|e| e.path().extension().is_some_and(|x| x == "tmp"));
+    assert_eq!(left.count(), 0);
+}
