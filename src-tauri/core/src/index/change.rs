@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Entries have whole seconds, and two writes in one second share them.
-const JUST_NOW: SignedDuration = SignedDuration::from_secs(5);
+const JUST_NOW: SignedDuration = SignedDuration::from_secs(2);
 
 pub(super) fn changed(old: &Object, new: &Object, at: Timestamp) -> Option<Change> {
     if !tells_changes(new) {

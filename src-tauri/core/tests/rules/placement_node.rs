@@ -49,6 +49,27 @@ fn a_label_that_somebody_took_off_a_node_is_the_nodes() {
 }
 
 #[test]
+fn who_only_takes_a_label_away_leaves_no_entry_and_nobody_else_is_named() {
+    let written = |at_: i64| json!([{"manager": "ops", "operation": "Update", "time": at(at_)}]);
+    const SOMEBODY: &[&str] = &["tier=fast", "somebody changed it"];
+    const OPS: &[&str] = &["tier=fast", "ops changed it"];
+    for (entry, says) in [(-3000, SOMEBODY), (-41, OPS)] {
+        let mut world = waits(&checkout().spec(json!({"nodeSelector": {"tier": "fast"}})), SELECTOR);
+        world.set_time(entry);
+        let fields = json!({"metadata": {"labels": {"tier": "fast"}, "managedFields": written(entry)}});
+        world.upsert(node("node-a", fields));
+        world.set_time(-40);
+        world.upsert(node("node-a", json!({"metadata": {"managedFields": written(entry)}})));
+        world.set_time(0);
+        let fault = check(
+            &world,
+            Expect { cause: "node-label-lost", entity: "Node//node-a", field: "labels.tier", says, ..NO_NODE },
+        );
+        assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.summary.contains("tier removed")));
+    }
+}
+
+#[test]
 fn a_taint_that_somebody_gave_a_node_is_the_nodes() {
     let taint = |key: &str, value: &str| json!({"key": key, "value": value, "effect": "NoExecute"});
     let tainted = |taints: Value| json!({"spec": {"taints": taints}});
