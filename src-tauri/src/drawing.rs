@@ -11,10 +11,6 @@ const SOFTWARE: &str = "LIBGL_ALWAYS_SOFTWARE";
 /// WebKit's: no layers. It is read when the first page is made; a page that lives already does not survive the change.
 const NO_LAYERS: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
 
-/// GTK's: no OpenGL. Nothing uses it without layers, and to have it ready means to load a software driver with a compiler
-/// in it, some 40 MB.
-const GTK_OPENGL: &str = "GDK_GL";
-
 /// Has pages painted without layers where no graphics card could compose them, unless the user said how. To be called
 /// before anything else.
 pub fn suit() {
@@ -25,9 +21,6 @@ pub fn suit() {
     #[allow(unsafe_code)]
     unsafe {
         std::env::set_var(NO_LAYERS, "1");
-        if std::env::var_os(GTK_OPENGL).is_none() {
-            std::env::set_var(GTK_OPENGL, "disable");
-        }
     }
 }
 

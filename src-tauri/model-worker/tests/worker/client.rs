@@ -47,9 +47,11 @@ pub async fn ended(process: u32, within: Duration) -> bool {
 
 #[cfg(target_os = "linux")]
 fn alive(process: u32) -> bool {
-    // One that is gone and not yet waited for is no longer one.
-    std::fs::read_to_string(format!("/proc/{process}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    let gone = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'));
+    // One that is gone and not yet waited for is no longer one; but while other threads of it are ending it cannot be
+    // waited for.
+    let threads = || std::fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count);
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !gone(stat) || threads() > 1)
 }
 
 #[cfg(not(target_os = "linux"))]
