@@ -108,6 +108,15 @@ it("names a line once per source and only where the word has room", () => {
   expect(drawn(story(47), 560).lines.filter((l) => l.label !== null)).toHaveLength(0);
 });
 
+it("never lays one word on another, and leaves the way of the fault its word", () => {
+  const words = (of: GraphDto) => drawn(of).lines.flatMap((l) => (l.label ? [l.label.text] : []));
+  const two = graph(["beside", "beside", "cause", "symptom"], ["0>2 selects", "1>2 scales", "2>3 owns"]);
+  expect(words(two).filter((w) => w !== "owns")).toHaveLength(1);
+  const way = graph(["symptom", "beside", "cause", "symptom"], ["0>2 selects", "1>2 scales", "2>3 owns"]);
+  expect(words(way)).toContain("selects");
+  expect(words(way)).not.toContain("scales");
+});
+
 it("thickens the way of the fault and what is broken, and nothing else", () => {
   const ways = drawn(story(47)).lines.filter((l) => l.way);
   expect(ways.map((l) => [l.edge.from, l.edge.to])).toEqual([

@@ -16,6 +16,8 @@ const TURN = 8;
 const APART = 4;
 /** A sign of the smallest type is about so wide. */
 const SIGN = 6;
+/** A line of such a word. */
+const WORD_HEIGHT = 14;
 
 export interface Box {
   /** Its place in the graph. */
@@ -211,7 +213,23 @@ function linesOf(graph: GraphDto, boxes: Box[], boxWidth: number, gap: number): 
     });
   }
   // The way of the fault lies on top.
-  return lines.sort((a, b) => Number(a.way) - Number(b.way));
+  lines.sort((a, b) => Number(a.way) - Number(b.way));
+  keepApart(lines);
+  return lines;
+}
+
+/** No word lies on another: the way of the fault has the first say. */
+function keepApart(lines: Line[]): void {
+  const kept: { x: number; y: number; text: string }[] = [];
+  const half = (text: string) => (text.length * SIGN) / 2;
+  for (const line of lines.toReversed()) {
+    const { label } = line;
+    if (!label) continue;
+    const covers = (other: typeof label) =>
+      Math.abs(other.y - label.y) < WORD_HEIGHT && Math.abs(other.x - label.x) < half(other.text) + half(label.text);
+    if (kept.some(covers)) line.label = null;
+    else kept.push(label);
+  }
 }
 
 /** The node an arrow key leads to from this one: along an edge where there is one, else to what is nearest. */
