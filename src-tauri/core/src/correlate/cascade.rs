@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::route::{Routes, reference};
+use super::route::Routes;
 use crate::{
     detect::context::{action, cause, ns_flag, object_evidence},
     evidence::EvidenceKind,
@@ -134,7 +134,7 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding], due: usize) ->
             if behind.iter().any(|o| o.key() == me) {
                 continue;
             }
-            for target in behind.iter().map(ObjectRef::key).chain([reference(service).key()]) {
+            for target in behind.iter().map(ObjectRef::key).chain([service.reference().key()]) {
                 let Some(theirs) = by_subject.get(&target).filter(|_| target != me) else { continue };
                 if theirs.iter().any(|j| explains(&findings[*j], finding, how, down)) {
                     up[i].insert(target);
@@ -156,7 +156,7 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding], due: usize) ->
             let (services, others) = routes.calls(object);
             let behind = services.into_iter().flat_map(|s| {
                 let mut targets: Vec<String> = routes.behind(s).iter().map(ObjectRef::key).collect();
-                targets.push(reference(s).key());
+                targets.push(s.reference().key());
                 targets
             });
             for target in behind.chain(others.iter().map(ObjectRef::key)).filter(|t| *t != me) {
@@ -255,7 +255,7 @@ fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'
     let mut elsewhere = cause.entity.kind == "External";
     let mut found: BTreeMap<String, &Service> = BTreeMap::new();
     let mut take = |service: &'a Service| {
-        found.insert(reference(service).key(), service);
+        found.insert(service.reference().key(), service);
     };
     if cause.entity.kind == "Service"
         && let Some(service) = routes.service(

@@ -62,7 +62,7 @@ impl<'a> Routes<'a> {
 
     /// The workloads whose pods a Service selects, be it that they have none at the moment.
     pub(crate) fn behind(&self, service: &Service) -> Vec<ObjectRef> {
-        let key = reference(service).key();
+        let key = service.reference().key();
         if let Some(known) = self.behind.borrow().get(&key) {
             return known.clone();
         }
@@ -165,17 +165,6 @@ impl<'a> Routes<'a> {
     /// The Services that answer the cluster's DNS.
     pub(crate) fn dns(&self) -> Vec<&'a Service> {
         host::dns_services(self.index).collect()
-    }
-}
-
-/// A reference to a Service.
-pub(crate) fn reference(service: &Service) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Service".to_owned(),
-        namespace: service.metadata.namespace.clone(),
-        name: service.metadata.name.clone(),
-        uid: Some(service.metadata.uid.clone()).filter(|u| !u.is_empty()),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     severity::{Confidence, Severity},
     words,
 };
-use lead::{Failing, Lead, reference};
+use lead::{Failing, Lead};
 use said::{FAILS, ISSUES, Said, VAGUE, said};
 
 const GENERIC: &str = "custom-resource-not-ready";
@@ -102,7 +102,7 @@ fn not_ready<'a>(
     missed: &mut join::Missed<'a>,
 ) {
     let Some(own) = said(o, cx.now) else { return };
-    let me = reference(o);
+    let me = o.reference();
     let by_itself = lead.says.metadata.uid == o.metadata.uid;
     // Whom it waits for is well or on its way.
     if own.waits && by_itself && lead.missing.is_none() {
@@ -130,7 +130,7 @@ fn not_ready<'a>(
     let mut items = vec![item];
     if told.is_none() {
         let c = because(lead, &mut items);
-        f.actions.push(step(&c, &reference(lead.says)));
+        f.actions.push(step(&c, &lead.says.reference()));
         if f.is_due(cx.now) {
             missed.note(cx, o, &c, &items);
         }
@@ -142,7 +142,7 @@ fn not_ready<'a>(
 
 /// The cause, in the words of the deepest object; all that hang on it state the same.
 fn because(lead: &Lead<'_>, items: &mut Vec<EvidenceDraft>) -> CauseDraft {
-    let says = reference(lead.says);
+    let says = lead.says.reference();
     let item = shown(lead.says, &says, &lead.said);
     let own = format!("{says}{} is not well ({})", within(&says), lead.said.words().trim_end_matches('.'));
     let (rule, confidence, text) = match &lead.missing {

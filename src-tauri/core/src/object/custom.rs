@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Meta, ObjectRef};
+use super::{Kind, Meta, ObjectRef};
 
 /// An object of a kind that is not Kubernetes' own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,12 @@ pub struct CustomResource {
 }
 
 impl CustomResource {
+    /// A reference to this very object, its uid included.
+    pub fn reference(&self) -> ObjectRef {
+        let named = ObjectRef::of(Kind::CustomResource, &self.metadata);
+        ObjectRef { api_version: self.api_version.clone(), kind: self.kind.clone(), ..named }
+    }
+
     /// The API group.
     pub fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)

@@ -160,12 +160,9 @@ objects!(
 impl Object {
     /// A reference to this very object, its uid included.
     pub fn reference(&self) -> ObjectRef {
-        let named = ObjectRef::of(self.kind(), self.meta());
         match self {
-            Object::CustomResource(o) => {
-                ObjectRef { api_version: o.api_version.clone(), kind: o.kind.clone(), ..named }
-            }
-            _ => named,
+            Object::CustomResource(o) => o.reference(),
+            _ => ObjectRef::of(self.kind(), self.meta()),
         }
     }
 

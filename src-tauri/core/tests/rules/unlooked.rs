@@ -65,6 +65,15 @@ fn an_issuer_that_may_be_where_nobody_looked_is_not_called_missing() {
     }
 }
 
+/// Nothing of them is there any more, each minute of these seconds, as far as it is read.
+fn looks(world: &mut World, seconds: std::ops::Range<i64>, partly: &[(&str, Part)]) {
+    for second in seconds.step_by(60) {
+        world.set_time(second);
+        look(world, partly, Vec::new());
+        world.look();
+    }
+}
+
 #[test]
 fn what_is_not_read_is_not_well_again() {
     let mut world = World::new();
@@ -72,19 +81,11 @@ fn what_is_not_read_is_not_well_again() {
     world.look_at(0);
     world.look_at(60);
     assert_eq!(world.only().state, State::Open);
-    for second in (120..2_000).step_by(60) {
-        world.set_time(second);
-        look(&mut world, &[("Certificate", Part::Nothing)], Vec::new());
-        world.look();
-    }
+    looks(&mut world, 120..2_000, &[("Certificate", Part::Nothing)]);
     assert_eq!(world.only().state, State::Open, "it stays as it was");
     assert!(world.index.all(Kind::CustomResource).count() == 1, "the Issuer is gone, the certificate is not read");
     // It can be read again, and is not there any more.
-    for second in (2_000..4_000).step_by(60) {
-        world.set_time(second);
-        look(&mut world, &[], Vec::new());
-        world.look();
-    }
+    looks(&mut world, 2_000..4_000, &[]);
     assert!(world.incidents().iter().all(|i| i.state == State::Resolved));
 }
 
@@ -96,10 +97,6 @@ fn an_incident_from_before_is_not_ended_by_a_kind_that_could_never_be_read() {
     before.look_at(60);
     let mut world = World::new();
     world.ledger = before.ledger.clone();
-    for second in (120..2_000).step_by(60) {
-        world.set_time(second);
-        look(&mut world, &[("", Part::Nothing)], Vec::new());
-        world.look();
-    }
+    looks(&mut world, 120..2_000, &[("", Part::Nothing)]);
     assert_eq!(world.only().state, State::Open);
 }

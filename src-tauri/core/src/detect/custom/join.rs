@@ -2,10 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    lead::{Lead, reference},
-    said::is_over as is_over_by,
-};
+use super::{lead::Lead, said::is_over as is_over_by};
 use crate::{
     detect::Context,
     evidence::EvidenceDraft,
@@ -67,7 +64,7 @@ impl<'a> Told<'a> {
         if !own || early {
             return None;
         }
-        let me = reference(o);
+        let me = o.reference();
         let below = |f: &&Fault<'_>| {
             f.chain.iter().any(|(at, meta)| at.same_name(&me) || meta.is_some_and(|m| cx.index.deploys(&me, m)))
         };
@@ -172,7 +169,7 @@ impl<'a> Missed<'a> {
             let mut done: Vec<&ObjectRef> = Vec::new();
             while let Some(unmade) = f.causes.first().and_then(|c| self.missed_by(c)) {
                 // What makes the Secret does not fail for want of it.
-                let own = f.object.same_name(&reference(unmade.by)) || unmade.cause.entity.same_name(&unmade.secret);
+                let own = f.object.same_name(&unmade.by.reference()) || unmade.cause.entity.same_name(&unmade.secret);
                 if own || done.contains(&&unmade.secret) {
                     break;
                 }
@@ -197,7 +194,7 @@ impl<'a> Missed<'a> {
 
 /// The highest object of an extension's kind that owns this one: a request belongs to its Certificate.
 pub(super) fn top(index: &Index, o: &CustomResource) -> ObjectRef {
-    owners(index, o).last().map_or_else(|| reference(o), |top| reference(top))
+    owners(index, o).last().map_or_else(|| o.reference(), |top| top.reference())
 }
 
 /// An attempt at something that has come about since.

@@ -33,18 +33,7 @@ pub(super) struct Lead<'a> {
 impl Lead<'_> {
     /// What somebody must change.
     pub fn entity(&self) -> ObjectRef {
-        self.missing.as_ref().map_or_else(|| reference(self.says), |(missing, _)| missing.clone())
-    }
-}
-
-/// A reference to it.
-pub(super) fn reference(o: &CustomResource) -> ObjectRef {
-    ObjectRef {
-        api_version: o.api_version.clone(),
-        kind: o.kind.clone(),
-        namespace: o.metadata.namespace.clone(),
-        name: o.metadata.name.clone(),
-        uid: Some(o.metadata.uid.clone()).filter(|u| !u.is_empty()),
+        self.missing.as_ref().map_or_else(|| self.says.reference(), |(missing, _)| missing.clone())
     }
 }
 
@@ -82,12 +71,12 @@ impl<'a> Failing<'a> {
 
 /// The cause of what this object says, as far as it can be followed.
 pub(super) fn lead<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &Failing<'a>) -> Option<Lead<'a>> {
-    let mut way = vec![reference(o)];
+    let mut way = vec![o.reference()];
     let mut at = o;
     for _ in 0..STEPS {
         match next(cx, at, failing) {
-            Next::Further(further) if !way.iter().any(|w| w.same_name(&reference(further))) => {
-                way.push(reference(further));
+            Next::Further(further) if !way.iter().any(|w| w.same_name(&further.reference())) => {
+                way.push(further.reference());
                 at = further;
             }
             Next::Missing(object, sure) => {
@@ -126,7 +115,7 @@ fn next<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &Failing<'a>) -> N
             None => {}
         }
     }
-    let me = reference(o);
+    let me = o.reference();
     let deployer = matches!(o.kind.as_str(), "Kustomization" | "HelmRelease" | "Application");
     let made =
         failing.made.get(o.metadata.name.as_str()).filter(|_| deployer).and_then(|made| {

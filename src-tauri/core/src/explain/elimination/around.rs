@@ -7,10 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{leave_open, rule_out};
 use crate::{
-    correlate::{
-        Fault, cascade,
-        route::{self, Routes},
-    },
+    correlate::{Fault, cascade, route::Routes},
     detect::context::{evidence, object_evidence},
     evidence::EvidenceKind,
     finding::Finding,
@@ -49,7 +46,7 @@ fn dns(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
     if ready == 0 {
         return;
     }
-    let reference = route::reference(service);
+    let reference = service.reference();
     let item = object_evidence(
         EvidenceKind::Object,
         reference.clone(),
