@@ -35,6 +35,7 @@ pub const RULES: &[Rule] = &[Rule {
         "For so many seconds after the change as its users may take to restart (20), and after half an hour.",
         "A pod that is ready: its log is not read unless somebody asks.",
         "A container that was started after the change, or whose log says nothing of credentials again and again.",
+        "A container whose log was read before the change, because it was not ready then, until it is started again.",
         "Secrets that are mounted: their files are updated.",
     ],
     threshold: None,
