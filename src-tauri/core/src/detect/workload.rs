@@ -24,7 +24,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(HOLD, ""),
             Hold::Exactly(
                 GOING,
-                "while pods of the namespace are going that its quota still counts, or it has room again",
+                "while pods of the namespace are going that its quota still counts, or just went, or it has room again",
             ),
             Hold::JoinsOnly("in one look, for so long"),
         ],

@@ -84,6 +84,11 @@ fn a_taint_that_somebody_gave_a_node_is_the_nodes() {
     };
     let fault = check(&changed(&checkout(), message, json!({}), now.clone()), expect);
     assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.key() == "Node//node-a"));
+    // Made, placed and thrown off within one second.
+    let app = checkout();
+    let mut world = changed(&app, message, json!({}), now.clone());
+    world.upsert(app.top(json!({"metadata": {"creationTimestamp": at(-40)}})));
+    check(&world, expect);
     // It bore the taint before, and only another one is new.
     let both = tainted(json!([taint("window", "monday"), taint("zeal", "low")]));
     check(&changed(&checkout(), message, now, both), Expect { cause: "taint-not-tolerated", ..NO_NODE });

@@ -68,11 +68,35 @@ fn a_quota_that_has_room_again_is_no_fault() {
         object("ResourceQuota shop/team", json!({"status": {"hard": {"pods": "3"}, "used": {"pods": used}}}))
     };
     let mut world = refused(&checkout(), &why);
+    let others = App::deployment("shop/cart");
+    world.upsert_all(["a", "b", "c"].map(|suffix| others.pod(suffix, status::ready(-600))));
     world.upsert(quota("2"));
     world.set_time(-1);
     silent(&world);
     world.upsert(quota("3"));
     check(&world, Expect { entity: "ResourceQuota/shop/team", field: "spec.hard[pods]", says: &["pods=3"], ..REFUSED });
+}
+
+#[test]
+fn a_quota_that_still_counts_what_just_went_is_given_time() {
+    let quota = |name: &str, used: &str| {
+        object("ResourceQuota shop/team", json!({"status": {"hard": {name: "3"}, "used": {name: used}}}))
+    };
+    for name in ["pods", "requests.cpu"] {
+        let why = forbidden(&format!("exceeded quota: team, requested: {name}=1, used: {name}=3, limited: {name}=3"));
+        let app = checkout().container(json!({"resources": {"requests": {"cpu": "1"}}}));
+        let mut world = refused(&app, &why);
+        // Two are there, and it counts three.
+        world.upsert_all([quota(name, "3"), app.pod("a", status::ready(-600)), app.pod("b", status::ready(-600))]);
+        world.set_time(-1);
+        silent(&world);
+        world.upsert(app.pod("c", status::ready(-600)));
+        assert_eq!(world.diagnose().faults.len(), 1, "{name}: it counts what is there");
+        world.delete(app.pod("c", status::ready(-600)));
+        silent(&world);
+        world.set_time(0);
+        assert_eq!(world.diagnose().faults.len(), 1, "{name}: after half a minute it is told all the same");
+    }
 }
 
 #[test]

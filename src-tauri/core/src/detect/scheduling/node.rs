@@ -165,7 +165,8 @@ fn before_it<'c>(cx: &'c Context<'_>, owner: &Owner, refused: Timestamp, path: &
     let there = cx.index.resolve(&owner.subject).and_then(|o| o.meta().creation_timestamp);
     let in_time = |c: &Change| {
         let lead = refused.duration_since(c.at);
-        there.is_some_and(|t| t < c.at) && lead >= -CLOCK_SLACK && lead <= LATELY
+        // Both have whole seconds only.
+        there.is_some_and(|t| t <= c.at) && lead >= -CLOCK_SLACK && lead <= LATELY
     };
     let mut found: Vec<&Change> = cx
         .index

@@ -1,15 +1,18 @@
 //! Controllers that cannot make what they are to make.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use super::super::{
     Context,
     context::{event_evidence, evidence, finding, hold, object_evidence},
+    placement,
 };
 use super::{CREATE_MEMORY, GOING, HOLD, refusal};
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, KubeEvent, Object, Quantity, ResourceQuota},
+    object::{Condition, Kind, KubeEvent, Object, Pod, Quantity, ResourceQuota},
     severity::Severity,
     words,
 };
@@ -127,12 +130,12 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     f.evidence.push(item);
     let quota = told.quota.as_ref().and_then(|q| cx.index.resolve(q));
     let quota = quota.and_then(|o| if let Object::ResourceQuota(q) = &**o { Some(q) } else { None });
-    // Pods that are going still count, and where there is room again the controller only has to try once more.
+    // Pods that are going still count, those that just went may, and where there is room again the controller only has
+    // to try once more.
     let going = |o: &std::sync::Arc<Object>| matches!(&**o, Object::Pod(p) if p.metadata.deleting() && !p.finished());
     let namespace = me.namespace.as_deref().unwrap_or("");
-    if told.quota.is_some()
-        && (cx.index.in_namespace(Kind::Pod, namespace).any(going) || quota.is_some_and(|q| has_room(q, &message)))
-    {
+    let frees = |q: &ResourceQuota| has_room(q, &message) || counts_gone(cx, q, &message);
+    if told.quota.is_some() && (cx.index.in_namespace(Kind::Pod, namespace).any(going) || quota.is_some_and(frees)) {
         f.hold = hold(GOING);
         cx.ordinary_until_due(&mut f);
     }
@@ -156,17 +159,49 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
     cx.report(f);
 }
 
+/// What was refused, by resource, in thousandths.
+fn requested(message: &str) -> Option<Vec<(&str, i128)>> {
+    let (_, rest) = message.split_once("requested: ")?;
+    let (asked, _) = rest.split_once(", used: ")?;
+    let one = |pair| {
+        let (name, amount): (&str, &str) = str::split_once(pair, '=')?;
+        Some((name.trim(), Quantity::new(amount.trim()).milli()?))
+    };
+    asked.split(',').map(one).collect()
+}
+
+fn milli(of: &BTreeMap<String, Quantity>, name: &str) -> Option<i128> {
+    of.get(name).and_then(Quantity::milli)
+}
+
 /// What was refused would fit now.
 fn has_room(quota: &ResourceQuota, message: &str) -> bool {
-    let Some((asked, _)) = message.split_once("requested: ").and_then(|(_, rest)| rest.split_once(", used: ")) else {
-        return false;
+    let fits = |(name, more): &(&str, i128)| {
+        let (hard, used) = (milli(&quota.status.hard, name), milli(&quota.status.used, name));
+        hard.zip(used).is_some_and(|(hard, used)| used + more <= hard)
     };
-    asked.split(',').all(|pair| {
-        let Some((name, amount)) = pair.split_once('=') else { return false };
-        let milli = |of: &std::collections::BTreeMap<String, Quantity>| of.get(name.trim()).and_then(Quantity::milli);
-        match (milli(&quota.status.hard), milli(&quota.status.used), Quantity::new(amount.trim()).milli()) {
-            (Some(hard), Some(used), Some(more)) => used + more <= hard,
-            _ => false,
-        }
+    requested(message).is_some_and(|asked| asked.iter().all(fits))
+}
+
+/// The quota counts more than the pods that are there: its controller has not noticed yet that some went.
+fn counts_gone(cx: &Context<'_>, quota: &ResourceQuota, message: &str) -> bool {
+    let namespace = quota.metadata.namespace.as_deref().unwrap_or("");
+    if !cx.index.knows(Kind::Pod, Some(namespace)) {
+        return false;
+    }
+    let there = |name: &str| {
+        let of = |pod: &Pod| match name {
+            "pods" | "count/pods" => Some(1000),
+            _ => placement::asked(&pod.spec, name.strip_prefix("requests.").unwrap_or(name)).map(|a| a.milli),
+        };
+        let pods = cx.index.in_namespace(Kind::Pod, namespace);
+        pods.filter_map(|o| if let Object::Pod(p) = &**o { Some(p) } else { None })
+            .filter(|p| !p.finished())
+            .filter_map(of)
+            .sum::<i128>()
+    };
+    requested(message).into_iter().flatten().any(|(name, _)| {
+        matches!(name, "pods" | "count/pods" | "cpu" | "memory" | "requests.cpu" | "requests.memory")
+            && milli(&quota.status.used, name).is_some_and(|used| used > there(name))
     })
 }
