@@ -87,6 +87,8 @@ fn start(app: &AppHandle, args: &Args, folder: PathBuf) {
             if !tray::is_visible() {
                 window::minimised(&app);
             }
+            #[cfg(target_os = "linux")]
+            crate::resident::settle(&app).await;
         });
     }
     if let Some(asked) = args.asked() {

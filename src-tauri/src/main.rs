@@ -22,6 +22,8 @@ mod notify;
 #[cfg(target_os = "linux")]
 mod raise;
 mod relay;
+#[cfg(target_os = "linux")]
+mod resident;
 mod shell;
 mod tray;
 mod window;

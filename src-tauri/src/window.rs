@@ -279,6 +279,8 @@ fn close(window: &WebviewWindow) {
                     if let Err(error) = window.destroy() {
                         tracing::warn!(%error, "the hidden window stays in memory");
                     }
+                    #[cfg(target_os = "linux")]
+                    crate::resident::settle(&app).await;
                     return;
                 }
             }

@@ -29,8 +29,8 @@ const MAX_LAYERS: u64 = 512;
 /// Tokens; far above what any model was trained for.
 const MAX_CONTEXT: u64 = 16 << 20;
 const MAX_VOCABULARY: u64 = 2 << 20;
-/// Tokens of the prompt that are computed at once; the worker's own figure.
-pub const CHUNK: u32 = 64;
+/// Tokens of the prompt that are computed at once, at most; the worker's own figure.
+pub const CHUNK: u32 = 256;
 
 /// What a model file says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead, Read},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -35,12 +35,30 @@ pub struct Cancelled(Arc<State>);
 struct State {
     ids: Mutex<BTreeSet<RequestId>>,
     ended: AtomicBool,
+    /// The request whose prompt is being read; 0, which nobody asks with, while none is.
+    reading: AtomicU64,
 }
 
 impl Cancelled {
     /// Whether that request is to stop: it was cancelled, or nobody is there any more.
     pub fn holds(&self, id: RequestId) -> bool {
         self.0.ended.load(Ordering::Relaxed) || self.ids().contains(&id)
+    }
+
+    /// That request is to stop, as soon as it is noticed.
+    pub fn cancel(&self, id: RequestId) {
+        self.ids().insert(id);
+    }
+
+    /// Says whose prompt is being read from now on: 0 for nobody's.
+    pub fn reads_for(&self, id: RequestId) {
+        self.0.reading.store(id, Ordering::Relaxed);
+    }
+
+    /// Whether the prompt that is being read need not be read to its end.
+    pub fn stops_reading(&self) -> bool {
+        let id = self.0.reading.load(Ordering::Relaxed);
+        id != 0 && self.holds(id)
     }
 
     /// Forgets what was cancelled too late. Whoever asks counts upwards.
@@ -99,7 +117,7 @@ fn read(mut input: impl BufRead, requests: &Sender<Request>, cancelled: &Cancell
         }
         match serde_json::from_slice::<Request>(&line) {
             Ok(Request { ask: Ask::Cancel { request }, .. }) => {
-                cancelled.ids().insert(request);
+                cancelled.cancel(request);
             }
             Ok(request) => {
                 if requests.send(request).is_err() {

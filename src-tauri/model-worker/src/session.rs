@@ -1,6 +1,6 @@
 //! One thread carries out the requests, one after the other, and owns the model.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::{ffi::c_void, num::NonZeroU32, path::PathBuf};
 
 use afterwatch_model_protocol::{
     Ask, FailureKind, Load, ModelInfo, Request, RequestId, Say, WorkerInfo,
@@ -26,6 +26,7 @@ mod generate;
 use generate::Writer;
 
 /// Why a request ended without what was asked for.
+#[derive(Debug)]
 pub enum Stop {
     Cancelled,
     Failed(FailureKind, String),
@@ -85,13 +86,14 @@ fn with_model(backend: &LlamaBackend, id: RequestId, load: &Load, inbox: &Inbox,
         }
     };
     let threads = i32::try_from(load.threads.clamp(1, 512)).unwrap_or(1);
-    let params = LlamaContextParams::default()
+    let mut params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(load.context.clamp(256, header.trained_context.max(256))))
         .with_n_batch(gguf::CHUNK)
         .with_n_ubatch(gguf::CHUNK)
         .with_n_threads(threads)
         .with_n_threads_batch(threads)
         .with_no_perf(true);
+    heed(&mut params, cancelled);
     let context = match model.new_context(backend, params) {
         Ok(context) => context,
         Err(_) => {
@@ -186,6 +188,26 @@ fn read_model(
             Err(Stop::failed(FailureKind::Unfit, message))
         }
     }
+}
+
+/// Has llama.cpp ask after every step of a computation whether it is to go on. Only what the processor computes can be
+/// stopped so.
+#[allow(unsafe_code)]
+fn heed(params: &mut LlamaContextParams, cancelled: &Cancelled) {
+    use llama_cpp_sys_2::llama_context_params as Raw;
+    // The wrapper has no function for it. It holds llama.cpp's own structure and nothing else.
+    const _: () = assert!(size_of::<LlamaContextParams>() == size_of::<Raw>());
+    // SAFETY: a structure of the same size as its only field begins with that.
+    let raw = unsafe { &mut *(&raw mut *params).cast::<Raw>() };
+    raw.abort_callback = Some(stops);
+    raw.abort_callback_data = std::ptr::from_ref(cancelled).cast_mut().cast();
+}
+
+/// llama.cpp's question, from a thread that computes.
+#[allow(unsafe_code)]
+unsafe extern "C" fn stops(cancelled: *mut c_void) -> bool {
+    // SAFETY: what `heed` gave, which outlives every context; it is only read, and may be from any thread.
+    unsafe { &*cancelled.cast::<Cancelled>() }.stops_reading()
 }
 
 fn speaks_of_memory(line: &str) -> bool {

@@ -1,6 +1,6 @@
-//! Writing: the prompt is read in small pieces, then token after token is chosen, held to a grammar.
+//! Writing: the prompt is read in pieces, then token after token is chosen, held to a grammar.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use afterwatch_model_protocol::{FailureKind, Generate, Generated, RequestId, Say, gguf};
 use llama_cpp_2::{DecodeError, context::LlamaContext, llama_batch::LlamaBatch, model::LlamaModel, token::LlamaToken};
@@ -14,6 +14,12 @@ use crate::{
 };
 
 const CHUNK: usize = gguf::CHUNK as usize;
+/// Tokens of the first piece, as long as it is not known how fast this computer reads.
+const FIRST: usize = 128;
+/// Tokens of a piece at least: a smaller one takes hardly less time.
+const LEAST: usize = 16;
+/// How long a piece may take before the next is smaller: so often it is said how far the reading is.
+const STEP: Duration = Duration::from_secs(2);
 
 /// A loaded model with what it has read.
 pub(super) struct Writer<'m> {
@@ -26,6 +32,8 @@ pub(super) struct Writer<'m> {
     batch: LlamaBatch<'static>,
     /// The tokens that the context holds, in order.
     held: Vec<LlamaToken>,
+    /// Tokens of the next piece of a prompt.
+    piece: usize,
 }
 
 impl<'m> Writer<'m> {
@@ -38,7 +46,7 @@ impl<'m> Writer<'m> {
         outlet: &'m Outlet,
     ) -> Self {
         let batch = LlamaBatch::new(CHUNK, 1);
-        Self { model, context, chat, cache, cancelled, outlet, batch, held: Vec::new() }
+        Self { model, context, chat, cache, cancelled, outlet, batch, held: Vec::new(), piece: FIRST }
     }
 
     /// How many tokens each text has, read as plain text.
@@ -61,7 +69,10 @@ impl<'m> Writer<'m> {
         // The grammar is read before the prompt: it is quick, and may be wrong.
         let mut chooser = Chooser::new(self.model, ask)?;
         let cached = self.resume(&prompt);
-        self.read(id, &prompt, cached)?;
+        self.cancelled.reads_for(id);
+        let read = self.read(id, &prompt, cached);
+        self.cancelled.reads_for(0);
+        read?;
 
         let vocab = self.model.vocab();
         let mut text = String::new();
@@ -151,6 +162,14 @@ impl<'m> Writer<'m> {
         cut
     }
 
+    /// Forgets what was begun after the tokens that are held. Some networks cannot, and forget everything.
+    fn forget_rest(&mut self) {
+        let from = Some(self.held.len() as u32);
+        if !self.context.clear_kv_cache_seq(Some(0), from, None).unwrap_or(false) {
+            self.clear();
+        }
+    }
+
     fn clear(&mut self) {
         self.context.clear_kv_cache();
         self.held.clear();
@@ -163,12 +182,14 @@ impl<'m> Writer<'m> {
         while at < all {
             self.go_on(id)?;
             self.outlet.say(id, Say::Reading { done: at as u32, all: all as u32 });
-            let mut to = (at + CHUNK).min(all);
+            let mut to = (at + self.piece).min(all);
             // A piece ends where the fixed part does, so that exactly that can be kept.
             if at < prompt.fixed && prompt.fixed < to {
                 to = prompt.fixed;
             }
+            let began = Instant::now();
             self.take_in(&prompt.tokens[at..to], to == all)?;
+            self.piece = next(self.piece, to - at, began.elapsed());
             at = to;
             if at == prompt.fixed
                 && let Some(cache) = &self.cache
@@ -191,6 +212,10 @@ impl<'m> Writer<'m> {
         }
         let done = self.context.decode(&mut self.batch);
         if let Err(error) = done {
+            if self.cancelled.stops_reading() {
+                self.forget_rest();
+                return Err(Stop::Cancelled);
+            }
             // What the context holds now is not known.
             self.clear();
             return Err(match error {
@@ -210,8 +235,77 @@ impl<'m> Writer<'m> {
     }
 }
 
+/// How many tokens the next piece has, by how long the last one took of so many.
+fn next(piece: usize, read: usize, took: Duration) -> usize {
+    let as_long = |tokens: usize| took.mul_f64(tokens as f64 / read.max(1) as f64);
+    if as_long(piece) > STEP {
+        (piece / 2).max(LEAST)
+    } else if as_long(piece * 2) <= STEP {
+        (piece * 2).min(CHUNK)
+    } else {
+        piece
+    }
+}
+
 /// Appends bytes as text. A character may come in several tokens; what is none becomes a replacement character.
 fn decode(decoder: &mut encoding_rs::Decoder, bytes: &[u8], into: &mut String, last: bool) {
     into.reserve(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(bytes.len() * 3 + 3));
     let _ = decoder.decode_to_string(bytes, into, last);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use llama_cpp_2::context::params::LlamaContextParams;
+
+    use super::{
+        super::{
+            heed,
+            tests::{TINY, fixture_template},
+        },
+        *,
+    };
+
+    #[test]
+    fn a_piece_takes_about_as_long_on_every_computer() {
+        // Tokens a second, and what of it fits into two seconds.
+        for (speed, least, most) in [(2.0, LEAST, LEAST), (25.0, 32, 50), (150.0, 150, 300), (9000.0, CHUNK, CHUNK)] {
+            let mut piece = FIRST;
+            for _ in 0..20 {
+                piece = next(piece, piece, Duration::from_secs_f64(piece as f64 / speed));
+            }
+            assert!((least..=most).contains(&piece), "{piece} at {speed} tokens a second");
+        }
+        // A short piece says as much as a whole one.
+        assert_eq!(next(128, 8, Duration::from_millis(500)), 64);
+    }
+
+    #[test]
+    fn a_cancel_is_heard_within_a_piece_and_what_was_read_before_stays() {
+        let cancelled = Cancelled::default();
+        let outlet = Outlet::new();
+        let mut params = LlamaContextParams::default().with_n_ctx(NonZeroU32::new(512));
+        heed(&mut params, &cancelled);
+        let context = TINY.model.new_context(&TINY.backend, params).unwrap();
+        let chat = Chat::new(&TINY.model, Some(&fixture_template()));
+        let mut writer = Writer::new(&TINY.model, context, chat, None, &cancelled, &outlet);
+        let tokens = TINY.model.vocab().tokenize(b"The limit is 64Mi and the program takes more of it.", false, false);
+        let (before, after) = tokens.split_at(tokens.len() / 2);
+        writer.take_in(before, false).unwrap();
+
+        cancelled.cancel(7);
+        cancelled.reads_for(7);
+        assert!(matches!(writer.take_in(after, true), Err(Stop::Cancelled)));
+        assert_eq!(writer.held, before);
+        // Another request is not stopped, and goes on where that one was.
+        cancelled.reads_for(8);
+        writer.take_in(after, true).unwrap();
+        assert_eq!(writer.held, tokens);
+        let resumed = writer.context.get_logits_ith(after.len() as i32 - 1).to_vec();
+        writer.clear();
+        writer.take_in(before, false).unwrap();
+        writer.take_in(after, true).unwrap();
+        assert_eq!(resumed, writer.context.get_logits_ith(after.len() as i32 - 1));
+    }
 }

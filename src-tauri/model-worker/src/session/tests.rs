@@ -5,18 +5,18 @@ use llama_cpp_2::token::LlamaToken;
 
 use super::*;
 
-struct Loaded {
-    model: LlamaModel,
-    _backend: LlamaBackend,
+pub(super) struct Loaded {
+    pub model: LlamaModel,
+    pub backend: LlamaBackend,
 }
 
 /// llama.cpp can be started once in a process.
-static TINY: LazyLock<Loaded> = LazyLock::new(|| {
+pub(super) static TINY: LazyLock<Loaded> = LazyLock::new(|| {
     crate::log::start();
     let backend = LlamaBackend::init().unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixture/tiny.gguf");
     let model = LlamaModel::load_from_file(&backend, path, &LlamaModelParams::default()).unwrap();
-    Loaded { model, _backend: backend }
+    Loaded { model, backend }
 });
 
 fn token(word: &str) -> LlamaToken {
@@ -34,7 +34,7 @@ fn spoken(tokens: &[LlamaToken]) -> String {
     String::from_utf8(TINY.model.vocab().detokenize(tokens, false, true)).unwrap()
 }
 
-fn fixture_template() -> String {
+pub(super) fn fixture_template() -> String {
     gguf::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/fixture/tiny.gguf"))
         .unwrap()
         .chat_template
