@@ -4,6 +4,7 @@ mod config;
 mod evicted;
 mod hook;
 mod mount;
+mod rejected;
 mod sandbox;
 
 use jiff::SignedDuration;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub use evicted::evicted;
+pub use rejected::rejected;
 
 /// The rules of this family.
 pub const RULES: &[Rule] = &[
@@ -110,6 +112,24 @@ pub const RULES: &[Rule] = &[
         threshold: None,
         advises: &[ActionKind::SetResources],
     },
+    Rule {
+        id: "pod-rejected",
+        means: "The kubelet of its node does not take the pod in (a sysctl, an affinity, room, devices), and its controller makes one after the other.",
+        source: "kubelet admission: phase Failed and \"Pod was rejected: …\" (pkg/kubelet/kubelet.go, rejectPod)",
+        reads: &[Kind::Pod],
+        holds: &[
+            Hold::Exactly(REJECTED, ""),
+            Hold::JoinsOnly("while it is one pod of a controller: the next one may find another node"),
+        ],
+        severities: BY_WORKLOAD,
+        limits: &[
+            "When a pod that was made since was taken in, and when none is wanted any more.",
+            "Rejections that are more than a quarter of an hour old.",
+            "Nodes that shut down.",
+        ],
+        threshold: None,
+        advises: &[ActionKind::Patch, ActionKind::SetResources, ActionKind::SetNodeSelector, ActionKind::ManualCheck],
+    },
 ];
 
 /// Hold times in seconds.
@@ -120,6 +140,7 @@ const REGISTERING: i64 = 90;
 const SANDBOX: i64 = 15;
 const HOOK: i64 = 5;
 const EVICTED: i64 = 5;
+const REJECTED: i64 = 5;
 
 /// The kubelet tries again every two minutes at the latest, and tells of it every five once it has told often.
 const STILL: SignedDuration = SignedDuration::from_mins(8);

@@ -92,6 +92,7 @@ pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options)
         probe::pod(&mut cx, pod);
         scheduling::pod(&mut cx, pod);
     }
+    container::rejected(&mut cx);
     workload::all(&mut cx);
     cron::all(&mut cx);
     deletion::all(&mut cx);

@@ -65,13 +65,13 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "startup-failing",
-        means: "The kubelet restarts a container because its start-up probe fails.",
+        means: "The kubelet restarts a container because its start-up probe fails, or waits for ever because it cannot be asked.",
         source: "kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes",
         reads: &[Kind::Pod, Kind::KubeEvent],
-        holds: &[Hold::Exactly(0, "")],
+        holds: &[Hold::Exactly(0, ""), Hold::Exactly(UNASKED, "where its command cannot be run")],
         severities: BY_WORKLOAD,
         limits: &[
-            "Failed probes after which the kubelet restarted nothing.",
+            "Failed probes after which the kubelet restarted nothing, but where they cannot be asked at all.",
             "Five minutes after the last restart by the probe, or after twice the probe's budget and 30 s where that is longer.",
             "Sooner, when the container is ready again and has outlived that budget, or 45 s, twice over.",
         ],
@@ -91,6 +91,10 @@ pub const RULES: &[Rule] = &[
     },
 ];
 
+/// Seconds that a start-up probe may be one that cannot be asked: a container that only just runs.
+const UNASKED: i64 = 10;
+/// The kubelet tells of a failing probe this often at least, once it has told often.
+const EVENTS: SignedDuration = SignedDuration::from_mins(6);
 /// Seconds that a pod which was ready may be unready.
 const LOST: i64 = 5;
 /// Seconds: no probe's budget is waited for longer.
@@ -243,7 +247,10 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         let Some(probe) = probe else { continue };
         let kill = kills(&events, pod, spec, word);
         let unhealthy = of_container(&events, spec, word);
-        let Some(last) = kill.iter().filter_map(|e| e.last_seen()).max() else { continue };
+        // A probe that cannot be asked never fails, so that the kubelet ends nothing and waits for ever.
+        let unasked = kill.is_empty() && rule == "startup-failing" && never_asked(cx.now, status, &unhealthy);
+        let telling = if unasked { &unhealthy } else { &kill };
+        let Some(last) = telling.iter().filter_map(|e| e.last_seen()).max() else { continue };
         // A container that has been up for long since the last kill is well again.
         let up = status.state.running.as_ref().and_then(|r| r.started_at);
         let budget = SignedDuration::from_secs(probe.budget_seconds() + 30);
@@ -261,15 +268,26 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         f.part.clone_from(&spec.name);
         f.count = times;
         f.started_basis = format!("first failed {word}");
-        f.headline = format!("is restarted by its {word}");
-        f.message = format!(
-            "Container {} of {} was restarted {} because its {word} fails ({})",
-            spec.name,
-            me.name,
-            words::times(times),
-            probe.describe()
-        );
-        f.hold = if times < cx.threshold(rule, &RESTARTS) { Finding::JOINS_ONLY } else { hold(0) };
+        if unasked {
+            f.headline = "does not start: its startup probe cannot be asked".into();
+            f.message = format!(
+                "Container {} of {} runs, but its {word} cannot be asked ({})",
+                spec.name,
+                me.name,
+                probe.describe()
+            );
+            f.hold = hold(UNASKED);
+        } else {
+            f.headline = format!("is restarted by its {word}");
+            f.message = format!(
+                "Container {} of {} was restarted {} because its {word} fails ({})",
+                spec.name,
+                me.name,
+                words::times(times),
+                probe.describe()
+            );
+            f.hold = if times < cx.threshold(rule, &RESTARTS) { Finding::JOINS_ONLY } else { hold(0) };
+        }
         state(&mut f, pod, spec, status, last);
         let said = said(&unhealthy);
         let mut keys = push_events(cx, &mut f, unhealthy.iter().rev().take(2).chain(kill.last()).copied());
@@ -285,13 +303,22 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
             word,
             field,
             said,
-            kills: times,
+            kills: if unasked { 0 } else { times },
             log: log(cx, pod, spec),
         };
         judge(cx, &mut f, &case, keys);
         want_current(cx, pod, spec, status);
         cx.report(f);
     }
+}
+
+/// The runtime cannot run what the probe of a container that has not started yet is to run.
+fn never_asked(now: Timestamp, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
+    status.started == Some(false)
+        && status.state.running.is_some()
+        && unhealthy.last().is_some_and(|e| {
+            e.message().contains("errored") && e.last_seen().is_some_and(|t| now.duration_since(t) <= EVENTS)
+        })
 }
 
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {

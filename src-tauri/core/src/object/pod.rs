@@ -112,6 +112,18 @@ pub struct EnvVar {
 pub struct EnvVarSource {
     pub config_map_key_ref: Option<KeyRef>,
     pub secret_key_ref: Option<KeyRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_field_ref: Option<ResourceFieldRef>,
+}
+
+/// A container's own request or limit as a variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ResourceFieldRef {
+    /// The container itself where none is named.
+    pub container_name: Option<String>,
+    /// `limits.memory` and the like.
+    pub resource: String,
 }
 
 /// A whole ConfigMap or Secret as environment.

@@ -1,7 +1,10 @@
 //! Containers that are never made.
 
 use super::support::*;
-use afterwatch_core::{coverage::UnreadableReason, object::Kind};
+use afterwatch_core::{
+    coverage::UnreadableReason,
+    object::{Kind, Object},
+};
 use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[
@@ -9,6 +12,7 @@ pub const FAULTS: &[(&str, fn())] = &[
     ("volume-not-mounted", a_volume_whose_secret_is_missing_is_found),
     ("sandbox-failing", a_node_that_makes_no_sandboxes_is_found),
     ("pod-evicted", an_eviction_for_the_pods_own_storage_is_found),
+    ("pod-rejected", pods_that_the_kubelet_rejects_one_after_the_other_are_one_fault),
 ];
 
 const CONFIG: Expect = Expect { rule: "container-config-error", cause: "source-missing", field: "", ..CHECKOUT };
@@ -295,4 +299,90 @@ fn an_eviction_that_was_made_good_is_old_news() {
     let mut world = world(&app, [gone, app.pod("b", status::ready(-50))]);
     world.set_time(300);
     silent(&world);
+}
+
+#[test]
+fn a_variable_that_asks_for_another_container_names_itself_and_those_there_are() {
+    let reference = json!({"resourceFieldRef": {"containerName": "sizer", "resource": "limits.memory"}});
+    let app = checkout().container(json!({"env": [{"name": "MEMORY", "valueFrom": reference}]}));
+    check(
+        &refused(&app, "container sizer not found"),
+        Expect {
+            cause: "field-reference-wrong",
+            field: "spec.template.spec.containers[app].env[MEMORY].valueFrom.resourceFieldRef.containerName",
+            says: &["MEMORY", "sizer", "it has app"],
+            ..CONFIG
+        },
+    );
+}
+
+/// A pod that its kubelet did not take in, made then.
+fn rejected(app: &App, suffix: &str, since: i64, reason: &str, message: &str) -> Object {
+    let status = json!({"phase": "Failed", "reason": reason, "message": message, "startTime": at(since)});
+    app.pod_with(suffix, status, json!({"metadata": {"creationTimestamp": at(since)}}))
+}
+
+const REJECTED: Expect = Expect {
+    rule: "pod-rejected",
+    object: "ReplicaSet/shop/checkout-r1",
+    cause: "sysctl-forbidden",
+    field: "spec.template.spec.securityContext.sysctls",
+    ..CHECKOUT
+};
+
+#[test]
+fn pods_that_the_kubelet_rejects_one_after_the_other_are_one_fault() {
+    let app = checkout();
+    let message = "Pod was rejected: forbidden sysctl: \"net.core.somaxconn\" not allowlisted";
+    let one = |n: i64| rejected(&app, &format!("p{n}"), -40 + n, "SysctlForbidden", message);
+    let mut world = world(&app, [one(0)]);
+    silent(&world);
+    world.upsert_all((1..40).map(one));
+    let says = &["node-a", "40 rejected so far", "net.core.somaxconn", "--allowed-unsafe-sysctls"];
+    let fault = check(&world, Expect { says, ..REJECTED });
+    assert_eq!(fault.findings.len(), 1);
+    // Pods that a DaemonSet or a StatefulSet took away again count as well.
+    for n in 0..39 {
+        world.delete(one(n));
+    }
+    assert_eq!(check(&world, REJECTED).started_at, t(-40));
+    // The next one was taken in.
+    let mut well = app.pod("well", status::ready(-1));
+    well.meta_mut().creation_timestamp = Some(t(-1));
+    world.upsert(well);
+    silent(&world);
+}
+
+#[test]
+fn what_is_not_wanted_or_was_rejected_once_is_no_fault() {
+    let message = "Pod was rejected: Node didn't have enough resource: cpu, requested: 4000, used: 100, capacity: 4000";
+    let app = checkout();
+    let two = |app: &App| ["a", "b"].map(|suffix| rejected(app, suffix, -40, "OutOfcpu", message));
+    let mut world = world(&app, two(&app));
+    check(
+        &world,
+        Expect {
+            cause: "node-rejects-pod",
+            verdict: Likely,
+            field: "spec.template.spec.containers[].resources.requests",
+            says: &["requested: 4000"],
+            ..REJECTED
+        },
+    );
+    // Scaled away.
+    world.upsert(app.between(json!({"spec": {"replicas": 0}, "status": {"replicas": 0}})).unwrap());
+    silent(&world);
+    // The node is shutting down.
+    let down = "Pod was rejected as the node is shutting down.";
+    silent(&self::world(&app, ["a", "b"].map(|suffix| rejected(&app, suffix, -40, "NodeShutdown", down))));
+}
+
+#[test]
+fn a_pod_that_names_the_node_that_rejects_it_is_told_so() {
+    let app = checkout();
+    let message = "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+    let mut world = world(&app, ["a", "b"].map(|suffix| rejected(&app, suffix, -40, "NodeAffinity", message)));
+    world.upsert(app.top(json!({"spec": {"template": {"spec": {"nodeName": "node-a"}}}})));
+    let says = &["nodeName", "no scheduler"];
+    check(&world, Expect { cause: "node-rejects-pod", field: "spec.template.spec.nodeName", says, ..REJECTED });
 }

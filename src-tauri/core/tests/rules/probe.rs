@@ -461,3 +461,35 @@ fn a_readiness_gate_that_nobody_sets_is_found() {
     held(&mut gated(0, "False"), 0, 45);
     silent(&gated(-60, "True"));
 }
+
+#[test]
+fn a_start_up_probe_that_cannot_be_run_is_told_though_nothing_is_restarted() {
+    let probe = json!({"exec": {"command": ["/bin/grpc_health_probe", "-addr=:8080"]}, "periodSeconds": 2});
+    let app = checkout().container(json!({"startupProbe": probe}));
+    let mut state = status::unready(-60);
+    state["containerStatuses"][0]["started"] = json!(false);
+    let pod = app.pod("a", state);
+    let message = "Startup probe errored and resulted in unknown state: rpc error: code = Unknown desc = failed to exec in \
+        container: failed to start exec \"bc53\": OCI runtime exec failed: exec failed: unable to start container process: \
+        exec: \"/bin/grpc_health_probe\": stat /bin/grpc_health_probe: no such file or directory";
+    let told = |from: i64| event(&pod, "Warning", "Unhealthy", message, from, -1, 9);
+    let mut world = world(&app, [pod.clone()]);
+    world.upsert(told(-9));
+    patient(&world);
+    world.upsert(told(-58));
+    check(
+        &world,
+        Expect {
+            rule: "startup-failing",
+            cause: "probe-command-missing",
+            field: "spec.template.spec.containers[app].startupProbe.exec.command",
+            says: &["startup probe", "/bin/grpc_health_probe", "does not exist"],
+            ..CHECKOUT
+        },
+    );
+    // It was asked in the end.
+    let mut started = status::unready(-60);
+    started["containerStatuses"][0]["started"] = json!(true);
+    world.upsert(app.pod("a", started));
+    silent(&world);
+}

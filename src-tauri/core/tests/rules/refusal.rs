@@ -78,6 +78,20 @@ fn a_quota_that_has_room_again_is_no_fault() {
 }
 
 #[test]
+fn a_policy_without_its_parameters_is_its_bindings() {
+    let why = forbidden(
+        "ValidatingAdmissionPolicy 'replica-limit' with binding 'replica-limit-shop' denied request: failed to configure \
+         binding: no params found for policy binding with `Deny` parameterNotFoundAction",
+    );
+    let says = &["replica-limit-shop", "paramRef", "no params found"];
+    let entity = "ValidatingAdmissionPolicyBinding//replica-limit-shop?";
+    check(
+        &refused(&checkout(), &why),
+        Expect { cause: "admission-policy-broken", entity, field: "spec.paramRef", says, ..REFUSED },
+    );
+}
+
+#[test]
 fn a_quota_that_still_counts_what_just_went_is_given_time() {
     let quota = |name: &str, used: &str| {
         object("ResourceQuota shop/team", json!({"status": {"hard": {name: "3"}, "used": {name: used}}}))

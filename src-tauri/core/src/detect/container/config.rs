@@ -10,7 +10,7 @@ use super::CONFIG;
 use crate::{
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
-    object::{Container, Kind, KubeEvent, ObjectRef, Pod},
+    object::{Container, Kind, KubeEvent, ObjectRef, Pod, pod::ResourceFieldRef},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -345,6 +345,24 @@ fn classify(s: &Situation<'_>) -> Option<Known> {
                 format!("the container runtime does not make container {name} in time: {}.", said(240)),
             )?
         });
+    }
+    if let Some(other) = message.trim().strip_prefix("container ").and_then(|m| m.strip_suffix(" not found")) {
+        let names = |from: &ResourceFieldRef| from.container_name.as_deref() == Some(other);
+        let variable = spec
+            .env
+            .iter()
+            .find(|v| v.value_from.as_ref().and_then(|from| from.resource_field_ref.as_ref()).is_some_and(names))?;
+        let there: Vec<String> = pod.containers().map(|(c, _, _)| c.name.clone()).collect();
+        return known(
+            "field-reference-wrong",
+            format!("env[{}].valueFrom.resourceFieldRef.containerName", variable.name),
+            "cannot start: a variable asks for a container that is not there",
+            format!(
+                "Variable {} of container {name} is to hold a resource of container {other} (resourceFieldRef), which the pod does not have (not found): it has {}.",
+                variable.name,
+                words::list(&there, 5)
+            ),
+        );
     }
     if has(&["env"]) && has(&["invalid variable", "invalid environment"]) {
         return known(

@@ -220,6 +220,41 @@ fn account(cx: &Context<'_>, owner: &Owner, ns: Option<&str>, name: &str) -> (Ca
 }
 
 fn policy(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
+    // What is wrong is the policy's own, whatever the pods are like.
+    if let Some(binding) = m.get(2).filter(|_| m[3].contains("failed to configure")) {
+        let wants_parameters = m[3].contains("no params found");
+        let entity = ObjectRef {
+            api_version: "admissionregistration.k8s.io/v1".into(),
+            kind: "ValidatingAdmissionPolicyBinding".into(),
+            namespace: None,
+            name: binding.as_str().to_owned(),
+            uid: None,
+        };
+        let why = if wants_parameters { ": the parameters that it names (paramRef) do not exist" } else { "" };
+        let mut c = cause(
+            "admission-policy-broken",
+            Confidence::Established,
+            entity.clone(),
+            format!(
+                "ValidatingAdmissionPolicyBinding {} of policy {} denies every pod of {}{why}. The API server says: {}",
+                binding.as_str(),
+                &m[1],
+                owner.subject,
+                words::clip(&m[3], 220)
+            ),
+        );
+        c.field = wants_parameters.then(|| "spec.paramRef".to_owned());
+        c.referrer = Some(owner.subject.clone());
+        let look = action(
+            ActionKind::ManualCheck,
+            &entity,
+            "the binding must name parameters that exist, or they must be made",
+            "reads only",
+            "get validatingadmissionpolicybindings",
+            format!("kubectl get validatingadmissionpolicybinding {} -o yaml", binding.as_str()),
+        );
+        return (c, vec![look]);
+    }
     let binding = m.get(2).map(|b| format!(" (binding {})", b.as_str())).unwrap_or_default();
     let mut c = cause(
         "admission-denied",
