@@ -38,6 +38,7 @@ pub enum Class {
     Unreachable,
     Timeout,
     NotReady,
+    ServerError,
     Authentication,
     Authorization,
     ClusterAccess,
@@ -72,6 +73,7 @@ impl Class {
                 | Class::Unreachable
                 | Class::Timeout
                 | Class::NotReady
+                | Class::ServerError
         )
     }
 
@@ -176,6 +178,14 @@ impl Class {
             Class::NotReady => with(
                 format!("{s} is not ready to serve (starting, sealed or without a leader)"),
                 "a server is not ready to serve (starting, sealed or without a leader)",
+            ),
+            Class::ServerError => with(
+                format!("{s} answers with an error of its own (HTTP {v})"),
+                "a server answers with an error of its own",
+            ),
+            Class::Authentication if signal.detail == Some(super::NO_USER) => with(
+                format!("authentication failed: there is no user {s}"),
+                "authentication failed: there is no such user",
             ),
             Class::Authentication => with(
                 format!("authentication failed for {s} (wrong password or credentials)"),

@@ -89,7 +89,7 @@ fn join(lines: &mut [Line], raw: &[String]) {
                 && !indented(i)
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
                 && (after.contains("[type=") || after.starts_with("Field required") || after.contains("(type="));
-            let place = after.starts_with("in \"") && indented(n);
+            let place = (after.starts_with("in \"") || after.starts_with("in '")) && indented(n);
             // libpq asks for the host on the lines after the refusal.
             let question = after.starts_with("Is the server running on host \"");
             let detail = after.starts_with("DETAIL:") || after.contains(" DETAIL:  ") || after.starts_with("HINT:");
@@ -99,6 +99,12 @@ fn join(lines: &mut [Line], raw: &[String]) {
             }
             if field || place || detail || question {
                 more.push(n);
+            }
+            // Node names what it could not use among the fields of the error, below the stack.
+            if text.contains("Invalid URL")
+                && let Some(j) = (n..lines.len()).take(15).find(|&j| lines[j].text.trim().starts_with("input: "))
+            {
+                more.push(j);
             }
             if question && lines.get(n + 1).is_some_and(|l| l.text.trim().starts_with("TCP/IP connections")) {
                 more.push(n + 1);
@@ -272,6 +278,8 @@ fn condense(text: &str) -> String {
             code.map_or_else(|| last.to_owned(), |code| format!("{code}: {last}"))
         }
         (Some(first), Some(root)) => format!("{first}: {root}"),
+        // What a line announces is on the next.
+        (Some(first), None) if first.ends_with(':') && telling.len() > 1 => format!("{first} {}", telling[1]),
         (Some(first), None) => (*first).to_owned(),
         (None, _) => String::new(),
     }

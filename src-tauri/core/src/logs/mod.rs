@@ -11,7 +11,7 @@ mod signal;
 mod template;
 
 pub use class::Class;
-pub use signal::{EXPIRED, Reading, Signal, read};
+pub use signal::{EXPIRED, NO_KEY_ID, NO_USER, Reading, Signal, read};
 pub use template::{Template, template, templates};
 
 /// Longest quotation of a log line in a sentence.
@@ -106,6 +106,27 @@ mod tests {
         );
         check("Error: connect ECONNREFUSED 10.96.0.12:5432", Class::ConnectionRefused, "10.96.0.12:5432");
         check("dial tcp 10.1.2.3:6379: connect: connection refused", Class::ConnectionRefused, "10.1.2.3:6379");
+        check(
+            "stock lookup failed: <urlopen error [Errno 111] Connection refused> url=http://stock:8080/",
+            Class::ConnectionRefused,
+            "stock:8080",
+        );
+        check(
+            "dial tcp: lookup orders-db on 10.96.0.10:53: read udp 10.1.1.2:5->10.96.0.10:53: i/o timeout",
+            Class::Dns,
+            "orders-db",
+        );
+        check(
+            "exiting: POST https://api.paywall.example/v1/ping: 503 Service Unavailable",
+            Class::ServerError,
+            "api.paywall.example",
+        );
+        check(
+            "requests.exceptions.HTTPError: 502 Server Error: Bad Gateway for url: http://pricing:8080/v1",
+            Class::ServerError,
+            "pricing:8080",
+        );
+        check("503 Service Unavailable from GET http://pricing/v1", Class::ServerError, "pricing");
         check("dial tcp: lookup orders-db on 10.96.0.10:53: no such host", Class::Dns, "orders-db");
         check("Error: getaddrinfo ENOTFOUND cache.shop.svc.cluster.local", Class::Dns, "cache.shop.svc.cluster.local");
         check(
@@ -150,6 +171,19 @@ mod tests {
             Class::Timeout,
             "pricing:8080",
         );
+    }
+
+    #[test]
+    fn what_a_line_announces_on_the_next_belongs_to_it() {
+        let said = |log: &str| last_words(&lines(log)).unwrap().1;
+        let prometheus = r#"ts=2026-11-12T03:00:00Z level=error msg="Error loading config (--config.file=/etc/p.yml)" err="parsing YAML file /etc/p.yml: yaml: unmarshal errors:\n  line 5: field scrape_intervall not found in type config.ScrapeConfig""#;
+        assert!(said(prometheus).contains("line 5: field scrape_intervall not found"), "{}", said(prometheus));
+        let snake = "org.yaml.snakeyaml.scanner.ScannerException: mapping values are not allowed here\n in 'reader', line 4, column 11:\n    rate: 3: x";
+        assert!(said(snake).contains("line 4"), "{}", said(snake));
+        let node = "node:internal/url:797\nTypeError: Invalid URL\n    at new URL (node:internal/url:797:36)\n    at Object.<anonymous> (/app/server.js:3:15) {\n  code: 'ERR_INVALID_URL',\n  input: 'orders:8080:/'\n}\n\nNode.js v22.4.0";
+        let found = read(&lines(node));
+        assert_eq!(found.signal().and_then(|s| s.value.as_deref()), Some("orders:8080:/"));
+        assert!(found.words.unwrap().1.contains("orders:8080:/"));
     }
 
     #[test]

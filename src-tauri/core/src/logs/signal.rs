@@ -178,6 +178,10 @@ fn file(text: &str, class: Class) -> Option<String> {
 
 /// What is said of a credential or a certificate whose time is over.
 pub const EXPIRED: &str = "it has expired";
+/// What is said of a name that nobody may log in with.
+pub const NO_USER: &str = "there is no such user";
+/// What is said of the id of a key that its issuer does not know.
+pub const NO_KEY_ID: &str = "the id of the access key is not known";
 
 fn detail(text: &str, class: Class) -> Option<&'static str> {
     let lower = text.to_ascii_lowercase();
@@ -188,6 +192,8 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
                 .then_some("the DNS server does not answer")
         }
         Class::Authentication if has(&["expired"]) => Some(EXPIRED),
+        Class::Authentication if has(&["role \""]) && has(&["does not exist"]) => Some(NO_USER),
+        Class::Authentication if has(&["invalidaccesskeyid", "access key id you provided"]) => Some(NO_KEY_ID),
         Class::Certificate if has(&["not yet valid"]) && !has(&["expired"]) => Some("it is not yet valid"),
         Class::Certificate if has(&["expired"]) => Some(EXPIRED),
         Class::Certificate if has(&["valid for", "altnames", "mismatch", "subject alternative", "host name"]) => {

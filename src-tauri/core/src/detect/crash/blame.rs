@@ -5,6 +5,7 @@ mod api;
 mod credential;
 mod file;
 mod name;
+mod origin;
 mod policy;
 mod reach;
 mod rights;
@@ -232,6 +233,7 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::PortInUse => rights::port_in_use(case, signal),
         Class::ClusterAccess => rights::cluster(case, signal),
         Class::Authentication => credential::refused(case, signal),
+        Class::ServerError => reach::errs(case, signal),
         class if class.is_connection() => reach::host(case, signal),
         Class::Certificate => certificate(case, signal),
         Class::RateLimit => match signal.subject.as_deref() {

@@ -1,7 +1,7 @@
 //! Forms about other hosts: names and connections.
 
 use super::Family;
-use crate::logs::Class::{ConnectionRefused, ConnectionReset, Dns, NotReady, Timeout, Unreachable};
+use crate::logs::Class::{ConnectionRefused, ConnectionReset, Dns, NotReady, ServerError, Timeout, Unreachable};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -60,7 +60,12 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 Dns,
                 88,
-                r#"(?i)\blookup (?P<s>[\w.-]+)(?: on [\d.:\[\]a-f]+)?: (?:no such host|server misbehaving|.*i/o timeout|.*timed out|temporary failure|.*connection refused|no answer)"#,
+                r#"(?i)\blookup (?P<s>[\w.-]+) on [\d.:\[\]a-f]+: (?:no such host|server misbehaving|.*i/o timeout|.*timed out|temporary failure|.*connection refused|no answer)"#,
+            ),
+            (
+                Dns,
+                88,
+                r#"(?i)\blookup (?P<s>[\w.-]+): (?:no such host|server misbehaving|i/o timeout|temporary failure|no answer)"#,
             ),
             (Dns, 88, r"(?:ENOTFOUND|EAI_AGAIN) (?:[a-z]+://)?(?P<s>[\w.-]+)(?::(?P<p>\d+))?"),
             (Dns, 88, r"UnknownHost(?:Exception)?:? (?P<s>[\w.-]+)"),
@@ -339,6 +344,31 @@ pub(super) const FAMILIES: &[Family] = &[
                 NotReady,
                 80,
                 r"(?i)the database system is (?:starting up|shutting down|in recovery mode|not yet accepting)|vault is sealed|no cluster leader|etcdserver: no leader|redis is loading the dataset",
+            ),
+        ],
+    },
+    Family {
+        keys: &["server error", "service unavailable", "bad gateway", "gateway time", ": 50", " 50", "=50"],
+        forms: &[
+            (
+                ServerError,
+                84,
+                r#"\b(?:GET|POST|PUT|DELETE|HEAD|PATCH|Get|Post|Put|Delete|Head|Patch) "?https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)[^\s"]*"?(?::|,| ->| =>| returned| responded(?: with)?| failed(?: with)?|)+ (?i:HTTP )?(?i:status(?: code)?[:=]? )?(?P<v>50\d)\b"#,
+            ),
+            (
+                ServerError,
+                84,
+                r"(?P<v>50\d) Server Error: [^\n]*? for url: https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)",
+            ),
+            (
+                ServerError,
+                84,
+                r#"\b(?P<v>50\d) (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out) (?:from|on) (?:GET|POST|PUT|DELETE|HEAD|PATCH)(?: request for)? "?https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)"#,
+            ),
+            (
+                ServerError,
+                80,
+                r#"(?i)(?:status(?: code)?|response|HTTP)[:= ]+(?P<v>50\d)\b[^\n]*?\b(?:from|for|calling|url[=:]) ?"?https?://(?:[^@\s/]*@)?(?P<s>[\w.-]+(?::\d+)?)"#,
             ),
         ],
     },

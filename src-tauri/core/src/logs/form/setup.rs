@@ -67,6 +67,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "assign requested address",
             "eaddrnotavail",
             "is not terminated",
+            "cannot find field",
         ],
         forms: &[
             (
@@ -141,6 +142,9 @@ pub(super) const FAMILIES: &[Family] = &[
                 86,
                 r#"(?:parse error on field) "(?P<s>\w+)" of type "\w+": .*?(?:parsing|duration) "(?P<v>[^"]*)""#,
             ),
+            (BadConfig, 86, r"Invalid URL.*? input: '(?P<v>[^']*)'"),
+            (BadConfig, 86, r"(?i:unable to parse) (?P<v>\S+) to a broker endpoint"),
+            (BadConfig, 88, r"(?i:invalid name) (?P<s>[\w.\[\]]+): Cannot find field"),
             (BadConfig, 82, r"(?i:failed to bind properties under) '(?P<s>[\w.-]+)'"),
             (BadConfig, 80, r"No enum constant [\w.$]*\.(?P<v>\w+)\b"),
             (

@@ -171,6 +171,56 @@ fn who_refuses_for_too_many_requests_is_named() {
 }
 
 #[test]
+fn a_server_that_answers_with_an_error_of_its_own_is_its_owners() {
+    let log =
+        "payment provider unavailable, exiting: POST https://api.pay.example.com/v1/ping: 503 Service Unavailable";
+    let errs = Expect { cause: "log-server-error", ..DEAD };
+    let outside = Expect { entity: "External//api.pay.example.com?", ..errs };
+    one(&checkout(), log, [], Expect { says: &["api.pay.example.com", "HTTP 503", "outside the cluster"], ..outside });
+    // What is in the cluster has a log of its own.
+    let pay = App::deployment("shop/pay");
+    let mut world = dead(&checkout(), &log.replace("https://api.pay.example.com", "http://pay"), pay.objects());
+    world.upsert_all([pay.pod("a", status::ready(-600)), pay.service(json!({})), pay.endpoints(&[true])]);
+    let says = &["Service pay leads to Deployment pay", "HTTP 503"];
+    check(&world, Expect { entity: "Deployment/shop/pay", verdict: Possible, says, ..errs });
+}
+
+#[test]
+fn a_pod_that_a_stateful_set_has_no_more_is_the_sets_where_it_was_scaled() {
+    let log = "MongoServerSelectionError: getaddrinfo ENOTFOUND mongo-2.mongo";
+    let app = env(json!([{"name": "MONGO_URL", "value": "mongodb://mongo-0.mongo,mongo-2.mongo/app"}]));
+    let set = |replicas: i64| {
+        object("StatefulSet shop/mongo", json!({"spec": {"replicas": replicas, "serviceName": "mongo"}}))
+    };
+    let mongo = App::deployment("shop/mongo");
+    let headless = || {
+        [
+            mongo.service(json!({"spec": {"clusterIP": "None"}})),
+            mongo.endpoints(&[true]),
+            mongo.pod("a", status::ready(-600)),
+        ]
+    };
+    let missing = Expect {
+        cause: "stateful-pod-missing",
+        verdict: Established,
+        says: &["mongo-2.mongo", "has 1 replica,", "no pod mongo-2"],
+        ..DEAD
+    };
+    let field = "spec.template.spec.containers[app].env[MONGO_URL]";
+    one(&app, log, headless().into_iter().chain([set(1)]), Expect { field, ..missing });
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.upsert_all(headless());
+    world.set_time(-60);
+    world.upsert(set(3));
+    world.set_time(-20);
+    world.upsert(set(1));
+    world.set_time(0);
+    world.log(&pod, "app", 3, log);
+    check(&world, Expect { entity: "StatefulSet/shop/mongo", field: "spec.replicas", ..missing });
+}
+
+#[test]
 fn an_expired_certificate_is_that_of_the_pods_that_serve_it() {
     let log = "urllib.error.URLError: <urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)>";
     let app = env(json!([{"name": "LOGIN_URL", "value": "https://login:8443"}]));

@@ -405,3 +405,42 @@ fn words_of_no_known_form_lead_to_the_variable_they_name() {
         Expect { cause: "container-exits", says: &["its own log says why", "moon"], ..DEAD },
     );
 }
+
+#[test]
+fn a_name_that_nobody_may_log_in_with_is_its_own_setting() {
+    let app = env(json!([
+        {"name": "PGUSER", "valueFrom": {"configMapKeyRef": {"name": "report-db", "key": "user"}}},
+        {"name": "PGPASSWORD", "valueFrom": {"secretKeyRef": {"name": "report-pw", "key": "password"}}},
+    ]));
+    let log = "connection failed: connection to server at \"10.9.9.7\", port 5432 failed: FATAL:  role \"reportng\" does not exist";
+    let says = &["there is no user reportng", "PGUSER comes from key user of ConfigMap report-db"];
+    let unknown =
+        Expect { cause: "log-authentication", entity: "ConfigMap/shop/report-db", field: "data[user]", ..DEAD };
+    one(&app, log, [map("report-db", &["user"])], Expect { says, ..unknown });
+    let key = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "s3", "key": key}}});
+    let app = env(json!([key("AWS_SECRET_ACCESS_KEY", "secret-key"), key("AWS_ACCESS_KEY_ID", "access-key")]));
+    let log = "upload failed: An error occurred (InvalidAccessKeyId) when calling the PutObject operation: The AWS Access Key Id you provided does not exist in our records.";
+    let says = &["the id of the access key is not known", "AWS_ACCESS_KEY_ID comes from key access-key of Secret s3"];
+    let unknown = Expect { cause: "log-authentication", entity: "Secret/shop/s3?", field: "data[access-key]", ..DEAD };
+    one(&app, log, [], Expect { says, ..unknown });
+}
+
+#[test]
+fn words_that_quote_a_value_lead_to_its_variable() {
+    let field = "spec.template.spec.containers[app].env[BROKER_URL]";
+    let app = env(json!([
+        {"name": "BROKER_URL", "value": "amqp://worker@rabbit:5672/ordrs"},
+        {"name": "QUEUE", "value": "orders"},
+    ]));
+    let log = "amqp.exceptions.NotAllowed: Connection.open: (530) NOT_ALLOWED - vhost ordrs not found";
+    one(&app, log, [], Expect { cause: "container-exits", field, says: &["the value of BROKER_URL"], ..DEAD });
+    let app = env(json!([{"name": "BROKER_URL", "value": "PLAINTEXT//:9092"}]));
+    let log = "java.lang.IllegalArgumentException: Error creating broker listeners from 'PLAINTEXT//:9092': Unable to parse PLAINTEXT//:9092 to a broker endpoint";
+    let says = &["“PLAINTEXT//:9092” is invalid", "the value of BROKER_URL"];
+    one(&app, log, [], Expect { cause: "log-bad-config", verdict: Established, field, says, ..DEAD });
+    // Or to the key that the text speaks of, where the value is not known.
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "kafka"}}]}));
+    let keys = map("kafka", &["KAFKA_LISTENERS", "KAFKA_NODE_ID"]);
+    let entity = "ConfigMap/shop/kafka";
+    one(&app, log, [keys], Expect { cause: "log-bad-config", entity, field: "data[KAFKA_LISTENERS]", ..DEAD });
+}

@@ -1,14 +1,35 @@
 //! Credentials that are refused, and where they come from.
 
-use super::{Blame, Case, file, setting::set_env};
+use super::{
+    Blame, Case, file,
+    setting::{self, set_env},
+};
 use crate::{
-    logs::{self, Signal},
+    logs::{self, Class, Signal},
     object::Kind,
+    severity::Confidence,
 };
 
 /// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
 pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
+    // Not the password is wrong, but for whom it is.
+    let only = |word: &str| {
+        let mut found = case.spec.env.iter().filter(|e| e.name.to_ascii_uppercase().contains(word));
+        found.next().filter(|_| found.next().is_none())
+    };
+    let by_name = match signal.detail {
+        Some(logs::NO_USER) => only("USER"),
+        Some(logs::NO_KEY_ID) => only("KEY_ID"),
+        _ => None,
+    };
+    if let Some(e) = by_name {
+        let named = Signal { class: Class::BadConfig, subject: Some(e.name.clone()), file: None, ..signal.clone() };
+        let blame = setting::bad(case, &named);
+        let more = blame.phrase.split_once(';').map(|(_, more)| format!(";{more}")).unwrap_or_default();
+        let confidence = blame.confidence.min(Confidence::Likely);
+        return Blame { rule: own.rule, phrase: format!("{}{more}", own.phrase), confidence, ..blame };
+    }
     let expired = signal.detail == Some(logs::EXPIRED);
     // What says most plainly that it is a credential comes first.
     let words = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CRED", "AUTH", "DSN", "URL", "URI"];

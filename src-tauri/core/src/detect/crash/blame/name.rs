@@ -6,7 +6,7 @@ use crate::{
     detect::host::hosts,
     host::{self, Place},
     logs::{Class, Signal},
-    object::{Kind, Object, ObjectRef},
+    object::{Kind, Object, ObjectRef, Service},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -49,6 +49,37 @@ pub(super) fn unset(case: &Case<'_, '_>, signal: &Signal, host: &str, own: &Blam
     let found = setting::missing(case, &missing);
     let confidence = found.confidence.min(Confidence::Likely);
     Some(Blame { rule: own.rule, confidence, phrase: format!("{}: {}", own.phrase, found.phrase), ..found })
+}
+
+/// The pod of a StatefulSet that a name means, of which the StatefulSet has not so many.
+pub(super) fn beyond(case: &Case<'_, '_>, host: &str, service: &Service, signal: &Signal) -> Option<Blame> {
+    let (set, number) = host.split('.').next()?.rsplit_once('-')?;
+    let number: i32 = number.parse().ok()?;
+    let namespace = service.metadata.namespace.as_deref();
+    let object = case.cx.index.get(Kind::StatefulSet, namespace, set)?;
+    let Object::StatefulSet(stateful) = &**object else { return None };
+    let replicas = stateful.spec.replicas.unwrap_or(1);
+    if stateful.spec.service_name != service.metadata.name || number < replicas {
+        return None;
+    }
+    let reference = object.reference();
+    let own = case.own(signal).rule("stateful-pod-missing").sure(Confidence::Established).says(format!(
+        "; StatefulSet {set} has {replicas} {}, so that there is no pod {set}-{number} (not found)",
+        if replicas == 1 { "replica" } else { "replicas" }
+    ));
+    let own = own.seen(
+        object,
+        "replicas",
+        format!("StatefulSet {set} has {replicas} replicas"),
+        &[("spec.replicas", replicas.to_string())],
+        case.cx.now,
+    );
+    // Which of the two is wrong tells only which was changed.
+    let scaled = case.changes(&reference).iter().any(|c| c.fields.iter().any(|f| f.path == "spec.replicas"));
+    Some(match case.written(host).filter(|_| !scaled) {
+        Some(field) => own.field(field).step(case.edit(ActionKind::SetEnv, "it names pods that are not there")),
+        None => own.on(reference, Some("spec.replicas".into()), case),
+    })
 }
 
 /// No Service has that name.

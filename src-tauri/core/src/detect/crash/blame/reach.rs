@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Blame, Case, api,
-    name::{infer, port_field, unknown, unset, written_port},
+    name::{beyond, infer, port_field, unknown, unset, written_port},
     policy::{Goal, blocked},
 };
 use crate::{
@@ -67,6 +67,11 @@ pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let place = host::place(index, case.ns(), &at.host);
     let found = place.as_ref().and_then(|p| index.get(Kind::Service, Some(&p.namespace), &p.name));
     if let Some(Object::Service(service)) = found.map(|o| &**o) {
+        if signal.class == Class::Dns
+            && let Some(blame) = beyond(case, &at.host, service, signal)
+        {
+            return blame;
+        }
         return behind(case, signal, &at, service, own);
     }
     if signal.class == Class::Dns
@@ -179,6 +184,21 @@ pub(super) fn outsider(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
         return own;
     }
     own.says("; this host lies outside the cluster").on(ObjectRef::external(text), None, case)
+}
+
+/// A server that was reached and answers with an error of its own: its owner's matter, within the cluster or outside.
+pub(super) fn errs(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(text) = signal.subject.as_deref() else { return own };
+    let at = target(text);
+    let Some(service) = host::service(case.cx.index, case.ns(), &at.host) else { return outsider(case, text, own) };
+    let ns = service.metadata.namespace.as_deref().unwrap_or("");
+    let pods = case.cx.index.pods_matching(ns, &service.spec.selector);
+    let Some(pod) = pods.into_iter().find(|p| !p.finished()) else { return own };
+    let server = case.cx.owner(pod).subject;
+    own.says(format!("; Service {} leads to {server}, whose own log may say why", service.metadata.name))
+        .on(server, None, case)
+        .needs("the log of the server that answers so")
 }
 
 /// A Service of that name exists: what of it, or on the way to it, is wrong.

@@ -4,116 +4,32 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Blame, Case, contains_word, file};
+use super::{
+    Blame, Case, contains_word, file,
+    origin::{Origin, given, map, mentioned, normal, origin, spoken_of, variables},
+};
 use crate::{
     detect::context::{action, ns_flag},
     logs::{Class, Signal},
-    object::{ConfigMap, Kind, Object, pod::EnvVar},
+    object::{Kind, Object, pod::EnvVar},
     remediation::ActionKind,
     severity::Confidence,
     words,
 };
-
-/// Where a variable's value comes from.
-enum Origin {
-    Literal {
-        name: String,
-        value: String,
-    },
-    /// A key of a ConfigMap, named or by `envFrom`.
-    Map {
-        name: String,
-        map: String,
-        key: String,
-    },
-    Secret {
-        name: String,
-        secret: String,
-        key: String,
-    },
-    /// The container does not set it.
-    Absent,
-}
-
-/// `payment.api.url`, `paymentApiUrl` and `Payment:Api:Url` are all `PAYMENT_API_URL` as a variable.
-fn normal(name: &str) -> String {
-    let mut out = String::new();
-    let mut lower = false;
-    for c in name.trim_matches(['-', '<', '>', '$', '{', '}']).chars() {
-        if c.is_ascii_uppercase() && lower {
-            out.push('_');
-        }
-        lower = c.is_ascii_lowercase();
-        let c = if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-        if !(c == '_' && out.ends_with('_')) {
-            out.push(c);
-        }
-    }
-    out.trim_matches('_').to_owned()
-}
-
-fn map<'a>(case: &Case<'_, 'a>, name: &str) -> Option<&'a ConfigMap> {
-    match case.get(Kind::ConfigMap, name) {
-        Some(Object::ConfigMap(m)) => Some(m),
-        _ => None,
-    }
-}
-
-fn origin(case: &Case<'_, '_>, wanted: &str) -> Origin {
-    let wanted = normal(wanted);
-    let ending = format!("_{wanted}");
-    let exact = case.spec.env.iter().find(|e| normal(&e.name) == wanted);
-    let loose = || {
-        let mut with = case.spec.env.iter().filter(|e| wanted.len() >= 4 && normal(&e.name).ends_with(&ending));
-        with.next().filter(|_| with.next().is_none())
-    };
-    if let Some(e) = exact.or_else(loose) {
-        let from = e.value_from.as_ref();
-        if let Some(k) = from.and_then(|f| f.config_map_key_ref.as_ref()) {
-            return Origin::Map { name: e.name.clone(), map: k.name.clone(), key: k.key.clone() };
-        }
-        if let Some(k) = from.and_then(|f| f.secret_key_ref.as_ref()) {
-            return Origin::Secret { name: e.name.clone(), secret: k.name.clone(), key: k.key.clone() };
-        }
-        return Origin::Literal { name: e.name.clone(), value: e.value.clone().unwrap_or_default() };
-    }
-    for from in &case.spec.env_from {
-        let Some(r) = &from.config_map_ref else { continue };
-        let prefix = from.prefix.as_deref().unwrap_or("");
-        let key = map(case, &r.name).and_then(|m| m.digests.keys().find(|k| normal(&format!("{prefix}{k}")) == wanted));
-        if let Some(key) = key {
-            return Origin::Map { name: format!("{prefix}{key}"), map: r.name.clone(), key: key.clone() };
-        }
-    }
-    Origin::Absent
-}
-
-/// The variable of the container that a text speaks of, by its name or in its words (`log level`); only where one does.
-fn mentioned(case: &Case<'_, '_>, text: &str) -> Option<String> {
-    let words = |t: &str| {
-        let spaced: String =
-            t.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
-        format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
-    };
-    let keys = case.spec.env_from.iter().filter_map(|f| {
-        let map = map(case, &f.config_map_ref.as_ref()?.name)?;
-        let prefix = f.prefix.clone().unwrap_or_default();
-        Some(map.digests.keys().map(move |k| format!("{prefix}{k}")))
-    });
-    let all: Vec<String> = case.spec.env.iter().map(|e| e.name.clone()).chain(keys.flatten()).collect();
-    let only = |fits: &dyn Fn(&str) -> bool| {
-        let mut found = all.iter().filter(|n| n.len() >= 3 && fits(n));
-        found.next().filter(|_| found.next().is_none()).cloned()
-    };
-    let spoken = words(text);
-    only(&|n| contains_word(text, n)).or_else(|| only(&|n| n.contains('_') && spoken.contains(&words(n))))
-}
 
 /// A failure of no known form: the variable or the mounted file that its words name.
 pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
     if let Some(name) = mentioned(case, &signal.text) {
         let named = Signal { subject: Some(name), ..signal.clone() };
         return Some(bad(case, &named));
+    }
+    if let Some(e) = spoken_of(case, &signal.text) {
+        return Some(
+            case.own(signal)
+                .says(format!("; it speaks of the value of {}", e.name))
+                .field(case.path(&format!("env[{}]", e.name)))
+                .step(set_env(case, &e.name)),
+        );
     }
     let path =
         signal.text.split([' ', '"', '\'', '(', ')', ',', '=']).find(|w| w.starts_with('/') && file::from_map(case, w));
@@ -330,6 +246,9 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     // The value itself leads to who wrote it; else the words do.
     let held = value.is_some_and(|v| case.spec.env.iter().any(|e| e.value.as_deref() == Some(v)));
     let named = named.or_else(|| mentioned(case, &signal.text).filter(|_| !held).map(|n| origin(case, &n)));
+    // A value that the workload does not write itself is one of the keys it is given.
+    let given = || value.filter(|v| case.written(v).is_none()).and_then(|_| given(case, &signal.text));
+    let named = named.or_else(given);
     match named {
         Some(Origin::Literal { name, value: set }) => {
             let same = value.is_some_and(|v| v == set);
@@ -445,13 +364,7 @@ pub(super) fn flag(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 
 /// A bound that is reached: the only variable or key that sounds like it.
 pub(super) fn bound(case: &Case<'_, '_>, own: Blame, words: &[&str]) -> Blame {
-    let keys = case.spec.env_from.iter().filter_map(|f| {
-        let map = map(case, &f.config_map_ref.as_ref()?.name)?;
-        let prefix = f.prefix.clone().unwrap_or_default();
-        Some(map.digests.keys().map(move |k| format!("{prefix}{k}")))
-    });
-    let all = case.spec.env.iter().map(|e| e.name.clone()).chain(keys.flatten());
-    let mut fits = all.filter(|n| words.iter().any(|w| normal(n).contains(w)));
+    let mut fits = variables(case).into_iter().filter(|n| words.iter().any(|w| normal(n).contains(w)));
     let (Some(name), None) = (fits.next(), fits.next()) else { return own };
     match origin(case, &name) {
         Origin::Literal { name, value } => own

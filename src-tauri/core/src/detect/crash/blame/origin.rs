@@ -1,0 +1,133 @@
+//! Where the values of variables come from, and which variable a text speaks of.
+
+use super::{Case, contains_word};
+use crate::object::{ConfigMap, Kind, Object, pod::EnvVar};
+
+/// Where a variable's value comes from.
+pub(super) enum Origin {
+    Literal {
+        name: String,
+        value: String,
+    },
+    /// A key of a ConfigMap, named or by `envFrom`.
+    Map {
+        name: String,
+        map: String,
+        key: String,
+    },
+    Secret {
+        name: String,
+        secret: String,
+        key: String,
+    },
+    /// The container does not set it.
+    Absent,
+}
+
+/// `payment.api.url`, `paymentApiUrl` and `Payment:Api:Url` are all `PAYMENT_API_URL` as a variable.
+pub(super) fn normal(name: &str) -> String {
+    let mut out = String::new();
+    let mut lower = false;
+    for c in name.trim_matches(['-', '<', '>', '$', '{', '}']).chars() {
+        if c.is_ascii_uppercase() && lower {
+            out.push('_');
+        }
+        lower = c.is_ascii_lowercase();
+        let c = if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        if !(c == '_' && out.ends_with('_')) {
+            out.push(c);
+        }
+    }
+    out.trim_matches('_').to_owned()
+}
+
+pub(super) fn map<'a>(case: &Case<'_, 'a>, name: &str) -> Option<&'a ConfigMap> {
+    match case.get(Kind::ConfigMap, name) {
+        Some(Object::ConfigMap(m)) => Some(m),
+        _ => None,
+    }
+}
+
+pub(super) fn origin(case: &Case<'_, '_>, wanted: &str) -> Origin {
+    let wanted = normal(wanted);
+    let ending = format!("_{wanted}");
+    let exact = case.spec.env.iter().find(|e| normal(&e.name) == wanted);
+    let loose = || {
+        let mut with = case.spec.env.iter().filter(|e| wanted.len() >= 4 && normal(&e.name).ends_with(&ending));
+        with.next().filter(|_| with.next().is_none())
+    };
+    if let Some(e) = exact.or_else(loose) {
+        let from = e.value_from.as_ref();
+        if let Some(k) = from.and_then(|f| f.config_map_key_ref.as_ref()) {
+            return Origin::Map { name: e.name.clone(), map: k.name.clone(), key: k.key.clone() };
+        }
+        if let Some(k) = from.and_then(|f| f.secret_key_ref.as_ref()) {
+            return Origin::Secret { name: e.name.clone(), secret: k.name.clone(), key: k.key.clone() };
+        }
+        return Origin::Literal { name: e.name.clone(), value: e.value.clone().unwrap_or_default() };
+    }
+    for from in &case.spec.env_from {
+        let Some(r) = &from.config_map_ref else { continue };
+        let prefix = from.prefix.as_deref().unwrap_or("");
+        let key = map(case, &r.name).and_then(|m| m.digests.keys().find(|k| normal(&format!("{prefix}{k}")) == wanted));
+        if let Some(key) = key {
+            return Origin::Map { name: format!("{prefix}{key}"), map: r.name.clone(), key: key.clone() };
+        }
+    }
+    Origin::Absent
+}
+
+/// The names of its variables, as far as they are known: those of a Secret taken whole are not.
+pub(super) fn variables(case: &Case<'_, '_>) -> Vec<String> {
+    let keys = case.spec.env_from.iter().filter_map(|f| {
+        let map = map(case, &f.config_map_ref.as_ref()?.name)?;
+        let prefix = f.prefix.clone().unwrap_or_default();
+        Some(map.digests.keys().map(move |k| format!("{prefix}{k}")))
+    });
+    case.spec.env.iter().map(|e| e.name.clone()).chain(keys.flatten()).collect()
+}
+
+/// The variable of the container that a text speaks of, by its name or in its words (`log level`); only where one does.
+pub(super) fn mentioned(case: &Case<'_, '_>, text: &str) -> Option<String> {
+    let words = |t: &str| {
+        let spaced: String =
+            t.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+        format!(" {} ", spaced.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let all = variables(case);
+    let only = |fits: &dyn Fn(&str) -> bool| {
+        let mut found = all.iter().filter(|n| n.len() >= 3 && fits(n));
+        found.next().filter(|_| found.next().is_none()).cloned()
+    };
+    let spoken = words(text);
+    only(&|n| contains_word(text, n)).or_else(|| only(&|n| n.contains('_') && spoken.contains(&words(n))))
+}
+
+/// The key of a ConfigMap it has as a variable that a text speaks of in a part of its name (`listeners`); only where
+/// one does.
+pub(super) fn given(case: &Case<'_, '_>, text: &str) -> Option<Origin> {
+    let lower = text.to_ascii_lowercase();
+    let spoken =
+        |n: &String| n.split(['_', '.', '-']).any(|w| w.len() >= 6 && contains_word(&lower, &w.to_ascii_lowercase()));
+    let mut found = variables(case)
+        .into_iter()
+        .filter(spoken)
+        .map(|n| origin(case, &n))
+        .filter(|o| matches!(o, Origin::Map { .. }));
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// The variable whose value, or whose URL's last part (a database, a virtual host), a text names; only where one does.
+pub(super) fn spoken_of<'c>(case: &'c Case<'_, '_>, text: &str) -> Option<&'c EnvVar> {
+    let named = |e: &&EnvVar| {
+        let value = e.value.as_deref().unwrap_or("");
+        let last = value.split_once("://").and_then(|(_, rest)| rest.split(['?', '#']).next()?.split_once('/'));
+        let last = last.map_or("", |(_, path)| path.rsplit('/').next().unwrap_or(path));
+        let telling = |t: &str, least: usize| {
+            t.len() >= least && !t.bytes().all(|b| b.is_ascii_digit() || b == b'.') && contains_word(text, t)
+        };
+        telling(value, 6) || telling(last, 4)
+    };
+    let mut found = case.spec.env.iter().filter(named);
+    found.next().filter(|_| found.next().is_none())
+}
