@@ -160,6 +160,10 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
     for (spec, status, init) in pod.containers() {
         let Some(status) = status else { continue };
         let ends = init && spec.restart_policy.as_deref() != Some("Always");
+        // A sidecar is ended when the work is done, however it takes that.
+        if init && !ends && pod.work_ended() {
+            continue;
+        }
         let Some(death) = death(cx.now, cx.options.waive_holds, pod, status, ends) else { continue };
         // Pods of Jobs end on purpose: one failure is the Job's to judge, unless the container is restarted in place.
         let once = status.restart_count == 0 && pod.spec.restart_policy.as_deref() == Some("Never");

@@ -379,6 +379,12 @@ impl Pod {
         matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
     }
 
+    /// Every container that is there for the work has ended; sidecars are ended after that.
+    pub fn work_ended(&self) -> bool {
+        let all = &self.status.container_statuses;
+        !all.is_empty() && all.iter().all(|s| s.state.terminated.is_some())
+    }
+
     /// Every container status with its specification; the flag says whether it is an init container.
     pub fn containers(&self) -> impl Iterator<Item = (&Container, Option<&ContainerStatus>, bool)> {
         let find = |name: &str, list: &'_ [ContainerStatus]| list.iter().position(|s| s.name == name);

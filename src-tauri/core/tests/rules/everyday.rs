@@ -340,3 +340,24 @@ fn what_an_operator_made_is_as_bad_as_its_pods_and_one_fault() {
     assert_eq!(faults.len(), 1);
     assert_eq!((faults[0].subject.kind.as_str(), faults[0].severity), ("Cluster", Critical));
 }
+
+#[test]
+fn a_sidecar_that_is_killed_when_the_work_is_done_is_no_fault() {
+    let sidecar = json!({"name": "proxy", "image": "p:1", "restartPolicy": "Always"});
+    let app = App::of(Kind::Job, "shop/nightly").spec(json!({"restartPolicy": "Never", "initContainers": [sidecar]}));
+    let killed =
+        json!({"name": "proxy", "state": {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": at(-20)}}});
+    let pod = |phase: &str, state: Value| {
+        let own = json!({"name": "app", "state": state});
+        let status = json!({"phase": phase, "startTime": at(-30), "initContainerStatuses": [killed], "containerStatuses": [own]});
+        app.pod_with("a", status, json!({}))
+    };
+    let ended = || json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": at(-22)}});
+    for phase in ["Running", "Succeeded"] {
+        silent(&world(&app, [pod(phase, ended())]));
+    }
+    // While the program beside it still works it is missed, and its log is asked for.
+    let world = world(&app, [pod("Running", json!({"running": {"startedAt": at(-28)}}))]);
+    let diagnosis = world.diagnose();
+    assert_eq!((diagnosis.waiting.len(), diagnosis.wants.len()), (1, 1));
+}

@@ -92,6 +92,24 @@ fn a_pod_whose_volume_is_being_made_on_the_chosen_node_is_not_forgotten_by_the_s
 }
 
 #[test]
+fn a_template_of_claims_for_devices_that_does_not_exist_is_the_entity() {
+    let app = checkout();
+    let mut world = unseen(&app, json!({}));
+    let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"spec": {"nodeName": null}}));
+    let told = "PodResourceClaim gpu: resource claim template \"single-gpu\": resourceclaimtemplate.resource.k8s.io \"single-gpu\" not found";
+    world.upsert(event(&pod, "Warning", "FailedResourceClaimCreation", told, -60, -10, 13));
+    let expect = Expect {
+        rule: "pod-unschedulable",
+        cause: "resource-claim-template-missing",
+        entity: "ResourceClaimTemplate/shop/single-gpu?",
+        field: "spec.template.spec.resourceClaims",
+        says: &["single-gpu", "does not exist (not found)", "Deployment checkout"],
+        ..CHECKOUT
+    };
+    check(&world, expect);
+}
+
+#[test]
 fn a_gate_that_nobody_lifts_is_found() {
     let app = checkout().spec(json!({"schedulingGates": [{"name": "corp.test/approval"}]}));
     let gated = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates", "lastTransitionTime": at(-60)}]});

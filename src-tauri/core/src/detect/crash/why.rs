@@ -151,8 +151,11 @@ pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Termina
         if why.is_empty() { Confidence::Likely } else { Confidence::Established },
         owner.subject.clone(),
         format!(
-            "Container {} cannot start {line} in image {} (exit code {}){said}.{kind}",
-            spec.name, spec.image, ended.exit_code
+            "Container {} cannot start {line} in image {} (exit code {}){said}.{kind}{}",
+            spec.name,
+            spec.image,
+            ended.exit_code,
+            unset(spec)
         ),
     );
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
@@ -339,5 +342,16 @@ pub(super) fn take(f: &mut Finding, blame: Blame, statement: String, mut keys: V
         if !f.actions.iter().any(|a| a.key() == step.key()) {
             f.actions.push(step);
         }
+    }
+}
+
+/// The first word of the command is a variable that was not put in: Kubernetes leaves `$(NAME)` as it stands where the
+/// container has no variable of that name.
+fn unset(spec: &Container) -> String {
+    let first = spec.command.iter().chain(&spec.args).next().map_or("", String::as_str);
+    let name = first.strip_prefix("$(").and_then(|rest| rest.split_once(')')).map(|(name, _)| name);
+    match name.filter(|name| spec.env_from.is_empty() && !spec.env.iter().any(|e| e.name == *name)) {
+        Some(name) => format!(" $({name}) stands for a variable that the container does not have (not set)."),
+        None => String::new(),
     }
 }

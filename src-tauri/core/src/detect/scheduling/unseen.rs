@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, evidence, finding, hold},
+    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold},
     placement,
 };
-use super::{FOREIGN, GATED, PINNED, SILENT, nodes, serves, severity};
+use super::{FOREIGN, GATED, HOLD, PINNED, SILENT, nodes, serves, severity};
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    object::{Condition, Kind, Object, ObjectRef, Pod},
+    object::{Condition, Kind, KubeEvent, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -48,10 +48,63 @@ fn draft(
     (f, key)
 }
 
+/// A pod whose devices cannot be claimed: no scheduler looks at it before the claim is there.
+fn without_devices(cx: &mut Context<'_>, pod: &Pod, event: &KubeEvent) {
+    let owner = cx.owner(pod);
+    let me = pod.reference();
+    let since = event.first_seen().or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
+    let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity(cx, &owner), since);
+    f.headline = "cannot be scheduled: the devices it claims cannot be asked for".into();
+    f.started_basis = "first claim that could not be made".into();
+    f.message = format!("No resource claim can be made for {}: {}", me.name, words::clip(event.message(), 240));
+    f.hold = hold(HOLD);
+    let item = event_evidence(event, cx.now);
+    let named = event.message().split_once("resource claim template \"").and_then(|(_, rest)| rest.split('"').next());
+    let missing = named.filter(|_| event.message().contains("not found"));
+    let tail = words::clip(event.message(), 220);
+    let mut c = match missing {
+        Some(name) => {
+            let entity = ObjectRef {
+                api_version: "resource.k8s.io/v1".into(),
+                kind: "ResourceClaimTemplate".into(),
+                namespace: me.namespace.clone(),
+                name: name.to_owned(),
+                uid: None,
+            };
+            let text = format!(
+                "ResourceClaimTemplate {name}, by which {} claims devices, does not exist (not found) in namespace {}. The cluster says: {tail}",
+                owner.subject,
+                me.namespace.as_deref().unwrap_or("")
+            );
+            let mut c = cause("resource-claim-template-missing", Confidence::Established, entity, text);
+            c.referrer = Some(owner.subject.clone());
+            c
+        }
+        None => {
+            let text = format!("The devices that {} claims cannot be asked for: {tail}", owner.subject);
+            cause("resource-claim-failed", Confidence::Likely, owner.subject.clone(), text)
+        }
+    };
+    c.field = Some(owner.pod_field("resourceClaims"));
+    c.evidence = vec![item.key.clone()];
+    c.signs.pro = 2;
+    f.evidence.push(item);
+    f.causes.push(c);
+    f.actions.push(edit(
+        ActionKind::Patch,
+        &owner.subject,
+        "it must name a template that exists, or that must be made",
+    ));
+    cx.report(f);
+}
+
 /// A pod of which nothing was said, by nobody.
 pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
     let me = pod.reference();
     let events = cx.index.events_of(&me);
+    if let Some(event) = events.iter().rev().find(|e| e.is_warning() && e.reason() == "FailedResourceClaimCreation") {
+        return without_devices(cx, pod, event);
+    }
     if !cx.index.knows(Kind::KubeEvent, me.namespace.as_deref())
         || events.iter().any(|e| matches!(e.reason(), "FailedScheduling" | "Scheduled" | "Nominated"))
     {
