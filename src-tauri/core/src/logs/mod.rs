@@ -174,6 +174,16 @@ mod tests {
     }
 
     #[test]
+    fn a_word_of_the_message_is_no_value() {
+        let log = lines(
+            "main.go:31: cannot parse DATABASE_URL: parse \"postgres://app@db:port/app\": invalid port \":port\" after host",
+        );
+        let found = signals(&log);
+        assert_eq!(found[0].subject.as_deref(), Some("DATABASE_URL"));
+        assert_eq!(found[0].value, None);
+    }
+
+    #[test]
     fn what_a_line_announces_on_the_next_belongs_to_it() {
         let said = |log: &str| last_words(&lines(log)).unwrap().1;
         let prometheus = r#"ts=2026-11-12T03:00:00Z level=error msg="Error loading config (--config.file=/etc/p.yml)" err="parsing YAML file /etc/p.yml: yaml: unmarshal errors:\n  line 5: field scrape_intervall not found in type config.ScrapeConfig""#;

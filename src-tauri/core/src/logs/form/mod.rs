@@ -171,6 +171,8 @@ fn is_filler(value: &str) -> bool {
             | "configuration"
             | "config"
             | "value(s)"
+            | "parse"
+            | "parsing"
     )
 }
 

@@ -318,7 +318,7 @@ pub(super) fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::Ac
 
 /// A fault of a file that the log does not name: the one its command line names, else the only ConfigMap it mounts.
 fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
-    let words = case.spec.command.iter().chain(&case.spec.args).flat_map(|w| w.split([' ', '=', '"', '\'']));
+    let words = case.spec.command.iter().chain(&case.spec.args).flat_map(|w| w.split([' ', '=', '"', '\'', ';']));
     let named: Vec<&str> = words.filter(|w| w.starts_with('/') && file::from_map(case, w)).collect();
     if let [path] = named.as_slice() {
         return file::content(case, path, own);
