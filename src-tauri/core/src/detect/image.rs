@@ -52,11 +52,15 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let me = pod.reference();
         let owner = cx.owner(pod);
         let events = cx.index.events_of(&me);
+        // A container waits for the images of its volumes as well.
+        let said = waiting.message.as_deref().unwrap_or("");
+        let volume = pod.spec.volumes.iter().find_map(|v| Some((&v.name, &v.image.as_ref()?.reference)));
+        let volume = volume.filter(|(_, reference)| said.contains(*reference) && !said.contains(&spec.image));
+        let image = volume.map_or_else(|| spec.image.clone(), |(_, reference)| reference.clone());
         let failed: Vec<_> = events
             .iter()
             .filter(|e| {
-                matches!(e.reason(), "Failed" | "InspectFailed" | "ErrImageNeverPull")
-                    && e.message().contains(&spec.image)
+                matches!(e.reason(), "Failed" | "InspectFailed" | "ErrImageNeverPull") && e.message().contains(&image)
             })
             .collect();
         // The event keeps the whole reason; the status may only say "Back-off pulling image".
@@ -75,34 +79,39 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             .or(pod.status.start_time)
             .or(pod.metadata.creation_timestamp)
             .unwrap_or(cx.now);
-        let (why, words_of) = classify(reason, &told, &spec.image);
+        let (why, words_of) = classify(reason, &told, &image);
         let mut f =
             finding("image-pull-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
         f.part.clone_from(&spec.name);
         f.headline = "cannot pull its image".into();
         f.started_basis = "first failed pull".into();
-        f.message = format!("Container {} of {} cannot pull image {}: {words_of}", spec.name, me.name, spec.image);
+        f.message = format!("Container {} of {} cannot pull image {image}: {words_of}", spec.name, me.name);
         f.hold = hold(HOLD);
         let item = evidence(
             EvidenceKind::ContainerStatus,
-            format!("image|{}|{}|{}|{why}", me.uid.as_deref().unwrap_or(&me.name), spec.name, spec.image),
+            format!("image|{}|{}|{}|{why}", me.uid.as_deref().unwrap_or(&me.name), spec.name, image),
             started,
             me.clone(),
-            format!("Container {} waits: {reason} for {}", spec.name, spec.image),
+            format!("Container {} waits: {reason} for {image}", spec.name),
             format!(
                 "pod: {}\ncontainer: {}\nimage: {}\nreason: {reason}\nmessage: {}",
-                me.name,
-                spec.name,
-                spec.image,
-                waiting.message.as_deref().unwrap_or("")
+                me.name, spec.name, image, said
             ),
         );
         f.evidence.push(item);
         f.evidence.extend(failed.iter().rev().take(2).map(|e| event_evidence(e, cx.now)));
-        let mut c = why_of(cx, &mut f, pod, &owner, &spec.name, init, why, &spec.image, &words_of, &events);
+        let mut c = why_of(cx, &mut f, pod, &owner, &spec.name, init, why, &image, &words_of, &events);
         c.evidence = f.evidence.iter().map(|e| e.key.clone()).collect();
+        if let Some((name, _)) = volume {
+            c.statement = c.statement.replacen("of container", &format!("of volume {name} in container"), 1);
+            c.field = c.field.filter(|f| !f.ends_with(".image"));
+            c.field.get_or_insert_with(|| owner.pod_field(&format!("volumes[{name}].image.reference")));
+            f.headline = "cannot pull the image of its volume".into();
+            f.actions.push(edit(ActionKind::Patch, &owner.subject, "the volume must name an image that may be pulled"));
+        } else {
+            steps(&mut f, &owner.subject, why, &spec.name);
+        }
         f.causes.push(c);
-        steps(&mut f, &owner.subject, why, &spec.name);
         cx.report(f);
     }
 }

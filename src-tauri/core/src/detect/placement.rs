@@ -1,12 +1,17 @@
 //! Which nodes a pod may be placed on, by the scheduler's own rules for selectors, required affinity and taints; what
 //! it asks for, and how much of that is left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
-use super::Context;
-use crate::object::{LabelSelector, Node, ObjectRef, Pod, PodSpec, Quantity, has_all, node::Taint, pod::Toleration};
+use super::{Context, context::Owner};
+use crate::object::{
+    Kind, LabelSelector, Node, Object, ObjectRef, Pod, PodSpec, Quantity, has_all, node::Taint, pod::Toleration,
+};
 
 /// The terms of the pod's required node affinity: a node must satisfy one of them.
 pub(super) fn required_terms(pod: &Pod) -> Option<&Vec<Value>> {
@@ -158,6 +163,27 @@ pub(super) fn asked(spec: &PodSpec, name: &str) -> Option<Ask> {
     let (container, init, list, _) = sum.iter().max_by_key(|(_, _, _, q)| milli(q))?;
     let text = sum.iter().map(|(_, _, _, q)| q.to_string()).collect::<Vec<_>>().join(" + ");
     Some(Ask { milli: total, text, container: (*container).to_owned(), init: *init, list })
+}
+
+/// The LimitRange that gives the containers of a namespace a limit for a resource (or a request), for the sentence about
+/// a workload that sets none itself.
+pub(super) fn given_by(cx: &Context<'_>, owner: &Owner, container: &str, list: &str, name: &str) -> Option<ObjectRef> {
+    let template = cx.index.resolve(&owner.subject)?;
+    let spec = &template.pod_template()?.spec;
+    let own = spec.containers.iter().chain(&spec.init_containers).find(|c| c.name == container)?;
+    // A request that is not set is as large as the limit that is.
+    let sets =
+        own.resources.limits.contains_key(name) || list == "requests" && own.resources.requests.contains_key(name);
+    let gives = |o: &&Arc<Object>| {
+        let Object::LimitRange(range) = &***o else { return false };
+        range
+            .spec
+            .limits
+            .iter()
+            .any(|i| i.default.contains_key(name) || list == "requests" && i.default_request.contains_key(name))
+    };
+    let mut ranges = cx.index.in_namespace(Kind::LimitRange, owner.subject.namespace.as_deref()?).filter(gives);
+    ranges.next().filter(|_| !sets).map(|o| o.reference())
 }
 
 /// Who takes a resource, over the whole cluster.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::verdict::{Case, log, log_item, verdict};
 use super::{
     Context, Hold, Rule, Threshold,
-    context::{cause, edit, event_evidence, evidence, finding, hold},
+    context::{Owner, cause, edit, event_evidence, evidence, finding, hold},
     crash,
     rule::BY_WORKLOAD,
 };
@@ -321,6 +321,19 @@ fn never_asked(now: Timestamp, status: &ContainerStatus, unhealthy: &[&KubeEvent
         })
 }
 
+/// Seconds that the slowest pod of the workload that is ready took from the start of this container until it was. What
+/// took longer than two minutes was unready in between.
+fn usual_start(cx: &Context<'_>, owner: &Owner, container: &str) -> i64 {
+    let pods = owner.subject.uid.as_deref().map(|uid| cx.index.pods_of(uid)).unwrap_or_default();
+    let took = |pod: &&Pod| {
+        let status = pod.status.container_statuses.iter().find(|s| s.name == container && s.restart_count == 0)?;
+        let ready = Condition::find(&pod.status.conditions, "Ready").filter(|c| c.is_true())?.last_transition_time?;
+        let began = status.state.running.as_ref()?.started_at?;
+        Some(ready.duration_since(began).as_secs()).filter(|s| *s <= 120)
+    };
+    pods.iter().filter_map(took).max().unwrap_or(0).max(0)
+}
+
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {
     let Some(since) = status.state.running.as_ref().and_then(|r| r.started_at) else { return };
     let Some(probe) = &spec.readiness_probe else { return };
@@ -362,7 +375,8 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let budget = if was_ready {
         LOST
     } else {
-        probe.budget_seconds().max(10) + if status.started == Some(true) { 0 } else { startup }
+        let usual = 2 * usual_start(cx, &owner, &spec.name);
+        probe.budget_seconds().max(10).max(usual) + if status.started == Some(true) { 0 } else { startup }
     };
     f.hold = hold(budget.min(BUDGET_MAX));
     // One look waives the budget only where the kubelet has said that the probe fails.

@@ -100,6 +100,12 @@ fn join(lines: &mut [Line], raw: &[String]) {
             if field || place || detail || question {
                 more.push(n);
             }
+            // Flyway names the script below what the database says.
+            if text.starts_with("Message ")
+                && let Some(j) = (n..lines.len()).take(3).find(|&j| lines[j].text.trim().starts_with("Location "))
+            {
+                more.push(j);
+            }
             // Node names what it could not use among the fields of the error, below the stack.
             if text.contains("Invalid URL")
                 && let Some(j) = (n..lines.len()).take(15).find(|&j| lines[j].text.trim().starts_with("input: "))
@@ -315,6 +321,10 @@ fn without_colours(line: &str) -> String {
     let Some(colour) = COLOUR.as_ref() else { return line.to_owned() };
     colour
         .replace_all(line, |c: &Captures<'_>| match c.get(1) {
+            // The name of a component in brackets begins as the end of a colour does.
+            Some(close) if &c[0] == "[m" && line[close.end()..].starts_with(|n: char| n.is_ascii_alphabetic()) => {
+                c[0].to_owned()
+            }
             Some(close) if !close.as_str().is_empty() => c[0].to_owned(),
             _ => String::new(),
         })

@@ -227,8 +227,8 @@ impl std::fmt::Display for BackendPort {
 impl Ingress {
     /// Every Service backend with the host and path that lead to it.
     pub fn backends(&self) -> impl Iterator<Item = (String, &ServiceBackend)> {
-        let default =
-            self.spec.default_backend.iter().filter_map(|b| Some(("every path".to_owned(), b.service.as_ref()?)));
+        let rest = if self.spec.rules.is_empty() { "every path" } else { "every other path" };
+        let default = self.spec.default_backend.iter().filter_map(|b| Some((rest.to_owned(), b.service.as_ref()?)));
         let rules = self.spec.rules.iter().flat_map(|r| {
             r.http.iter().flat_map(|h| &h.paths).filter_map(move |p| {
                 let at = format!("{}{}", r.host.as_deref().unwrap_or("*"), p.path.as_deref().unwrap_or("/"));

@@ -226,6 +226,15 @@ pub struct Volume {
     pub projected: Option<ProjectedVolume>,
     pub csi: Option<Value>,
     pub nfs: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageVolume>,
+}
+
+/// An image as files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImageVolume {
+    pub reference: String,
 }
 
 /// A ConfigMap as files.

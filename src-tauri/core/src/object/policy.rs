@@ -116,6 +116,7 @@ pub struct LimitRangeItem {
     pub max: BTreeMap<String, Quantity>,
     pub min: BTreeMap<String, Quantity>,
     pub default: BTreeMap<String, Quantity>,
+    pub default_request: BTreeMap<String, Quantity>,
     /// The most that a limit may be of its request.
     pub max_limit_request_ratio: BTreeMap<String, Quantity>,
 }

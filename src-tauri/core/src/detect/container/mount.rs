@@ -259,7 +259,31 @@ fn classify(
     {
         return Some(c);
     }
-    if has(&["wrong fs type", "bad superblock", "unknown filesystem type"]) {
+    static UNKNOWN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?:mount: \S+: )?unknown filesystem type '([^']+)'").ok());
+    if let Some(m) = UNKNOWN.as_ref().and_then(|r| r.captures(message)) {
+        static FROM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\s([\w.-]+:/\S*)\s").ok());
+        let from = FROM.as_ref().and_then(|r| r.captures(message)).map(|m| format!(" ({})", &m[1])).unwrap_or_default();
+        f.headline = "cannot start: its node does not know the file system of its volume".into();
+        let (entity, field) = place.holder(owner, if &m[1] == "nfs" { "nfs" } else { "csi.fsType" });
+        f.actions.push(edit(
+            ActionKind::ManualCheck,
+            &entity,
+            "the node needs what mounts it (for NFS the package nfs-common)",
+        ));
+        return Some(draft(
+            "file-system-unknown",
+            Confidence::Established,
+            (entity, field),
+            format!(
+                "Node {node} knows no file system of type {}, so volume {volume}{}{from} cannot be mounted there: {}.",
+                &m[1],
+                place.words(),
+                &m[0]
+            ),
+        ));
+    }
+    if has(&["wrong fs type", "bad superblock"]) {
         f.headline = "cannot start: the file system of its volume is not what is said".into();
         let to = place.holder(owner, "csi.fsType");
         return Some(draft(

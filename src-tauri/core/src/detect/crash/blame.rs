@@ -250,8 +250,13 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             Some(node) => case.own(signal).says(format!(", on node {node}")),
             None => case.own(signal),
         },
-        Class::Database => {
+        Class::Database | Class::Migration => {
             let own = case.own(signal);
+            // The statement may stand in a script that is mounted from a ConfigMap.
+            let script = signal.text.split([' ', '"', '\'']).find(|w| w.starts_with('/') && file::from_map(case, w));
+            if let Some(path) = script {
+                return file::content(case, path, own);
+            }
             match signal.subject.as_deref().and_then(|s| case.written(s)) {
                 Some(field) => own.field(field),
                 None => own,

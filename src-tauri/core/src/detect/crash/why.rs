@@ -3,7 +3,7 @@
 use super::super::{
     Context,
     context::{Owner, action, cause, edit, ns_flag},
-    probe,
+    placement, probe,
 };
 use super::blame::{Blame, Case, blame, guess, heap_option};
 use jiff::Timestamp;
@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use crate::{
     finding::{CauseDraft, Finding},
     logs::{self, Class, Reading, Signal},
-    object::{Condition, Container, Kind, Object, Pod, pod::Terminated},
+    object::{
+        Condition, Container, Kind, Object, Pod,
+        pod::{Terminated, VolumeMount},
+    },
     observation::LogRead,
     remediation::ActionKind,
     severity::Confidence,
@@ -52,6 +55,11 @@ pub(super) fn memory(
                     words::times(times)
                 ),
             );
+            if let Some(range) = placement::given_by(cx, owner, &spec.name, "limits", "memory") {
+                c.statement
+                    .push_str(&format!(" The workload itself sets no limit: it comes from LimitRange {}.", range.name));
+                c.referrer = Some(range);
+            }
             c.field = Some(field);
             c.evidence.push(key.to_owned());
             if let Some(short) = short_node(cx, pod, f.started_at) {
@@ -159,6 +167,13 @@ pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Termina
         ),
     );
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
+    if let Some(mount) = hides(spec).filter(|_| why.contains("not found in $PATH")) {
+        c.statement.push_str(&format!(
+            " Volume {} is mounted at {}, and hides the programs that the image has there.",
+            mount.name, mount.mount_path
+        ));
+        c.field = Some(owner.field(init, &spec.name, &format!("volumeMounts[{}].mountPath", mount.name)));
+    }
     c.evidence.push(key.to_owned());
     c.signs.pro = 2;
     // The runtime's words may lead to a mounted script, its mode, or the node's architecture.
@@ -354,4 +369,10 @@ fn unset(spec: &Container) -> String {
         Some(name) => format!(" $({name}) stands for a variable that the container does not have (not set)."),
         None => String::new(),
     }
+}
+
+/// What is mounted over a folder in which programs are looked for.
+fn hides(spec: &Container) -> Option<&VolumeMount> {
+    let folders = ["/bin", "/sbin", "/usr", "/usr/bin", "/usr/sbin", "/usr/local", "/usr/local/bin"];
+    spec.volume_mounts.iter().find(|m| m.sub_path.is_none() && folders.contains(&m.mount_path.trim_end_matches('/')))
 }

@@ -51,7 +51,7 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
                         rule: "ingress-service-missing",
                         entity,
                         referrer: Some(referrer),
-                        field: match path == "every path" {
+                        field: match path.starts_with("every ") {
                             true => "spec.defaultBackend.service.name",
                             false => "spec.rules[].http.paths[].backend.service.name",
                         },
@@ -85,7 +85,7 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
                             rule: "ingress-port-missing",
                             entity: me.clone(),
                             referrer: Some(s.reference()),
-                            field: match path == "every path" {
+                            field: match path.starts_with("every ") {
                                 true => "spec.defaultBackend.service.port",
                                 false => "spec.rules[].http.paths[].backend.service.port",
                             },

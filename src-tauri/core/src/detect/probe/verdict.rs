@@ -374,7 +374,12 @@ impl Case<'_> {
         if lived.is_some_and(|s| s > budget + p.period_seconds.unwrap_or(10) + grace + 5) {
             return None;
         }
-        let sleeps = sleeps(self.spec).filter(|s| *s >= budget);
+        let sleeps = sleeps(self.spec);
+        // What does nothing but sleep never serves, however long it is given.
+        if sleeps.is_some_and(|(_, goes_on)| !goes_on) {
+            return None;
+        }
+        let sleeps = sleeps.map(|(s, _)| s).filter(|s| *s >= budget);
         let words_said = self.log.filter(|l| listens(l).is_none()).and_then(|l| {
             let last = l.iter().rev().map(|x| logs::message(x)).find(|x| !x.trim().is_empty())?;
             STARTING.as_ref().is_some_and(|r| r.is_match(&last)).then(|| words::clip(&last, 120))
@@ -474,13 +479,15 @@ fn listens(lines: &[String]) -> Option<String> {
     lines.iter().rev().find_map(|l| form.captures(l).map(|m| m[1].to_owned()))
 }
 
-/// Seconds that the container's own command sleeps before it does anything else.
-fn sleeps(spec: &Container) -> Option<i64> {
+/// Seconds that the container's own command sleeps first, and whether it does anything after that.
+fn sleeps(spec: &Container) -> Option<(i64, bool)> {
     static FORM: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?:^|[;&|\s])sleep[ (]+(\d{1,5})\b|\btime\.sleep\((\d{1,5})\)").ok());
     let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
     let m = FORM.as_ref()?.captures(&line)?;
-    m.get(1).or(m.get(2))?.as_str().parse().ok()
+    let rest = line[m.get(0)?.end()..].split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    let goes_on = rest.into_iter().any(|w| !matches!(w, "done" | "fi"));
+    Some((m.get(1).or(m.get(2))?.as_str().parse().ok()?, goes_on))
 }
 
 /// The log of the container's present or last run, where it was read.

@@ -106,7 +106,16 @@ pub(super) fn resources(
     let mut c = cause(rule, Confidence::Established, owner.subject.clone(), statement);
     let first = lacking.first().map_or("memory", String::as_str);
     c.field = match placement::asked(&pod.spec, first) {
-        Some(ask) => Some(owner.field(ask.init, &ask.container, &format!("resources.{}.{first}", ask.list))),
+        Some(ask) => {
+            if let Some(range) = placement::given_by(cx, owner, &ask.container, "requests", first) {
+                c.statement.push_str(&format!(
+                    " The workload itself sets no {first} request for container {}: it comes from LimitRange {}.",
+                    ask.container, range.name
+                ));
+                c.referrer = Some(range);
+            }
+            Some(owner.field(ask.init, &ask.container, &format!("resources.{}.{first}", ask.list)))
+        }
         None if first == "pods" => Some("spec.replicas".into()).filter(|_| replicas(cx, owner).is_some()),
         None => {
             pod.spec.containers.first().map(|c| owner.field(false, &c.name, &format!("resources.requests.{first}")))

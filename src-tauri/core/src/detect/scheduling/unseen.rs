@@ -17,6 +17,9 @@ use crate::{
     words,
 };
 
+/// Seconds that one look gives whoever lifts a gate, or a node that is just being told of.
+const GLANCE: i64 = 2;
+
 /// Even one look lets a pod grow this old before it is called forgotten.
 fn young(cx: &Context<'_>, since: Timestamp, seconds: i64) -> bool {
     cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(seconds)
@@ -208,7 +211,7 @@ pub(super) fn gated(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     let owner = cx.owner(pod);
     let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
     let since = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
-    if !serves(&owner) || ready || young(cx, since, GATED) {
+    if !serves(&owner) || ready || young(cx, since, GLANCE) {
         return;
     }
     let gates: Vec<String> = pod.spec.scheduling_gates.iter().map(|g| g.name.clone()).collect();
@@ -247,7 +250,7 @@ pub(super) fn pinned(cx: &mut Context<'_>, pod: &Pod) {
         return;
     }
     let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
-    if young(cx, since, PINNED) {
+    if young(cx, since, GLANCE) {
         return;
     }
     let owner = cx.owner(pod);

@@ -77,6 +77,11 @@ pub(super) fn explain(cx: &Context<'_>, owner: &Owner, message: &str) -> Told {
     {
         return policy(owner, &m).into();
     }
+    if let Some(m) = pattern!(r"policy '([^']+)' with binding '([^']*)' denied request: (error applying .*)")
+        .and_then(|r| r.captures(message))
+    {
+        return mutation(owner, &m).into();
+    }
     if let Some(m) =
         pattern!(r"violates PodSecurity \x22([^:\x22]+):?([^\x22]*)\x22: ?(.*)").and_then(|r| r.captures(message))
     {
@@ -269,6 +274,40 @@ fn policy(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
     );
     c.field = Some(owner.pod_field("containers"));
     (c, vec![edit(ActionKind::Patch, &owner.subject, "the refusal names the rule")])
+}
+
+/// A policy that changes pods and cannot: no pod of whatever shape gets past it.
+fn mutation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
+    let entity = ObjectRef {
+        api_version: "admissionregistration.k8s.io/v1".into(),
+        kind: "MutatingAdmissionPolicy".into(),
+        namespace: None,
+        name: m[1].to_owned(),
+        uid: None,
+    };
+    let mut c = cause(
+        "admission-policy-broken",
+        Confidence::Established,
+        entity.clone(),
+        format!(
+            "MutatingAdmissionPolicy {} (binding {}) cannot change the pods of {} as it is to, so that they are refused: {}",
+            &m[1],
+            &m[2],
+            owner.subject,
+            words::clip(&m[3], 220)
+        ),
+    );
+    c.field = Some("spec.mutations".into());
+    c.referrer = Some(owner.subject.clone());
+    let look = action(
+        ActionKind::ManualCheck,
+        &entity,
+        "its mutations must fit what they change",
+        "reads only",
+        "get mutatingadmissionpolicies",
+        format!("kubectl get mutatingadmissionpolicy {} -o yaml", &m[1]),
+    );
+    (c, vec![look])
 }
 
 fn pod_security(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {

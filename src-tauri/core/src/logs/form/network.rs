@@ -154,7 +154,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 ConnectionRefused,
                 88,
-                r"(?i)failed to connect to (?P<s>[\w.-]+) port (?P<p>\d+)(?: after \d+ ms)?: (?:connection refused|couldn't connect)",
+                r"(?i)failed to connect to (?P<s>[\w.-]+) port (?P<p>\d+)(?: after \d{1,4} ms)?: (?:connection refused|couldn't connect)",
             ),
             (ConnectionRefused, 88, r#"(?i)connection refused - connect\(2\) for "?(?P<s>[\w.-]+)"? port (?P<p>\d+)"#),
             (ConnectionRefused, 88, r"tcp connect \((?P<s>[\w.-]+):(?P<p>\d+)\): connection refused"),
@@ -232,6 +232,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         keys: &[
             "timed out",
+            " ms: couldn't connect",
             "timed-out",
             "timedout",
             "timeout",
@@ -263,6 +264,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 90,
                 r"(?i)failed to connect to (?P<s>[\w.-]+) port (?P<p>\d+)(?: after \d+ ms)?: (?:connection timed out|operation timed out|timeout|no route)",
             ),
+            (Timeout, 90, r"(?i)failed to connect to (?P<s>[\w.-]+) port (?P<p>\d+) after \d{5,} ms: couldn't connect"),
             (
                 Timeout,
                 88,

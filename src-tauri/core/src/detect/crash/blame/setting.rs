@@ -217,6 +217,16 @@ fn absent(case: &Case<'_, '_>, signal: &Signal, name: &str, own: Blame) -> Blame
             return with_keys(case, blame, from);
         }
     }
+    for from in &secrets {
+        let Some(Object::Secret(known)) = case.get(Kind::Secret, from) else { continue };
+        if let Some(near) = known.keys.iter().flatten().find(|k| resembles(k)) {
+            return own.says(format!("; Secret {from} (envFrom) has {near} instead of {name}")).on(
+                case.reference(Kind::Secret, from),
+                Some(format!("data[{near}]")),
+                case,
+            );
+        }
+    }
     if secrets.is_empty() && maps.iter().all(|m| map(case, m).is_some()) {
         // The image may set it, or a file: only a line that speaks of the environment itself proves that nobody does.
         return own.says(format!("; container {} does not set it", case.spec.name)).sure(if unset {
@@ -294,14 +304,28 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .field(case.path(&format!("env[{}]", e.name)))
                 .step(set_env(case, &e.name));
         }
-        if let Some(field) = case.written(value) {
+        if let Some(field) = case.written(value).filter(|f| !echoed(case, signal, value, f)) {
             return own.field(field).step(case.edit(ActionKind::Patch, format!("“{value}” is refused")));
         }
     }
-    if let Some(field) = signal.subject.as_deref().and_then(|s| case.written(s)) {
+    if let Some((subject, field)) = signal.subject.as_deref().and_then(|s| Some((s, case.written(s)?)))
+        && !echoed(case, signal, subject, &field)
+    {
         return own.field(field).step(case.edit(ActionKind::Patch, "the refused setting must change"));
     }
     from_files(case, own)
+}
+
+/// The command line has the name only because it holds the very words that are in the log: a script that prints them.
+fn echoed(case: &Case<'_, '_>, signal: &Signal, name: &str, field: &str) -> bool {
+    const AROUND: usize = 10;
+    if !field.ends_with(".args") && !field.ends_with(".command") {
+        return false;
+    }
+    let Some(at) = signal.text.find(name) else { return false };
+    let words: String = signal.text[..at].chars().rev().take(AROUND).collect::<Vec<_>>().into_iter().rev().collect();
+    words.chars().count() == AROUND
+        && case.spec.command.iter().chain(&case.spec.args).any(|line| line.contains(&format!("{words}{name}")))
 }
 
 pub(super) fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::ActionDraft {
