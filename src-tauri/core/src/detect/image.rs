@@ -25,7 +25,13 @@ pub const RULES: &[Rule] = &[Rule {
     severities: BY_WORKLOAD,
     limits: &["An image that is being pulled, however long it takes: only a refusal or an error counts."],
     threshold: None,
-    advises: &[ActionKind::SetImage, ActionKind::RolloutUndo, ActionKind::CreateSecret, ActionKind::ManualCheck],
+    advises: &[
+        ActionKind::SetImage,
+        ActionKind::Patch,
+        ActionKind::RolloutUndo,
+        ActionKind::CreateSecret,
+        ActionKind::ManualCheck,
+    ],
 }];
 
 /// Seconds.

@@ -174,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn brackets_are_no_colours_and_a_long_wait_is_no_refusal() {
+        let envoy = "[2026-11-29 22:50:01.130][1][critical][main] error initializing '/etc/envoy.yaml': INVALID_ARGUMENT: invalid name listeners[0].adress: Cannot find field.";
+        assert!(message(envoy).contains("[main]"), "{}", message(envoy));
+        check(envoy, Class::BadConfig, "listeners[0].adress");
+        assert_eq!(message("[31mError[m: no"), "Error: no");
+        let git = "fatal: unable to access 'https://git.corp.example/x.git/': Failed to connect to git.corp.example port 443 after";
+        check(&format!("{git} 130021 ms: Couldn't connect to server"), Class::Timeout, "git.corp.example:443");
+        check(&format!("{git} 3 ms: Couldn't connect to server"), Class::ConnectionRefused, "git.corp.example:443");
+    }
+
+    #[test]
     fn a_word_of_the_message_is_no_value() {
         let log = lines(
             "main.go:31: cannot parse DATABASE_URL: parse \"postgres://app@db:port/app\": invalid port \":port\" after host",

@@ -241,3 +241,21 @@ fn an_image_that_others_run_is_offered() {
     world.run(&other, [other.pod("a", status::ready(-600))]);
     check(&world, Expect { says: &["shop/web:7", "not found", "run registry.test/shop/web:6"], ..PULL });
 }
+
+#[test]
+fn the_image_of_a_volume_is_not_that_of_the_container() {
+    let volume = json!({"name": "weights", "image": {"reference": "registry.invalid/weights:7"}});
+    let app = checkout().spec(json!({"volumes": [volume]}));
+    let message = "Back-off pulling image \"registry.invalid/weights:7\": ErrImagePull: failed to resolve image: registry.invalid/weights:7: not found";
+    let world = world(&app, [app.pod("a", status::waiting("ImagePullBackOff", message, -60))]);
+    check(
+        &world,
+        Expect {
+            rule: "image-pull-failing",
+            cause: "image-not-found",
+            field: "spec.template.spec.volumes[weights].image.reference",
+            says: &["Image registry.invalid/weights:7 of volume weights"],
+            ..CHECKOUT
+        },
+    );
+}

@@ -218,3 +218,20 @@ fn a_secret_without_a_certificate_is_found_where_its_keys_are_known() {
         silent(&world);
     }
 }
+
+#[test]
+fn a_default_backend_takes_only_what_no_rule_matches() {
+    let mut world = shopfront();
+    world.upsert_all([
+        object("IngressClass nginx", json!({})),
+        front("front", json!({"spec": {"defaultBackend": {"service": {"name": "fallback", "port": {"number": 80}}}}})),
+    ]);
+    check(
+        &world,
+        Expect {
+            field: "spec.defaultBackend.service.name",
+            says: &["sends every other path to Service fallback"],
+            ..INGRESS
+        },
+    );
+}

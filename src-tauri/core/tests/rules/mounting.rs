@@ -91,6 +91,14 @@ fn what_keeps_a_volume_from_being_mounted_is_told_apart() {
             &["/export/orders", "denies access"],
         ),
         (
+            "MountVolume.SetUp failed for volume \"pv-1\" : mount failed: exit status 32\nMounting arguments: -t nfs files.corp.test:/export/orders /var/lib/x\nOutput: mount: /var/lib/x: unknown filesystem type 'nfs'.",
+            json!({"hostPath": {"path": "/x"}}),
+            "file-system-unknown",
+            "spec.nfs",
+            Established,
+            &["node-a knows no file system of type nfs", "files.corp.test:/export/orders"],
+        ),
+        (
             "MountVolume.MountDevice failed for volume \"pv-1\" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name disk.corp.test not found in the list of registered CSI drivers",
             csi.clone(),
             "csi-driver-missing",

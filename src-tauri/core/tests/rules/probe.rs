@@ -493,3 +493,39 @@ fn a_start_up_probe_that_cannot_be_run_is_told_though_nothing_is_restarted() {
     world.upsert(app.pod("a", started));
     silent(&world);
 }
+
+#[test]
+fn a_command_that_only_sleeps_is_no_slow_start() {
+    let startup = json!({"tcpSocket": {"port": 8200}, "periodSeconds": 5, "failureThreshold": 3});
+    let app = checkout().container(json!({"command": ["sleep", "86400"], "startupProbe": startup}));
+    let world = too_slow(&app, "startup", 16, &format!("Startup {REFUSED}"), "");
+    let found = cause(&world, "startup-failing");
+    assert_eq!(found.rule_id, "probe-refused", "{}", found.statement);
+    says(&found, &["nothing listens on that port", "port 8200"]);
+}
+
+#[test]
+fn a_start_that_is_as_slow_as_it_always_was_is_waited_for() {
+    let app = app().replicas(2);
+    // The pod of before took 20 s from its start until it was ready.
+    let mut usual = status::ready(-600);
+    for condition in usual["conditions"].as_array_mut().expect("conditions") {
+        condition["lastTransitionTime"] = json!(at(-580));
+    }
+    usual["containerStatuses"][0]["state"]["running"]["startedAt"] = json!(at(-600));
+    let new = app.pod("b", status::unready(-30));
+    let told = event(
+        &new,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        -25,
+        -1,
+        9,
+    );
+    let mut world = world(&app, [app.pod("a", usual), new]);
+    world.upsert(told);
+    patient(&world);
+    world.set_time(15);
+    assert_eq!(world.diagnose().faults.len(), 1, "it takes more than twice as long");
+}

@@ -480,3 +480,12 @@ fn annotations_that_are_forbidden_name_their_field() {
         },
     );
 }
+
+#[test]
+fn a_policy_that_cannot_change_what_it_is_to_is_its_own() {
+    let why = "policy 'pin-pool' with binding 'pin-shop' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.nodeSelector";
+    let says = &["pin-pool", "pin-shop", "ApplyConfiguration"];
+    let entity = "MutatingAdmissionPolicy//pin-pool?";
+    let field = "spec.mutations";
+    check(&refused(&checkout(), why), Expect { cause: "admission-policy-broken", entity, field, says, ..REFUSED });
+}

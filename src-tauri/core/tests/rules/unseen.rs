@@ -122,13 +122,14 @@ fn a_gate_that_nobody_lifts_is_found() {
         ..CHECKOUT
     };
     check(&world, expect);
+    check_at_a_glance(&world, expect);
 }
 
 #[test]
 fn a_node_name_that_does_not_exist_is_found() {
     let app = checkout().spec(json!({"nodeName": "node-x"}));
     let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"metadata": {"creationTimestamp": at(-20)}}));
-    let world = world(&app, [pod]);
+    let mut world = world(&app, [pod]);
     let expect = Expect {
         rule: "pod-on-missing-node",
         cause: "node-name-unknown",
@@ -137,6 +138,10 @@ fn a_node_name_that_does_not_exist_is_found() {
         ..CHECKOUT
     };
     check(&world, expect);
+    // One look does not wait as long as a watch.
+    world.set_time(-17);
+    check_at_a_glance(&world, expect);
+    patient(&world);
 }
 
 #[test]

@@ -444,3 +444,36 @@ fn words_that_quote_a_value_lead_to_its_variable() {
     let entity = "ConfigMap/shop/kafka";
     one(&app, log, [keys], Expect { cause: "log-bad-config", entity, field: "data[KAFKA_LISTENERS]", ..DEAD });
 }
+
+#[test]
+fn a_script_that_prints_the_log_does_not_hold_the_setting() {
+    let mut app = mounted(json!({"configMap": {"name": "search"}}), json!({"mountPath": "/etc/search"}));
+    app = app.container(json!({"args": ["echo 'fatal: unknown setting [cluster.initial_node] in the file'; exit 1"]}));
+    let bad = Expect { cause: "log-bad-config", entity: "ConfigMap/shop/search", field: "data[search.yml]", ..DEAD };
+    one(&app, "fatal: unknown setting [cluster.initial_node] in the file", [map("search", &["search.yml"])], bad);
+    // A command line that has it as an option does.
+    let app = app.container(json!({"args": ["--set=cluster.initial_node"]}));
+    let own = Expect { entity: CHECKOUT.entity, field: "spec.template.spec.containers[app].args", ..bad };
+    one(&app, "fatal: unknown setting [cluster.initial_node] in the file", [map("search", &["search.yml"])], own);
+}
+
+#[test]
+fn a_key_of_a_secret_that_is_nearly_the_variable_is_named() {
+    let app = checkout().container(json!({"envFrom": [{"secretRef": {"name": "stripe"}}]}));
+    let secret = object("Secret shop/stripe", json!({"keys": ["STRIPE_SECRT_KEY"]}));
+    let log = "KeyError: 'STRIPE_SECRET_KEY'";
+    let says = &["Secret stripe (envFrom) has STRIPE_SECRT_KEY instead of STRIPE_SECRET_KEY"];
+    let near =
+        Expect { cause: "log-missing-env", entity: "Secret/shop/stripe", field: "data[STRIPE_SECRT_KEY]", ..DEAD };
+    one(&app, log, [secret], Expect { says, ..near });
+}
+
+#[test]
+fn a_statement_that_fails_is_that_of_the_mounted_script() {
+    let app = mounted(json!({"configMap": {"name": "orders-sql"}}), json!({"mountPath": "/flyway/sql"}));
+    let log = "ERROR: Script V7__index.sql failed\nSQL State  : 42703\nMessage    : ERROR: column \"order_dat\" does not exist\nLocation   : /flyway/sql/V7__index.sql\nLine       : 1";
+    let says = &["order_dat", "V7__index.sql"];
+    let bad =
+        Expect { cause: "log-database", entity: "ConfigMap/shop/orders-sql", field: "data[V7__index.sql]", ..DEAD };
+    one(&app, log, [map("orders-sql", &["V7__index.sql"])], Expect { says, ..bad });
+}
