@@ -1,5 +1,6 @@
 //! Probes: readiness, liveness and start-up, judged after their own budget.
 
+mod command;
 mod explained;
 mod verdict;
 

@@ -10,6 +10,7 @@ use super::{
         Context,
         context::{Owner, cause, edit},
     },
+    command::sleeps,
     explained::Explained,
 };
 use crate::{
@@ -477,17 +478,6 @@ fn listens(lines: &[String]) -> Option<String> {
     });
     let form = FORM.as_ref()?;
     lines.iter().rev().find_map(|l| form.captures(l).map(|m| m[1].to_owned()))
-}
-
-/// Seconds that the container's own command sleeps first, and whether it does anything after that.
-fn sleeps(spec: &Container) -> Option<(i64, bool)> {
-    static FORM: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?:^|[;&|\s])sleep[ (]+(\d{1,5})\b|\btime\.sleep\((\d{1,5})\)").ok());
-    let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
-    let m = FORM.as_ref()?.captures(&line)?;
-    let rest = line[m.get(0)?.end()..].split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-    let goes_on = rest.into_iter().any(|w| !matches!(w, "done" | "fi"));
-    Some((m.get(1).or(m.get(2))?.as_str().parse().ok()?, goes_on))
 }
 
 /// The log of the container's present or last run, where it was read.

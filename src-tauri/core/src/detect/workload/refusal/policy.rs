@@ -1,0 +1,99 @@
+//! Admission policies that refuse pods, or cannot do what they are to.
+
+use regex::Captures;
+
+use crate::{
+    detect::context::{Owner, action, cause, edit},
+    finding::CauseDraft,
+    object::ObjectRef,
+    remediation::{ActionDraft, ActionKind},
+    severity::Confidence,
+    words,
+};
+
+/// A policy that looks at pods: what it forbids is theirs, what it lacks itself is its binding's.
+pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
+    // What is wrong is the policy's own, whatever the pods are like.
+    if let Some(binding) = m.get(2).filter(|_| m[3].contains("failed to configure")) {
+        let wants_parameters = m[3].contains("no params found");
+        let entity = ObjectRef {
+            api_version: "admissionregistration.k8s.io/v1".into(),
+            kind: "ValidatingAdmissionPolicyBinding".into(),
+            namespace: None,
+            name: binding.as_str().to_owned(),
+            uid: None,
+        };
+        let why = if wants_parameters { ": the parameters that it names (paramRef) do not exist" } else { "" };
+        let mut c = cause(
+            "admission-policy-broken",
+            Confidence::Established,
+            entity.clone(),
+            format!(
+                "ValidatingAdmissionPolicyBinding {} of policy {} denies every pod of {}{why}. The API server says: {}",
+                binding.as_str(),
+                &m[1],
+                owner.subject,
+                words::clip(&m[3], 220)
+            ),
+        );
+        c.field = wants_parameters.then(|| "spec.paramRef".to_owned());
+        c.referrer = Some(owner.subject.clone());
+        let look = action(
+            ActionKind::ManualCheck,
+            &entity,
+            "the binding must name parameters that exist, or they must be made",
+            "reads only",
+            "get validatingadmissionpolicybindings",
+            format!("kubectl get validatingadmissionpolicybinding {} -o yaml", binding.as_str()),
+        );
+        return (c, vec![look]);
+    }
+    let binding = m.get(2).map(|b| format!(" (binding {})", b.as_str())).unwrap_or_default();
+    let mut c = cause(
+        "admission-denied",
+        Confidence::Established,
+        owner.subject.clone(),
+        format!(
+            "ValidatingAdmissionPolicy {}{binding} denies the pods of {}: {}",
+            &m[1],
+            owner.subject,
+            words::clip(&m[3], 220)
+        ),
+    );
+    c.field = Some(owner.pod_field("containers"));
+    (c, vec![edit(ActionKind::Patch, &owner.subject, "the refusal names the rule")])
+}
+
+/// A policy that changes pods and cannot: no pod of whatever shape gets past it.
+pub(super) fn mutation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
+    let entity = ObjectRef {
+        api_version: "admissionregistration.k8s.io/v1".into(),
+        kind: "MutatingAdmissionPolicy".into(),
+        namespace: None,
+        name: m[1].to_owned(),
+        uid: None,
+    };
+    let mut c = cause(
+        "admission-policy-broken",
+        Confidence::Established,
+        entity.clone(),
+        format!(
+            "MutatingAdmissionPolicy {} (binding {}) cannot change the pods of {} as it is to, so that they are refused: {}",
+            &m[1],
+            &m[2],
+            owner.subject,
+            words::clip(&m[3], 220)
+        ),
+    );
+    c.field = Some("spec.mutations".into());
+    c.referrer = Some(owner.subject.clone());
+    let look = action(
+        ActionKind::ManualCheck,
+        &entity,
+        "its mutations must fit what they change",
+        "reads only",
+        "get mutatingadmissionpolicies",
+        format!("kubectl get mutatingadmissionpolicy {} -o yaml", &m[1]),
+    );
+    (c, vec![look])
+}

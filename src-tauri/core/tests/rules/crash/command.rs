@@ -1,0 +1,43 @@
+//! Commands that cannot be started, and why.
+
+use crate::support::*;
+
+#[test]
+fn a_variable_that_was_not_put_into_the_command_is_named() {
+    let failed = |app: &App| {
+        let why = "exec: \"$(APP_BIN)\": executable file not found in $PATH";
+        let mut state = status::crashed(128, "StartError", 2, -5);
+        merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+        crate::support::world(app, [app.pod("a", state)])
+    };
+    let expect = Expect {
+        rule: "container-cannot-start",
+        cause: "command-cannot-start",
+        field: "spec.template.spec.containers[app].command",
+        says: &["$(APP_BIN) stands for a variable that the container does not have"],
+        ..CHECKOUT
+    };
+    let app =
+        checkout().container(json!({"command": ["$(APP_BIN)", "--serve"], "env": [{"name": "APPBIN", "value": "/x"}]}));
+    check(&failed(&app), expect);
+    let app = checkout().container(json!({"command": ["$(APP_BIN)"], "env": [{"name": "APP_BIN", "value": "/x"}]}));
+    let statement = failed(&app).diagnose().faults[0].causes[0].statement.clone();
+    assert!(!statement.contains("stands for"), "{statement}");
+}
+
+#[test]
+fn programs_that_a_volume_hides_are_the_mounts() {
+    let mount = json!({"name": "tools", "mountPath": "/usr/bin"});
+    let app = checkout().container(json!({"command": ["sh", "-c", "serve"], "volumeMounts": [mount]}));
+    let why = "exec: \"sh\": executable file not found in $PATH";
+    let mut state = status::crashed(128, "StartError", 2, -5);
+    merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+    let expect = Expect {
+        rule: "container-cannot-start",
+        cause: "command-cannot-start",
+        field: "spec.template.spec.containers[app].volumeMounts[tools].mountPath",
+        says: &["Volume tools is mounted at /usr/bin, and hides"],
+        ..CHECKOUT
+    };
+    check(&crate::support::world(&app, [app.pod("a", state)]), expect);
+}

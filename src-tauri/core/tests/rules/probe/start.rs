@@ -1,0 +1,71 @@
+//! Starts that take long, are never asked about, or never come.
+
+use super::*;
+
+#[test]
+fn a_start_up_probe_that_cannot_be_run_is_told_though_nothing_is_restarted() {
+    let probe = json!({"exec": {"command": ["/bin/grpc_health_probe", "-addr=:8080"]}, "periodSeconds": 2});
+    let app = checkout().container(json!({"startupProbe": probe}));
+    let mut state = status::unready(-60);
+    state["containerStatuses"][0]["started"] = json!(false);
+    let pod = app.pod("a", state);
+    let message = "Startup probe errored and resulted in unknown state: rpc error: code = Unknown desc = failed to exec in \
+        container: failed to start exec \"bc53\": OCI runtime exec failed: exec failed: unable to start container process: \
+        exec: \"/bin/grpc_health_probe\": stat /bin/grpc_health_probe: no such file or directory";
+    let told = |from: i64| event(&pod, "Warning", "Unhealthy", message, from, -1, 9);
+    let mut world = world(&app, [pod.clone()]);
+    world.upsert(told(-9));
+    patient(&world);
+    world.upsert(told(-58));
+    check(
+        &world,
+        Expect {
+            rule: "startup-failing",
+            cause: "probe-command-missing",
+            field: "spec.template.spec.containers[app].startupProbe.exec.command",
+            says: &["startup probe", "/bin/grpc_health_probe", "does not exist"],
+            ..CHECKOUT
+        },
+    );
+    // It was asked in the end.
+    let mut started = status::unready(-60);
+    started["containerStatuses"][0]["started"] = json!(true);
+    world.upsert(app.pod("a", started));
+    silent(&world);
+}
+
+#[test]
+fn a_command_that_only_sleeps_is_no_slow_start() {
+    let startup = json!({"tcpSocket": {"port": 8200}, "periodSeconds": 5, "failureThreshold": 3});
+    let app = checkout().container(json!({"command": ["sleep", "86400"], "startupProbe": startup}));
+    let world = too_slow(&app, "startup", 16, &format!("Startup {REFUSED}"), "");
+    let found = cause(&world, "startup-failing");
+    assert_eq!(found.rule_id, "probe-refused", "{}", found.statement);
+    says(&found, &["nothing listens on that port", "port 8200"]);
+}
+
+#[test]
+fn a_start_that_is_as_slow_as_it_always_was_is_waited_for() {
+    let app = app().replicas(2);
+    // The pod of before took 20 s from its start until it was ready.
+    let mut usual = status::ready(-600);
+    for condition in usual["conditions"].as_array_mut().expect("conditions") {
+        condition["lastTransitionTime"] = json!(at(-580));
+    }
+    usual["containerStatuses"][0]["state"]["running"]["startedAt"] = json!(at(-600));
+    let new = app.pod("b", status::unready(-30));
+    let told = event(
+        &new,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        -25,
+        -1,
+        9,
+    );
+    let mut world = world(&app, [app.pod("a", usual), new]);
+    world.upsert(told);
+    patient(&world);
+    world.set_time(15);
+    assert_eq!(world.diagnose().faults.len(), 1, "it takes more than twice as long");
+}
