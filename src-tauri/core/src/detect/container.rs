@@ -119,7 +119,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod],
         holds: &[
             Hold::Exactly(REJECTED, ""),
-            Hold::JoinsOnly("while it is one pod of a controller: the next one may find another node"),
+            Hold::JoinsOnly("while it is one pod of a controller, rejected for what the next node may have"),
         ],
         severities: BY_WORKLOAD,
         limits: &[

@@ -102,8 +102,13 @@ fn report(cx: &mut Context<'_>, first: &Pod, last: &Pod, pods: &[&Pod]) {
     let mut f = finding("pod-rejected", object.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
     f.count = pods.len() as u32;
     f.started_basis = "first pod that the kubelet rejected".into();
-    // The scheduler and a kubelet may disagree for a moment; the next pod finds another node.
-    let once = pods.len() < 2 && last.metadata.controller().is_some();
+    // The scheduler and a kubelet may disagree for a moment over what is free; the next pod finds another node.
+    let of_moment = reason.starts_with("OutOf")
+        || matches!(
+            reason,
+            "NodeAffinity" | "NodeSelectorMismatching" | "TopologyAffinityError" | "UnexpectedAdmissionError"
+        );
+    let once = of_moment && pods.len() < 2 && last.metadata.controller().is_some();
     f.hold = if once { Finding::JOINS_ONLY } else { hold(REJECTED) };
     let how_many = match pods.len() {
         1 => "a pod".to_owned(),
