@@ -30,7 +30,7 @@ const MAX_LAYERS: u64 = 512;
 const MAX_CONTEXT: u64 = 16 << 20;
 const MAX_VOCABULARY: u64 = 2 << 20;
 /// Tokens of the prompt that are computed at once, at most; the worker's own figure.
-pub const CHUNK: u32 = 256;
+pub const CHUNK: u32 = 512;
 
 /// What a model file says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -19,7 +19,7 @@ const FIRST: usize = 128;
 /// Tokens of a piece at least: a smaller one takes hardly less time.
 const LEAST: usize = 16;
 /// How long a piece may take before the next is smaller: so often it is said how far the reading is.
-const STEP: Duration = Duration::from_secs(2);
+const STEP: Duration = Duration::from_secs(5);
 
 /// A loaded model with what it has read.
 pub(super) struct Writer<'m> {
@@ -269,8 +269,8 @@ mod tests {
 
     #[test]
     fn a_piece_takes_about_as_long_on_every_computer() {
-        // Tokens a second, and what of it fits into two seconds.
-        for (speed, least, most) in [(2.0, LEAST, LEAST), (25.0, 32, 50), (150.0, 150, 300), (9000.0, CHUNK, CHUNK)] {
+        // Tokens a second, and what of it fits into five seconds.
+        for (speed, least, most) in [(2.0, LEAST, LEAST), (25.0, 63, 125), (60.0, 150, 300), (9000.0, CHUNK, CHUNK)] {
             let mut piece = FIRST;
             for _ in 0..20 {
                 piece = next(piece, piece, Duration::from_secs_f64(piece as f64 / speed));
@@ -279,6 +279,7 @@ mod tests {
         }
         // A short piece says as much as a whole one.
         assert_eq!(next(128, 8, Duration::from_millis(500)), 64);
+        assert_eq!(next(128, 8, Duration::from_millis(100)), 256);
     }
 
     #[test]
