@@ -97,7 +97,8 @@ mod tests {
             mapping("7f0000020000-7f0000030000 rwxp 00000000 fe:00 99  /tmp/compiled (deleted)", 0),
             mapping("7ffd11111000-7ffd11113000 r-xp 00000000 00:00 0  [vdso]", 0),
         ];
-        assert_eq!(untouched(&smaps.concat()), [0x5570_f0b0_0000..0x5570_f5b0_0000]);
+        let found: Vec<(usize, usize)> = untouched(&smaps.concat()).into_iter().map(|r| (r.start, r.end)).collect();
+        assert_eq!(found, [(0x5570_f0b0_0000, 0x5570_f5b0_0000)]);
     }
 
     #[test]
