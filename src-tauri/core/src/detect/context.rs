@@ -34,6 +34,8 @@ pub struct Context<'a> {
     owners: RefCell<HashMap<String, ObjectRef>>,
     on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
     room: RefCell<HashMap<String, Rc<Room>>>,
+    /// How long the pods of a workload take to start, in seconds, by its uid and the container's name.
+    pub(super) starts: RefCell<HashMap<(String, String), i64>>,
     /// Why no node takes a pod, by its ReplicaSet's uid, the scheduler's words and the moment of the refusal.
     pub(super) unplaced: RefCell<HashMap<(String, String, Timestamp), scheduling::Why>>,
 }
@@ -60,6 +62,7 @@ impl<'a> Context<'a> {
             owners: RefCell::default(),
             on_node: OnceCell::new(),
             room: RefCell::default(),
+            starts: RefCell::default(),
             unplaced: RefCell::default(),
         }
     }

@@ -322,17 +322,23 @@ fn never_asked(now: Timestamp, status: &ContainerStatus, unhealthy: &[&KubeEvent
         })
 }
 
-/// Seconds that the slowest pod of the workload that is ready took from the start of this container until it was. What
-/// took longer than two minutes was unready in between.
+/// Seconds that the slowest pod of the workload that is ready took from the start of this container until it was;
+/// counted once per run. What took longer than two minutes was unready in between.
 fn usual_start(cx: &Context<'_>, owner: &Owner, container: &str) -> i64 {
-    let pods = owner.subject.uid.as_deref().map(|uid| cx.index.pods_of(uid)).unwrap_or_default();
+    let Some(uid) = owner.subject.uid.as_deref() else { return 0 };
+    let key = (uid.to_owned(), container.to_owned());
+    if let Some(known) = cx.starts.borrow().get(&key) {
+        return *known;
+    }
     let took = |pod: &&Pod| {
         let status = pod.status.container_statuses.iter().find(|s| s.name == container && s.restart_count == 0)?;
         let ready = Condition::find(&pod.status.conditions, "Ready").filter(|c| c.is_true())?.last_transition_time?;
         let began = status.state.running.as_ref()?.started_at?;
         Some(ready.duration_since(began).as_secs()).filter(|s| *s <= 120)
     };
-    pods.iter().filter_map(took).max().unwrap_or(0).max(0)
+    let slowest = cx.index.pods_of(uid).iter().filter_map(took).max().unwrap_or(0).max(0);
+    cx.starts.borrow_mut().insert(key, slowest);
+    slowest
 }
 
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {
