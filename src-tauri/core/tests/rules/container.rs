@@ -338,7 +338,7 @@ fn pods_that_the_kubelet_rejects_one_after_the_other_are_one_fault() {
     let mut world = world(&app, [one(0)]);
     check_at_a_glance(&world, REJECTED);
     world.upsert_all((1..40).map(one));
-    let says = &["node-a", "40 rejected so far", "net.core.somaxconn", "--allowed-unsafe-sysctls"];
+    let says = &["node-a", "at least 10 rejected so far", "net.core.somaxconn", "--allowed-unsafe-sysctls"];
     let fault = check(&world, Expect { says, ..REJECTED });
     assert_eq!(fault.findings.len(), 1);
     // Pods that a DaemonSet or a StatefulSet took away again count as well.

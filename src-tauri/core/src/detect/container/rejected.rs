@@ -100,7 +100,8 @@ fn report(cx: &mut Context<'_>, first: &Pod, last: &Pod, pods: &[&Pod]) {
     let nodes: Vec<String> = nodes.into_iter().map(str::to_owned).collect();
 
     let mut f = finding("pod-rejected", object.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
-    f.count = pods.len() as u32;
+    // There may be several a second: what is said must not change with each.
+    f.count = round(pods.len() as u32);
     f.started_basis = "first pod that the kubelet rejected".into();
     // The scheduler and a kubelet may disagree for a moment over what is free; the next pod finds another node.
     let of_moment = reason.starts_with("OutOf")
@@ -110,9 +111,9 @@ fn report(cx: &mut Context<'_>, first: &Pod, last: &Pod, pods: &[&Pod]) {
         );
     let once = of_moment && pods.len() < 2 && last.metadata.controller().is_some();
     f.hold = if once { Finding::JOINS_ONLY } else { hold(REJECTED) };
-    let how_many = match pods.len() {
+    let how_many = match f.count {
         1 => "a pod".to_owned(),
-        n => format!("{n} pods"),
+        n => format!("{} pods", about(n)),
     };
     f.message = format!(
         "The kubelet of node {} rejected {how_many} of {} ({reason}): {}",
@@ -147,6 +148,15 @@ fn report(cx: &mut Context<'_>, first: &Pod, last: &Pod, pods: &[&Pod]) {
     cx.report(f);
 }
 
+/// From ten on only the order of magnitude.
+fn round(n: u32) -> u32 {
+    if n < 10 { n } else { 10_u32.pow(n.ilog10()) }
+}
+
+fn about(n: u32) -> String {
+    if n < 10 { n.to_string() } else { format!("at least {n}") }
+}
+
 /// What must change, by the check of the kubelet that failed.
 fn why(
     cx: &Context<'_>,
@@ -161,7 +171,7 @@ fn why(
     let says = format!(
         "Node {} takes no pod of {subject} ({reason}, {} rejected so far): {}.",
         words::list(nodes, 3),
-        f.count,
+        about(f.count),
         words::clip(told.trim_end_matches('.'), 260)
     );
     // A pod that names its node was never seen by the scheduler.
