@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Context, context::Owner};
+use super::Context;
 use crate::object::{
     Kind, LabelSelector, Node, Object, ObjectRef, Pod, PodSpec, Quantity, has_all, node::Taint, pod::Toleration,
 };
@@ -165,11 +165,17 @@ pub(super) fn asked(spec: &PodSpec, name: &str) -> Option<Ask> {
     Some(Ask { milli: total, text, container: (*container).to_owned(), init: *init, list })
 }
 
+/// What a pod was made from, where that cannot have changed since: admission may have added to it.
+pub(super) fn template<'a>(cx: &Context<'a>, pod: &Pod) -> Option<&'a PodSpec> {
+    let maker = cx.index.by_uid(&pod.metadata.controller()?.uid)?;
+    let kept = matches!(maker.kind(), Kind::ReplicaSet | Kind::Job);
+    maker.pod_template().filter(|_| kept).map(|t| &t.spec)
+}
+
 /// The LimitRange that gives the containers of a namespace a limit for a resource (or a request), for the sentence about
 /// a workload that sets none itself.
-pub(super) fn given_by(cx: &Context<'_>, owner: &Owner, container: &str, list: &str, name: &str) -> Option<ObjectRef> {
-    let template = cx.index.resolve(&owner.subject)?;
-    let spec = &template.pod_template()?.spec;
+pub(super) fn given_by(cx: &Context<'_>, pod: &Pod, container: &str, list: &str, name: &str) -> Option<ObjectRef> {
+    let spec = template(cx, pod)?;
     let own = spec.containers.iter().chain(&spec.init_containers).find(|c| c.name == container)?;
     // A request that is not set is as large as the limit that is.
     let sets =
@@ -182,7 +188,7 @@ pub(super) fn given_by(cx: &Context<'_>, owner: &Owner, container: &str, list: &
             .iter()
             .any(|i| i.default.contains_key(name) || list == "requests" && i.default_request.contains_key(name))
     };
-    let mut ranges = cx.index.in_namespace(Kind::LimitRange, owner.subject.namespace.as_deref()?).filter(gives);
+    let mut ranges = cx.index.in_namespace(Kind::LimitRange, pod.metadata.namespace.as_deref()?).filter(gives);
     ranges.next().filter(|_| !sets).map(|o| o.reference())
 }
 

@@ -55,7 +55,7 @@ pub(super) fn memory(
                     words::times(times)
                 ),
             );
-            if let Some(range) = placement::given_by(cx, owner, &spec.name, "limits", "memory") {
+            if let Some(range) = placement::given_by(cx, pod, &spec.name, "limits", "memory") {
                 c.statement
                     .push_str(&format!(" The workload itself sets no limit: it comes from LimitRange {}.", range.name));
                 c.referrer = Some(range);

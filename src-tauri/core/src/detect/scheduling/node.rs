@@ -65,11 +65,9 @@ fn node_selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, ta
         owner.subject.clone(),
         format!("The node selector {all} of {} matches no node: {why}. The scheduler says: {tail}", owner.subject),
     );
-    let template =
-        cx.index.resolve(&owner.subject).and_then(|o| o.pod_template().map(|t| t.spec.node_selector.clone()));
-    if let Some(own) = template
-        && wanted.iter().any(|(k, v)| own.get(k) != Some(v))
-    {
+    let added =
+        placement::template(cx, pod).is_some_and(|t| wanted.iter().any(|(k, v)| t.node_selector.get(k) != Some(v)));
+    if added {
         c.statement.push_str(
             " The workload's template does not ask for that: it was added when the pod was made (by an admission webhook or policy).",
         );

@@ -107,7 +107,7 @@ pub(super) fn resources(
     let first = lacking.first().map_or("memory", String::as_str);
     c.field = match placement::asked(&pod.spec, first) {
         Some(ask) => {
-            if let Some(range) = placement::given_by(cx, owner, &ask.container, "requests", first) {
+            if let Some(range) = placement::given_by(cx, pod, &ask.container, "requests", first) {
                 c.statement.push_str(&format!(
                     " The workload itself sets no {first} request for container {}: it comes from LimitRange {}.",
                     ask.container, range.name
