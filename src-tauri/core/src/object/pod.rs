@@ -43,6 +43,8 @@ pub struct PodSpec {
     pub active_deadline_seconds: Option<i64>,
     pub readiness_gates: Vec<ReadinessGate>,
     pub scheduling_gates: Vec<LocalRef>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resource_claims: Vec<DeviceClaim>,
     /// What [`PodSpec::priority_class_name`] came to.
     pub priority: Option<i32>,
     pub hostname: Option<String>,
@@ -114,6 +116,15 @@ pub struct EnvVarSource {
     pub secret_key_ref: Option<KeyRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_field_ref: Option<ResourceFieldRef>,
+}
+
+/// Devices that a pod claims (dynamic resource allocation).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeviceClaim {
+    pub name: String,
+    /// A ResourceClaim that is there already; else one is made from a template.
+    pub resource_claim_name: Option<String>,
 }
 
 /// A container's own request or limit as a variable.

@@ -110,6 +110,26 @@ fn a_template_of_claims_for_devices_that_does_not_exist_is_the_entity() {
 }
 
 #[test]
+fn a_claim_for_devices_that_nobody_made_is_not_the_schedulers_silence() {
+    let app = checkout().spec(json!({"resourceClaims": [{"name": "gpu", "resourceClaimName": "shared-gpu"}]}));
+    let mut world = unseen(&app, json!({}));
+    let expect = Expect {
+        rule: "pod-unschedulable",
+        cause: "resource-claim-missing",
+        entity: "ResourceClaim/shop/shared-gpu?",
+        field: "spec.template.spec.resourceClaims",
+        verdict: Likely,
+        says: &["ResourceClaim shared-gpu", "no scheduler has looked at them"],
+        ..CHECKOUT
+    };
+    check(&world, expect);
+    // It was looked at.
+    let pod = app.pod_with("a", json!({"phase": "Pending"}), json!({"spec": {"nodeName": null}}));
+    world.upsert(event(&pod, "Warning", "FailedScheduling", "cannot allocate all claims", -60, -10, 4));
+    silent(&world);
+}
+
+#[test]
 fn a_gate_that_nobody_lifts_is_found() {
     let app = checkout().spec(json!({"schedulingGates": [{"name": "corp.test/approval"}]}));
     let gated = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates", "lastTransitionTime": at(-60)}]});

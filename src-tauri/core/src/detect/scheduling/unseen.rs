@@ -101,6 +101,43 @@ fn without_devices(cx: &mut Context<'_>, pod: &Pod, event: &KubeEvent) {
     cx.report(f);
 }
 
+/// A pod that names a claim for devices, and of which no scheduler speaks: it is not even queued before the claim exists
+/// (kube-scheduler, DynamicResources, PreEnqueue). The claims themselves are not read.
+fn claim_awaited(cx: &mut Context<'_>, pod: &Pod, claim: &str) {
+    let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    if young(cx, since, FOREIGN) {
+        return;
+    }
+    let owner = cx.owner(pod);
+    let lines = [("resourceClaim", claim), ("conditions", "none")];
+    let (mut f, key) = draft(cx, "pod-unschedulable", pod, &owner, since, "pod created", &lines);
+    f.headline = format!("cannot be scheduled: it waits for ResourceClaim {claim}");
+    f.message = format!("No scheduler looks at {}, which names ResourceClaim {claim}", f.object.name);
+    f.hold = hold(FOREIGN);
+    let entity = ObjectRef {
+        api_version: "resource.k8s.io/v1".into(),
+        kind: "ResourceClaim".into(),
+        namespace: f.object.namespace.clone(),
+        name: claim.to_owned(),
+        uid: None,
+    };
+    let mut c = cause(
+        "resource-claim-missing",
+        Confidence::Likely,
+        entity,
+        format!(
+            "The pods of {} name ResourceClaim {claim} (resourceClaims), and no scheduler has looked at them: that is so while the claim does not exist (not found).",
+            owner.subject
+        ),
+    );
+    c.field = Some(owner.pod_field("resourceClaims"));
+    c.referrer = Some(owner.subject.clone());
+    c.evidence.push(key);
+    f.causes.push(c);
+    f.actions.push(edit(ActionKind::Patch, &owner.subject, "it must name a claim that exists, or that must be made"));
+    cx.report(f);
+}
+
 /// A pod of which nothing was said, by nobody.
 pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
     let me = pod.reference();
@@ -112,6 +149,9 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
         || events.iter().any(|e| matches!(e.reason(), "FailedScheduling" | "Scheduled" | "Nominated"))
     {
         return;
+    }
+    if let Some(claim) = pod.spec.resource_claims.iter().find_map(|c| c.resource_claim_name.as_deref()) {
+        return claim_awaited(cx, pod, claim);
     }
     // A node was chosen, and the scheduler waits for the volume there: that is the claim's trouble.
     let unbound = |c: &str| {
