@@ -88,7 +88,7 @@ fn start(app: &AppHandle, args: &Args, folder: PathBuf) {
                 window::minimised(&app);
             }
             #[cfg(target_os = "linux")]
-            crate::resident::settle(&app).await;
+            crate::resident::settle(&app);
         });
     }
     if let Some(asked) = args.asked() {

@@ -15,11 +15,14 @@ use crate::window;
 const AFTER: Duration = Duration::from_secs(3);
 
 /// Gives the code that was run so far back to the kernel, when things have settled and there is no window then.
-pub async fn settle(app: &AppHandle) {
-    tokio::time::sleep(AFTER).await;
-    if app.get_webview_window(window::LABEL).is_none() {
-        give_back();
-    }
+pub fn settle(app: &AppHandle) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        tokio::time::sleep(AFTER).await;
+        if app.get_webview_window(window::LABEL).is_none() {
+            give_back();
+        }
+    });
 }
 
 fn give_back() {

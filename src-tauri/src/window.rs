@@ -199,7 +199,12 @@ fn create(app: &AppHandle) -> tauri::Result<WebviewWindow> {
                 close(&closing);
             }
         }
-        WindowEvent::Destroyed => Shell::of(closing.app_handle()).page_gone(),
+        WindowEvent::Destroyed => {
+            let app = closing.app_handle();
+            Shell::of(app).page_gone();
+            #[cfg(target_os = "linux")]
+            crate::resident::settle(app);
+        }
         _ => {}
     });
     Ok(window)
@@ -279,8 +284,6 @@ fn close(window: &WebviewWindow) {
                     if let Err(error) = window.destroy() {
                         tracing::warn!(%error, "the hidden window stays in memory");
                     }
-                    #[cfg(target_os = "linux")]
-                    crate::resident::settle(&app).await;
                     return;
                 }
             }

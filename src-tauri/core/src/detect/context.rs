@@ -14,7 +14,7 @@ use crate::{
     evidence::{EvidenceDraft, EvidenceKind, Observed},
     finding::{CauseDraft, Finding, Signs},
     index::Index,
-    object::{Kind, KubeEvent, Object, ObjectRef, Pod},
+    object::{Condition, Kind, KubeEvent, Object, ObjectRef, Pod},
     observation::LogWant,
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
@@ -35,7 +35,7 @@ pub struct Context<'a> {
     on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
     room: RefCell<HashMap<String, Rc<Room>>>,
     /// How long the pods of a workload take to start, in seconds, by its uid and the container's name.
-    pub(super) starts: RefCell<HashMap<(String, String), i64>>,
+    starts: RefCell<HashMap<(String, String), i64>>,
     /// Why no node takes a pod, by its ReplicaSet's uid, the scheduler's words and the moment of the refusal.
     pub(super) unplaced: RefCell<HashMap<(String, String, Timestamp), scheduling::Why>>,
 }
@@ -221,6 +221,24 @@ impl<'a> Context<'a> {
         }
         self.serving.borrow_mut().insert(uid.to_owned(), counted);
         counted
+    }
+
+    /// Seconds that the slowest of a workload's pods that are ready took from the start of this container until they
+    /// were; counted once per run. What took longer than two minutes was unready in between.
+    pub fn usual_start(&self, uid: &str, container: &str) -> i64 {
+        let key = (uid.to_owned(), container.to_owned());
+        if let Some(known) = self.starts.borrow().get(&key) {
+            return *known;
+        }
+        let took = |pod: &&Pod| {
+            let status = pod.status.container_statuses.iter().find(|s| s.name == container && s.restart_count == 0)?;
+            let ready = Condition::find(&pod.status.conditions, "Ready").filter(|c| c.is_true())?;
+            let began = status.state.running.as_ref()?.started_at?;
+            Some(ready.last_transition_time?.duration_since(began).as_secs()).filter(|s| *s <= 120)
+        };
+        let slowest = self.index.pods_of(uid).iter().filter_map(took).max().unwrap_or(0).max(0);
+        self.starts.borrow_mut().insert(key, slowest);
+        slowest
     }
 
     /// The pods on a node, in order.

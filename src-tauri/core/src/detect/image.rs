@@ -60,8 +60,8 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let events = cx.index.events_of(&me);
         // A container waits for the images of its volumes as well.
         let said = waiting.message.as_deref().unwrap_or("");
-        let volume = pod.spec.volumes.iter().find_map(|v| Some((&v.name, &v.image.as_ref()?.reference)));
-        let volume = volume.filter(|(_, reference)| said.contains(*reference) && !said.contains(&spec.image));
+        let mut volumes = pod.spec.volumes.iter().filter_map(|v| Some((&v.name, &v.image.as_ref()?.reference)));
+        let volume = volumes.find(|(_, reference)| said.contains(*reference) && !said.contains(&spec.image));
         let image = volume.map_or_else(|| spec.image.clone(), |(_, reference)| reference.clone());
         let failed: Vec<_> = events
             .iter()
@@ -106,12 +106,16 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         );
         f.evidence.push(item);
         f.evidence.extend(failed.iter().rev().take(2).map(|e| event_evidence(e, cx.now)));
-        let mut c = why_of(cx, &mut f, pod, &owner, &spec.name, init, why, &image, &words_of, &events);
+        let place = match volume {
+            Some((name, _)) => Place {
+                words: format!("volume {name} in container {}", spec.name),
+                field: owner.pod_field(&format!("volumes[{name}].image.reference")),
+            },
+            None => Place { words: format!("container {}", spec.name), field: owner.field(init, &spec.name, "image") },
+        };
+        let mut c = why_of(cx, &mut f, pod, &owner, place, why, &image, &words_of, &events);
         c.evidence = f.evidence.iter().map(|e| e.key.clone()).collect();
-        if let Some((name, _)) = volume {
-            c.statement = c.statement.replacen("of container", &format!("of volume {name} in container"), 1);
-            c.field = c.field.filter(|f| !f.ends_with(".image"));
-            c.field.get_or_insert_with(|| owner.pod_field(&format!("volumes[{name}].image.reference")));
+        if volume.is_some() {
             f.headline = "cannot pull the image of its volume".into();
             f.actions.push(edit(ActionKind::Patch, &owner.subject, "the volume must name an image that may be pulled"));
         } else {
@@ -120,6 +124,12 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
         f.causes.push(c);
         cx.report(f);
     }
+}
+
+/// Where an image is named: in words, and the field.
+struct Place {
+    words: String,
+    field: String,
 }
 
 /// Another image is a way out only where the image is what is wrong.
@@ -156,8 +166,7 @@ fn why_of(
     f: &mut Finding,
     pod: &Pod,
     owner: &Owner,
-    container: &str,
-    init: bool,
+    place: Place,
     why: &str,
     image: &str,
     words_of: &str,
@@ -167,7 +176,7 @@ fn why_of(
     let mut entity = owner.subject.clone();
     let mut referrer = None;
     let mut extra = String::new();
-    let mut field = owner.field(init, container, "image");
+    let Place { words: at, mut field } = place;
     // Where the registry wants to know who asks, a login that is missing is why. Some say "not found" instead.
     let refused = matches!(why, "unauthorised" | "not-found");
     let secrets = &pod.spec.image_pull_secrets;
@@ -264,7 +273,7 @@ fn why_of(
     {
         extra = format!(" Other containers run {near}.");
     }
-    let statement = format!("Image {image} of container {container} cannot be pulled: {words_of}.{extra}");
+    let statement = format!("Image {image} of {at} cannot be pulled: {words_of}.{extra}");
     let mut c = cause(&format!("image-{why}"), Confidence::Established, entity, statement);
     c.referrer = referrer;
     c.field = Some(field);

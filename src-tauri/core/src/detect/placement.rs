@@ -165,6 +165,14 @@ pub(super) fn asked(spec: &PodSpec, name: &str) -> Option<Ask> {
     Some(Ask { milli: total, text, container: (*container).to_owned(), init: *init, list })
 }
 
+/// What a pod takes of a resource, in thousandths; of `pods`, one.
+pub(super) fn share(pod: &Pod, name: &str) -> i128 {
+    match name {
+        "pods" => 1000,
+        _ => asked(&pod.spec, name).map_or(0, |a| a.milli),
+    }
+}
+
 /// What a pod was made from, where that cannot have changed since: admission may have added to it.
 pub(super) fn template<'a>(cx: &Context<'a>, pod: &Pod) -> Option<&'a PodSpec> {
     let maker = cx.index.by_uid(&pod.metadata.controller()?.uid)?;
@@ -208,10 +216,7 @@ impl Room {
         let mut by: BTreeMap<String, (ObjectRef, usize, i128)> = BTreeMap::new();
         for pod in cx.index.pods().filter(|p| !p.finished()) {
             let Some(node) = &pod.spec.node_name else { continue };
-            let milli = match name {
-                "pods" => 1000,
-                _ => asked(&pod.spec, name).map_or(0, |a| a.milli),
-            };
+            let milli = share(pod, name);
             if milli > 0 {
                 *room.by_node.entry(node.clone()).or_default() += milli;
                 let owner = cx.owner(pod).subject;

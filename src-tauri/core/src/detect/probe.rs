@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::verdict::{Case, log, log_item, verdict};
 use super::{
     Context, Hold, Rule, Threshold,
-    context::{Owner, cause, edit, event_evidence, evidence, finding, hold},
+    context::{cause, edit, event_evidence, evidence, finding, hold},
     crash,
     rule::BY_WORKLOAD,
 };
@@ -322,25 +322,6 @@ fn never_asked(now: Timestamp, status: &ContainerStatus, unhealthy: &[&KubeEvent
         })
 }
 
-/// Seconds that the slowest pod of the workload that is ready took from the start of this container until it was;
-/// counted once per run. What took longer than two minutes was unready in between.
-fn usual_start(cx: &Context<'_>, owner: &Owner, container: &str) -> i64 {
-    let Some(uid) = owner.subject.uid.as_deref() else { return 0 };
-    let key = (uid.to_owned(), container.to_owned());
-    if let Some(known) = cx.starts.borrow().get(&key) {
-        return *known;
-    }
-    let took = |pod: &&Pod| {
-        let status = pod.status.container_statuses.iter().find(|s| s.name == container && s.restart_count == 0)?;
-        let ready = Condition::find(&pod.status.conditions, "Ready").filter(|c| c.is_true())?.last_transition_time?;
-        let began = status.state.running.as_ref()?.started_at?;
-        Some(ready.duration_since(began).as_secs()).filter(|s| *s <= 120)
-    };
-    let slowest = cx.index.pods_of(uid).iter().filter_map(took).max().unwrap_or(0).max(0);
-    cx.starts.borrow_mut().insert(key, slowest);
-    slowest
-}
-
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {
     let Some(since) = status.state.running.as_ref().and_then(|r| r.started_at) else { return };
     let Some(probe) = &spec.readiness_probe else { return };
@@ -382,7 +363,7 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let budget = if was_ready {
         LOST
     } else {
-        let usual = 2 * usual_start(cx, &owner, &spec.name);
+        let usual = 2 * owner.subject.uid.as_deref().map_or(0, |uid| cx.usual_start(uid, &spec.name));
         probe.budget_seconds().max(10).max(usual) + if status.started == Some(true) { 0 } else { startup }
     };
     f.hold = hold(budget.min(BUDGET_MAX));

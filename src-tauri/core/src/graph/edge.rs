@@ -173,13 +173,7 @@ impl<'a> Draft<'a> {
             if owner.kind == "Node" {
                 continue;
             }
-            let named = ObjectRef {
-                api_version: owner.api_version.clone(),
-                kind: owner.kind.clone(),
-                namespace: object.meta().namespace.clone(),
-                name: owner.name.clone(),
-                uid: Some(owner.uid.clone()),
-            };
+            let named = owner.in_namespace(object.meta().namespace.as_deref());
             self.push(Relation::Owns, named, object.reference(), None);
         }
         for deployer in self.index.deployers_of(object.meta()) {

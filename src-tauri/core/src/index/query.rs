@@ -79,18 +79,11 @@ impl Index {
         let mut meta = meta;
         for _ in 0..6 {
             let Some(owner) = meta.controller() else { break };
-            let named = ObjectRef {
-                api_version: owner.api_version.clone(),
-                kind: owner.kind.clone(),
-                namespace: meta.namespace.clone().filter(|_| owner.kind != "Node"),
-                name: owner.name.clone(),
-                uid: Some(owner.uid.clone()),
-            };
             // Static pods belong to their node in the API, which is no workload.
             if owner.kind == "Node" {
                 break;
             }
-            at = named;
+            at = owner.in_namespace(meta.namespace.as_deref());
             match self.by_uid(&owner.uid) {
                 Some(o) => {
                     // Of a kind outside namespaces, what it owns within one does not know.

@@ -44,6 +44,17 @@ impl ObjectRef {
         }
     }
 
+    /// An object of a kind that is not read, and of which only its name is known: whether it is there is not.
+    pub fn unread(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
+        ObjectRef {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            uid: None,
+        }
+    }
+
     /// Something outside the cluster, for example `db.example.com:5432`.
     pub fn external(name: &str) -> ObjectRef {
         ObjectRef { kind: "External".into(), name: name.to_owned(), ..ObjectRef::default() }
@@ -105,6 +116,16 @@ pub struct OwnerReference {
     pub name: String,
     pub uid: String,
     pub controller: bool,
+}
+
+impl OwnerReference {
+    /// The owner as the object in this namespace names it.
+    pub fn in_namespace(&self, namespace: Option<&str>) -> ObjectRef {
+        ObjectRef {
+            uid: Some(self.uid.clone()),
+            ..ObjectRef::unread(&self.api_version, &self.kind, namespace, &self.name)
+        }
+    }
 }
 
 /// Who wrote which part of the object, reduced to name and time.

@@ -19,6 +19,7 @@ pub mod pod;
 pub mod policy;
 pub mod quantity;
 pub mod storage;
+pub mod volume;
 pub mod workload;
 
 pub use access::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};

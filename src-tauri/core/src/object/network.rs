@@ -284,12 +284,6 @@ pub struct TargetRef {
 impl TargetRef {
     /// The reference in the given namespace, uid unknown.
     pub fn in_namespace(&self, namespace: Option<&str>) -> ObjectRef {
-        ObjectRef {
-            api_version: self.api_version.clone(),
-            kind: self.kind.clone(),
-            namespace: namespace.map(str::to_owned),
-            name: self.name.clone(),
-            uid: None,
-        }
+        ObjectRef::unread(&self.api_version, &self.kind, namespace, &self.name)
     }
 }

@@ -36,6 +36,7 @@ mod network;
 mod node;
 mod noise;
 mod placement;
+mod placement_added;
 mod placement_node;
 mod placement_volume;
 mod policy;

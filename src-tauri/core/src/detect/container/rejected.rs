@@ -15,7 +15,7 @@ use super::REJECTED;
 use crate::{
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
-    object::{Kind, Object, ObjectRef, Pod},
+    object::{Kind, Object, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -83,16 +83,8 @@ fn wanted(cx: &Context<'_>, maker: &str, last: &Pod) -> bool {
 fn report(cx: &mut Context<'_>, first: &Pod, last: &Pod, pods: &[&Pod]) {
     let owner = cx.owner(last);
     let started = when(first).unwrap_or(cx.now);
-    let object = last.metadata.controller().map_or_else(
-        || last.reference(),
-        |o| ObjectRef {
-            api_version: o.api_version.clone(),
-            kind: o.kind.clone(),
-            namespace: last.metadata.namespace.clone(),
-            name: o.name.clone(),
-            uid: Some(o.uid.clone()),
-        },
-    );
+    let maker = last.metadata.controller().map(|o| o.in_namespace(last.metadata.namespace.as_deref()));
+    let object = maker.unwrap_or_else(|| last.reference());
     let reason = last.status.reason.as_deref().unwrap_or("");
     let told = last.status.message.as_deref().unwrap_or("");
     let told = told.strip_prefix(PREFIX).unwrap_or(told);

@@ -68,6 +68,13 @@ impl Blame {
         self
     }
 
+    /// Something else happened than is said; where it comes from stays.
+    fn happened(mut self, what: &str) -> Blame {
+        let more = self.phrase.split_once(';').map(|(_, more)| format!(";{more}")).unwrap_or_default();
+        self.phrase = format!("{what}{more}");
+        self
+    }
+
     fn sure(mut self, confidence: Confidence) -> Blame {
         self.confidence = confidence;
         self
@@ -278,11 +285,7 @@ pub(in crate::detect) fn guess(case: &Case<'_, '_>, words: &str) -> Option<Blame
         text: words.to_owned(),
         weight: 0,
     };
-    let mut blame = setting::guess(case, &signal)?;
-    let more = blame.phrase.split_once(';').map(|(_, more)| format!(";{more}")).unwrap_or_default();
-    blame.phrase = format!("its own log says why{more}");
-    blame.rule = "container-exits".to_owned();
-    Some(blame)
+    Some(setting::guess(case, &signal)?.rule("container-exits").happened("its own log says why"))
 }
 
 /// A host that something waits for, as the objects alone tell of it: only what is wrong with it now.

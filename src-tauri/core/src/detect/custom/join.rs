@@ -117,13 +117,7 @@ fn chain<'a>(index: &'a Index, object: &ObjectRef) -> Vec<(ObjectRef, Option<&'a
         if owner.kind == "Node" {
             break;
         }
-        at = ObjectRef {
-            api_version: owner.api_version.clone(),
-            kind: owner.kind.clone(),
-            namespace: meta.namespace.clone(),
-            name: owner.name.clone(),
-            uid: Some(owner.uid.clone()),
-        };
+        at = owner.in_namespace(meta.namespace.as_deref());
     }
     out
 }

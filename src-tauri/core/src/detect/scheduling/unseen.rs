@@ -20,6 +20,9 @@ use crate::{
 /// Seconds that one look gives whoever lifts a gate, or a node that is just being told of.
 const GLANCE: i64 = 2;
 
+/// Claims for devices; they are not read.
+const DEVICES: &str = "resource.k8s.io/v1";
+
 /// Even one look lets a pod grow this old before it is called forgotten.
 fn young(cx: &Context<'_>, since: Timestamp, seconds: i64) -> bool {
     cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(seconds)
@@ -67,13 +70,7 @@ fn without_devices(cx: &mut Context<'_>, pod: &Pod, event: &KubeEvent) {
     let tail = words::clip(event.message(), 220);
     let mut c = match missing {
         Some(name) => {
-            let entity = ObjectRef {
-                api_version: "resource.k8s.io/v1".into(),
-                kind: "ResourceClaimTemplate".into(),
-                namespace: me.namespace.clone(),
-                name: name.to_owned(),
-                uid: None,
-            };
+            let entity = ObjectRef::unread(DEVICES, "ResourceClaimTemplate", me.namespace.as_deref(), name);
             let text = format!(
                 "ResourceClaimTemplate {name}, by which {} claims devices, does not exist (not found) in namespace {}. The cluster says: {tail}",
                 owner.subject,
@@ -114,13 +111,7 @@ fn claim_awaited(cx: &mut Context<'_>, pod: &Pod, claim: &str) {
     f.headline = format!("cannot be scheduled: it waits for ResourceClaim {claim}");
     f.message = format!("No scheduler looks at {}, which names ResourceClaim {claim}", f.object.name);
     f.hold = hold(FOREIGN);
-    let entity = ObjectRef {
-        api_version: "resource.k8s.io/v1".into(),
-        kind: "ResourceClaim".into(),
-        namespace: f.object.namespace.clone(),
-        name: claim.to_owned(),
-        uid: None,
-    };
+    let entity = ObjectRef::unread(DEVICES, "ResourceClaim", f.object.namespace.as_deref(), claim);
     let mut c = cause(
         "resource-claim-missing",
         Confidence::Likely,

@@ -12,7 +12,7 @@ use super::super::{
 use super::{CREATE_MEMORY, GOING, HOLD, refusal};
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, KubeEvent, Object, Pod, Quantity, ResourceQuota},
+    object::{Condition, Kind, KubeEvent, Object, Quantity, ResourceQuota},
     severity::Severity,
     words,
 };
@@ -190,14 +190,11 @@ fn counts_gone(cx: &Context<'_>, quota: &ResourceQuota, message: &str) -> bool {
         return false;
     }
     let there = |name: &str| {
-        let of = |pod: &Pod| match name {
-            "pods" | "count/pods" => Some(1000),
-            _ => placement::asked(&pod.spec, name.strip_prefix("requests.").unwrap_or(name)).map(|a| a.milli),
-        };
+        let plain = name.trim_start_matches("count/").trim_start_matches("requests.");
         let pods = cx.index.in_namespace(Kind::Pod, namespace);
         pods.filter_map(|o| if let Object::Pod(p) = &**o { Some(p) } else { None })
             .filter(|p| !p.finished())
-            .filter_map(of)
+            .map(|p| placement::share(p, plain))
             .sum::<i128>()
     };
     requested(message).into_iter().flatten().any(|(name, _)| {

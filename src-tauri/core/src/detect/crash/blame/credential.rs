@@ -25,10 +25,9 @@ pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     };
     if let Some(e) = by_name {
         let named = Signal { class: Class::BadConfig, subject: Some(e.name.clone()), file: None, ..signal.clone() };
-        let blame = setting::bad(case, &named);
-        let more = blame.phrase.split_once(';').map(|(_, more)| format!(";{more}")).unwrap_or_default();
+        let blame = setting::bad(case, &named).rule(&own.rule).happened(&own.phrase);
         let confidence = blame.confidence.min(Confidence::Likely);
-        return Blame { rule: own.rule, phrase: format!("{}{more}", own.phrase), confidence, ..blame };
+        return blame.sure(confidence);
     }
     let expired = signal.detail == Some(logs::EXPIRED);
     // What says most plainly that it is a credential comes first.

@@ -8,7 +8,8 @@ use crate::{
     logs::{Class, Signal},
     object::{
         Kind, Object,
-        pod::{ConfigMapVolume, KeyToPath, Volume, VolumeMount},
+        pod::VolumeMount,
+        volume::{ConfigMapVolume, KeyToPath, Volume},
     },
     remediation::ActionKind,
     severity::Confidence,

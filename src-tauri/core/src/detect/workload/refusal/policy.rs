@@ -11,18 +11,15 @@ use crate::{
     words,
 };
 
+/// Policies and their bindings; they are not read.
+const ADMISSION: &str = "admissionregistration.k8s.io/v1";
+
 /// A policy that looks at pods: what it forbids is theirs, what it lacks itself is its binding's.
 pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
     // What is wrong is the policy's own, whatever the pods are like.
     if let Some(binding) = m.get(2).filter(|_| m[3].contains("failed to configure")) {
         let wants_parameters = m[3].contains("no params found");
-        let entity = ObjectRef {
-            api_version: "admissionregistration.k8s.io/v1".into(),
-            kind: "ValidatingAdmissionPolicyBinding".into(),
-            namespace: None,
-            name: binding.as_str().to_owned(),
-            uid: None,
-        };
+        let entity = ObjectRef::unread(ADMISSION, "ValidatingAdmissionPolicyBinding", None, binding.as_str());
         let why = if wants_parameters { ": the parameters that it names (paramRef) do not exist" } else { "" };
         let mut c = cause(
             "admission-policy-broken",
@@ -66,13 +63,7 @@ pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<Ac
 
 /// A policy that changes pods and cannot: no pod of whatever shape gets past it.
 pub(super) fn mutation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<ActionDraft>) {
-    let entity = ObjectRef {
-        api_version: "admissionregistration.k8s.io/v1".into(),
-        kind: "MutatingAdmissionPolicy".into(),
-        namespace: None,
-        name: m[1].to_owned(),
-        uid: None,
-    };
+    let entity = ObjectRef::unread(ADMISSION, "MutatingAdmissionPolicy", None, &m[1]);
     let mut c = cause(
         "admission-policy-broken",
         Confidence::Established,

@@ -1,0 +1,40 @@
+//! What a pod asks for and its template does not: a LimitRange or an admission webhook added it.
+
+use super::placement::{NO_NODE, asks, waits};
+use super::support::*;
+use afterwatch_testkit::World;
+
+#[test]
+fn what_a_limit_range_gives_is_not_the_workloads_own() {
+    let range = |list: &str, name: &str, amount: &str| {
+        object("LimitRange shop/defaults", json!({"spec": {"limits": [{"type": "Container", list: {name: amount}}]}}))
+    };
+    let app = asks("cpu", "12");
+    let message = "0/1 nodes are available: 1 Insufficient cpu.";
+    let mut world = waits(&app, message);
+    let told = |world: &World| world.diagnose().faults[0].causes[0].statement.clone();
+    world.upsert(range("defaultRequest", "cpu", "12"));
+    assert!(!told(&world).contains("LimitRange"), "it asks for it itself");
+    world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
+    check(&world, Expect { cause: "request-too-large", says: &["comes from LimitRange defaults"], ..NO_NODE });
+    // The same of a limit.
+    let app = checkout().container(json!({"resources": {"limits": {"memory": "24Mi"}}}));
+    let mut world = crate::support::world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 3, -5))]);
+    world.upsert_all([checkout().between(json!({})).expect("a ReplicaSet"), range("default", "memory", "24Mi")]);
+    assert!(told(&world).contains("it comes from LimitRange defaults"), "{}", told(&world));
+}
+
+#[test]
+fn a_selector_that_was_added_on_the_way_is_not_the_templates() {
+    let app = checkout().spec(json!({"nodeSelector": {"pool": "green"}}));
+    let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+    world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
+    let fault =
+        check(&world, Expect { cause: "node-selector-unmatched", says: &["added when the pod was made"], ..NO_NODE });
+    assert_eq!(fault.causes[0].field, None);
+    // A template that was changed since says nothing of the pods of before.
+    let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+    world.upsert(checkout().top(json!({})));
+    let field = "spec.template.spec.nodeSelector";
+    check(&world, Expect { cause: "node-selector-unmatched", field, ..NO_NODE });
+}
