@@ -20,4 +20,5 @@ mod scale;
 mod support;
 mod trouble;
 mod walk;
+mod wayland;
 mod whole_loop;
