@@ -182,11 +182,9 @@ impl<'m> Writer<'m> {
         while at < all {
             self.go_on(id)?;
             self.outlet.say(id, Say::Reading { done: at as u32, all: all as u32 });
-            let mut to = (at + self.piece).min(all);
             // A piece ends where the fixed part does, so that exactly that can be kept.
-            if at < prompt.fixed && prompt.fixed < to {
-                to = prompt.fixed;
-            }
+            let end = if at < prompt.fixed && self.cache.is_some() { prompt.fixed } else { all };
+            let to = at + portion(end - at, self.piece);
             let began = Instant::now();
             self.take_in(&prompt.tokens[at..to], to == all)?;
             self.piece = next(self.piece, to - at, began.elapsed());
@@ -235,6 +233,12 @@ impl<'m> Writer<'m> {
     }
 }
 
+/// How many of so many tokens are read at once, in as many pieces as it takes: a few that are left over would take
+/// hardly less time than a whole piece.
+fn portion(left: usize, piece: usize) -> usize {
+    left.div_ceil(left.div_ceil(piece).max(1))
+}
+
 /// How many tokens the next piece has, by how long the last one took of so many.
 fn next(piece: usize, read: usize, took: Duration) -> usize {
     let as_long = |tokens: usize| took.mul_f64(tokens as f64 / read.max(1) as f64);
@@ -280,6 +284,20 @@ mod tests {
         // A short piece says as much as a whole one.
         assert_eq!(next(128, 8, Duration::from_millis(500)), 64);
         assert_eq!(next(128, 8, Duration::from_millis(100)), 256);
+    }
+
+    #[test]
+    fn no_piece_is_much_smaller_than_the_others() {
+        for (all, piece, want) in
+            [(525, 512, vec![263, 262]), (512, 512, vec![512]), (9, 512, vec![9]), (100, 48, vec![34, 33, 33])]
+        {
+            let (mut left, mut pieces) = (all, Vec::new());
+            while left > 0 {
+                pieces.push(portion(left, piece));
+                left -= pieces.last().unwrap();
+            }
+            assert_eq!(pieces, want);
+        }
     }
 
     #[test]
