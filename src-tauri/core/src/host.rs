@@ -107,6 +107,9 @@ pub(crate) fn place(index: &Index, own: &str, host: &str) -> Option<Place> {
     if index.get(Kind::Node, None, host).is_some() {
         return None;
     }
+    if let Some(place) = governing(index, own, host) {
+        return Some(place);
+    }
     let first = readings(host, own).into_iter().next()?;
     let inside = first.sure
         || match first.pod {
@@ -186,6 +189,18 @@ fn can_be_namespace(index: &Index, word: &str) -> bool {
     };
     let nearly = || index.all(Kind::Namespace).any(|o| words::misspelt(&o.meta().name, word));
     !index.knows(Kind::Namespace, None) || was() || nearly()
+}
+
+/// `zk-0.zk` is a pod of StatefulSet zk of the namespace, whose Service is called zk.
+fn governing(index: &Index, own: &str, host: &str) -> Option<Place> {
+    let (pod, service) = host.split_once('.').filter(|(pod, service)| ends_in_number(pod) && !service.contains('.'))?;
+    let (set, _) = pod.rsplit_once('-')?;
+    match &**index.get(Kind::StatefulSet, Some(own), set)? {
+        Object::StatefulSet(s) if s.spec.service_name == service => {
+            Some(Place { name: service.to_owned(), namespace: own.to_owned() })
+        }
+        _ => None,
+    }
 }
 
 fn ends_in_number(name: &str) -> bool {

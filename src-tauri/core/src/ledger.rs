@@ -374,7 +374,7 @@ fn quiet(incident: &mut Incident, now: Timestamp, watched: Option<Timestamp>, po
     }
 }
 
-/// The newest change after the start that is not the suspect one, else itself.
+/// The newest change after the start that is not the suspect one, first of what the first cause names, else itself.
 fn recovered_by(incident: &Incident, now: Timestamp) -> String {
     let start = incident.detected_at.min(incident.started_at.unwrap_or(incident.detected_at));
     // What put a node right is done to the node; roll-outs of what ran on it go on beside it.
@@ -387,7 +387,7 @@ fn recovered_by(incident: &Incident, now: Timestamp) -> String {
         })
         .filter(|c| !node || c.change.object.is(Kind::Node))
         .filter(|c| crate::explain::reach::mends(&c.change))
-        .max_by_key(|c| c.change.at)
+        .max_by_key(|c| (incident.top_cause().is_some_and(|top| top.entity.same_name(&c.change.object)), c.change.at))
         .map_or_else(|| "itself".to_owned(), |c| c.id.clone())
 }
 

@@ -12,6 +12,18 @@ pub fn clip(text: &str, max: usize) -> String {
     format!("{}…", cut[..at].trim_end_matches([' ', ',', ';', ':']))
 }
 
+/// The same with both ends: what wraps an error stands before it.
+pub fn clip_middle(text: &str, max: usize) -> String {
+    let long = text.chars().count();
+    if long <= max {
+        return text.to_owned();
+    }
+    let tail = max / 2;
+    let rest: String = text.chars().skip(long - tail).collect();
+    let rest = rest.split_once(' ').map_or(rest.as_str(), |(_, whole)| whole);
+    format!("{} {rest}", clip(text, max - tail))
+}
+
 /// The same for parts divided by semicolons: what does not fit goes as a whole, so that no change is told by half.
 pub fn clip_parts(text: &str, max: usize) -> String {
     if text.chars().count() <= max {

@@ -29,7 +29,7 @@ const BEFORE: SignedDuration = SignedDuration::from_mins(30);
 
 /// What a finding says about the objects its workload calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Symptom {
+pub(crate) enum Symptom {
     /// Something did not answer.
     Network,
     /// A name could not be resolved.
@@ -47,7 +47,7 @@ fn symptom(finding: &Finding) -> Symptom {
 }
 
 /// What a cause is of, judged by its rule.
-pub(super) fn kind_of(cause: &CauseDraft) -> Symptom {
+pub(crate) fn kind_of(cause: &CauseDraft) -> Symptom {
     let id = cause.rule_id.as_str();
     let any = |words: &[&str]| words.iter().any(|w| id.contains(w));
     match id {

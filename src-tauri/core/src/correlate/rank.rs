@@ -118,12 +118,14 @@ pub(super) fn shown_elsewhere(rule_id: &str) -> bool {
 fn tier(cause: &CauseDraft) -> u8 {
     let own = cause.entity.kind != "Service" && cause.entity.kind != "External";
     match (cause.entity.kind.as_str(), cascade::kind_of(cause)) {
+        // Words that tell why a container ends say more than what is not in its way.
+        _ if cause.rule_id == "container-exits" && cause.confidence >= Confidence::Likely => 3,
         _ if shown_elsewhere(&cause.rule_id) => 5,
         ("Node", _) if cause.confidence >= Confidence::Likely => 0,
         // What several workloads have in common comes before what each of them says.
         _ if cause.rule_id.starts_with("shared-") => 1,
         // Names that cannot be looked up keep no pod from being placed or started.
-        _ if cause.rule_id == "statefulset-service-missing" => 3,
+        _ if cause.rule_id == "statefulset-service-missing" => 4,
         // That a probe fails says less than the log of what it asks.
         (_, Symptom::Weak) => 4,
         // That something did not answer says less than why it did not.

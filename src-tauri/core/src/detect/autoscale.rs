@@ -203,7 +203,8 @@ fn target_missing(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) -> bool {
         Some(kind) if cx.index.knows(kind, ns) => cx.index.resolve(&wanted).is_none(),
         _ => condition.is_some(),
     };
-    if !gone {
+    let unserved = condition.and_then(|c| c.message.as_deref()).filter(|m| m.contains("no matches for kind"));
+    if !gone && unserved.is_none() {
         return false;
     }
     let me = h.reference();
@@ -235,6 +236,16 @@ fn target_missing(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) -> bool {
         &[key],
     );
     c.field = Some("spec.scaleTargetRef.name".into());
+    if let Some(said) = unserved.filter(|_| !gone) {
+        c.statement = format!(
+            "{me} is to scale {} {} of {} (scaleTargetRef), and the cluster has no such kind in that version: nothing is scaled. It says: {}",
+            named.kind,
+            named.name,
+            named.api_version,
+            words::clip(said, 200)
+        );
+        c.field = Some("spec.scaleTargetRef.apiVersion".into());
+    }
     c.referrer = Some(ObjectRef { uid: None, ..wanted });
     f.causes.push(c);
     f.actions.push(set_hpa(&me, "it must name a workload that exists"));

@@ -310,6 +310,14 @@ impl Owner {
         format!("{}.{list}[{container}].{field}", self.prefix)
     }
 
+    /// The path of a field of the pod's template, beside its specification.
+    pub fn template_field(&self, field: &str) -> String {
+        match self.prefix.strip_suffix("spec") {
+            Some(template) => format!("{template}{field}"),
+            None => field.to_owned(),
+        }
+    }
+
     /// The path of a pod field.
     pub fn pod_field(&self, field: &str) -> String {
         format!("{}.{field}", self.prefix)

@@ -264,6 +264,17 @@ fn never_ran(ended: &Terminated) -> bool {
     matches!(ended.reason.as_deref(), Some("StartError" | "ContainerCannotRun"))
 }
 
+/// Why the container of a pod that has ended for good never ran, in the runtime's own words.
+pub(super) fn cannot_start(case: &blame::Case<'_, '_>, ended: &Terminated) -> Option<crate::finding::CauseDraft> {
+    if !never_ran(ended) {
+        return None;
+    }
+    let subject = &case.owner.subject;
+    let mut f = finding("container-cannot-start", case.pod.reference(), subject, Severity::Low, case.died);
+    why::cannot_start(case, &mut f, ended, "");
+    f.causes.pop()
+}
+
 fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>) -> bool {
     if never_ran(death.ended) {
         return false;
@@ -339,7 +350,9 @@ fn report(
     {
         f.evidence.push(super::context::event_evidence(event, cx.now));
     }
-    if oom {
+    if pod.finished() && pod.status.reason.as_deref() == Some("DeadlineExceeded") {
+        why::deadline(&mut f, pod, spec, &owner, &status_item.key);
+    } else if oom {
         why::memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
     } else if not_started {
         let case = blame::Case { cx, pod, spec, owner: &owner, init, died: started };
@@ -363,7 +376,7 @@ fn report(
     if times < cx.threshold(rule, &ENDS) {
         f.hold = Finding::JOINS_ONLY;
     }
-    f.awaits_log = pending && !oom;
+    f.awaits_log = pending && !oom && f.causes.first().is_none_or(|c| c.rule_id != "pod-deadline");
     cx.report(f);
 }
 

@@ -12,7 +12,10 @@ use crate::{
     explain::{diff_evidence, reach::is_controller},
     finding::{CauseDraft, Finding, Signs},
     logs,
-    object::{Kind, Object, ObjectRef, Pod, PodSpec, pod::SourceRef},
+    object::{
+        Kind, Object, ObjectRef, Pod, PodSpec,
+        pod::{ContainerStatus, SourceRef},
+    },
     severity::Confidence,
     words,
 };
@@ -72,11 +75,12 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             | "readiness-failing"
             | "liveness-failing"
             | "startup-failing"
+            | "job-failed"
     );
     if !open || !family {
         return None;
     }
-    let Object::Pod(pod) = &**cx.index.resolve(&f.object)? else { return None };
+    let (pod, part) = failing(cx, f)?;
     let ns = pod.metadata.namespace.as_deref();
     let own = |kind| ObjectRef::missing(kind, ns, "");
     let uses: Vec<(ObjectRef, SourceRef)> =
@@ -99,7 +103,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     if revised {
         return None;
     }
-    let text = log_text(cx, pod, &f.part);
+    let text = log_text(cx, pod, &part);
     // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
     let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
@@ -125,7 +129,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             }
             // Environment is read when a container starts, and never again.
             if r.via.starts_with("env")
-                && began(pod, &f.part).is_none_or(|t| t < change.at.saturating_sub(SLACK).unwrap_or(t))
+                && began(pod, &part).is_none_or(|t| t < change.at.saturating_sub(SLACK).unwrap_or(t))
             {
                 continue;
             }
@@ -180,6 +184,20 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },
     };
     Some((cause, vec![item]))
+}
+
+/// The pod that fails, and which container of it; of a Job the last.
+fn failing<'a>(cx: &Context<'a>, f: &Finding) -> Option<(&'a Pod, String)> {
+    let index = cx.index;
+    match &**index.resolve(&f.object)? {
+        Object::Pod(pod) => Some((pod, f.part.clone())),
+        Object::Job(job) => index.pods_of(&job.metadata.uid).into_iter().rev().find_map(|pod| {
+            let failed = |s: &ContainerStatus| s.state.terminated.as_ref().is_some_and(|t| t.exit_code != 0);
+            let (spec, _, _) = pod.containers().find(|(_, s, _)| s.is_some_and(failed))?;
+            Some((pod, spec.name.clone()))
+        }),
+        _ => None,
+    }
 }
 
 /// When the container that fails was started last.

@@ -251,7 +251,7 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
     let mut c = if known && !meant.is_empty() && open.is_empty() {
         node::taints(cx, f, pod, owner, &meant, &tail)
     } else {
-        match told_most(&lower) {
+        match told_most(&lower, !open.is_empty()) {
             Some(Told::Room) => room::resources(cx, &meant, &open, f, pod, owner, message, &tail),
             Some(Told::Spread) => near::spread(cx, &open, f, pod, owner, &tail),
             Some(Told::Anti) => near::anti(cx, &open, f, pod, owner, &tail),
@@ -260,6 +260,7 @@ fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message:
             Some(Told::Volume) => volume::unbindable(cx, f, pod, owner, &lower, &tail),
             Some(Told::Selector) => node::selector(cx, f, pod, owner, &tail),
             Some(Told::Taint) => node::taints(cx, f, pod, owner, &meant, &tail),
+            Some(Told::Devices) => unseen::no_devices(pod, owner, &tail),
             Some(Told::Cordon) => node::cordoned(&nodes(cx).collect::<Vec<_>>(), f, owner, &tail),
             None if lower.contains("no nodes available") => cause(
                 "no-nodes",
@@ -302,14 +303,15 @@ enum Told {
     Near,
     Ports,
     Volume,
+    Devices,
     Selector,
     Taint,
     Cordon,
 }
 
 /// The reason that most nodes gave, of those that are about the pod itself; what every message says of nodes meant for
-/// others counts only where nothing else is said.
-fn told_most(lower: &str) -> Option<Told> {
+/// others counts only where nothing else is said, and not where the pod may go to some and something unknown is said.
+fn told_most(lower: &str, open: bool) -> Option<Told> {
     const OWN: &[(Told, &[&str])] = &[
         (Told::Room, &["insufficient ", "too many pods"]),
         (Told::Spread, &["topology spread"]),
@@ -328,6 +330,7 @@ fn told_most(lower: &str) -> Option<Told> {
                 "available volume zone",
             ],
         ),
+        (Told::Devices, &["allocate all claims", "resourceclaim", "resource claim", "allocate all devices"]),
     ];
     const OTHERS: &[(Told, &[&str])] = &[
         (Told::Selector, &["node affinity", "node selector"]),
@@ -347,7 +350,10 @@ fn told_most(lower: &str) -> Option<Told> {
         Some(b) if b.1 >= next.1 => Some(b),
         _ => Some(next),
     });
-    most.map(|(t, _)| t).or_else(|| OTHERS.iter().find(|(_, words)| count(words).is_some()).map(|(t, _)| *t))
+    let known = |part: &str| OTHERS.iter().any(|(_, words)| words.iter().any(|w| part.contains(w)));
+    let unknown = parts.iter().any(|p| p.trim().starts_with(|c: char| c.is_ascii_digit()) && !known(p));
+    let others = || OTHERS.iter().find(|(_, words)| count(words).is_some()).map(|(t, _)| *t);
+    most.map(|(t, _)| t).or_else(|| others().filter(|_| !(open && unknown)))
 }
 
 fn nodes<'a>(cx: &Context<'a>) -> impl Iterator<Item = &'a Node> {

@@ -1,5 +1,7 @@
 //! ConfigMaps and Secrets a pod refers to: which one, or which key, is missing.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     Context,
     context::{Owner, action, cause, ns_flag},
@@ -46,6 +48,17 @@ pub(super) fn missing(cx: &Context<'_>, pod: &Pod) -> Vec<Missing> {
         }
     }
     out
+}
+
+/// How long the kubelet may take until it tries again.
+const RETRY: SignedDuration = SignedDuration::from_mins(2);
+
+/// What the kubelet misses was made since: it has only not tried again.
+pub(super) fn arrived(cx: &Context<'_>, pod: &Pod, message: &str, since: Timestamp) -> bool {
+    let Some(missing) = from_message(message, &pod.spec).filter(|m| !m.key_only) else { return false };
+    let found = cx.index.get(missing.kind, pod.metadata.namespace.as_deref(), &missing.reference.name);
+    let made = found.and_then(|o| o.meta().creation_timestamp);
+    made.is_some_and(|t| t >= since && cx.now.duration_since(t) <= RETRY)
 }
 
 /// The source a kubelet message names: `configmap "x" not found`, `couldn't find key y in Secret ns/x`,
@@ -135,6 +148,7 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
             .all(m.kind)
             .filter(|o| o.meta().name == *name)
             .filter_map(|o| o.meta().namespace.clone())
+            .filter(|other| Some(other.as_str()) != ns)
             .collect();
         let near = match places.is_empty() || !near.is_empty() {
             true => near,

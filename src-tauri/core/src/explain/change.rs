@@ -23,6 +23,9 @@ const SUSPECT: SignedDuration = SignedDuration::from_mins(30);
 /// Up to here a change is `just before`.
 const JUST: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long after it happened a change may be heard of, where the cluster does not say when it was.
+const ARRIVAL: SignedDuration = SignedDuration::from_secs(60);
+
 /// Changes told at most.
 const TOLD: usize = 20;
 
@@ -106,13 +109,43 @@ fn blamed(change: &Change, fault: &Fault) -> bool {
     })
 }
 
+/// Of the ConfigMap that is blamed another key was changed than the one that is.
+fn other_key(change: &Change, fault: &Fault) -> bool {
+    fault.causes.first().is_some_and(|c| {
+        let key = c.field.as_deref().and_then(|f| f.strip_prefix("data[")?.strip_suffix(']'));
+        c.entity.same_name(&change.object)
+            && key.is_some_and(|key| {
+                let mut touched = change.fields.iter().filter_map(|f| f.path.strip_prefix("data.")).peekable();
+                touched.peek().is_some() && touched.all(|k| k != key)
+            })
+    })
+}
+
+/// What the first cause names was deleted or scaled to zero: that cannot have put anything right, and the cluster says
+/// of neither when it happened, only the watch when it was heard of.
+fn brings_it(change: &Change, fault: &Fault) -> bool {
+    let zero = |f: &FieldChange| f.path == "spec.replicas" && f.to.as_deref().is_none_or(|n| n == "0");
+    fault.causes.first().is_some_and(|c| {
+        c.entity.same_name(&change.object)
+            && match change.verb {
+                ChangeVerb::Deleted => true,
+                ChangeVerb::Modified => c.rule_id == "dependency-scaled-to-zero" && change.fields.iter().any(zero),
+                ChangeVerb::Created => false,
+            }
+    })
+}
+
 fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool {
     if blamed(change, fault) {
         return true;
     }
     let lead = fault.started_at.duration_since(change.at);
-    let in_time = lead >= -CLOCK_SLACK && lead <= SUSPECT;
+    let slack = if brings_it(change, fault) { ARRIVAL } else { CLOCK_SLACK };
+    let in_time = lead >= -slack && lead <= SUSPECT;
     if !in_time || change.who.as_deref().is_some_and(is_controller) && reach > Reach::Used {
+        return false;
+    }
+    if other_key(change, fault) {
         return false;
     }
     // Where the fault is proven, what only lies around it is innocent.
@@ -191,7 +224,7 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
             _ => false,
         };
     }
-    if field.path.contains(".template.metadata.annotations.") {
+    if field.path.contains(".template.metadata.annotations.") || field.path == "spec.paused" {
         return false;
     }
     if field.path != "spec.replicas" {

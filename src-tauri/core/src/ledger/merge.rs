@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     change::{Change, ChangeVerb, IncidentChange},
-    correlate::Fault,
+    correlate::{
+        Fault,
+        cascade::{Symptom, kind_of},
+    },
     evidence::{Evidence, Observed},
     finding::Finding,
     incident::{Cause, FindingRecord, Incident, RuledOut},
@@ -40,6 +43,10 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         ids.dedup();
         ids
     };
+    if incident.causes.first().is_some_and(|was| outlives(was, fault)) {
+        incident.severity = super::worst(incident).unwrap_or(incident.severity);
+        return actions(incident, fault);
+    }
     let was_top = incident.causes.first().map(|c| (c.rule_id.clone(), c.entity.key()));
     incident.causes = fault
         .causes
@@ -92,6 +99,18 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         let text = format!("{} cause: {}", cause.confidence.word(), cause.statement);
         super::push(incident, now, EntryKind::Symptom, Some("cause"), text, cause.evidence, Observed::Live);
     }
+}
+
+/// The first cause was proven, and what would take its place only shows that something else did not answer a while ago:
+/// what was to be put right has been, and it stays the cause. So does what kept a Job from its work until its time was up.
+fn outlives(was: &Cause, fault: &Fault) -> bool {
+    was.confidence == Confidence::Established
+        && fault.causes.first().is_some_and(|c| {
+            let symptom = c.confidence < Confidence::Established
+                && !c.entity.same_name(&was.entity)
+                && matches!(kind_of(c), Symptom::Network | Symptom::Dns | Symptom::Weak);
+            symptom || (c.rule_id == "job-deadline" && was.rule_id != c.rule_id)
+        })
 }
 
 fn evidence(incident: &mut Incident, fault: &Fault) {

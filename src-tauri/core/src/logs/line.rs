@@ -42,7 +42,8 @@ pub(super) fn read(lines: &[String]) -> Vec<Line> {
         let frame = is_frame(raw) || (code && raw.starts_with("    "));
         // Python shows the line of code after each file it names.
         code = raw.trim_start().starts_with("File \"") && raw.contains("\", line ");
-        let quiet = frame || said.text.trim().is_empty() || is_noise(&said.text);
+        let drawn = said.text.rsplit(']').next().is_some_and(|t| !t.chars().any(char::is_alphanumeric));
+        let quiet = frame || drawn && !said.text.ends_with(']') || said.text.trim().is_empty() || is_noise(&said.text);
         out.push(Line { quiet, ..said });
     }
     join(&mut out, lines);
@@ -92,7 +93,10 @@ fn join(lines: &mut [Line], raw: &[String]) {
             let place = (after.starts_with("in \"") || after.starts_with("in '")) && indented(n);
             // libpq asks for the host on the lines after the refusal.
             let question = after.starts_with("Is the server running on host \"");
-            let detail = after.starts_with("DETAIL:") || after.contains(" DETAIL:  ") || after.starts_with("HINT:");
+            let detail = after.starts_with("DETAIL:")
+                || after.contains(" DETAIL:  ")
+                || after.contains(": detail: ")
+                || after.starts_with("HINT:");
             if field {
                 lines[i].text.push(':');
                 lines[i].search.push(':');
@@ -284,9 +288,9 @@ fn condense(text: &str) -> String {
             code.map_or_else(|| last.to_owned(), |code| format!("{code}: {last}"))
         }
         (Some(first), Some(root)) => format!("{first}: {root}"),
-        // What a line announces is on the next.
+        // What a line announces is on the next, or on those after it.
         (Some(first), None) if first.ends_with(':') && telling.len() > 1 => format!("{first} {}", telling[1]),
-        (Some(first), None) => (*first).to_owned(),
+        (Some(_), None) => telling[..telling.len().min(3)].join("; "),
         (None, _) => String::new(),
     }
 }
@@ -419,8 +423,9 @@ fn is_noise(text: &str) -> bool {
             r"|npm (?:notice|warn|WARN)|Node\.js v\d|note: run with|error Command failed|info Visit|exit status \d+$|\+ )",
             r"|A complete log of this run|command terminated with exit code|During handling of the above exception",
             r"|The above exception was the direct cause|^Is the server running|\[Worker-|Shutting down: Master|Worker failed to boot",
-            r"|To see the full stack trace|Error starting ApplicationContext|^\*+$|^APPLICATION FAILED TO START|^Description:|^Action:",
-            r"|exited with (?:exit )?(?:code|status) \d+\.?$|^Aborted(?: \(core dumped\))?$"
+            r"|Reason: (?:App failed to load|Worker failed to boot)|^\[INFO\] Worker exiting|To see the full stack trace|Error starting ApplicationContext|^\*+$|^APPLICATION FAILED TO START|^Description:|^Action:",
+            r"|^For more (?:details|information),? (?:run|see)|^(?:Use|See|Try|Run) .{0,40}--help\b",
+            r"|exited (?:unexpectedly,? )?with (?:exit )?(?:code|status) \d+\.?$|^Aborted(?: \(core dumped\))?$"
         ))
     });
     if is_of_client(text) {

@@ -58,7 +58,7 @@ impl Reading {
 pub fn read(raw: &[String]) -> Reading {
     let lines = line::read(raw);
     let signals = signals(&lines, raw);
-    let quote = |i: usize| (i, crate::words::clip(lines[i].text.trim(), super::QUOTE));
+    let quote = |i: usize| (i, crate::words::clip_middle(lines[i].text.trim(), super::QUOTE));
     let words = match signals.first() {
         Some(best) => Some(quote(best.line)),
         None => last_error(&lines)
@@ -71,11 +71,21 @@ pub fn read(raw: &[String]) -> Reading {
 }
 
 /// The last line that calls itself fatal, else the root of the last trace, else the last that looks like an error.
+/// What only says that it ends because of something else comes last.
 fn last_error(lines: &[Line]) -> Option<usize> {
     let last = |wanted: &dyn Fn(&Line) -> bool| lines.iter().rposition(|l| !l.quiet && wanted(l));
-    last(&|l| l.level == Some(Level::Fatal))
+    last(&|l| l.level == Some(Level::Fatal) && !only_ends(&l.text))
         .or_else(|| last(&|l| l.text.starts_with("Caused by: ")))
+        .or_else(|| last(&|l| is_error(l) && !only_ends(&l.text)))
         .or_else(|| last(&is_error))
+}
+
+/// A closing word: `configuration file contains errors, aborting.`
+fn only_ends(text: &str) -> bool {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)^[^\x22'=/\d]{0,90}(?:\b(?:aborting|exiting|terminating|bailing out|giving up|shutting down)\b|(?:contains?|due to|because of|see|had) (?:the )?(?:above|previous|these|following)? ?errors?\b(?: above)?)[\s.!,]*$").ok()
+    });
+    FORM.as_ref().is_some_and(|r| r.is_match(text.trim()))
 }
 
 fn is_error(line: &Line) -> bool {
@@ -120,8 +130,10 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
         if found.class.is_connection() && recovered.iter().any(|r| *r > i && speaks_of(&lines[*r].text, host)) {
             continue;
         }
-        let later = fatal.is_some_and(|f| f > i);
-        if line.level == Some(Level::Warn) && later && !found.class.is_connection() {
+        let later = fatal.filter(|f| *f > i);
+        if line.level == Some(Level::Warn)
+            && later.is_some_and(|f| !found.class.is_connection() || tells_otherwise(&lines[f].search))
+        {
             continue;
         }
         let level = match line.level {
@@ -196,6 +208,7 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         Class::Authentication if has(&["invalidaccesskeyid", "access key id you provided"]) => Some(NO_KEY_ID),
         Class::Certificate if has(&["not yet valid"]) && !has(&["expired"]) => Some("it is not yet valid"),
         Class::Certificate if has(&["expired"]) => Some(EXPIRED),
+        Class::Certificate if has(&["private key", "key values"]) => Some("its private key does not match"),
         Class::Certificate if has(&["valid for", "altnames", "mismatch", "subject alternative", "host name"]) => {
             Some("it is for another host name")
         }
@@ -212,7 +225,6 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         {
             Some("it is signed by an unknown authority")
         }
-        Class::Certificate if has(&["private key", "key values"]) => Some("its private key does not match"),
         Class::Certificate if has(&["pem", "start line"]) => Some("the file holds no certificate (PEM)"),
         Class::DataDirectory if has(&["not empty", "files in it"]) => Some("it is not empty"),
         Class::DataDirectory if has(&["checkpoint record"]) => Some("its data is damaged"),
@@ -254,6 +266,14 @@ fn speaks_of(text: &str, host: Option<&str>) -> bool {
     host.is_none_or(|h| text.contains(h)) || !NAMED.as_ref().is_some_and(|r| r.is_match(text))
 }
 
+/// A last error that is about something else than that nobody answers.
+fn tells_otherwise(text: &str) -> bool {
+    static ANSWER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)connect|dial|time(?:d )?-?out|unavailable|unreachable|reach|refused|resolv|\bhost\b|network|dns|retr(?:y|ies)|attempt|giv(?:e|ing) up|respon[ds]|database|broker|redis|server|upstream|dependency|start|exit|shut(?:ting)? ?down|terminat|abort|health").ok()
+    });
+    looks_like_error(&without_negations(text)) && !ANSWER.as_ref().is_some_and(|r| r.is_match(text))
+}
+
 fn is_retry(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     ["retry", "will try", "attempt", "backing off"].iter().any(|w| lower.contains(w))
@@ -278,7 +298,7 @@ fn without_negations(text: &str) -> String {
 /// Words of failure.
 fn looks_like_error(line: &str) -> bool {
     static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|expected .{1,60}(?:found|got|but)|mismatch(?:ed)?|corrupt(?:ed)?|incompatible|conflicts?|violat(?:es?|ed|ion)|exceed(?:s|ed)|rejected|incorrect|wrong|exhausted|insufficient|undefined|malformed|illegal|(?:is|are|was|were|does|did|do|could|can|may|must) not|too (?:large|long|many|old|small)|ERR!)(?:\b|$)").ok()
+        Regex::new(r"(?i)\b(?:\w*error|fatal|panic(?:ked)?|\w*exception|fail(?:ed|ure|s|ing)?|cannot|can't|could not|couldn't|unable|denied|refused|invalid|missing|not found|not set|no such|abort(?:ed|ing)?|killed|critical|emerg|unexpected|unknown|unsupported|required|does not exist|timed out|expired|forbidden|giving up|expected .{1,60}(?:found|got|but)|mismatch(?:ed)?|corrupt(?:ed)?|incompatible|conflicts?|violat(?:es?|ed|ion)|exceed(?:s|ed)|rejected|incorrect|wrong|mutually exclusive|must be (?:specified|set|provided|given|defined|accessible)|exhausted|insufficient|undefined|malformed|illegal|(?:is|are|was|were|does|did|do|could|can|may|must) not|too (?:large|long|many|old|small)|ERR!)(?:\b|$)").ok()
     });
     WORDS.as_ref().is_some_and(|r| r.is_match(line))
 }

@@ -99,4 +99,6 @@ impl<'a> HelmRelease<'a> {
 pub struct ServiceAccount {
     pub metadata: Meta,
     pub image_pull_secrets: Vec<LocalRef>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub automount_service_account_token: Option<bool>,
 }

@@ -127,7 +127,7 @@ impl Kind {
     /// once what is broken: a list that is a minute old would accuse an object falsely, or miss who is to blame.
     pub fn mode(self) -> Mode {
         match self {
-            Kind::LimitRange | Kind::ClusterRole | Kind::CustomResource => Mode::Poll,
+            Kind::CustomResource => Mode::Poll,
             _ => Mode::Watch,
         }
     }

@@ -53,6 +53,10 @@ pub struct PodSpec {
     pub hostname: Option<String>,
     pub subdomain: Option<String>,
     pub dns_config: Option<Value>,
+    /// Unset, the service account's own setting holds.
+    pub automount_service_account_token: Option<bool>,
+    /// What the containers may take together.
+    pub resources: Resources,
 }
 
 /// A condition that somebody outside the kubelet must set before the pod counts as ready.

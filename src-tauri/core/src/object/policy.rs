@@ -82,6 +82,46 @@ pub struct QuotaSpec {
     pub hard: BTreeMap<String, Quantity>,
     /// `Terminating`, `BestEffort` and the like: the quota counts only such pods.
     pub scopes: Vec<String>,
+    /// The same with values, such as the names of priority classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope_selector: Option<ScopeSelector>,
+}
+
+/// Which pods a quota counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScopeSelector {
+    pub match_expressions: Vec<ScopeRequirement>,
+}
+
+/// One condition on the pods a quota counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ScopeRequirement {
+    pub scope_name: String,
+    pub operator: String,
+    pub values: Vec<String>,
+}
+
+impl QuotaSpec {
+    /// What the pods have in common that it counts, in words: `scope BestEffort (without requests and limits)`.
+    pub fn counts_only(&self) -> Option<String> {
+        let meaning = |scope: &str| match scope {
+            "BestEffort" => " (without requests and limits)",
+            "NotBestEffort" => " (with requests or limits)",
+            "Terminating" => " (with activeDeadlineSeconds)",
+            "NotTerminating" => " (without activeDeadlineSeconds)",
+            _ => "",
+        };
+        let plain = self.scopes.iter().map(|s| format!("scope {s}{}", meaning(s)));
+        let chosen = self.scope_selector.iter().flat_map(|s| &s.match_expressions).map(|e| {
+            let values =
+                if e.values.is_empty() { String::new() } else { format!(" {} {}", e.operator, e.values.join(", ")) };
+            format!("scope {}{values}{}", e.scope_name, meaning(&e.scope_name))
+        });
+        let all: Vec<String> = plain.chain(chosen).collect();
+        (!all.is_empty()).then(|| all.join(" and "))
+    }
 }
 
 /// Limits and use.

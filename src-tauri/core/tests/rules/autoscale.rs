@@ -337,3 +337,22 @@ fn a_peak_at_the_maximum_and_a_metric_near_its_target_are_silent() {
     silent(&at_maximum(140, -300));
     silent(&at_maximum(75, -2000));
 }
+
+#[test]
+fn a_target_in_a_version_that_is_not_served_is_found() {
+    let condition = json!({"type": "AbleToScale", "status": "False", "reason": "FailedGetScale", "lastTransitionTime": at(-60),
+        "message": "the HPA controller was unable to get the target's current scale: no matches for kind \"Deployment\" in group \"extensions\""});
+    let target = json!({"spec": {"scaleTargetRef": {"apiVersion": "extensions/v1beta1"}}});
+    check(
+        &scaled(&requesting(), hpa("checkout", &[condition], target)),
+        Expect {
+            rule: "autoscaler-target-wrong",
+            cause: "autoscaler-target-missing",
+            entity: "HorizontalPodAutoscaler/shop/checkout",
+            subject: "HorizontalPodAutoscaler/shop/checkout",
+            field: "spec.scaleTargetRef.apiVersion",
+            says: &["extensions/v1beta1", "Deployment"],
+            ..BLIND
+        },
+    );
+}

@@ -7,6 +7,7 @@ mod machine;
 mod reach;
 mod rights;
 mod setting;
+mod source;
 
 use super::support::*;
 use afterwatch_core::object::{Kind, Object};

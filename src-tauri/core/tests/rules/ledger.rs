@@ -357,3 +357,24 @@ fn a_node_is_not_mended_by_a_roll_out_of_what_ran_on_it() {
     assert_eq!(world.look_at(120), [Step::Mitigated]);
     assert_eq!(world.only().recovered_by.as_deref(), Some("itself"));
 }
+
+#[test]
+fn what_was_proven_stays_the_cause_when_it_was_put_right() {
+    let (api, db) = (checkout(), App::deployment("shop/orders-db"));
+    let api = api.container(json!({"env": [{"name": "DB_HOST", "value": "orders-db"}]}));
+    let mut world = world(&api, []);
+    world.upsert_all(db.clone().replicas(0).objects());
+    world.upsert_all([db.service(json!({})), db.endpoints(&[])]);
+    let pod = api.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, "Error: connect ECONNREFUSED orders-db:80");
+    assert_eq!(world.look_at(0), [Step::Opened]);
+    let first = world.only().causes[0].clone();
+    assert_eq!((first.rule_id.as_str(), first.confidence), ("dependency-scaled-to-zero", Established));
+    world.set_time(20);
+    world.upsert_all(db.objects());
+    world.upsert_all([db.pod("d", status::ready(15)), db.endpoints(&[true])]);
+    world.look_at(20);
+    let now = &world.only().causes[0];
+    assert_eq!((now.rule_id.as_str(), &now.entity), (first.rule_id.as_str(), &first.entity), "{}", now.statement);
+}

@@ -1,7 +1,10 @@
 //! Services and Ingresses that lead nowhere.
 
 use super::support::*;
-use afterwatch_core::{coverage::UnreadableReason, object::Kind};
+use afterwatch_core::{
+    coverage::UnreadableReason,
+    object::{Kind, Object},
+};
 use afterwatch_testkit::World;
 
 pub const FAULTS: &[(&str, fn())] = &[
@@ -312,4 +315,86 @@ fn a_class_that_was_only_just_deleted_is_held() {
     patient(&world);
     world.set_time(16);
     assert_eq!(world.diagnose().faults.len(), 1);
+}
+
+#[test]
+fn a_service_turned_to_a_workload_that_is_scaled_to_zero_is_found() {
+    let colour = |c: &str| json!({"metadata": {"labels": {"app": "checkout", "color": c}}});
+    let labelled = |name: &str, c: &str| {
+        let labels = json!({"app": "checkout", "color": c});
+        App::deployment(name).top(json!({"spec": {"template": {"metadata": {"labels": labels}}}}))
+    };
+    let blue = App::deployment("shop/checkout-blue");
+    let service = |c: &str, version: u32| {
+        checkout().service(json!({
+            "metadata": {"resourceVersion": version.to_string(), "managedFields": [
+                {"manager": "release-bot", "operation": "Update", "time": at(-30)}]},
+            "spec": {"selector": {"app": "checkout", "color": c}},
+        }))
+    };
+    let mut world = World::new();
+    world.set_time(-600);
+    world.run(&blue, [blue.pod_with("a", status::ready(-600), colour("blue"))]);
+    world.upsert_all([labelled("shop/checkout-blue", "blue"), service("blue", 900_001)]);
+    let mut zero = labelled("shop/checkout-green", "green");
+    if let Object::Deployment(d) = &mut zero {
+        d.spec.replicas = Some(0);
+    }
+    world.upsert(zero);
+    world.set_time(-30);
+    silent(&world);
+    world.upsert(service("green", 900_002));
+    world.set_time(1);
+    let fault = check(&world, Expect { says: &["color=green", "checkout-green", "scaled to zero"], ..SERVICE });
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.who.as_deref() == Some("release-bot")));
+}
+
+#[test]
+fn a_service_whose_workload_was_deleted_blames_the_deletion() {
+    let app = checkout();
+    let pod = app.pod("a", status::ready(-600));
+    let mut world = behind(json!({}));
+    silent(&world);
+    world.set_time(-30);
+    let set = app.between(json!({})).expect("a ReplicaSet");
+    for gone in [app.top(json!({})), set, pod] {
+        world.delete(gone);
+    }
+    world.upsert(app.endpoints(&[]));
+    world.set_time(1);
+    let fault = check(
+        &world,
+        Expect {
+            cause: "selected-workload-deleted",
+            entity: "Deployment/shop/checkout",
+            field: "",
+            says: &["Deployment checkout was deleted", "app=checkout"],
+            ..SERVICE
+        },
+    );
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.name == "checkout"));
+}
+
+#[test]
+fn a_deployment_whose_pods_were_relabelled_is_found_though_its_past_had_the_labels() {
+    let app = checkout();
+    let mut world = World::new();
+    world.set_time(-600);
+    world.run(&app, [app.pod("a", status::ready(-900))]);
+    world.upsert_all([app.service(json!({})), app.endpoints(&[true])]);
+    world.set_time(-60);
+    let labels = json!({"app": "checkout-next"});
+    world.upsert(app.top(json!({
+        "metadata": {"resourceVersion": "900001", "managedFields": [{"manager": "helm", "operation": "Update", "time": at(-60)}]},
+        "spec": {"template": {"metadata": {"labels": labels}}},
+    })));
+    world.delete(app.pod("a", status::ready(-900)));
+    world.upsert(app.pod_with("b", status::ready(-50), json!({"metadata": {"labels": labels}})));
+    world.upsert(app.endpoints(&[]));
+    world.set_time(1);
+    let fault = world.diagnose().faults.remove(0);
+    let cause = &fault.causes[0];
+    assert_eq!((cause.rule_id.as_str(), cause.confidence), ("service-selector-wrong", Established));
+    assert!(cause.statement.contains("app=checkout-next"), "{}", cause.statement);
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.who.as_deref() == Some("helm")));
 }

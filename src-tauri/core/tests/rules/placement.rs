@@ -465,3 +465,29 @@ fn the_first_pod_of_an_ordered_set_keeps_the_others_from_being_made() {
     let fault = check(&world, expect);
     assert!(!fault.causes[0].statement.contains("OrderedReady"));
 }
+
+#[test]
+fn devices_that_nobody_offers_are_told_and_not_the_taints_of_others() {
+    let claims = |claim: Value| checkout().spec(json!({"resourceClaims": [claim]}));
+    let message = "0/3 nodes are available: 1 cannot allocate all claims, 2 node(s) had untolerated taint(s). still not schedulable";
+    let named = claims(json!({"name": "f", "resourceClaimName": "shared-fpga"}));
+    let mut world = waits(&named, message);
+    world.upsert(World::node("node-1", "True"));
+    let expect = Expect { cause: "resource-claim-unsatisfied", verdict: Likely, ..NO_NODE };
+    check(
+        &world,
+        Expect {
+            entity: "ResourceClaim/shop/shared-fpga?",
+            field: "spec.devices.requests",
+            says: &["shared-fpga", "devices"],
+            ..expect
+        },
+    );
+    // What no rule knows is told in the scheduler's words, and no taint is blamed for it.
+    let odd = "0/3 nodes are available: 1 Insufficient luck of plugin Odd, 2 node(s) had untolerated taint(s).";
+    let odd = odd.replace("Insufficient luck of plugin Odd", "didn't satisfy plugin Odd");
+    let mut world = waits(&checkout(), &odd);
+    world.upsert(World::node("node-1", "True"));
+    let cause = world.diagnose().faults[0].causes[0].clone();
+    assert_eq!((cause.rule_id.as_str(), cause.confidence), ("unschedulable", Likely), "{}", cause.statement);
+}

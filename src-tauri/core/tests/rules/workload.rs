@@ -361,3 +361,50 @@ fn runs_that_fail_one_after_another_are_one_fault_of_the_cron_job() {
         assert_eq!((world.incidents().len(), world.only().subject.kind.as_str()), (1, "CronJob"));
     }
 }
+
+#[test]
+fn a_job_whose_command_is_not_there_says_so_without_a_log() {
+    let job = job().container(json!({"command": ["python3 -m reindex --all"]}));
+    let why = "exec: \"python3 -m reindex --all\": executable file not found in $PATH";
+    let mut state = status::finished(128, -12);
+    merge(
+        &mut state["containerStatuses"][0],
+        &json!({"state": {"terminated": {"reason": "StartError", "message": why}}}),
+    );
+    let mut world = world(&job, [job.pod("a", state)]);
+    world.upsert(job.top(gave_up("BackoffLimitExceeded", json!({}))));
+    let fault = world.diagnose().faults.remove(0);
+    let cause = &fault.causes[0];
+    assert_eq!(cause.confidence, Established, "{}", cause.statement);
+    assert!(cause.field.as_deref().is_some_and(|f| f.ends_with("containers[app].command")), "{:?}", cause.field);
+    assert!(cause.statement.contains("python3 -m reindex --all") && cause.statement.contains("not found"));
+    assert!(cause.needs.is_empty(), "{:?}", cause.needs);
+}
+
+#[test]
+fn a_run_that_refuses_what_a_config_map_was_changed_to_blames_the_key() {
+    let job = job().container(json!({"envFrom": [{"configMapRef": {"name": "export-cfg"}}]}));
+    let config = |format: &str, version: u32| {
+        object(
+            "ConfigMap shop/export-cfg",
+            json!({
+                "metadata": {"resourceVersion": version.to_string(), "managedFields": [{"manager": "data-eng", "operation": "Update", "time": at(-30)}]},
+                "digests": {"BUCKET": {"hash": "b", "bytes": 12}, "FORMAT": {"hash": format, "bytes": format.len()}},
+            }),
+        )
+    };
+    let mut world = World::new();
+    world.upsert(config("parquet", 900_001));
+    world.set_time(-30);
+    world.upsert(config("avro", 900_002));
+    world.set_time(1);
+    let pod = job.pod("a", status::finished(2, -12));
+    world.run(&job, [pod.clone()]);
+    world.log(&pod, "app", 0, "ValueError: unsupported FORMAT: avro (choose parquet or csv)");
+    world.upsert(job.top(gave_up("BackoffLimitExceeded", json!({}))));
+    let fault = world.diagnose().faults.remove(0);
+    let cause = &fault.causes[0];
+    assert_eq!(cause.entity.key(), "ConfigMap/shop/export-cfg", "{}", cause.statement);
+    assert_eq!(cause.field.as_deref(), Some("data[FORMAT]"), "{}", cause.statement);
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.who.as_deref() == Some("data-eng")));
+}

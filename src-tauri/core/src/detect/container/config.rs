@@ -40,6 +40,9 @@ pub(super) fn refused(cx: &mut Context<'_>, pod: &Pod) {
         let events = cx.index.events_of(&me);
         let failed: Vec<&&KubeEvent> = events.iter().filter(|e| e.is_warning() && e.reason() == "Failed").collect();
         let started = failed.iter().filter_map(|e| e.first_seen()).min().or(pod.status.start_time).unwrap_or(cx.now);
+        if reason == "CreateContainerConfigError" && source::arrived(cx, pod, &message, started) {
+            continue;
+        }
         let mut f = finding(
             "container-config-error",
             me.clone(),
@@ -346,7 +349,12 @@ fn classify(s: &Situation<'_>) -> Option<Known> {
             )?
         });
     }
-    if let Some(other) = message.trim().strip_prefix("container ").and_then(|m| m.strip_suffix(" not found")) {
+    if let Some(other) = message
+        .trim()
+        .trim_start_matches("Error: ")
+        .strip_prefix("container ")
+        .and_then(|m| m.strip_suffix(" not found"))
+    {
         let names = |from: &ResourceFieldRef| from.container_name.as_deref() == Some(other);
         let variable = spec
             .env

@@ -11,16 +11,19 @@ mod reach;
 mod rights;
 mod setting;
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context,
     context::{Owner, action, edit, ns_flag, object_evidence},
+    host::hosts,
 };
 use crate::{
     change::{Change, ChangeVerb},
     evidence::{EvidenceDraft, EvidenceKind},
-    logs::{Class, Signal},
+    logs::{self, Class, Signal},
     object::{Container, Kind, Object, ObjectRef, Pod},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
@@ -158,9 +161,42 @@ impl<'a> Case<'_, 'a> {
     }
 
     /// What the workload itself writes: the values of variables, arguments and command.
-    fn texts(&self) -> impl Iterator<Item = &str> {
+    fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let values = self.spec.env.iter().filter_map(|e| e.value.as_deref());
-        values.chain(self.spec.args.iter().chain(&self.spec.command).map(String::as_str))
+        values.map(Cow::Borrowed).chain(self.spec.args.iter().chain(&self.spec.command).map(|a| self.unprinted(a)))
+    }
+
+    /// An argument without the lines of the container's log that it holds: a script that prints something has it from
+    /// somewhere else, or it would not have to be asked.
+    fn unprinted<'t>(&self, argument: &'t str) -> Cow<'t, str> {
+        const LONG: usize = 12;
+        const LINES: usize = 100;
+        let mut left = Cow::Borrowed(argument);
+        if !argument.contains([' ', '\n']) {
+            return left;
+        }
+        let log = self.cx.index.newest_log(&self.pod.metadata.uid, &self.spec.name);
+        for line in
+            log.iter().filter_map(|log| log.lines.as_ref().ok()).flat_map(|lines| lines.iter().rev().take(LINES))
+        {
+            for said in [line.trim(), logs::message(line).trim()] {
+                if said.len() >= LONG && left.contains(said) {
+                    left = Cow::Owned(left.replace(said, " "));
+                }
+            }
+        }
+        left
+    }
+
+    /// The hosts the pod is configured with, without those that its own script only prints.
+    fn hosts(&self) -> Vec<String> {
+        let mut spec = self.pod.spec.clone();
+        for c in spec.containers.iter_mut().chain(&mut spec.init_containers).filter(|c| c.name == self.spec.name) {
+            for argument in c.command.iter_mut().chain(&mut c.args) {
+                *argument = self.unprinted(argument).into_owned();
+            }
+        }
+        hosts(&spec)
     }
 
     /// What of these kinds was deleted in the hour before the container first died, in a namespace or in none.
@@ -185,10 +221,11 @@ impl<'a> Case<'_, 'a> {
         if let Some(e) = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(&has)) {
             return Some(self.path(&format!("env[{}]", e.name)));
         }
-        if self.spec.args.iter().any(|a| has(a)) {
+        let writes = |list: &[String]| list.iter().any(|a| has(a) && has(&self.unprinted(a)));
+        if writes(&self.spec.args) {
             return Some(self.path("args"));
         }
-        self.spec.command.iter().any(|a| has(a)).then(|| self.path("command"))
+        writes(&self.spec.command).then(|| self.path("command"))
     }
 
     /// The workload is to be changed.
@@ -248,11 +285,17 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             None => case.own(signal),
         },
         Class::PoolExhausted => setting::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]),
-        Class::MissingModule | Class::RuntimeVersion => case.own(signal).field(case.path("image")),
+        Class::MissingModule | Class::RuntimeVersion => {
+            // The module to start with may be misspelt where it is named.
+            let named = signal.subject.as_deref().filter(|_| signal.class == Class::MissingModule);
+            let field = named.and_then(|s| case.written(s)).unwrap_or_else(|| case.path("image"));
+            case.own(signal).field(field)
+        }
         Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
         Class::SharedMemory => case.own(signal).field(case.path("volumeMounts")),
         Class::ExecFormat => architecture(case, signal),
         Class::OutOfMemory => heap(case, signal),
+        Class::License => license(case, signal),
         Class::KernelSetting => match &case.pod.spec.node_name {
             Some(node) => case.own(signal).says(format!(", on node {node}")),
             None => case.own(signal),
@@ -264,9 +307,10 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             if let Some(path) = script {
                 return file::content(case, path, own);
             }
-            match signal.subject.as_deref().and_then(|s| case.written(s)) {
+            let Some(subject) = signal.subject.as_deref() else { return own };
+            match case.written(subject) {
                 Some(field) => own.field(field),
-                None => own,
+                None => setting::database(case, signal, subject).unwrap_or(own),
             }
         }
         _ => case.own(signal),
@@ -370,6 +414,17 @@ fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             .field(case.path(&field))
             .step(case.edit(kind, format!("{option} bounds the heap")));
     }
+    if signal.text.contains("Allowed memory size of") {
+        let own = own.says("; what is reached is PHP's own memory_limit, not the container's");
+        return match file::only_map(case) {
+            Some((name, key)) => own.says(format!(", and its configuration is mounted from ConfigMap {name}")).on(
+                case.reference(Kind::ConfigMap, &name),
+                key.map(|k| format!("data[{k}]")),
+                case,
+            ),
+            None => own.field(case.path("image")),
+        };
+    }
     let own = own.says(of).field(case.path("resources.limits.memory"));
     let subject = &case.owner.subject;
     own.step(action(
@@ -385,6 +440,28 @@ fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             case.spec.name
         ),
     ))
+}
+
+/// A license: the mounted file the line names, the variable, or the only mount that is called so.
+fn license(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let sounds = |name: &str| name.to_ascii_lowercase().contains("licen");
+    let named = signal.text.split_whitespace().find(|w| w.starts_with('/') && sounds(w));
+    let mut mounts = case.spec.volume_mounts.iter().filter(|m| sounds(&m.mount_path) || sounds(&m.name));
+    let mounted = mounts.next().filter(|_| mounts.next().is_none()).map(|m| m.mount_path.as_str());
+    let mut variables = case.spec.env.iter().filter(|e| sounds(&e.name));
+    let variable = variables.next().filter(|_| variables.next().is_none());
+    match (named, variable, mounted) {
+        (Some(path), _, _) => file::content(case, path.trim_end_matches([':', '.', ',']), own),
+        (None, Some(e), _) => {
+            let named = Signal { class: Class::BadConfig, subject: Some(e.name.clone()), ..signal.clone() };
+            let blame = setting::bad(case, &named).rule(&own.rule).happened(&own.phrase);
+            let confidence = blame.confidence.min(Confidence::Likely);
+            blame.sure(confidence)
+        }
+        (None, None, Some(path)) => file::content(case, path, own),
+        (None, None, None) => own,
+    }
 }
 
 /// A certificate from a mounted Secret, or that of a host.

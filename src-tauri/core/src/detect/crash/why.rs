@@ -88,6 +88,35 @@ pub(super) fn memory(
                 ),
             ));
         }
+        None if pod.spec.resources.limits.contains_key("memory") => {
+            let limit = &pod.spec.resources.limits["memory"];
+            f.message = format!(
+                "Container {} of {pod_name} was killed (OOMKilled), {}: its pod has a memory limit of {limit}",
+                spec.name,
+                words::times(times)
+            );
+            let others: Vec<String> =
+                pod.spec.containers.iter().map(|c| c.name.clone()).filter(|n| *n != spec.name).collect();
+            let shared = if others.is_empty() {
+                String::new()
+            } else {
+                format!(", which it shares with {}", words::list(&others, 4))
+            };
+            let mut c = cause(
+                "memory-limit-too-low",
+                Confidence::Established,
+                entity,
+                format!(
+                    "Container {} was killed (OOMKilled, out of memory) {} because its pod exceeded the pod's memory limit of {limit}{shared}. It has no limit of its own.",
+                    spec.name,
+                    words::times(times)
+                ),
+            );
+            c.field = Some(owner.pod_field("resources.limits.memory"));
+            c.evidence.push(key.to_owned());
+            f.causes.push(c);
+            f.actions.push(edit(ActionKind::SetResources, &owner.subject, format!("the pod needs more than {limit}")));
+        }
         None => {
             f.message = format!(
                 "Container {} of {pod_name} was killed for memory (OOMKilled), {}; it has no memory limit of its own",
@@ -116,6 +145,27 @@ pub(super) fn memory(
             ));
         }
     }
+}
+
+/// The pod was over its own deadline, and the kubelet ended it.
+pub(super) fn deadline(f: &mut Finding, pod: &Pod, spec: &Container, owner: &Owner, key: &str) {
+    let seconds = pod.spec.active_deadline_seconds.unwrap_or_default();
+    f.headline = "ran longer than it may".into();
+    f.message = format!("Pod {} was ended at its deadline of {seconds} s (activeDeadlineSeconds)", pod.metadata.name);
+    let mut c = cause(
+        "pod-deadline",
+        Confidence::Established,
+        owner.subject.clone(),
+        format!(
+            "Pod {} ran longer than its deadline of {seconds} s (activeDeadlineSeconds, DeadlineExceeded), and the kubelet ended its container {}.",
+            pod.metadata.name, spec.name
+        ),
+    );
+    c.field = Some(owner.pod_field("activeDeadlineSeconds"));
+    c.evidence.push(key.to_owned());
+    c.signs.pro = 2;
+    f.causes.push(c);
+    f.actions.push(edit(ActionKind::Patch, &owner.subject, "a longer deadline, or work that ends in time"));
 }
 
 /// The node itself ran out of memory at about this time, in its own words.
@@ -167,6 +217,13 @@ pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Termina
         ),
     );
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
+    if let Some(dir) =
+        spec.working_dir.as_deref().filter(|d| why.contains(*d) && !spec.command.iter().any(|w| w.starts_with(d)))
+    {
+        c.statement
+            .push_str(&format!(" {dir} is its working directory (workingDir), which the image lets nobody enter so."));
+        c.field = Some(owner.field(init, &spec.name, "workingDir"));
+    }
     if let Some(mount) = hides(spec).filter(|_| why.contains("not found in $PATH")) {
         c.statement.push_str(&format!(
             " Volume {} is mounted at {}, and hides the programs that the image has there.",

@@ -10,6 +10,7 @@ use super::super::{
 };
 use super::{changed_at, changes_of, selector_text, touches};
 use crate::{
+    change::{Change, ChangeVerb},
     evidence::EvidenceKind,
     finding::Finding,
     object::{Kind, Object, ObjectRef, Pod, Service, has_all},
@@ -27,14 +28,23 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     let ns = s.metadata.namespace.as_deref().unwrap_or("");
     // A workload that is scaled to zero, or has not made its pods yet, is not a wrong selector.
     let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::ReplicaSet];
-    let meant = templates
+    let meant: Vec<&Object> = templates
         .iter()
         .flat_map(|k| cx.index.in_namespace(*k, ns))
-        .any(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)));
-    if meant {
+        .map(|o| &**o)
+        // What a Deployment keeps of its past means nobody any more.
+        .filter(|o| o.kind() != Kind::ReplicaSet || o.meta().controller().is_none())
+        .filter(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)))
+        .collect();
+    let near = near(cx, s, me, pods);
+    // Unless the Service was just turned to it from one whose pods are ready.
+    let turned = || {
+        let moved = |c: &Change| c.verb == ChangeVerb::Modified && touches(c, "spec.selector");
+        changes_of(cx, me).any(moved) && near.as_ref().is_some_and(|n| n.pod.ready()) && meant.iter().all(|o| asleep(o))
+    };
+    if !meant.is_empty() && !turned() {
         return;
     }
-    let near = near(cx, s, me, pods);
     let since = [Some(me.clone()), near.as_ref().map(|n| cx.owner(n.pod).subject)]
         .into_iter()
         .flatten()
@@ -103,6 +113,23 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
             None,
         ),
     };
+    let deleted = deleted(cx, s).filter(|_| meant.is_empty());
+    if let Some(change) = deleted {
+        let text = format!(
+            "{} was deleted, whose pods Service {} leads to: no pod has the labels {selector} any more (no endpoints).",
+            change.object, me.name
+        );
+        let mut c = cause("selected-workload-deleted", Confidence::Established, change.object.clone(), text);
+        c.referrer = Some(me.clone());
+        c.evidence = keys;
+        c.signs.pro = 2;
+        f.causes.push(c);
+        return cx.report(f);
+    }
+    let text = match meant.first() {
+        Some(o) => format!("{text} These are the labels of {}, which is scaled to zero.", o.reference()),
+        None => text,
+    };
     let mut c = cause("service-selector-wrong", confidence, me.clone(), text);
     c.field = Some("spec.selector".into());
     c.referrer = referrer;
@@ -120,6 +147,45 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     f.causes.push(c);
     f.actions.push(edit(ActionKind::SetServiceSelector, me, "the selector must name labels its pods have"));
     cx.report(f);
+}
+
+/// The workload whose pods it led to, where that was deleted within the hour.
+fn deleted<'a>(cx: &Context<'a>, s: &Service) -> Option<&'a Change> {
+    let index = cx.index;
+    let ns = s.metadata.namespace.as_deref();
+    let made_by = |pod: &Pod, workload: &ObjectRef| {
+        let made =
+            |name: &str| name == workload.name || name.rsplit_once('-').is_some_and(|(of, _)| of == workload.name);
+        pod.metadata.controller().is_some_and(|c| made(&c.name))
+    };
+    let led_to = |workload: &ObjectRef| {
+        index.graves().any(|(_, o)| match &**o {
+            Object::Pod(p) => {
+                p.metadata.namespace.as_deref() == ns
+                    && has_all(&p.metadata.labels, &s.spec.selector)
+                    && made_by(p, workload)
+            }
+            _ => false,
+        })
+    };
+    let lately = |c: &&Change| {
+        c.verb == ChangeVerb::Deleted
+            && c.object.namespace.as_deref() == ns
+            && matches!(c.object.read_as(), Some(Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet))
+            && cx.now.duration_since(c.at) <= LATELY
+            && index.resolve(&c.object).is_none()
+    };
+    index.changes().filter(lately).filter(|c| led_to(&c.object)).last()
+}
+
+/// A workload that is to have no pods.
+fn asleep(workload: &Object) -> bool {
+    match workload {
+        Object::Deployment(d) => d.spec.replicas == Some(0),
+        Object::StatefulSet(s) => s.spec.replicas == Some(0),
+        Object::ReplicaSet(r) => r.spec.replicas == Some(0),
+        _ => false,
+    }
 }
 
 /// The path of the label that was taken from the workload's pods after the Service was last changed.

@@ -66,6 +66,20 @@ impl Case<'_> {
         Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
     }
 
+    /// The probe's command asks for a file or a process, and says nothing more.
+    fn only_looks(&self) -> bool {
+        let command = self.probe.exec.as_ref().and_then(|e| e.get("command")).and_then(|c| c.as_array());
+        let words: Vec<&str> = command.into_iter().flatten().filter_map(|w| w.as_str()).collect();
+        let line = words.join(" ");
+        let first = match line.split_once(" -c ") {
+            Some((shell, rest)) if shell.ends_with("sh") => rest.split_whitespace().next(),
+            _ => line.split_whitespace().next(),
+        };
+        first.is_some_and(|w| {
+            matches!(w.rsplit('/').next().unwrap_or(w), "test" | "[" | "cat" | "ls" | "stat" | "pgrep" | "pidof")
+        })
+    }
+
     /// What it complains of: in the words of the probe, else again and again in its log, else of a dependency.
     fn complaint(&self, now: Timestamp) -> Option<Signal> {
         let dependency = |s: &Signal| {
@@ -76,8 +90,8 @@ impl Case<'_> {
         if let Some(found) = spoken.into_iter().find(dependency) {
             return Some(found);
         }
-        // A command answers for itself.
-        let log = self.log.filter(|_| self.probe.exec.is_none())?;
+        // A command answers for itself, unless it only looks whether something is there.
+        let log = self.log.filter(|_| self.probe.exec.is_none() || self.only_looks())?;
         let tail = &log[log.len().saturating_sub(60)..];
         if let Some(What::Signal(found)) = said(tail, now).map(|s| s.what) {
             return Some(*found);

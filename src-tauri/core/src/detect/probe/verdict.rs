@@ -57,6 +57,11 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
     let v = case.command().or_else(|| case.port(cx)).or_else(|| case.scheme()).or_else(|| case.host());
     let v = v.or_else(|| case.status_code());
     if v.is_none()
+        && let Some(c) = case.only_within()
+    {
+        return c;
+    }
+    if v.is_none()
         && let Some(Explained { cause: mut c, evidence, actions }) = case.explained(cx, f.started_at)
     {
         c.statement.push_str(&format!("{}{}", case.restarts(), case.together(cx)));
@@ -224,10 +229,11 @@ impl Case<'_> {
         }
         let number = self.spec.ports.iter().find(|p| is_it(p)).map_or(port.clone(), |p| p.container_port.to_string());
         let says = self.log.and_then(listens).filter(|p| *p != number);
-        let other = match (says, self.answered_elsewhere(&number)) {
-            (Some(other), _) => Some(format!("its log says that the program listens on port {other}")),
-            (None, Some((word, other))) => Some(format!("its {word} is answered on port {other}")),
-            (None, None) => None,
+        let other = match (says, self.answered_elsewhere(&number), told_to_listen(self.spec, &number)) {
+            (Some(other), _, _) => Some(format!("its log says that the program listens on port {other}")),
+            (None, Some((word, other)), _) => Some(format!("its {word} is answered on port {other}")),
+            (None, None, Some(other)) => Some(format!("its command has it listen on port {other}")),
+            (None, None, None) => None,
         };
         if !declared.is_empty() && !self.spec.ports.iter().any(is_it) {
             // What is not declared may be served all the same, by a program that is only slow to start.
@@ -252,6 +258,33 @@ impl Case<'_> {
         let statement =
             format!("{}, but nothing listens there (connection refused); {other}.{}", self.asks(), self.told());
         Some(self.found("probe-port-wrong", Confidence::Likely, statement, below))
+    }
+
+    /// Its log says that it listens on the loopback address, where only the container itself reaches it.
+    fn only_within(&self) -> Option<CauseDraft> {
+        static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"(?i)\b(?:listen\w*|serving|running|started|bound|bind\w*)\b[^\n]*?\b(127\.0\.0\.1|localhost):(\d{2,5})\b").ok()
+        });
+        if !self.refused() || self.probe.exec.is_some() {
+            return None;
+        }
+        let said = self.log?.iter().rev().find_map(|l| FORM.as_ref()?.captures(l))?;
+        let (address, port) = (said[1].to_owned(), said[2].to_owned());
+        let asked = self.probe.port().filter(|p| *p == port || p.parse::<u16>().is_err())?;
+        let statement = format!(
+            "{}, but nothing listens on port {asked} of the pod's address (connection refused): its log says that the program listens on {address}:{port}, which only the container itself reaches.{}",
+            self.asks(),
+            self.told()
+        );
+        let mut c = cause("listens-on-loopback", Confidence::Established, self.owner.subject.clone(), statement);
+        let has = |value: &str| value.contains(&address);
+        let env = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(has));
+        let list = [("args", &self.spec.args), ("command", &self.spec.command)];
+        let named = list.iter().find(|(_, list)| list.iter().any(|a| has(a))).map(|(name, _)| (*name).to_owned());
+        let field = env.map(|e| format!("env[{}]", e.name)).or(named).unwrap_or_else(|| "command".to_owned());
+        c.field = Some(self.owner.field(self.init, &self.spec.name, &field));
+        c.signs.pro = 2;
+        Some(c)
     }
 
     /// The container's program is past its start: its startup probe was passed, or it runs for long.
@@ -435,6 +468,12 @@ impl Case<'_> {
             let statement = format!("{asks}, but the program does not implement gRPC health checking.{told}");
             return self.found("probe-grpc-unimplemented", Confidence::Established, statement, ".grpc");
         }
+        if lower.contains("failed to connect service") {
+            let statement = format!(
+                "{asks}, and no gRPC connection comes about: what listens on that port, if anything, does not speak gRPC. More time (timeoutSeconds) would not help.{told}"
+            );
+            return self.found("probe-grpc-unimplemented", Confidence::Likely, statement, ".grpc");
+        }
         if is_timeout(&lower) {
             let limit = self.probe.timeout_seconds;
             let own = if limit.is_none() { ", the default" } else { "" };
@@ -469,6 +508,21 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 fn is_timeout(lower: &str) -> bool {
     lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
+}
+
+/// The port that a program is told to listen on by its command, where that has the other one nowhere.
+fn told_to_listen(spec: &Container, asked: &str) -> Option<String> {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?:^|\s)(?:-p|-l|-P|--?(?:port|listen|http-port|bind|addr|address|web\.listen-address)|http\.server)[ =](?:[\w.\[\]:]*:)?(\d{2,5})\b").ok()
+    });
+    let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
+    let number = |at: usize| line[at..].chars().take_while(char::is_ascii_digit).count() == asked.len();
+    if line.match_indices(asked).any(|(at, _)| number(at) && !line[..at].ends_with(|c: char| c.is_ascii_digit())) {
+        return None;
+    }
+    let mut ports: Vec<String> = FORM.as_ref()?.captures_iter(&line).map(|m| m[1].to_owned()).collect();
+    ports.dedup();
+    (ports.len() == 1).then(|| ports.remove(0))
 }
 
 /// The port that a program says it listens on.

@@ -10,7 +10,7 @@ use super::super::{
 use super::{FOREIGN, GATED, HOLD, PINNED, SILENT, nodes, serves, severity};
 use crate::{
     evidence::EvidenceKind,
-    finding::Finding,
+    finding::{CauseDraft, Finding},
     object::{Condition, Kind, KubeEvent, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
@@ -52,6 +52,29 @@ fn draft(
     let key = item.key.clone();
     f.evidence.push(item);
     (f, key)
+}
+
+/// No node has the devices that the pod's claims ask for. What offers them is not read.
+pub(super) fn no_devices(pod: &Pod, owner: &Owner, tail: &str) -> CauseDraft {
+    let named = pod.spec.resource_claims.iter().find_map(|c| c.resource_claim_name.as_deref());
+    let (entity, whose) = match named {
+        Some(name) => {
+            let claim = ObjectRef::unread(DEVICES, "ResourceClaim", pod.metadata.namespace.as_deref(), name);
+            (claim, format!("ResourceClaim {name}"))
+        }
+        None => (owner.subject.clone(), "its resource claims".to_owned()),
+    };
+    let text = format!(
+        "No node can give {} the devices that {whose} asks for: no driver offers such devices (ResourceSlice) where it may run, or others hold them all. The scheduler says: {tail}",
+        owner.subject
+    );
+    let mut c = cause("resource-claim-unsatisfied", Confidence::Likely, entity, text);
+    c.referrer = Some(owner.subject.clone()).filter(|_| named.is_some());
+    c.field =
+        Some(if named.is_some() { "spec.devices.requests".to_owned() } else { owner.pod_field("resourceClaims") });
+    c.signs.pro = 2;
+    c.needs.push("which devices the nodes offer (kubectl get resourceslices, deviceclasses)".into());
+    c
 }
 
 /// A pod whose devices cannot be claimed: no scheduler looks at it before the claim is there.

@@ -11,7 +11,7 @@ use super::{JOB, JOB_MEMORY};
 use crate::{
     evidence::EvidenceKind,
     index::Index,
-    logs,
+    logs::{self, Reading},
     object::{Condition, Job, Object, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
@@ -83,7 +83,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
         let mut why = String::new();
         let mut confidence = Confidence::Possible;
         let mut rule = "job-failed".to_owned();
-        let mut blamed = None;
+        let (mut blamed, mut started) = (None, None);
         let index = cx.index;
         for pod in pods(index, job).into_iter().rev() {
             for (spec, status, init) in pod.containers() {
@@ -98,7 +98,12 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                 let words_of = read.and_then(|r| r.words.as_ref()).map(|(_, w)| w);
                 let of = cx.owner(pod);
                 let case = crash::blame::Case { cx, pod, spec, owner: &of, init, died: at };
-                blamed = read.and_then(|r| r.signal()).map(|s| crash::blame::blame(&case, s));
+                let guess = |r: &Reading| {
+                    let telling = r.telling && r.signals.is_empty();
+                    r.words.as_ref().filter(|_| telling).and_then(|(_, w)| crash::blame::guess(&case, w))
+                };
+                blamed = read.and_then(|r| r.signal().map(|s| crash::blame::blame(&case, s)).or_else(|| guess(r)));
+                started = crash::cannot_start(&case, ended);
                 let phrase = blamed.as_ref().map(|b| format!(": {}", b.phrase)).unwrap_or_default();
                 let oom = if ended.reason.as_deref() == Some("OOMKilled") { " (OOMKilled, out of memory)" } else { "" };
                 let kind = if init { "init container" } else { "container" };
@@ -145,7 +150,11 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
             }
             _ => owner.pod_field("containers"),
         });
-        if let Some(blame) = blamed {
+        if let Some(never) = started {
+            c.statement = format!("Job {} failed: {gave_up} {}", me.name, never.statement);
+            (c.rule_id, c.confidence, c.field) = (never.rule_id, never.confidence, never.field);
+            (c.entity, c.referrer) = (never.entity, never.referrer);
+        } else if let Some(blame) = blamed {
             c.rule_id = blame.rule;
             c.confidence = blame.confidence;
             c.entity = blame.entity;
@@ -157,7 +166,7 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
                 f.evidence.push(item);
             }
         }
-        if confidence < Confidence::Likely {
+        if confidence < Confidence::Likely && c.confidence < Confidence::Established {
             c.needs.push("the log of a failed pod".into());
         }
         c

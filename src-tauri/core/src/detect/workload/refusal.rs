@@ -140,12 +140,25 @@ fn quota(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>, message: &str) -> To
             format!("{name}={asked} is requested, {name}={} is used of {name}={}", of(&used, name), of(&limited, name))
         })
         .collect();
-    let what = if message.contains("persistentvolumeclaims \"") { "A claim" } else { "A pod" };
+    let what = match message {
+        m if m.contains("persistentvolumeclaims \"") => "A claim",
+        m if m.contains("jobs.batch \"") => "A Job",
+        m if m.contains("services \"") => "A Service",
+        _ => "A pod",
+    };
     let alone = amounts(&m[2])
         .into_iter()
         .find(|(name, asked)| Quantity::new(*asked).milli() > Quantity::new(of(&limited, name)).milli());
     let alone =
         alone.map(|(name, _)| format!(" It asks for more {name} than the quota allows in all.")).unwrap_or_default();
+    let counts = match cx.index.resolve(&entity).map(|o| &**o) {
+        Some(Object::ResourceQuota(q)) => q.spec.counts_only(),
+        _ => None,
+    };
+    let alone = match counts {
+        Some(only) => format!("{alone} The quota counts only pods of {only}, and these are such."),
+        None => alone,
+    };
     let mut c = cause(
         "quota-exceeded",
         Confidence::Established,
@@ -167,8 +180,8 @@ fn quota(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>, message: &str) -> To
         "patch resourcequotas",
         format!("kubectl edit resourcequota {}{}", &m[1], ns_flag(subject)),
     );
-    let less = edit(ActionKind::SetResources, subject, "or it asks for less");
-    Told { quota: Some(entity), ..(c, vec![raise, less]).into() }
+    let less = (what == "A pod").then(|| edit(ActionKind::SetResources, subject, "or it asks for less"));
+    Told { quota: Some(entity), ..(c, [raise].into_iter().chain(less).collect()).into() }
 }
 
 fn must_specify(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> Told {

@@ -52,6 +52,11 @@ pub(super) const FAMILIES: &[Family] = &[
             (Dns, 90, r"Error -\d+ connecting to (?P<s>[\w.-]+):(?P<p>\d+)"),
             (Dns, 90, r"querySrv \w+ _\w+\._tcp\.(?P<s>[\w.-]+)"),
             (Dns, 88, r"(?P<s>[\w.-]+):(?P<p>\d+): \[Errno -\d+\]"),
+            (
+                Dns,
+                89,
+                r"(?i)connect(?:ing|ion)? to [\w+]+://(?:[^\s@]*@)?(?P<s>[\w.-]+)(?::(?P<p>\d+))?[^\n]*?(?:Name or service not known|nodename nor servname|getaddrinfo|no such host)",
+            ),
             (Dns, 88, r"(?i:Name or service not known) \((?P<s>[\w.-]+):(?P<p>\d+)\)"),
             (Dns, 88, r"(?i:could not connect to redis at) (?P<s>[\w.-]+):(?P<p>\d+): (?i:name|temporary|no address)"),
             (Dns, 88, r"(?i:couldn't resolve server) (?P<s>[\w.-]+):(?P<p>\d+)"),

@@ -17,6 +17,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "writable",
             "ownership",
             "group or world",
+            "owner only",
             "write to",
             "could not bind",
             "failed (13",
@@ -35,6 +36,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 90,
                 r#"(?:data directory|private key file) "([^"]+)" has (?:invalid permissions|wrong ownership|group or world access)"#,
             ),
+            (PermissionDenied, 90, r"(/\S+) must be accessible by owner only"),
             (PermissionDenied, 88, r"GF_PATHS_DATA='([^']+)' is not writable"),
             (
                 PermissionDenied,

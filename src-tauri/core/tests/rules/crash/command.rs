@@ -41,3 +41,19 @@ fn programs_that_a_volume_hides_are_the_mounts() {
     };
     check(&crate::support::world(&app, [app.pod("a", state)]), expect);
 }
+
+#[test]
+fn a_working_directory_that_is_none_is_its_own_field() {
+    let app = checkout().container(json!({"command": ["sleep", "9000"], "workingDir": "/etc/passwd"}));
+    let why = "failed to create containerd task: OCI runtime create failed: error during container init: mkdir /etc/passwd: not a directory";
+    let mut state = status::crashed(128, "StartError", 2, -5);
+    merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+    let expect = Expect {
+        rule: "container-cannot-start",
+        cause: "command-cannot-start",
+        field: "spec.template.spec.containers[app].workingDir",
+        says: &["workingDir", "/etc/passwd"],
+        ..CHECKOUT
+    };
+    check(&crate::support::world(&app, [app.pod("a", state)]), expect);
+}

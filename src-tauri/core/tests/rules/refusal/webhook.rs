@@ -81,3 +81,27 @@ fn a_webhook_that_stops_many_namespaces_is_one_fault() {
     assert_eq!(faults.len(), 1, "one webhook, one fault");
     assert_eq!(faults[0].causes[0].entity.key(), "Service/ops/guard");
 }
+
+#[test]
+fn how_long_the_api_server_waits_is_no_reason() {
+    let hook = object(
+        "MutatingWebhookConfiguration injector",
+        json!({"webhooks": [{"name": "guard.corp.test", "failurePolicy": "Fail", "clientConfig": {"url": "https://injector.mesh.invalid:9443/inject"}}]}),
+    );
+    for (why, says) in [
+        ("dial tcp: lookup injector.mesh.invalid on 10.96.0.10:53: no such host", "does not resolve (no such host)"),
+        ("dial tcp 10.9.9.9:9443: connect: no route to host", "no route to host"),
+        ("context deadline exceeded", "does not answer in time"),
+    ] {
+        let mut world = refused(
+            &checkout(),
+            &format!(
+                "Internal error occurred: failed calling webhook \"guard.corp.test\": failed to call webhook: Post \"https://injector.mesh.invalid:9443/inject?timeout=3s\": {why}"
+            ),
+        );
+        world.upsert(hook.clone());
+        let statement = world.diagnose().faults[0].causes[0].statement.clone();
+        assert!(statement.contains(says), "{statement}");
+        assert_eq!(statement.contains("(timeout)"), says.contains("in time"), "{statement}");
+    }
+}

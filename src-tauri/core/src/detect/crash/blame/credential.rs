@@ -5,8 +5,9 @@ use super::{
     setting::{self, set_env},
 };
 use crate::{
+    change::ChangeVerb,
     logs::{self, Class, Signal},
-    object::Kind,
+    object::{Kind, Object},
     severity::Confidence,
 };
 
@@ -59,12 +60,20 @@ pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         !case.changes(&secret).is_empty()
     });
     if let Some(r) = whole {
+        let secret = case.reference(Kind::Secret, &r.name);
+        let anew = case.changes(&secret).iter().any(|c| c.verb != ChangeVerb::Created);
+        let keys = match case.get(Kind::Secret, &r.name) {
+            Some(Object::Secret(s)) => s.keys.clone().unwrap_or_default(),
+            _ => Default::default(),
+        };
+        // The key that says most plainly that it is a credential.
+        let place = |key: &String| words.iter().position(|w| key.to_ascii_uppercase().contains(w));
+        let key = keys.iter().filter(|k| place(k).is_some()).min_by_key(|k| place(k));
+        let named = key.map(|k| format!(", {k} among them")).unwrap_or_default();
         return own
-            .says(format!(
-                "; Secret {}, whose keys are its environment (envFrom), was written anew shortly before",
-                r.name
-            ))
-            .on(case.reference(Kind::Secret, &r.name), None, case);
+            .says(format!("; the keys of Secret {}{named}, are its environment (envFrom)", r.name))
+            .says(if anew { ", and it was written anew shortly before" } else { "" })
+            .on(secret, key.map(|k| format!("data[{k}]")), case);
     }
     // Or from a file: the only Secret it mounts.
     let mut shown = file::secrets(case);

@@ -82,16 +82,25 @@ pub(super) fn secrets<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = (&'c s
     })
 }
 
-/// The only ConfigMap the container mounts, and its only key.
+/// A program and no configuration.
+pub(super) fn is_code(name: &str) -> bool {
+    const ENDINGS: [&str; 14] =
+        ["py", "js", "mjs", "cjs", "ts", "rb", "sh", "bash", "php", "pl", "lua", "jar", "exs", "go"];
+    name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+}
+
+/// The only ConfigMap the container mounts, and its only key; programs do not count.
 pub(super) fn only_map(case: &Case<'_, '_>) -> Option<(String, Option<String>)> {
     let mounted = |v: &&Volume| case.spec.volume_mounts.iter().any(|m| m.name == v.name);
-    let mut maps = case.pod.spec.volumes.iter().filter(mounted).filter_map(|v| v.config_map.as_ref());
-    let map = maps.next().filter(|_| maps.next().is_none())?;
-    let key = match case.get(Kind::ConfigMap, &map.name) {
-        Some(Object::ConfigMap(m)) if m.digests.len() == 1 => m.digests.keys().next().cloned(),
-        _ => None,
+    let keys = |name: &str| match case.get(Kind::ConfigMap, name) {
+        Some(Object::ConfigMap(m)) => m.digests.keys().filter(|k| !is_code(k)).cloned().collect(),
+        _ => vec![String::new()],
     };
-    Some((map.name.clone(), key))
+    let maps = case.pod.spec.volumes.iter().filter(mounted).filter_map(|v| v.config_map.as_ref());
+    let mut maps = maps.map(|m| (m.name.clone(), keys(&m.name))).filter(|(_, keys)| !keys.is_empty());
+    let (name, keys) = maps.next().filter(|_| maps.next().is_none())?;
+    let key = keys.first().filter(|k| keys.len() == 1 && !k.is_empty()).cloned();
+    Some((name, key))
 }
 
 /// A file that is there and wrong.
@@ -106,6 +115,12 @@ pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
     };
     if let Some((name, key, _)) = map_of(p.volume, &p.within) {
         let known = case.get(Kind::ConfigMap, &name);
+        if matches!(known, Some(Object::ConfigMap(m)) if !key.is_empty() && !m.digests.contains_key(&key)) {
+            return own
+                .says(format!("; ConfigMap {name}, mounted at {}, has no key {key} (not found)", p.mount.mount_path))
+                .on(case.reference(Kind::ConfigMap, &name), Some(format!("data[{key}]")), case)
+                .step(edit_map(case, &name, &key));
+        }
         let lately = case
             .changes(&case.reference(Kind::ConfigMap, &name))
             .iter()
@@ -159,8 +174,15 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
     let Some(path) = signal.subject.as_deref() else { return own };
     let written = case.written(path);
+    if path.starts_with("/var/run/secrets/kubernetes.io/serviceaccount") {
+        return without_token(case, own);
+    }
     let Some(p) = place(case, path) else { return unmounted(case, path, written, own) };
     if let Some((name, key, all)) = map_of(p.volume, &p.within) {
+        let runs = case.spec.command.first().is_some_and(|c| c == path) || signal.text.contains("exec ");
+        if let Some(blame) = interpreter(case, &p, &name, &key, case.own(signal)).filter(|_| runs && all) {
+            return blame;
+        }
         return not_in_map(case, &p, &name, &key, all, written, own);
     }
     if let Some((name, key)) = secret_of(p.volume, &p.within) {
@@ -191,6 +213,46 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         None => own,
     };
     own.field(written.unwrap_or_else(|| case.path(&format!("volumeMounts[{}]", p.mount.name))))
+}
+
+/// The token of its service account is not mounted: the pod, or the account, says so.
+fn without_token(case: &Case<'_, '_>, own: Blame) -> Blame {
+    const SETTING: &str = "automountServiceAccountToken";
+    let field = case.owner.pod_field(SETTING);
+    let name = case.pod.spec.service_account_name.as_deref().unwrap_or("default");
+    let account = match case.get(Kind::ServiceAccount, name) {
+        Some(Object::ServiceAccount(account)) => account.automount_service_account_token,
+        _ => None,
+    };
+    match (case.pod.spec.automount_service_account_token, account) {
+        (Some(false), _) => own
+            .says(format!("; the pod has {SETTING}: false, so the token of ServiceAccount {name} is not mounted"))
+            .sure(Confidence::Established)
+            .field(field),
+        (None, Some(false)) => own
+            .says(format!("; ServiceAccount {name} has {SETTING}: false, and the pod does not ask for its token"))
+            .sure(Confidence::Established)
+            .on(case.reference(Kind::ServiceAccount, name), Some(SETTING.into()), case),
+        _ => own.says(format!("; the token of ServiceAccount {name} is not mounted")).field(field),
+    }
+}
+
+/// A script that was there all the time and of which it is said that it does not exist.
+fn interpreter(case: &Case<'_, '_>, p: &Place<'_>, name: &str, key: &str, own: Blame) -> Option<Blame> {
+    let Some(Object::ConfigMap(map)) = case.get(Kind::ConfigMap, name) else { return None };
+    let reference = case.reference(Kind::ConfigMap, name);
+    if !map.digests.contains_key(key) || case.changes(&reference).iter().any(|c| !c.fields.is_empty()) {
+        return None;
+    }
+    Some(
+        own.happened("its script cannot be run (no such file)")
+            .says(format!(
+                "; the script is there (key {key} of ConfigMap {name}, mounted at {}), so what does not exist is the interpreter that its first line names (#!) in image {}, also where that line ends in a carriage return (CRLF)",
+                p.mount.mount_path, case.spec.image
+            ))
+            .on(reference.clone(), Some(format!("data[{key}]")), case)
+            .step(edit_map(case, name, key)),
+    )
 }
 
 fn not_in_map(

@@ -1,9 +1,12 @@
 //! Names of hosts: the Service a name means, the one that was probably meant, and who wrote the name.
 
-use super::{Blame, Case, setting};
+use super::{
+    Blame, Case,
+    origin::{Origin, as_long, longer},
+    setting,
+};
 use crate::{
     change::ChangeVerb,
-    detect::host::hosts,
     host::{self, Place},
     logs::{Class, Signal},
     object::{Kind, Object, ObjectRef, Service},
@@ -89,7 +92,7 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
     let (name, ns) = (&place.name, &place.namespace);
     // A resolver completes names: the log may have more of it than the workload writes.
     let same = |h: &&String| host::place(index, case.ns(), h).as_ref() == Some(place);
-    let named = hosts(&case.pod.spec);
+    let named = case.hosts();
     let written = case.written(host).or_else(|| named.iter().filter(same).find_map(|h| case.written(h)));
     let no_namespace = index.knows(Kind::Namespace, None) && index.get(Kind::Namespace, None, ns).is_none();
     let gone = if no_namespace && ns != case.ns() {
@@ -149,10 +152,13 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
             blame.referrer = Some(missing);
             blame
         }
-        None => match source(case, meant) {
+        None => match source(case, host, meant) {
             Some((map, key)) => own
                 .rule("host-name-unknown")
-                .says(format!("; its settings come from ConfigMap {map}"))
+                .says(match &key {
+                    Some(key) => format!("; it comes from key {key} of ConfigMap {map}"),
+                    None => format!("; its settings come from ConfigMap {map}"),
+                })
                 .on(case.reference(Kind::ConfigMap, &map), key.map(|k| format!("data[{k}]")), case)
                 .step(step),
             None if suggested => own.rule("host-name-unknown").step(step),
@@ -191,9 +197,14 @@ fn sounds_like_host(name: &str) -> bool {
     words.iter().any(|w| name.contains(w))
 }
 
-/// The ConfigMap that holds the name of a host, where only one can: the key of a variable that sounds like a host, or
-/// what was written lately.
-fn source(case: &Case<'_, '_>, meant: bool) -> Option<(String, Option<String>)> {
+/// The ConfigMap that holds the name of a host, where only one can: the key of a variable that sounds like a host and
+/// is as long, or what was written lately.
+fn source(case: &Case<'_, '_>, host: &str, meant: bool) -> Option<(String, Option<String>)> {
+    if let Some(Origin::Map { map, key, .. }) =
+        as_long(case, &[host], sounds_like_host).or_else(|| longer(case, host, sounds_like_host).filter(|_| meant))
+    {
+        return Some((map, Some(key)));
+    }
     let named: Vec<(String, Option<String>)> = case
         .spec
         .env
@@ -225,7 +236,7 @@ fn source(case: &Case<'_, '_>, meant: bool) -> Option<(String, Option<String>)> 
 
 /// The port with which the workload itself writes a host: `db:5432`, `nc db 5432`.
 pub(super) fn written_port(case: &Case<'_, '_>, host: &str) -> Option<u16> {
-    let mut ports: Vec<u16> = case.texts().flat_map(|text| ports_beside(text, host)).collect();
+    let mut ports: Vec<u16> = case.texts().flat_map(|text| ports_beside(&text, host)).collect();
     ports.dedup();
     (ports.len() == 1).then(|| ports[0])
 }
@@ -282,7 +293,7 @@ pub(super) fn port_field(case: &Case<'_, '_>, hosts: &[&str], port: u16) -> Opti
 /// Service, for a refused connection one whose Service has no ready endpoint. None where several fit or none does.
 pub(super) fn infer(case: &Case<'_, '_>, class: Class) -> Option<String> {
     let index = case.cx.index;
-    let all = hosts(&case.pod.spec);
+    let all = case.hosts();
     let meant = |name: &str| host::service(index, case.ns(), name);
     let mut fits: Vec<String> = all.clone();
     fits.retain(|name| match (class, meant(name)) {

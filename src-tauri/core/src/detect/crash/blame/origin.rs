@@ -100,7 +100,19 @@ pub(super) fn mentioned(case: &Case<'_, '_>, text: &str) -> Option<String> {
         found.next().filter(|_| found.next().is_none()).cloned()
     };
     let spoken = words(text);
-    only(&|n| contains_word(text, n)).or_else(|| only(&|n| n.contains('_') && spoken.contains(&words(n))))
+    // A plain word is a name where a value follows it: `unsupported cipher "x"`.
+    let lower = text.to_ascii_lowercase();
+    let valued = |n: &str| {
+        let name = n.to_ascii_lowercase();
+        lower.match_indices(&name).any(|(at, _)| {
+            !lower[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+                && lower[at + name.len()..].starts_with([' ', ':', '='])
+                && { lower[at + name.len() + 1..].trim_start().starts_with(['"', '\'', '`', '“']) }
+        })
+    };
+    only(&|n| contains_word(text, n))
+        .or_else(|| only(&|n| n.contains('_') && spoken.contains(&words(n))))
+        .or_else(|| only(&|n| n.len() >= 4 && valued(n)))
 }
 
 /// The key of a ConfigMap it has as a variable that a text speaks of in a part of its name (`listeners`); only where
@@ -124,10 +136,36 @@ pub(super) fn spoken_of<'c>(case: &'c Case<'_, '_>, text: &str) -> Option<&'c En
         let last = value.split_once("://").and_then(|(_, rest)| rest.split(['?', '#']).next()?.split_once('/'));
         let last = last.map_or("", |(_, path)| path.rsplit('/').next().unwrap_or(path));
         let telling = |t: &str, least: usize| {
-            t.len() >= least && !t.bytes().all(|b| b.is_ascii_digit() || b == b'.') && contains_word(text, t)
+            let number = t.bytes().all(|b| b.is_ascii_digit());
+            t.len() >= least
+                && (number || !t.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+                && contains_word(text, t)
         };
         telling(value, 6) || telling(last, 4)
     };
     let mut found = case.spec.env.iter().filter(named);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// The key of a ConfigMap it has as a variable that may hold one of these texts, though no value is ever known: of
+/// those whose names fit the only one that is just as long.
+pub(super) fn as_long(case: &Case<'_, '_>, texts: &[&str], fits: impl Fn(&str) -> bool) -> Option<Origin> {
+    let lengths: Vec<u64> = texts.iter().map(|t| t.len() as u64).collect();
+    only(case, fits, |bytes| lengths.contains(&bytes))
+}
+
+/// The same of a text that is a part of the value: the only one that is longer.
+pub(super) fn longer(case: &Case<'_, '_>, text: &str, fits: impl Fn(&str) -> bool) -> Option<Origin> {
+    only(case, fits, |bytes| bytes > text.len() as u64)
+}
+
+fn only(case: &Case<'_, '_>, fits: impl Fn(&str) -> bool, length: impl Fn(u64) -> bool) -> Option<Origin> {
+    let holds = |origin: &Origin| match origin {
+        Origin::Map { map: from, key, .. } => {
+            map(case, from).and_then(|m| m.digests.get(key)).is_some_and(|d| length(d.bytes))
+        }
+        _ => false,
+    };
+    let mut found = variables(case).into_iter().filter(|n| fits(n)).map(|n| origin(case, &n)).filter(holds);
     found.next().filter(|_| found.next().is_none())
 }

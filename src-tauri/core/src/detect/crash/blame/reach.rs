@@ -61,7 +61,14 @@ pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 let own = own.says(format!("; this is pod {} of {whose}", pod.metadata.name));
                 policy(case, signal, &Goal::Pod { pod, port: at.port }).unwrap_or(own)
             }
-            None => outside(case, signal, &at, own),
+            None => match meant(case, signal, address, at.port) {
+                Some(name) => {
+                    let subject = at.port.map_or_else(|| name.clone(), |p| format!("{name}:{p}"));
+                    host(case, &Signal { subject: Some(subject), ..signal.clone() })
+                        .says(format!("; the log names {}, an address that nothing in the cluster has now", at.host))
+                }
+                None => outside(case, signal, &at, own),
+            },
         };
     }
     let place = host::place(index, case.ns(), &at.host);
@@ -87,6 +94,32 @@ pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         None if index.get(Kind::Node, None, &at.host).is_some() => own.says(format!("; this is node {}", at.host)),
         None => outside(case, signal, &at, own),
     }
+}
+
+/// The host whose address it must have been, where nothing has it any more: the only Service of those the pod is
+/// configured with, or its namespace has, that the same line names or that is asked for on this port.
+fn meant(case: &Case<'_, '_>, signal: &Signal, address: IpAddr, port: Option<u16>) -> Option<String> {
+    let within = match address {
+        IpAddr::V4(a) => a.is_private() || a.octets()[0] == 100 && a.octets()[1] & 0xc0 == 64,
+        IpAddr::V6(a) => a.is_unique_local(),
+    };
+    if !within {
+        return None;
+    }
+    let known = |name: &String| host::service(case.cx.index, case.ns(), name).is_some();
+    let only = |mut all: Vec<String>| {
+        all.dedup();
+        (all.len() == 1).then(|| all.remove(0))
+    };
+    let mut configured = case.hosts();
+    configured.retain(known);
+    let services = case.cx.index.in_namespace(Kind::Service, case.ns()).map(|o| o.meta().name.clone());
+    let named = |name: &String| super::contains_word(&signal.text, name);
+    only(configured.iter().filter(|n| named(n)).cloned().collect())
+        .or_else(|| only(services.filter(|n| n.len() >= 4 && named(n)).collect()))
+        .or_else(|| {
+            only(configured.iter().filter(|n| port.is_some() && written_port(case, n) == port).cloned().collect())
+        })
 }
 
 /// A node's own address: a server on its network, or a port of a Service.

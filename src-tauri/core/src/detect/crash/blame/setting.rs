@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     Blame, Case, contains_word, file,
-    origin::{Origin, given, map, mentioned, normal, origin, spoken_of, variables},
+    origin::{Origin, as_long, given, longer, map, mentioned, normal, origin, spoken_of, variables},
 };
 use crate::{
     detect::context::{action, ns_flag},
@@ -31,9 +31,55 @@ pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
                 .step(set_env(case, &e.name)),
         );
     }
-    let path =
-        signal.text.split([' ', '"', '\'', '(', ')', ',', '=']).find(|w| w.starts_with('/') && file::from_map(case, w));
-    path.map(|path| file::content(case, path.trim_end_matches([':', '.', ';']), case.own(signal)))
+    // Or a word that is as long as the value of a key whose name the line speaks of, too.
+    let lower = signal.text.to_ascii_lowercase();
+    let named =
+        |name: &str| name.split(['_', '.', '-']).any(|w| w.len() >= 4 && lower.contains(&w.to_ascii_lowercase()));
+    let words: Vec<&str> = signal.text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_./:@".contains(c)).collect();
+    let words: Vec<&str> = words.into_iter().map(|w| w.trim_end_matches([':', '.'])).filter(|w| w.len() >= 4).collect();
+    if let Some(found @ Origin::Map { .. }) = as_long(case, &words, named) {
+        return Some(from_map(case, case.own(signal), found));
+    }
+    let path = signal
+        .text
+        .split(|c: char| c.is_whitespace() || "\"'(),=".contains(c))
+        .find(|w| w.starts_with('/') && file::from_map(case, w));
+    if let Some(path) = path {
+        return Some(file::content(case, path.trim_end_matches([':', '.', ';']), case.own(signal)));
+    }
+    static OF_CONFIGURATION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)config|section|directive|plugin|syntax|pars(?:e|ing)\b|yaml|json|toml|must be (?:specified|set|provided|given)|mutually exclusive|unknown|unsupported|invalid|unrecogni").ok()
+    });
+    OF_CONFIGURATION.as_ref().filter(|r| r.is_match(&signal.text))?;
+    Some(from_files(case, case.own(signal))).filter(|b| !b.entity.same_name(&case.owner.subject))
+}
+
+/// The key of a ConfigMap that holds the name of a database, or its URL: the only one that can.
+pub(super) fn database(case: &Case<'_, '_>, signal: &Signal, name: &str) -> Option<Blame> {
+    let words = ["DATABASE", "DB", "DBNAME", "SCHEMA", "PGDATABASE", "KEYSPACE"];
+    let whole = |n: &str| normal(n).split('_').any(|w| words.contains(&w));
+    let url = |n: &str| {
+        let name = normal(n);
+        ["DATABASE", "DATASOURCE", "DSN", "JDBC", "DB_", "POSTGRES", "MYSQL", "MONGO"].iter().any(|w| name.contains(w))
+            && ["URL", "URI", "DSN", "CONN"].iter().any(|w| name.contains(w))
+    };
+    let found = as_long(case, &[name], whole).or_else(|| longer(case, name, url))?;
+    Some(from_map(case, case.own(signal), found))
+}
+
+/// A value of a ConfigMap is refused.
+fn from_map(case: &Case<'_, '_>, own: Blame, from: Origin) -> Blame {
+    let Origin::Map { name, map: from, key } = from else { return own };
+    let lately = case
+        .changes(&case.reference(Kind::ConfigMap, &from))
+        .iter()
+        .any(|c| c.fields.iter().any(|f| f.path == format!("data.{key}")));
+    let blame = own
+        .says(format!("; {name} comes from key {key} of ConfigMap {from}"))
+        .says(if lately { ", which was written anew shortly before" } else { "" })
+        .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
+        .step(set_key(case, &from, &key));
+    with_keys(case, blame, &from)
 }
 
 /// A ConfigMap's key must get a value.
@@ -121,8 +167,22 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .sure(if gone && same(&var) { Confidence::Established } else { Confidence::Likely })
                 .on(case.reference(Kind::Secret, &secret), Some(format!("data[{key}]")), case)
         }
+        // A dotted name is a property of the only file of properties it is given.
+        Origin::Absent if name.contains('.') && properties(case).is_some() => {
+            let (map, key) = properties(case).unwrap_or_default();
+            own.says(format!("; its configuration is key {key} of ConfigMap {map}"))
+                .on(case.reference(Kind::ConfigMap, &map), Some(format!("data[{key}]")), case)
+                .step(set_key(case, &map, &key))
+        }
         Origin::Absent => absent(case, signal, name, own).step(set),
     }
+}
+
+/// The only file of properties it is given from a ConfigMap.
+fn properties(case: &Case<'_, '_>) -> Option<(String, String)> {
+    let (map, key) = file::only_map(case)?;
+    let key = key.filter(|k| [".properties", ".yml", ".yaml", ".conf"].iter().any(|e| k.ends_with(e)))?;
+    Some((map, key))
 }
 
 /// The variable is set, and to nothing, or its ConfigMap lacks it.
@@ -145,7 +205,7 @@ fn says_unset(signal: &Signal) -> bool {
 fn is_used(case: &Case<'_, '_>, name: &str) -> bool {
     let keys = case.pod.spec.containers.iter().chain(&case.pod.spec.init_containers).flat_map(|c| &c.env);
     let mut refs = keys.filter_map(|e| e.value_from.as_ref()?.config_map_key_ref.as_ref());
-    refs.any(|k| k.key == name) || case.texts().any(|t| contains_word(t, name))
+    refs.any(|k| k.key == name) || case.texts().any(|t| contains_word(&t, name))
 }
 
 /// A variable that the container does not set at all.
@@ -259,6 +319,11 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     // A value that the workload does not write itself is one of the keys it is given.
     let given = || value.filter(|v| case.written(v).is_none()).and_then(|_| given(case, &signal.text));
     let named = named.or_else(given);
+    // Or the only one that is just as long.
+    let long =
+        || value.filter(|v| v.len() >= 2 && case.written(v).is_none()).and_then(|v| as_long(case, &[v], |_| true));
+    let named = named.or_else(|| read_by_code(case, signal)).or_else(long);
+    let named = named.or_else(|| connection_string(case, &signal.text));
     match named {
         Some(Origin::Literal { name, value: set }) => {
             let same = value.is_some_and(|v| v == set);
@@ -274,18 +339,7 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .field(case.path(&format!("env[{name}]")))
                 .step(set_env(case, &name));
         }
-        Some(Origin::Map { name, map: from, key }) => {
-            let lately = case
-                .changes(&case.reference(Kind::ConfigMap, &from))
-                .iter()
-                .any(|c| c.fields.iter().any(|f| f.path == format!("data.{key}")));
-            let blame = own
-                .says(format!("; {name} comes from key {key} of ConfigMap {from}"))
-                .says(if lately { ", which was written anew shortly before" } else { "" })
-                .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
-                .step(set_key(case, &from, &key));
-            return with_keys(case, blame, &from);
-        }
+        Some(found @ Origin::Map { .. }) => return from_map(case, own, found),
         Some(Origin::Secret { name, secret, key }) => {
             return own.says(format!("; {name} comes from key {key} of Secret {secret}")).on(
                 case.reference(Kind::Secret, &secret),
@@ -304,28 +358,47 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .field(case.path(&format!("env[{}]", e.name)))
                 .step(set_env(case, &e.name));
         }
-        if let Some(field) = case.written(value).filter(|f| !echoed(case, signal, value, f)) {
+        if let Some(field) = case.written(value) {
             return own.field(field).step(case.edit(ActionKind::Patch, format!("“{value}” is refused")));
         }
     }
-    if let Some((subject, field)) = signal.subject.as_deref().and_then(|s| Some((s, case.written(s)?)))
-        && !echoed(case, signal, subject, &field)
-    {
+    if let Some(field) = signal.subject.as_deref().and_then(|s| case.written(s)) {
+        return own.field(field).step(case.edit(ActionKind::Patch, "the refused setting must change"));
+    }
+    let part = signal.subject.as_deref().map(|s| (format!(".{s}="), format!(".{s}")));
+    let has = |list: &[String]| {
+        part.as_ref().is_some_and(|(set, bare)| list.iter().any(|a| a.contains(set) || a.ends_with(bare)))
+    };
+    if has(&case.spec.args) || has(&case.spec.command) {
+        let field = case.path(if has(&case.spec.args) { "args" } else { "command" });
         return own.field(field).step(case.edit(ActionKind::Patch, "the refused setting must change"));
     }
     from_files(case, own)
 }
 
-/// The command line has the name only because it holds the very words that are in the log: a script that prints them.
-fn echoed(case: &Case<'_, '_>, signal: &Signal, name: &str, field: &str) -> bool {
-    const AROUND: usize = 10;
-    if !field.ends_with(".args") && !field.ends_with(".command") {
-        return false;
-    }
-    let Some(at) = signal.text.find(name) else { return false };
-    let words: String = signal.text[..at].chars().rev().take(AROUND).collect::<Vec<_>>().into_iter().rev().collect();
-    words.chars().count() == AROUND
-        && case.spec.command.iter().chain(&case.spec.args).any(|line| line.contains(&format!("{words}{name}")))
+/// The variable that the line of code reads which a trace names last.
+fn read_by_code(case: &Case<'_, '_>, signal: &Signal) -> Option<Origin> {
+    const ABOVE: usize = 8;
+    let log = case.cx.index.newest_log(&case.pod.metadata.uid, &case.spec.name)?.lines.as_ref().ok()?;
+    let from = signal.line.saturating_sub(ABOVE);
+    let reads = |line: &&String| ["environ", "getenv", "process.env", "ENV["].iter().any(|w| line.contains(w));
+    let line = log.get(from..signal.line)?.iter().rev().find(reads)?;
+    let mut named = variables(case).into_iter().filter(|n| contains_word(line, n));
+    named.next().filter(|_| named.next().is_none()).map(|n| origin(case, &n))
+}
+
+/// The only variable that holds a connection string, where one is refused.
+fn connection_string(case: &Case<'_, '_>, text: &str) -> Option<Origin> {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)connection ?string|Couldn't set \S+ \(Parameter '|Keyword not supported: '").ok()
+    });
+    FORM.as_ref().filter(|r| r.is_match(text))?;
+    let sounds = |n: &String| {
+        let name = normal(n);
+        ["CONNECTION_STRING", "CONN_STR", "CONNSTR", "CONNECTIONSTRING", "DSN"].iter().any(|w| name.contains(w))
+    };
+    let mut all = variables(case).into_iter().filter(sounds);
+    all.next().filter(|_| all.next().is_none()).map(|n| origin(case, &n))
 }
 
 pub(super) fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::ActionDraft {
@@ -342,8 +415,13 @@ pub(super) fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::Ac
 
 /// A fault of a file that the log does not name: the one its command line names, else the only ConfigMap it mounts.
 fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
-    let words = case.spec.command.iter().chain(&case.spec.args).flat_map(|w| w.split([' ', '=', '"', '\'', ';']));
-    let named: Vec<&str> = words.filter(|w| w.starts_with('/') && file::from_map(case, w)).collect();
+    let values = case.spec.env.iter().filter_map(|e| e.value.as_ref());
+    let words = case.spec.command.iter().chain(&case.spec.args).chain(values);
+    let words = words.flat_map(|w| w.split(|c: char| c.is_whitespace() || "=\"';".contains(c)));
+    let mut named: Vec<&str> =
+        words.filter(|w| w.starts_with('/') && !file::is_code(w) && file::from_map(case, w)).collect();
+    named.sort_unstable();
+    named.dedup();
     if let [path] = named.as_slice() {
         return file::content(case, path, own);
     }
@@ -367,7 +445,9 @@ pub(super) fn flag(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
     let Some(flag) = signal.subject.as_deref() else { return own.field(case.path("args")) };
     let bare = flag.trim_start_matches('-');
-    let has = |list: &[String]| list.iter().any(|a| a.split([' ', '=']).any(|w| w.trim_start_matches('-') == bare));
+    let has = |list: &[String]| {
+        list.iter().any(|a| case.unprinted(a).split([' ', '=', '\n']).any(|w| w.trim_start_matches('-') == bare))
+    };
     for (list, name) in [(&case.spec.args, "args"), (&case.spec.command, "command")] {
         if has(list) {
             return own

@@ -57,7 +57,13 @@ pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<Ac
             words::clip(&m[3], 220)
         ),
     );
-    c.field = Some(owner.pod_field("containers"));
+    // The policy is not read; its own words say whether it is about what is written on a pod or in it.
+    let lower = m[3].to_ascii_lowercase();
+    c.field = Some(match lower {
+        l if l.contains("label") => owner.template_field("metadata.labels"),
+        l if l.contains("annotation") => owner.template_field("metadata.annotations"),
+        _ => owner.pod_field("containers"),
+    });
     (c, vec![edit(ActionKind::Patch, &owner.subject, "the refusal names the rule")])
 }
 

@@ -207,6 +207,8 @@ pub(super) fn unreachable(cx: &Context<'_>, owner: &Owner, name: &str, why: &str
 
 /// What the call failed of, in words.
 fn kind_of(why: &str) -> &'static str {
+    // The API server writes how long it waits into every address it calls.
+    let why = why.replace("?timeout=", "?wait=");
     let has = |words: &[&str]| words.iter().any(|w| why.contains(w));
     if has(&["x509"]) {
         "its certificate is not trusted (x509: caBundle and the serving certificate do not fit, or it has expired)"
@@ -214,12 +216,14 @@ fn kind_of(why: &str) -> &'static str {
         "nothing listens where it is called (connection refused)"
     } else if has(&["no endpoints available"]) {
         "its Service has no endpoints"
+    } else if has(&["no such host"]) {
+        "its host does not resolve (no such host)"
+    } else if has(&["no route to host", "network is unreachable"]) {
+        "there is no way to its host (no route to host)"
     } else if has(&["not found"]) {
         "what it calls is not found"
     } else if has(&["deadline exceeded", "timeout", "Timeout"]) {
         "it does not answer in time (timeout)"
-    } else if has(&["no such host"]) {
-        "its host does not resolve (no such host)"
     } else {
         "the call fails"
     }
