@@ -20,6 +20,7 @@ pub mod gateway;
 pub(crate) mod host;
 pub mod image;
 pub mod isolation;
+pub mod memory;
 pub mod network;
 pub mod node;
 mod placement;
@@ -32,9 +33,10 @@ pub mod storage;
 pub mod workload;
 
 pub use context::Context;
+pub use memory::Memory;
 pub use rule::{Hold, Rule, Threshold};
 
-use crate::{finding::Finding, index::Index, observation::LogWant};
+use crate::{finding::Finding, index::Index, object::Kind, observation::LogWant};
 use jiff::Timestamp;
 
 /// Every rule there is.
@@ -76,21 +78,37 @@ pub struct Detection {
 
 /// Runs every rule over the index.
 pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options) -> Detection {
-    let mut cx = Context::new(index, now, options);
+    run(Context::new(index, now, options)).0
+}
+
+/// The same; what was found before is taken again where it must still hold.
+pub(crate) fn detect_again(
+    index: &Index,
+    now: Timestamp,
+    options: crate::correlate::Options,
+    memory: Memory,
+) -> (Detection, Memory) {
+    run(Context::new(index, now, options).remembering(memory))
+}
+
+fn run(mut cx: Context<'_>) -> (Detection, Memory) {
+    let index = cx.index;
     // A pod that runs, is ready, never failed and is not spoken of has nothing to tell: of ten thousand few are visited.
     for pod in index.unsettled_pods() {
         if pod.metadata.deleting() {
             continue;
         }
-        crash::pod(&mut cx, pod);
-        if pod.finished() {
-            container::evicted(&mut cx, pod);
-            continue;
-        }
-        image::pod(&mut cx, pod);
-        container::pod(&mut cx, pod);
-        probe::pod(&mut cx, pod);
-        scheduling::pod(&mut cx, pod);
+        cx.unit(memory::unit("pod", &pod.metadata), |cx| {
+            index.get(Kind::Pod, pod.metadata.namespace.as_deref(), &pod.metadata.name);
+            crash::pod(cx, pod);
+            if pod.finished() {
+                return container::evicted(cx, pod);
+            }
+            image::pod(cx, pod);
+            container::pod(cx, pod);
+            probe::pod(cx, pod);
+            scheduling::pod(cx, pod);
+        });
     }
     container::rejected(&mut cx);
     workload::all(&mut cx);

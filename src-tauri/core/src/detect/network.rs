@@ -234,7 +234,7 @@ fn service(cx: &mut Context<'_>, s: &Service) {
             .filter_map(|p| crate::object::Condition::find(&p.status.conditions, "Ready")?.last_transition_time)
             .max()
             .or(s.metadata.creation_timestamp)
-            .unwrap_or(cx.now);
+            .unwrap_or_else(|| cx.now.get());
         let mut f =
             finding("service-without-endpoints", me.clone(), &cx.owner(matching[0]).subject, Severity::High, since);
         f.headline = format!("leaves Service {} without endpoints", me.name);

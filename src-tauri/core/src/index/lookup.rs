@@ -8,8 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{Index, Key, key_of};
-use crate::object::{Condition, Kind, KubeEvent, Object, Pod, has_all};
+use super::{
+    Index, Key, key_of,
+    reads::{Place, Tracker},
+};
+use crate::{
+    change::Change,
+    object::{Condition, Kind, KubeEvent, Object, Pod, has_all},
+};
 
 /// Objects by namespace, something they say, and name.
 type Places = HashMap<String, HashMap<String, BTreeMap<String, Arc<Object>>>>;
@@ -33,6 +39,8 @@ pub(super) struct Lookup {
     extensions: BTreeMap<(String, String), u32>,
     /// Services, nodes and pods by the addresses they have.
     addresses: HashMap<IpAddr, Vec<Arc<Object>>>,
+    /// The pods on a node, by its name.
+    on: HashMap<String, BTreeSet<Key>>,
 }
 
 impl Lookup {
@@ -52,6 +60,9 @@ impl Lookup {
                 }
                 if keeps_apart(pod) {
                     self.apart.insert(key.clone());
+                }
+                if let Some(node) = &pod.spec.node_name {
+                    self.on.entry(node.clone()).or_default().insert(key.clone());
                 }
                 if !well(pod) {
                     self.unwell.insert(key);
@@ -95,6 +106,14 @@ impl Lookup {
                 }
                 self.apart.remove(&key);
                 self.unwell.remove(&key);
+                if let Some(node) = &pod.spec.node_name
+                    && let Some(pods) = self.on.get_mut(node)
+                {
+                    pods.remove(&key);
+                    if pods.is_empty() {
+                        self.on.remove(node);
+                    }
+                }
             }
             Object::EndpointSlice(slice) => {
                 if let Some(service) = slice.service() {
@@ -132,21 +151,23 @@ impl Lookup {
             + self.apart.len()
             + self.extensions.len()
             + self.addresses.values().map(Vec::len).sum::<usize>()
+            + self.on.values().map(BTreeSet::len).sum::<usize>()
     }
 }
 
 impl Index {
     /// The pods of a namespace that have all these labels, in order of their names; none where no label is asked for.
     pub fn pods_matching(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<&Pod> {
-        let Some(of) = self.lookup.labels.get(namespace) else { return Vec::new() };
-        let mut sets = Vec::with_capacity(selector.len());
-        for (label, value) in selector {
-            let Some(names) = of.get(&pair(label, value)) else { return Vec::new() };
-            sets.push(names);
-        }
-        let Some(fewest) = sets.into_iter().min_by_key(|names| names.len()) else { return Vec::new() };
+        // Whoever comes or goes has every one of the labels: the rarest, or one that nobody has, tells.
+        let of = self.lookup.labels.get(namespace);
+        let having = |label: &str, value: &str| of.and_then(|of| of.get(&pair(label, value)));
+        let sets = selector.iter().map(|(label, value)| (label, value, having(label, value)));
+        let rarest = sets.min_by_key(|(_, _, names)| names.map_or(0, BTreeMap::len));
+        let Some((label, value, fewest)) = rarest else { return Vec::new() };
+        self.note(Place::Labelled(namespace, label, value));
         fewest
-            .values()
+            .into_iter()
+            .flat_map(BTreeMap::values)
             .filter_map(|o| match &**o {
                 Object::Pod(pod) => Some(pod),
                 _ => None,
@@ -157,6 +178,7 @@ impl Index {
 
     /// The Services, nodes and pods that have this address, in order; pods that have ended have none.
     pub fn at_address(&self, address: IpAddr) -> Vec<&Object> {
+        self.note(Place::Address(address));
         let mut found: Vec<&Object> = self.lookup.addresses.get(&address).into_iter().flatten().map(|o| &**o).collect();
         found.sort_by_cached_key(|o| (o.kind(), key_of(o)));
         found
@@ -188,6 +210,7 @@ impl Index {
 
     /// The EndpointSlices of a Service.
     pub fn slices_of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &crate::object::EndpointSlice> {
+        self.note(Place::Slices(namespace, service));
         let slices = self.lookup.slices.get(namespace).and_then(|of| of.get(service));
         slices.into_iter().flat_map(BTreeMap::values).filter_map(|o| match &**o {
             Object::EndpointSlice(slice) => Some(slice),
@@ -205,6 +228,8 @@ impl Index {
 
     /// The objects of a kind of which an event speaks that is not an everyday one, in order.
     pub fn told_of(&self, kind: Kind) -> impl Iterator<Item = &std::sync::Arc<Object>> {
+        self.note(Place::Told(kind));
+        self.note(Place::Kind(kind));
         let from = (kind, Key::default());
         self.lookup
             .told
@@ -217,6 +242,8 @@ impl Index {
     /// The pods a rule need look at, in order: those whose status is not plainly well, and those that an event other
     /// than an everyday one speaks of. Every other pod runs, is ready, was never restarted and is there to stay.
     pub fn unsettled_pods(&self) -> impl Iterator<Item = &Pod> {
+        self.note(Place::Told(Kind::Pod));
+        self.note(Place::Kind(Kind::Pod));
         let told = self.lookup.told.range((Kind::Pod, Key::default())..).map(|(about, _)| about);
         let told = told.take_while(|about| about.0 == Kind::Pod).map(|about| &about.1);
         let keys: BTreeSet<&Key> = self.lookup.unwell.iter().chain(told).collect();
@@ -225,12 +252,20 @@ impl Index {
 
     /// The images that containers run, each once, in order.
     pub fn running_images(&self) -> impl Iterator<Item = &str> {
+        self.note(Place::Images);
         self.lookup.images.keys().map(String::as_str)
     }
 
     /// The pods on a node that require others to keep away, in order.
     pub fn pods_apart(&self) -> impl Iterator<Item = &Pod> {
+        self.note(Place::Apart);
         self.pods_at(self.lookup.apart.iter())
+    }
+
+    /// The pods on a node, in order.
+    pub fn pods_on(&self, node: &str) -> Vec<&Pod> {
+        self.note(Place::On(node));
+        self.pods_at(self.lookup.on.get(node).into_iter().flatten()).collect()
     }
 
     /// The pods with these names that are there.
@@ -244,6 +279,7 @@ impl Index {
 
     /// How much is kept besides the objects themselves.
     pub fn entries(&self) -> usize {
+        self.note(Place::Anything);
         self.lookup.len()
             + self.by_uid.len()
             + self.children.values().map(BTreeSet::len).sum::<usize>()
@@ -252,6 +288,50 @@ impl Index {
             + self.changes.len()
             + self.logs.entries()
             + self.graves.len()
+    }
+}
+
+impl Tracker {
+    /// An object comes, goes, or is another than before.
+    pub(super) fn touch_object(&mut self, object: &Object) {
+        let (kind, (namespace, name), meta) = (object.kind(), key_of(object), object.meta());
+        self.touch(Place::Kind(kind));
+        self.touch(Place::Within(kind, &namespace));
+        self.touch(Place::Object(kind, &namespace, &name));
+        self.touch(Place::Uid(&meta.uid));
+        meta.owner_references.iter().for_each(|owner| self.touch(Place::Children(&owner.uid)));
+        addresses(object).into_iter().for_each(|address| self.touch(Place::Address(address)));
+        match object {
+            Object::Pod(pod) => {
+                for (label, value) in &pod.metadata.labels {
+                    self.touch(Place::Labelled(&namespace, label, value));
+                }
+                if let Some(node) = &pod.spec.node_name {
+                    self.touch(Place::On(node));
+                }
+                if running(pod).next().is_some() {
+                    self.touch(Place::Images);
+                }
+                if keeps_apart(pod) {
+                    self.touch(Place::Apart);
+                }
+            }
+            Object::EndpointSlice(slice) => {
+                slice.service().into_iter().for_each(|service| self.touch(Place::Slices(&namespace, service)));
+            }
+            Object::KubeEvent(event) => {
+                self.touch(Place::Events(&event.object().key()));
+                about(event).into_iter().for_each(|(kind, _)| self.touch(Place::Told(kind)));
+            }
+            _ => {}
+        }
+    }
+
+    /// A change is remembered, or no longer.
+    pub(super) fn touch_change(&mut self, change: &Change) {
+        self.touch(Place::Changes);
+        let object = &change.object;
+        self.touch(Place::ChangesOf(&object.kind, object.namespace.as_deref(), &object.name));
     }
 }
 

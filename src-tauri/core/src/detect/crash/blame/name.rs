@@ -5,6 +5,7 @@ use crate::{
     change::ChangeVerb,
     detect::host::hosts,
     host::{self, Place},
+    index::Now,
     logs::{Class, Signal},
     object::{Kind, Object, ObjectRef, Service},
     remediation::ActionKind,
@@ -72,7 +73,7 @@ pub(super) fn beyond(case: &Case<'_, '_>, host: &str, service: &Service, signal:
         "replicas",
         format!("StatefulSet {set} has {replicas} replicas"),
         &[("spec.replicas", replicas.to_string())],
-        case.cx.now,
+        Now::STAMP,
     );
     // Which of the two is wrong tells only which was changed.
     let scaled = case.changes(&reference).iter().any(|c| c.fields.iter().any(|f| f.path == "spec.replicas"));
@@ -129,7 +130,7 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
             "name",
             format!("{} exists", o.reference()),
             &[("name", o.meta().name.clone()), ("namespace", o.meta().namespace.clone().unwrap_or_default())],
-            case.cx.now,
+            Now::STAMP,
         ),
         None => own,
     };
