@@ -278,6 +278,9 @@ impl Index {
         };
         let object = Arc::new(object);
         self.link(kind, &key, &object);
+        if old.map_or(kind == Kind::Pod, |old| lookup::stands_elsewhere(&old, &object)) {
+            self.tracker.touch(Place::Placed);
+        }
         self.objects.entry(kind).or_default().insert(key, object);
         change
     }
@@ -297,6 +300,7 @@ impl Index {
             self.answered.remove(&known.meta().uid);
             self.tracker.touch(Place::Logs(&known.meta().uid));
             self.tracker.touch(Place::Graves);
+            self.tracker.touch(Place::Placed);
             self.graves.push_back((at, known.clone()));
             if self.graves.len() > GRAVES_KEPT {
                 self.graves.pop_front();
@@ -306,7 +310,7 @@ impl Index {
     }
 
     fn link(&mut self, kind: Kind, key: &Key, object: &Arc<Object>) {
-        self.lookup.link(object);
+        self.lookup.link(object, &mut self.tracker);
         self.tracker.touch_object(object);
         let meta = object.meta();
         if !meta.uid.is_empty() {
@@ -321,7 +325,7 @@ impl Index {
     }
 
     fn unlink(&mut self, object: &Object) {
-        self.lookup.unlink(object);
+        self.lookup.unlink(object, &mut self.tracker);
         self.tracker.touch_object(object);
         let (kind, key, meta) = (object.kind(), key_of(object), object.meta());
         self.by_uid.remove(&meta.uid);

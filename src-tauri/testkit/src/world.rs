@@ -176,7 +176,7 @@ impl World {
     /// What is wrong now, the same as when nothing was found before; the ledger stays as it is.
     pub fn diagnose(&self) -> Diagnosis {
         let diagnosis = self.diagnose_again();
-        let anew = correlate::diagnose(&self.index, self.now, self.options(false));
+        let anew = self.diagnose_anew();
         if diagnosis != anew {
             // Line by line, so that what differs can be seen.
             let (lines, others) = (format!("{diagnosis:#?}"), format!("{anew:#?}"));
@@ -190,6 +190,11 @@ impl World {
     /// What is wrong now, made of what was found before as far as that still holds.
     pub fn diagnose_again(&self) -> Diagnosis {
         correlate::diagnose_again(&mut self.memory.borrow_mut(), &self.index, self.now, self.options(false))
+    }
+
+    /// What is wrong now, made of nothing that was found before.
+    pub fn diagnose_anew(&self) -> Diagnosis {
+        correlate::diagnose(&self.index, self.now, self.options(false))
     }
 
     /// How much is remembered of what was found.

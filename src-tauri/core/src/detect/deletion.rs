@@ -103,22 +103,24 @@ const ORDERED: &[&str] = &["foregroundDeletion", "orphan"];
 /// Looks at everything that is being deleted.
 pub fn all(cx: &mut Context<'_>) {
     let index = cx.index;
-    for o in index.all(Kind::Namespace).filter(|o| o.meta().deleting()) {
+    for o in index.deleting(Kind::Namespace) {
         if let Object::Namespace(ns) = &**o {
             namespace::stuck(cx, ns);
         }
     }
     let mut told: Vec<String> = Vec::new();
-    for pod in index.pods().filter(|p| p.metadata.deleting()) {
-        stuck_pod(cx, pod, &mut told);
+    for o in index.deleting(Kind::Pod) {
+        if let Object::Pod(pod) = &**o {
+            stuck_pod(cx, pod, &mut told);
+        }
     }
     for kind in Kind::ALL {
         match kind {
             Kind::Pod | Kind::Namespace | Kind::Node | Kind::KubeEvent | Kind::EndpointSlice | Kind::ReplicaSet => {}
             Kind::PersistentVolumeClaim | Kind::PersistentVolume => {
-                index.all(*kind).filter(|o| o.meta().deleting()).for_each(|o| volume(cx, o));
+                index.deleting(*kind).for_each(|o| volume(cx, o));
             }
-            _ => index.all(*kind).filter(|o| o.meta().deleting()).for_each(|o| other(cx, o)),
+            _ => index.deleting(*kind).for_each(|o| other(cx, o)),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     Context, Hold, Rule,
     context::{finding, object_evidence},
     crash::endpoints_ready,
+    memory::unit,
 };
 use crate::{
     change::{Change, ChangeVerb},
@@ -177,7 +178,10 @@ pub fn all(cx: &mut Context<'_>) {
         if let Object::Service(s) = &**o
             && !s.metadata.deleting()
         {
-            service(cx, s);
+            cx.unit(unit("service", &s.metadata), |cx| {
+                index.get(Kind::Service, s.metadata.namespace.as_deref(), &s.metadata.name);
+                service(cx, s);
+            });
         }
     }
     for o in index.all(Kind::Ingress) {
@@ -264,7 +268,7 @@ fn selector_text(s: &Service) -> String {
 }
 
 fn changes_of<'c>(cx: &'c Context<'_>, object: &'c ObjectRef) -> impl Iterator<Item = &'c Change> {
-    cx.index.changes().filter(|c| c.object.same_name(object))
+    cx.index.changes_of(object)
 }
 
 fn changed_at(cx: &Context<'_>, object: &ObjectRef) -> Option<Timestamp> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, Node, Object, ObjectRef, Pod},
+    object::{Condition, Kind, Node, ObjectRef, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -98,14 +98,10 @@ const LEAVING: i64 = 900;
 /// Looks at every node.
 pub fn all(cx: &mut Context<'_>) {
     let index = cx.index;
-    for o in index.all(Kind::Node) {
-        if let Object::Node(node) = &**o
-            && !node.metadata.deleting()
-        {
-            ready(cx, node);
-            pressure(cx, node);
-            problem::all(cx, node);
-        }
+    for node in index.unsettled_nodes().filter(|node| !node.metadata.deleting()) {
+        ready(cx, node);
+        pressure(cx, node);
+        problem::all(cx, node);
     }
 }
 

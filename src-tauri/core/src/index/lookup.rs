@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     change::Change,
-    object::{Condition, Kind, KubeEvent, Object, Pod, has_all},
+    object::{Condition, Kind, KubeEvent, Node, Object, Pod, has_all},
 };
 
 /// Objects by namespace, something they say, and name.
@@ -39,13 +39,20 @@ pub(super) struct Lookup {
     extensions: BTreeMap<(String, String), u32>,
     /// Services, nodes and pods by the addresses they have.
     addresses: HashMap<IpAddr, Vec<Arc<Object>>>,
+    /// What is being deleted.
+    deleting: BTreeSet<(Kind, Key)>,
+    /// Nodes of which a condition is not plainly well.
+    ill: BTreeSet<Key>,
     /// The pods on a node, by its name.
     on: HashMap<String, BTreeSet<Key>>,
 }
 
 impl Lookup {
-    pub(super) fn link(&mut self, object: &Arc<Object>) {
+    pub(super) fn link(&mut self, object: &Arc<Object>, tracker: &mut Tracker) {
         let key = key_of(object);
+        if object.meta().deleting() {
+            self.deleting.insert((object.kind(), key.clone()));
+        }
         for address in addresses(object) {
             self.addresses.entry(address).or_default().push(object.clone());
         }
@@ -56,7 +63,11 @@ impl Lookup {
                     of.entry(pair(label, value)).or_default().insert(key.1.clone(), object.clone());
                 }
                 for image in running(pod) {
-                    *self.images.entry(image.to_owned()).or_default() += 1;
+                    let count = self.images.entry(image.to_owned()).or_default();
+                    *count += 1;
+                    if *count == 1 {
+                        tracker.touch(Place::Images);
+                    }
                 }
                 if keeps_apart(pod) {
                     self.apart.insert(key.clone());
@@ -66,6 +77,11 @@ impl Lookup {
                 }
                 if !well(pod) {
                     self.unwell.insert(key);
+                }
+            }
+            Object::Node(node) => {
+                if !healthy(node) {
+                    self.ill.insert(key);
                 }
             }
             Object::EndpointSlice(slice) => {
@@ -86,8 +102,11 @@ impl Lookup {
         }
     }
 
-    pub(super) fn unlink(&mut self, object: &Object) {
+    pub(super) fn unlink(&mut self, object: &Object, tracker: &mut Tracker) {
         let key = key_of(object);
+        if object.meta().deleting() {
+            self.deleting.remove(&(object.kind(), key.clone()));
+        }
         for address in addresses(object) {
             if let Some(holders) = self.addresses.get_mut(&address) {
                 holders.retain(|o| o.kind() != object.kind() || key_of(o) != key);
@@ -102,7 +121,9 @@ impl Lookup {
                     forget(&mut self.labels, &key.0, &pair(label, value), &key.1);
                 }
                 for image in running(pod) {
-                    less(&mut self.images, image);
+                    if less(&mut self.images, image) {
+                        tracker.touch(Place::Images);
+                    }
                 }
                 self.apart.remove(&key);
                 self.unwell.remove(&key);
@@ -115,6 +136,9 @@ impl Lookup {
                     }
                 }
             }
+            Object::Node(_) => {
+                self.ill.remove(&key);
+            }
             Object::EndpointSlice(slice) => {
                 if let Some(service) = slice.service() {
                     forget(&mut self.slices, &key.0, service, &key.1);
@@ -122,10 +146,12 @@ impl Lookup {
             }
             Object::KubeEvent(event) => {
                 if let Some(about) = about(event) {
-                    less(&mut self.told, &about);
+                    _ = less(&mut self.told, &about);
                 }
             }
-            Object::CustomResource(o) => less(&mut self.extensions, &(o.group().to_owned(), o.kind.clone())),
+            Object::CustomResource(o) => {
+                _ = less(&mut self.extensions, &(o.group().to_owned(), o.kind.clone()));
+            }
             _ => {}
         }
     }
@@ -151,6 +177,8 @@ impl Lookup {
             + self.apart.len()
             + self.extensions.len()
             + self.addresses.values().map(Vec::len).sum::<usize>()
+            + self.deleting.len()
+            + self.ill.len()
             + self.on.values().map(BTreeSet::len).sum::<usize>()
     }
 }
@@ -250,6 +278,38 @@ impl Index {
         self.pods_at(keys)
     }
 
+    /// The nodes a rule need look at, in order: every condition of the others is plainly well, and no event but an
+    /// everyday one speaks of them.
+    pub fn unsettled_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.note(Place::Told(Kind::Node));
+        self.note(Place::Kind(Kind::Node));
+        let told = self.lookup.told.range((Kind::Node, Key::default())..).map(|(about, _)| about);
+        let told = told.take_while(|about| about.0 == Kind::Node).map(|about| &about.1);
+        let keys: BTreeSet<&Key> = self.lookup.ill.iter().chain(told).collect();
+        let nodes = self.objects.get(&Kind::Node);
+        keys.into_iter().filter_map(move |key| match &**nodes?.get(key)? {
+            Object::Node(node) => Some(node),
+            _ => None,
+        })
+    }
+
+    /// The objects of a kind that are being deleted, in order.
+    pub fn deleting(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
+        self.note(Place::Deleting(kind));
+        let objects = self.objects.get(&kind);
+        let going = self.lookup.deleting.range((kind, Key::default())..).take_while(move |(k, _)| *k == kind);
+        going.filter_map(move |(_, key)| objects?.get(key))
+    }
+
+    /// The pods, in order, for those who read nothing of their status but whether they have finished.
+    pub fn placed_pods(&self) -> impl Iterator<Item = &Pod> {
+        self.note(Place::Placed);
+        self.objects.get(&Kind::Pod).into_iter().flat_map(BTreeMap::values).filter_map(|o| match &**o {
+            Object::Pod(pod) => Some(pod),
+            _ => None,
+        })
+    }
+
     /// The images that containers run, each once, in order.
     pub fn running_images(&self) -> impl Iterator<Item = &str> {
         self.note(Place::Images);
@@ -299,6 +359,9 @@ impl Tracker {
         self.touch(Place::Within(kind, &namespace));
         self.touch(Place::Object(kind, &namespace, &name));
         self.touch(Place::Uid(&meta.uid));
+        if meta.deleting() {
+            self.touch(Place::Deleting(kind));
+        }
         meta.owner_references.iter().for_each(|owner| self.touch(Place::Children(&owner.uid)));
         addresses(object).into_iter().for_each(|address| self.touch(Place::Address(address)));
         match object {
@@ -308,9 +371,6 @@ impl Tracker {
                 }
                 if let Some(node) = &pod.spec.node_name {
                     self.touch(Place::On(node));
-                }
-                if running(pod).next().is_some() {
-                    self.touch(Place::Images);
                 }
                 if keeps_apart(pod) {
                     self.touch(Place::Apart);
@@ -370,14 +430,40 @@ fn forget(of: &mut Places, namespace: &str, what: &str, name: &str) {
     }
 }
 
-/// One fewer; nothing is left of what is there no more.
-fn less<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counted: &mut BTreeMap<K, u32>, what: &Q) {
-    if let Some(n) = counted.get_mut(what) {
-        *n -= 1;
-        if *n == 0 {
-            counted.remove(what);
-        }
+/// One fewer; nothing is left of what is there no more. True when this was the last.
+fn less<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counted: &mut BTreeMap<K, u32>, what: &Q) -> bool {
+    let Some(n) = counted.get_mut(what) else { return false };
+    *n -= 1;
+    let last = *n == 0;
+    if last {
+        counted.remove(what);
     }
+    last
+}
+
+/// The two states of a pod differ in more than in what the status says; whether it has finished counts as well.
+pub(super) fn stands_elsewhere(old: &Object, new: &Object) -> bool {
+    let (Object::Pod(old), Object::Pod(new)) = (old, new) else { return false };
+    let is = |pod: &Pod| {
+        let meta = &pod.metadata;
+        (pod.finished(), meta.creation_timestamp, meta.deletion_timestamp)
+    };
+    let (was, meta) = (&old.metadata, &new.metadata);
+    is(old) != is(new)
+        || old.spec != new.spec
+        || was.uid != meta.uid
+        || was.labels != meta.labels
+        || was.annotations != meta.annotations
+        || was.owner_references != meta.owner_references
+}
+
+/// Each condition of the node says that all is well.
+fn healthy(node: &Node) -> bool {
+    let good = |c: &Condition| match c.kind.ends_with("Ready") || c.kind.ends_with("Healthy") {
+        true => c.is_true(),
+        false => c.is_false(),
+    };
+    node.status.conditions.iter().all(good)
 }
 
 /// The images of the containers that run.

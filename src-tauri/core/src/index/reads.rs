@@ -35,6 +35,10 @@ pub(super) enum Place<'a> {
     /// An object by namespace and name.
     Object(Kind, &'a str, &'a str),
     Uid(&'a str),
+    /// The objects of a kind that are being deleted.
+    Deleting(Kind),
+    /// What the pods are and where, whatever else their status says.
+    Placed,
     /// What an object with this uid owns.
     Children(&'a str),
     /// The events of an object, by its key.
