@@ -14,8 +14,9 @@ mod query;
 mod reads;
 
 pub use now::Now;
+pub(crate) use reads::Once;
 use reads::Place;
-pub use reads::{Changed, Reads};
+pub use reads::{Changed, Mark, Reads};
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},

@@ -2,6 +2,8 @@
 
 pub(super) mod said;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use self::said::{Said, What, said};
@@ -93,7 +95,7 @@ pub(crate) fn findings(index: &Index, now: Timestamp, options: Options, heard: &
     for (_, finding) in blamed {
         cx.report(finding);
     }
-    cx.finish().0.findings
+    cx.finish().0.findings.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 /// Whether what a container says is about this Service.

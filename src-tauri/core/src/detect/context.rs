@@ -4,21 +4,17 @@ use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
     rc::Rc,
+    sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Detection, Memory, Threshold,
-    memory::{Once, Unit},
-    placement::Room,
-    scheduling,
-};
+use super::{Detection, Memory, Threshold, memory::Unit, placement::Room, scheduling};
 use crate::{
     correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind, Observed},
     finding::{CauseDraft, Finding, Signs},
-    index::{Index, Now, Reads},
+    index::{Index, Now, Once, Reads},
     object::{Condition, Kind, KubeEvent, Object, ObjectRef, Pod},
     observation::LogWant,
     remediation::{ActionDraft, ActionKind},
@@ -78,9 +74,7 @@ impl<'a> Context<'a> {
     }
 
     /// Ends the run; what is to be remembered of it comes with what was found.
-    pub fn finish(mut self) -> (Detection, Memory) {
-        let evidence = self.out.findings.iter_mut().flat_map(|f| &mut f.evidence);
-        evidence.for_each(|item| self.now.put(&mut item.at));
+    pub fn finish(self) -> (Detection, Memory) {
         (self.out, self.memory.unwrap_or_default())
     }
 
@@ -114,7 +108,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn take(&mut self, finding: Finding) {
+    fn take(&mut self, finding: Arc<Finding>) {
         self.reported.insert((finding.rule_id.clone(), finding.object.key(), finding.part.clone()));
         self.out.findings.push(finding);
     }
@@ -135,23 +129,24 @@ impl<'a> Context<'a> {
             .as_deref()
             .is_some_and(|ns| self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting()));
         if !leaving {
-            self.take(finding);
+            self.take(Arc::new(finding));
         }
     }
 
     /// What the rules have found so far in this run.
-    pub fn found(&self) -> &[Finding] {
+    pub fn found(&self) -> &[Arc<Finding>] {
         &self.out.findings
     }
 
     /// The same, for what is only known when everything is.
-    pub fn findings_mut(&mut self) -> &mut [Finding] {
+    pub fn findings_mut(&mut self) -> &mut [Arc<Finding>] {
         &mut self.out.findings
     }
 
     /// What was found of this pod blames a template that is no longer there: it stays as a symptom.
     pub fn outdated(&mut self, pod: &ObjectRef) {
         for finding in self.out.findings.iter_mut().filter(|f| f.object.same_name(pod)) {
+            let finding = Arc::make_mut(finding);
             finding.causes.clear();
             finding.actions.clear();
         }

@@ -1,51 +1,95 @@
 //! What the rules found of each object, kept so that it need not be found again while nothing it was made from changes.
 
-use std::{cell::RefCell, collections::HashMap, hash::Hash};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Detection;
 use crate::{
-    correlate::Options,
-    index::{Changed, Index, Now, Reads},
+    correlate::{Fault, Options},
+    finding::Finding,
+    index::{Changed, Index, Mark, Now, Reads},
     object::Meta,
 };
 
 /// A piece of the rules' work: the family of rules, and the object it looks at.
 pub(super) type Unit = (&'static str, String);
 
+/// Everything is found anew so often, whatever is remembered.
+const ANEW: SignedDuration = SignedDuration::from_mins(10);
+
 /// What was made in earlier looks at one index. It is bounded by what is there: what a look has no use for is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    units: HashMap<Unit, Kept>,
-    /// How the look before was made, and when; none before the first.
-    last: Option<(Options, Timestamp)>,
-    /// How often the index had been touched by then.
-    touches: u64,
+    units: HashMap<Unit, Kept<Detection>>,
+    /// The faults, by the fingerprint of the first of the findings that they were made from.
+    faults: HashMap<String, (Signs, Kept<Arc<Fault>>)>,
+    /// The look before; none before the first.
+    last: Option<Last>,
+    /// When all of this began.
+    since: Timestamp,
     /// What was touched since.
     changed: Changed,
     looks: u64,
 }
 
+/// How a look was made, and when.
 #[derive(Clone, Debug)]
-struct Kept {
-    found: Detection,
+struct Last {
+    options: Options,
+    at: Timestamp,
+    mark: Mark,
+}
+
+#[derive(Clone, Debug)]
+struct Kept<T> {
+    made: T,
     reads: Reads,
     /// The look that last had a use for it.
     used: u64,
+}
+
+impl<T> Kept<T> {
+    /// What was made, where it still holds in this look.
+    fn recall(&mut self, look: u64, changed: &Changed, now: Now<'_>) -> Option<(&T, &Reads)> {
+        if self.used != look && !self.reads.hold(changed, now) {
+            return None;
+        }
+        self.used = look;
+        Some((&self.made, &self.reads))
+    }
+}
+
+/// What a fault is made from besides the index: its findings, and for each the subjects whose faults it is a symptom of.
+#[derive(Clone, Debug)]
+pub(crate) struct Signs {
+    pub findings: Vec<Arc<Finding>>,
+    pub up: Vec<BTreeSet<String>>,
+}
+
+impl Signs {
+    fn are(&self, others: &Signs) -> bool {
+        let same = |(a, b): (&Arc<Finding>, &Arc<Finding>)| Arc::ptr_eq(a, b) || a == b;
+        self.up == others.up
+            && self.findings.len() == others.findings.len()
+            && self.findings.iter().zip(&others.findings).all(same)
+    }
 }
 
 impl Memory {
     /// A look begins: what happened since the last one is known, or else everything is forgotten. Time that went back,
     /// or other settings, leave nothing to rely on.
     pub(crate) fn begin(&mut self, index: &Index, now: Timestamp, options: &Options) {
-        let goes_on = self.last.as_ref().is_some_and(|(before, at)| before == options && *at <= now);
-        match index.changed_since(self.touches).filter(|_| goes_on) {
+        let young = now.duration_since(self.since) < ANEW;
+        let last = self.last.take().filter(|last| last.options == *options && last.at <= now && young);
+        match last.and_then(|last| index.changed_since(&last.mark)) {
             Some(changed) => self.changed = changed,
-            None => *self = Memory { looks: self.looks, ..Memory::default() },
+            None => *self = Memory { since: now, ..Memory::default() },
         }
-        self.touches = index.touches();
-        self.last = Some((options.clone(), now));
+        self.last = Some(Last { options: options.clone(), at: now, mark: index.mark() });
         self.looks += 1;
     }
 
@@ -53,54 +97,40 @@ impl Memory {
     pub(crate) fn end(&mut self) {
         let looks = self.looks;
         self.units.retain(|_, kept| kept.used == looks);
+        self.faults.retain(|_, (_, kept)| kept.used == looks);
         self.changed = Changed::default();
     }
 
     /// What was found then, where that still holds.
     pub(super) fn recall(&mut self, unit: &Unit, now: Now<'_>) -> Option<(&Detection, &Reads)> {
-        let kept = self.units.get_mut(unit)?;
-        if kept.used != self.looks {
-            if !kept.reads.hold(&self.changed, now) {
-                return None;
-            }
-            kept.used = self.looks;
-        }
-        Some((&kept.found, &kept.reads))
+        self.units.get_mut(unit)?.recall(self.looks, &self.changed, now)
     }
 
-    pub(super) fn keep(&mut self, unit: Unit, found: Detection, reads: Reads) {
-        self.units.insert(unit, Kept { found, reads, used: self.looks });
+    pub(super) fn keep(&mut self, unit: Unit, made: Detection, reads: Reads) {
+        self.units.insert(unit, Kept { made, reads, used: self.looks });
+    }
+
+    /// The fault that these findings came to, where it still holds.
+    pub(crate) fn fault(&mut self, first: &str, of: &Signs, now: Now<'_>) -> Option<Arc<Fault>> {
+        let (then, kept) = self.faults.get_mut(first)?;
+        if !then.are(of) {
+            return None;
+        }
+        kept.recall(self.looks, &self.changed, now).map(|(fault, _)| fault.clone())
+    }
+
+    pub(crate) fn keep_fault(&mut self, first: String, of: Signs, made: Arc<Fault>, reads: Reads) {
+        self.faults.insert(first, (of, Kept { made, reads, used: self.looks }));
     }
 
     /// How much is kept.
     pub fn entries(&self) -> usize {
-        self.units.values().map(|kept| 1 + kept.reads.len()).sum()
+        let units = self.units.values().map(|kept| kept.reads.len());
+        units.chain(self.faults.values().map(|(_, kept)| kept.reads.len())).map(|reads| 1 + reads).sum()
     }
 }
 
 /// The unit of a family of rules that is this object.
 pub(super) fn unit(family: &'static str, object: &Meta) -> Unit {
     (family, format!("{}/{}", object.namespace.as_deref().unwrap_or(""), object.name))
-}
-
-/// What is made once in a run. Whoever asks for it has read what it was made from.
-#[derive(Debug)]
-pub(super) struct Once<K, V>(RefCell<HashMap<K, (V, Reads)>>);
-
-impl<K, V> Default for Once<K, V> {
-    fn default() -> Once<K, V> {
-        Once(RefCell::default())
-    }
-}
-
-impl<K: Eq + Hash, V: Clone> Once<K, V> {
-    pub fn get(&self, index: &Index, key: K, make: impl FnOnce(&K) -> V) -> V {
-        if let Some((known, reads)) = self.0.borrow().get(&key) {
-            index.noted(reads);
-            return known.clone();
-        }
-        let (made, reads) = index.noting(|| make(&key));
-        self.0.borrow_mut().insert(key, (made.clone(), reads));
-        made
-    }
 }

@@ -20,7 +20,7 @@ pub mod gateway;
 pub(crate) mod host;
 pub mod image;
 pub mod isolation;
-pub mod memory;
+pub(crate) mod memory;
 pub mod network;
 pub mod node;
 mod placement;
@@ -38,6 +38,7 @@ pub use rule::{Hold, Rule, Threshold};
 
 use crate::{finding::Finding, index::Index, object::Kind, observation::LogWant};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// Every rule there is.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -71,7 +72,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 /// What the rules see now.
 #[derive(Clone, Debug, Default)]
 pub struct Detection {
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// Logs that would tell more.
     pub wants: Vec<LogWant>,
 }

@@ -24,16 +24,9 @@ impl<'a> Now<'a> {
         self.at
     }
 
-    /// In place of the moment where it is only told, as the time of evidence: [`Now::put`] puts the moment there. What
-    /// is told so holds at any time.
+    /// In place of the moment in what shows how things are at a look, so that it holds at any later one: whoever takes
+    /// the evidence in puts the moment there ([`crate::evidence::EvidenceDraft::taken`]).
     pub const STAMP: Timestamp = Timestamp::MAX;
-
-    /// Puts the moment where [`Now::STAMP`] holds its place.
-    pub fn put(self, time: &mut Timestamp) {
-        if *time == Now::STAMP {
-            *time = self.at;
-        }
-    }
 
     /// The moment has come.
     pub fn reached(self, time: Timestamp) -> bool {

@@ -6,11 +6,12 @@
 //! work.
 
 use std::{
-    collections::{HashSet, VecDeque, hash_map::DefaultHasher},
+    cell::RefCell,
+    collections::{HashMap, HashSet, VecDeque, hash_map::DefaultHasher},
     hash::{BuildHasherDefault, Hash, Hasher},
     net::IpAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -143,6 +144,15 @@ pub(super) struct Tracker {
     touched: VecDeque<u64>,
     /// How many there ever were.
     count: u64,
+    /// What is made anew with every index and every copy of one.
+    of: Arc<()>,
+}
+
+/// A moment in the life of one index.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    of: Arc<()>,
+    count: u64,
 }
 
 /// Nobody listens to a copy.
@@ -207,14 +217,15 @@ impl Index {
         self.tracker.tell(|reads| reads.until = reads.until.min(time));
     }
 
-    /// How often something was touched so far.
-    pub fn touches(&self) -> u64 {
-        self.tracker.count
+    /// The present moment in the life of this index.
+    pub fn mark(&self) -> Mark {
+        Mark { of: self.tracker.of.clone(), count: self.tracker.count }
     }
 
-    /// The places that were touched since there were so many touches; `None` where that is too long ago to tell.
-    pub fn changed_since(&self, touches: u64) -> Option<Changed> {
-        let new = usize::try_from(self.tracker.count.checked_sub(touches)?).ok()?;
+    /// The places that were touched since then; `None` where that is too long ago to tell, or was in another index.
+    pub fn changed_since(&self, mark: &Mark) -> Option<Changed> {
+        let new = self.tracker.count.checked_sub(mark.count).filter(|_| Arc::ptr_eq(&self.tracker.of, &mark.of))?;
+        let new = usize::try_from(new).ok()?;
         let from = self.tracker.touched.len().checked_sub(new)?;
         Some(Changed(self.tracker.touched.range(from..).copied().collect()))
     }
@@ -223,3 +234,29 @@ impl Index {
         self.tracker.tell(|reads| reads.places.push(place.number()));
     }
 }
+
+/// What is made once in a run. Whoever asks for it has read what it was made from.
+#[derive(Debug)]
+pub(crate) struct Once<K, V>(RefCell<HashMap<K, (V, Reads)>>);
+
+impl<K, V> Default for Once<K, V> {
+    fn default() -> Once<K, V> {
+        Once(RefCell::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Once<K, V> {
+    pub fn get(&self, index: &Index, key: K, make: impl FnOnce(&K) -> V) -> V {
+        if let Some((known, reads)) = self.0.borrow().get(&key) {
+            index.noted(reads);
+            return known.clone();
+        }
+        let (made, reads) = index.noting(|| make(&key));
+        self.0.borrow_mut().insert(key, (made.clone(), reads));
+        made
+    }
+}
+
+#[cfg(test)]
+#[path = "reads_tests.rs"]
+mod tests;

@@ -251,9 +251,13 @@ fn churn(world: &mut World, from: i64, to: i64) {
         let map = object("ConfigMap shop/flags", json!({}));
         world.upsert(map.clone());
         world.delete(map);
+        if n % 50 == 0 {
+            world.diagnose_again();
+        }
         world.delete(pod);
         world.delete(told);
     }
+    world.diagnose_again();
 }
 
 #[test]
@@ -262,9 +266,10 @@ fn what_is_gone_leaves_nothing_behind() {
     // Logs, graves and changes are kept up to a limit, reached by now; after that nothing may grow.
     let (full, rounds) = (2200, if cfg!(debug_assertions) { 800 } else { 108_800 });
     churn(&mut world, 0, full);
-    let (objects, entries) = (world.index.len(), world.index.entries());
+    let (objects, entries, remembered) = (world.index.len(), world.index.entries(), world.remembered());
     churn(&mut world, full, full + rounds);
     assert_eq!(world.index.len(), objects);
+    assert!(world.remembered() <= remembered + 10, "{remembered} became {}", world.remembered());
     assert!(world.index.entries() <= entries + 10, "{entries} entries became {}", world.index.entries());
 }
 
@@ -287,7 +292,7 @@ fn the_pictures_of_large_faults_are_drawn_in_time() {
         let diagnosis = world.diagnose();
         let start = std::time::Instant::now();
         for fault in diagnosis.faults.iter().take(20) {
-            let graph = afterwatch_core::graph::around(&world.index, world.now, fault);
+            let graph = afterwatch_core::graph::around(&world.index, world.now, &**fault);
             assert!(graph.nodes.len() > 2 && graph.nodes.len() <= afterwatch_core::graph::MOST_NODES);
         }
         let took = start.elapsed().as_secs_f64();
