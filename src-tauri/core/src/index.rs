@@ -12,6 +12,7 @@ mod lookup;
 mod now;
 mod query;
 mod reads;
+mod touch;
 
 pub use now::Now;
 pub(crate) use reads::Once;
@@ -279,7 +280,7 @@ impl Index {
         };
         let object = Arc::new(object);
         self.link(kind, &key, &object);
-        if old.map_or(kind == Kind::Pod, |old| lookup::stands_elsewhere(&old, &object)) {
+        if old.map_or(kind == Kind::Pod, |old| touch::stands_elsewhere(&old, &object)) {
             self.tracker.touch(Place::Placed);
         }
         self.objects.entry(kind).or_default().insert(key, object);

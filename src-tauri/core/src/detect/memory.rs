@@ -29,10 +29,10 @@ pub struct Memory {
     faults: HashMap<String, (Signs, Kept<Arc<Fault>>)>,
     /// The look before; none before the first.
     last: Option<Last>,
-    /// When all of this began.
-    since: Timestamp,
-    /// What was touched since.
+    /// What was touched since then.
     changed: Changed,
+    /// When all of this began, and how many looks there were.
+    since: Timestamp,
     looks: u64,
 }
 

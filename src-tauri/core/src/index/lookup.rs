@@ -12,10 +12,7 @@ use super::{
     Index, Key, key_of,
     reads::{Place, Tracker},
 };
-use crate::{
-    change::Change,
-    object::{Condition, Kind, KubeEvent, Node, Object, Pod, has_all},
-};
+use crate::object::{Condition, Kind, KubeEvent, Node, Object, Pod, has_all};
 
 /// Objects by namespace, something they say, and name.
 type Places = HashMap<String, HashMap<String, BTreeMap<String, Arc<Object>>>>;
@@ -351,52 +348,8 @@ impl Index {
     }
 }
 
-impl Tracker {
-    /// An object comes, goes, or is another than before.
-    pub(super) fn touch_object(&mut self, object: &Object) {
-        let (kind, (namespace, name), meta) = (object.kind(), key_of(object), object.meta());
-        self.touch(Place::Kind(kind));
-        self.touch(Place::Within(kind, &namespace));
-        self.touch(Place::Object(kind, &namespace, &name));
-        self.touch(Place::Uid(&meta.uid));
-        if meta.deleting() {
-            self.touch(Place::Deleting(kind));
-        }
-        meta.owner_references.iter().for_each(|owner| self.touch(Place::Children(&owner.uid)));
-        addresses(object).into_iter().for_each(|address| self.touch(Place::Address(address)));
-        match object {
-            Object::Pod(pod) => {
-                for (label, value) in &pod.metadata.labels {
-                    self.touch(Place::Labelled(&namespace, label, value));
-                }
-                if let Some(node) = &pod.spec.node_name {
-                    self.touch(Place::On(node));
-                }
-                if keeps_apart(pod) {
-                    self.touch(Place::Apart);
-                }
-            }
-            Object::EndpointSlice(slice) => {
-                slice.service().into_iter().for_each(|service| self.touch(Place::Slices(&namespace, service)));
-            }
-            Object::KubeEvent(event) => {
-                self.touch(Place::Events(&event.object().key()));
-                about(event).into_iter().for_each(|(kind, _)| self.touch(Place::Told(kind)));
-            }
-            _ => {}
-        }
-    }
-
-    /// A change is remembered, or no longer.
-    pub(super) fn touch_change(&mut self, change: &Change) {
-        self.touch(Place::Changes);
-        let object = &change.object;
-        self.touch(Place::ChangesOf(&object.kind, object.namespace.as_deref(), &object.name));
-    }
-}
-
 /// The addresses an object has now.
-fn addresses(object: &Object) -> Vec<IpAddr> {
+pub(super) fn addresses(object: &Object) -> Vec<IpAddr> {
     let texts: Vec<&str> = match object {
         Object::Service(s) => {
             s.spec.cluster_ip.as_deref().into_iter().chain(s.spec.cluster_ips.iter().map(String::as_str)).collect()
@@ -441,22 +394,6 @@ fn less<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counted: &mut BTreeMap<K, u32>, wha
     last
 }
 
-/// The two states of a pod differ in more than in what the status says; whether it has finished counts as well.
-pub(super) fn stands_elsewhere(old: &Object, new: &Object) -> bool {
-    let (Object::Pod(old), Object::Pod(new)) = (old, new) else { return false };
-    let is = |pod: &Pod| {
-        let meta = &pod.metadata;
-        (pod.finished(), meta.creation_timestamp, meta.deletion_timestamp)
-    };
-    let (was, meta) = (&old.metadata, &new.metadata);
-    is(old) != is(new)
-        || old.spec != new.spec
-        || was.uid != meta.uid
-        || was.labels != meta.labels
-        || was.annotations != meta.annotations
-        || was.owner_references != meta.owner_references
-}
-
 /// Each condition of the node says that all is well.
 fn healthy(node: &Node) -> bool {
     let good = |c: &Condition| match c.kind.ends_with("Ready") || c.kind.ends_with("Healthy") {
@@ -472,7 +409,7 @@ fn running(pod: &Pod) -> impl Iterator<Item = &str> {
 }
 
 /// It is on a node, and no pod of some kind may join it there.
-fn keeps_apart(pod: &Pod) -> bool {
+pub(super) fn keeps_apart(pod: &Pod) -> bool {
     let required = "/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
     pod.spec.node_name.is_some()
         && !pod.finished()
@@ -480,7 +417,7 @@ fn keeps_apart(pod: &Pod) -> bool {
 }
 
 /// What an event speaks of, unless it is what every pod goes through on its way to being well.
-fn about(event: &KubeEvent) -> Option<(Kind, Key)> {
+pub(super) fn about(event: &KubeEvent) -> Option<(Kind, Key)> {
     let everyday = !event.is_warning()
         && matches!(
             event.reason(),
