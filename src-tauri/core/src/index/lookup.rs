@@ -76,10 +76,8 @@ impl Lookup {
                     self.unwell.insert(key);
                 }
             }
-            Object::Node(node) => {
-                if !healthy(node) {
-                    self.ill.insert(key);
-                }
+            Object::Node(node) if !healthy(node) => {
+                self.ill.insert(key);
             }
             Object::EndpointSlice(slice) => {
                 if let Some(service) = slice.service() {

@@ -95,7 +95,7 @@ fn thing(world: &World, who: usize, how: usize) -> Object {
         0 => app.top(json!({"spec": {"replicas": is % 3}})),
         1 => app.between(json!({})).unwrap_or_else(|| app.top(json!({}))),
         2 => app.service(json!({"spec": {"selector": {"app": pick(&[app.name.as_str(), "chekout", "other"], is)}}})),
-        3 => app.endpoints(&[is % 2 == 0]),
+        3 => app.endpoints(&[is.is_multiple_of(2)]),
         4 => object(&format!("ConfigMap {ns}/flags"), json!({"data": {pick(&["k", "other"], is): "x"}})),
         5 => object(&format!("Secret {ns}/pay"), json!({"data": {pick(&["k", "other"], is): "eA=="}})),
         6 => World::node_since(pick(&["node-a", "node-b"], how), pick(&["True", "False", "Unknown"], is), seconds - 30),
@@ -169,7 +169,7 @@ fn happen(world: &mut World, (what, who, how): Step) {
                 None => LogWant {
                     pod: pod(world, who, 0).reference(),
                     container: "app".into(),
-                    previous: how % 2 == 0,
+                    previous: how.is_multiple_of(2),
                     restart: (how % 4) as u32,
                 },
             };
@@ -199,7 +199,7 @@ fn happen(world: &mut World, (what, who, how): Step) {
                 world.upsert(object);
             }
             world.upsert(app(who).service(json!({})));
-            world.upsert(app(who).endpoints(&[how % 3 == 0]));
+            world.upsert(app(who).endpoints(&[how.is_multiple_of(3)]));
         }
     }
     world.now +=
