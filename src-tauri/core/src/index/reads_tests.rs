@@ -91,3 +91,38 @@ fn what_was_read_holds_until_it_is_touched_or_its_time_comes() {
     assert!(index.changed_since(&mark).is_none(), "everything may be different");
     assert!(index.clone().changed_since(&index.mark()).is_none(), "a copy has a life of its own");
 }
+
+#[test]
+fn what_comes_or_goes_touches_all_who_read_of_its_kind() {
+    let apart = json!({"spec": {"nodeName": "node-a", "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}}});
+    let made = |kind: Kind, name: &str, mut fields: serde_json::Value| {
+        fields["metadata"]["name"] = json!(name);
+        fields["metadata"]["namespace"] = json!("shop");
+        Object::from_value(kind, fields).expect("an object")
+    };
+    let map = made(Kind::ConfigMap, "flags", json!({}));
+    let reference = map.reference();
+    let told = json!({"type": "Warning", "reason": "BackOff", "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-1"}});
+    type Read<'a> = Box<dyn Fn(&Index) + 'a>;
+    let cases: Vec<(Read<'_>, Fact)> = vec![
+        (Box::new(|i| _ = i.pods_apart()), Fact::Upserted(made(Kind::Pod, "lone", apart))),
+        (
+            Box::new(|i| _ = i.deleting(Kind::Pod)),
+            Fact::Upserted(made(Kind::Pod, "old", json!({"metadata": {"deletionTimestamp": at(0).to_string()}}))),
+        ),
+        (Box::new(|i| _ = i.graves()), Fact::Deleted(pod("1"))),
+        (Box::new(|i| _ = i.placed_pods()), Fact::Deleted(pod("1"))),
+        (Box::new(|i| _ = i.pods_on("node-a")), Fact::Deleted(pod("1"))),
+        (Box::new(|i| _ = i.changes_of(&reference)), Fact::Upserted(map.clone())),
+        (Box::new(|i| _ = i.events_of(&pod("1").reference())), Fact::Upserted(made(Kind::KubeEvent, "e", told))),
+        (Box::new(|i| _ = i.knows(Kind::Pod, None)), Fact::NotServed { kind: Kind::Pod }),
+    ];
+    for (n, (read, fact)) in cases.into_iter().enumerate() {
+        let mut index = with([pod("1")]);
+        let mark = index.mark();
+        let ((), reads) = index.noting(|| read(&index));
+        index.apply(Observation { at: at(1), fact });
+        let changed = index.changed_since(&mark).expect("it was just now");
+        assert!(!reads.hold(&changed, Now::new(&index, at(1))), "case {n} is not touched");
+    }
+}

@@ -78,11 +78,30 @@ fn said(n: usize) -> &'static str {
             "FATAL: password authentication failed for user \"app\"",
             "open /etc/app/routes.toml: no such file or directory",
             "KeyError: 'DATABASE_URL'",
+            "bind: address already in use: 0.0.0.0:8080",
             "listening on :8080",
             "",
         ],
         n,
     )
+}
+
+/// What the cluster says of a pod.
+fn told(world: &World, who: usize, how: usize) -> Object {
+    let seconds = world.now.duration_since(t(0)).as_secs();
+    let (reason, message) = pick(
+        &[
+            ("BackOff", "Back-off restarting failed container app in pod"),
+            ("Failed", "Failed to pull image \"x:9\": x:9: not found"),
+            ("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+            ("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu."),
+            ("FailedMount", "MountVolume.SetUp failed for volume \"data\": not found"),
+            ("TriggeredScaleUp", "pod triggered scale-up"),
+            ("Killing", "Container app failed liveness probe, will be restarted"),
+        ],
+        how,
+    );
+    event(&pod(world, who, 0), "Warning", reason, message, seconds - 60, seconds, how as u32 % 5 + 1)
 }
 
 /// An object that is no pod.
@@ -129,21 +148,7 @@ fn thing(world: &World, who: usize, how: usize) -> Object {
             &format!("Namespace {ns}"),
             if is % 4 == 3 { json!({"metadata": {"deletionTimestamp": at(seconds - 30)}}) } else { json!({}) },
         ),
-        _ => {
-            let (reason, message) = pick(
-                &[
-                    ("BackOff", "Back-off restarting failed container app in pod"),
-                    ("Failed", "Failed to pull image \"x:9\": x:9: not found"),
-                    ("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
-                    ("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu."),
-                    ("FailedMount", "MountVolume.SetUp failed for volume \"data\": not found"),
-                    ("TriggeredScaleUp", "pod triggered scale-up"),
-                    ("Killing", "Container app failed liveness probe, will be restarted"),
-                ],
-                is,
-            );
-            event(&pod(world, how, 0), "Warning", reason, message, seconds - 60, seconds, is as u32 % 5 + 1)
-        }
+        _ => told(world, how, is),
     }
 }
 
@@ -190,7 +195,13 @@ fn happen(world: &mut World, (what, who, how): Step) {
                 }
             }
         }
-        12 => {
+        12 | 13 => {
+            world.upsert(told(world, who, how));
+        }
+        14 => {
+            world.upsert(app(who).endpoints(&[how.is_multiple_of(2)]));
+        }
+        15 => {
             let all: Vec<Object> = (0..3).map(|n| pod(world, who + n, how + n * 5)).collect();
             world.list(Kind::Pod, all);
         }
@@ -211,7 +222,7 @@ proptest! {
 
     #[test]
     fn what_is_remembered_is_what_would_be_found_anew(
-        steps in prop::collection::vec((0..15_usize, 0..64_usize, 0..600_usize), 5..40)
+        steps in prop::collection::vec((0..18_usize, 0..64_usize, 0..600_usize), 5..40)
     ) {
         let mut world = World::new();
         for step in steps {
