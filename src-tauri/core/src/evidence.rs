@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::object::ObjectRef;
+use crate::{index::Now, object::ObjectRef};
 
 /// What an excerpt is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,7 +39,8 @@ pub struct EvidenceDraft {
     /// was seen of it, so that a new state is new evidence.
     pub key: String,
     pub kind: EvidenceKind,
-    /// When the recorded state was so, by the cluster's clock where it says.
+    /// When the recorded state was so, by the cluster's clock where it says; [`Now::STAMP`] until it is taken in where
+    /// the look itself saw it.
     pub at: Timestamp,
     pub observed: Observed,
     pub object: ObjectRef,
@@ -49,6 +50,16 @@ pub struct EvidenceDraft {
     pub excerpt: String,
     /// True when the source had more than was kept.
     pub truncated: bool,
+}
+
+impl EvidenceDraft {
+    /// The same, taken in at a look at this time.
+    pub fn taken(mut self, now: Timestamp) -> EvidenceDraft {
+        if self.at == Now::STAMP {
+            self.at = now;
+        }
+        self
+    }
 }
 
 /// An excerpt held by an incident.

@@ -9,7 +9,15 @@ pub(crate) mod deployer;
 mod extension;
 mod logs;
 mod lookup;
+mod now;
 mod query;
+mod reads;
+mod touch;
+
+pub use now::Now;
+pub(crate) use reads::Once;
+use reads::Place;
+pub use reads::{Changed, Mark, Reads};
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -72,6 +80,7 @@ pub struct Index {
     settled: BTreeSet<(Kind, Option<String>)>,
     /// Since when each place is watched without a gap.
     since: BTreeMap<(Kind, Option<String>), Timestamp>,
+    tracker: reads::Tracker,
 }
 
 impl Index {
@@ -83,6 +92,7 @@ impl Index {
     /// Takes one observation in and returns the changes of objects it shows.
     pub fn apply(&mut self, observation: Observation) -> Vec<Change> {
         self.observations += 1;
+        self.tracker.touch(Place::Anything);
         let at = observation.at;
         let changes = match observation.fact {
             Fact::Listed { kind, namespace, objects, .. } => self.reset(kind, namespace, objects, at),
@@ -92,8 +102,7 @@ impl Index {
                 let key = (kind, namespace);
                 if self.settled.contains(&key) {
                     self.by_namespace(&key);
-                    self.since.entry(key.clone()).or_insert(at);
-                    self.readings.insert(key, Reading::Complete);
+                    self.begin(key, at);
                 }
                 Vec::new()
             }
@@ -107,10 +116,11 @@ impl Index {
                 Vec::new()
             }
             Fact::NotServed { kind } => {
-                self.readings.insert((kind, None), Reading::NotServed);
+                self.set((kind, None), Reading::NotServed);
                 Vec::new()
             }
             Fact::Skipped { kind, namespace, count, message } => {
+                self.tracker.touch(Place::Skipped);
                 let entry = self.skipped.entry((kind, namespace)).or_insert((0, String::new(), at));
                 entry.0 = entry.0.saturating_add(count);
                 entry.1 = message;
@@ -121,17 +131,21 @@ impl Index {
                 Vec::new()
             }
             Fact::Connection(connection) => {
+                self.tracker.touch(Place::Connection);
                 self.connection = Some(connection);
                 Vec::new()
             }
         };
         for change in &changes {
+            self.tracker.touch_change(change);
             self.changes.push_back(change.clone());
         }
         while self.changes.len() > CHANGES_KEPT
             || self.changes.front().is_some_and(|c| at.duration_since(c.at) > CHANGE_MEMORY)
         {
-            self.changes.pop_front();
+            if let Some(old) = self.changes.pop_front() {
+                self.tracker.touch_change(&old);
+            }
         }
         changes
     }
@@ -140,17 +154,38 @@ impl Index {
     pub fn forget_readings(&mut self) {
         self.readings.clear();
         self.since.clear();
+        self.tracker.touch_all();
+    }
+
+    /// A place is read completely and watched from now on, or still.
+    fn begin(&mut self, place: (Kind, Option<String>), at: Timestamp) {
+        if !self.since.contains_key(&place) {
+            self.tracker.touch(Place::Reading(place.0));
+            self.since.insert(place.clone(), at);
+        }
+        self.set(place, Reading::Complete);
+    }
+
+    fn set(&mut self, place: (Kind, Option<String>), reading: Reading) {
+        if self.readings.get(&place) != Some(&reading) {
+            self.tracker.touch(Place::Reading(place.0));
+            self.readings.insert(place, reading);
+        }
     }
 
     fn keep(&mut self, read: LogRead, at: Timestamp) {
         if let Some(uid) = read.want.pod.uid.as_ref().filter(|uid| self.by_uid.contains_key(*uid)) {
             self.answered.entry(uid.clone()).or_default().insert(read.want.container.clone());
         }
-        self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid));
+        self.tracker.touch(Place::Logs(read.want.pod.uid.as_deref().unwrap_or("")));
+        for forgotten in self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid)) {
+            self.tracker.touch(Place::Logs(&forgotten));
+        }
     }
 
     /// What should be read of extensions' kinds and is not.
     fn lacks(&mut self, count: u32, message: String, at: Timestamp) {
+        self.tracker.touch(Place::Skipped);
         let place = (Kind::CustomResource, None);
         if count == 0 {
             self.skipped.remove(&place);
@@ -161,8 +196,8 @@ impl Index {
     }
 
     fn reset(&mut self, kind: Kind, namespace: Option<String>, objects: Vec<Object>, at: Timestamp) -> Vec<Change> {
-        if kind == Kind::CustomResource {
-            self.extensions.begin();
+        if kind == Kind::CustomResource && self.extensions.begin() {
+            self.tracker.touch(Place::Reading(kind));
         }
         let listed: BTreeSet<Key> = objects.iter().map(key_of).collect();
         let gone: Vec<Arc<Object>> = self
@@ -189,12 +224,11 @@ impl Index {
             changes.iter_mut().for_each(|c| c.observed = Observed::Reconstructed);
         }
         // What is not read of those is told before each list.
-        if kind != Kind::CustomResource {
-            self.skipped.remove(&place);
+        if kind != Kind::CustomResource && self.skipped.remove(&place).is_some() {
+            self.tracker.touch(Place::Skipped);
         }
         self.by_namespace(&place);
-        self.readings.insert(place.clone(), Reading::Complete);
-        self.since.entry(place.clone()).or_insert(at);
+        self.begin(place.clone(), at);
         self.settled.insert(place);
         changes
     }
@@ -209,8 +243,8 @@ impl Index {
             Some(Reading::Complete) => true,
             Some(Reading::NotServed) | None => false,
         };
-        if place.1.is_some() && !stays {
-            self.readings.remove(&everywhere);
+        if place.1.is_some() && !stays && self.readings.remove(&everywhere).is_some() {
+            self.tracker.touch(Place::Reading(place.0));
         }
     }
 
@@ -246,6 +280,9 @@ impl Index {
         };
         let object = Arc::new(object);
         self.link(kind, &key, &object);
+        if old.map_or(kind == Kind::Pod, |old| touch::stands_elsewhere(&old, &object)) {
+            self.tracker.touch(Place::Placed);
+        }
         self.objects.entry(kind).or_default().insert(key, object);
         change
     }
@@ -263,6 +300,9 @@ impl Index {
         self.objects.get_mut(&kind)?.remove(&key);
         if kind == Kind::Pod {
             self.answered.remove(&known.meta().uid);
+            self.tracker.touch(Place::Logs(&known.meta().uid));
+            self.tracker.touch(Place::Graves);
+            self.tracker.touch(Place::Placed);
             self.graves.push_back((at, known.clone()));
             if self.graves.len() > GRAVES_KEPT {
                 self.graves.pop_front();
@@ -272,7 +312,8 @@ impl Index {
     }
 
     fn link(&mut self, kind: Kind, key: &Key, object: &Arc<Object>) {
-        self.lookup.link(object);
+        self.lookup.link(object, &mut self.tracker);
+        self.tracker.touch_object(object);
         let meta = object.meta();
         if !meta.uid.is_empty() {
             self.by_uid.insert(meta.uid.clone(), (kind, key.clone()));
@@ -286,7 +327,8 @@ impl Index {
     }
 
     fn unlink(&mut self, object: &Object) {
-        self.lookup.unlink(object);
+        self.lookup.unlink(object, &mut self.tracker);
+        self.tracker.touch_object(object);
         let (kind, key, meta) = (object.kind(), key_of(object), object.meta());
         self.by_uid.remove(&meta.uid);
         for owner in &meta.owner_references {
@@ -318,7 +360,9 @@ impl Index {
         at: Timestamp,
     ) {
         let place = (kind, namespace);
-        self.since.remove(&place);
+        if self.since.remove(&place).is_some() {
+            self.tracker.touch(Place::Reading(place.0));
+        }
         let reading = if self.settled.contains(&place) {
             let since = match self.readings.get(&place) {
                 Some(Reading::Stale { since, .. }) => *since,
@@ -332,7 +376,7 @@ impl Index {
             };
             Reading::Unreadable { since, reason, message }
         };
-        self.readings.insert(place, reading);
+        self.set(place, reading);
     }
 }
 

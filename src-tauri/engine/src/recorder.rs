@@ -21,6 +21,7 @@ use afterwatch_core::{
     change::Change,
     correlate::{self, Diagnosis},
     coverage::EndedBy,
+    detect::Memory,
     incident::{Incident, IncidentId},
     index::{Index, Reading},
     ledger::{Ledger, Policy, Step},
@@ -109,6 +110,8 @@ struct Recorder {
     kind: Kind,
     view: watch::Sender<Arc<ClusterView>>,
     index: Index,
+    /// What was found at this index before.
+    memory: Memory,
     /// None until the cluster's identity is known: incidents belong to a cluster, not to a context.
     ledger: Option<Ledger>,
     coverage: coverage::Keeper,
@@ -160,6 +163,7 @@ impl Recorder {
             kind,
             view,
             index: Index::new(),
+            memory: Memory::default(),
             ledger: None,
             coverage: coverage::Keeper::new(&name),
             identity: None,
@@ -296,7 +300,8 @@ impl Recorder {
         };
         let now = self.now();
         self.unlooked = false;
-        let diagnosis = correlate::diagnose(&self.index, now, self.options(self.kind == Kind::Scan));
+        let options = self.options(self.kind == Kind::Scan);
+        let diagnosis = correlate::diagnose_again(&mut self.memory, &self.index, now, options);
         let policy = Policy { stability: self.engine.0.options.stability };
         let steps = ledger.step(now, &diagnosis, &self.index, policy, &mut || IncidentId(Uuid::now_v7()));
         for (id, step) in steps {

@@ -9,18 +9,33 @@ const SLACK: u64 = 512 << 20;
 #[cfg(target_os = "linux")]
 const PER_THREAD: u64 = 80 << 20;
 
-/// Sees to it that the environment changes nothing in llama.cpp, which would load any library that is named there, and
-/// that a crash starts no debugger. `Some` is the code to end with.
+/// By this glibc's malloc asks the kernel for large pages, which most distributions give to those that ask. All weights
+/// are gone through for every token that is written: in small pages a third of the time goes into finding them.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+const LARGE_PAGES: &str = "glibc.malloc.hugetlb";
+
+/// Sees to it that the environment changes nothing in llama.cpp, which would load any library that is named there, that
+/// a crash starts no debugger, and that memory comes in large pages. `Some` is the code to end with.
 pub fn clean_environment() -> Option<ExitCode> {
     let foreign = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name.starts_with("GGML_") || name.starts_with("LLAMA_"))
         .filter(|name| name != "GGML_NO_BACKTRACE")
         .collect::<Vec<_>>();
-    if foreign.is_empty() && std::env::var_os("GGML_NO_BACKTRACE").is_some() {
+    if foreign.is_empty() && std::env::var_os("GGML_NO_BACKTRACE").is_some() && tunables().is_none() {
         return None;
     }
     again(&foreign)
+}
+
+/// The setting that asks for large pages, with what was set before, unless somebody has decided already.
+fn tunables() -> Option<String> {
+    let set = std::env::var(TUNABLES).unwrap_or_default();
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) || set.contains(LARGE_PAGES) {
+        return None;
+    }
+    let before = if set.is_empty() { set } else { format!("{set}:") };
+    Some(format!("{before}{LARGE_PAGES}=1"))
 }
 
 /// Becomes the same program once more, with another environment.
@@ -31,6 +46,9 @@ fn again(without: &[String]) -> Option<ExitCode> {
     let mut command = std::process::Command::new(std::env::current_exe().ok()?);
     for name in without {
         command.env_remove(name);
+    }
+    if let Some(tunables) = tunables() {
+        command.env(TUNABLES, tunables);
     }
     let error = command.args(std::env::args_os().skip(1)).env("GGML_NO_BACKTRACE", "1").exec();
     eprintln!("afterwatch-model could not be started with a clean environment: {error}");

@@ -1,12 +1,13 @@
 //! One cluster as the product sees it, with a clock that moves only when told.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use afterwatch_core::{
     Timestamp,
     change::Change,
     correlate::{self, Diagnosis, Options},
     coverage::{EndedBy, UnreadableReason},
+    detect::Memory,
     incident::{Incident, IncidentId, State},
     index::Index,
     ledger::{Ledger, Policy, Step},
@@ -29,6 +30,8 @@ pub struct World {
     pub policy: Policy,
     /// What the user set of the rules.
     pub settings: Settings,
+    /// What was found so far, as a watch remembers it.
+    memory: RefCell<Memory>,
     versions: u64,
     minted: u128,
 }
@@ -48,6 +51,7 @@ impl World {
             now: t(0),
             policy: Policy { stability: SignedDuration::from_mins(10) },
             settings: Settings::default(),
+            memory: RefCell::default(),
             versions: 1000,
             minted: 0,
         }
@@ -169,9 +173,33 @@ impl World {
         }
     }
 
-    /// What is wrong now; the ledger stays as it is.
+    /// What is wrong now, the same as when nothing was found before; the ledger stays as it is.
     pub fn diagnose(&self) -> Diagnosis {
+        let diagnosis = self.diagnose_again();
+        let anew = self.diagnose_anew();
+        if diagnosis != anew {
+            // Line by line, so that what differs can be seen.
+            let (lines, others) = (format!("{diagnosis:#?}"), format!("{anew:#?}"));
+            let mut differ = lines.lines().zip(others.lines()).enumerate().filter(|(_, (a, b))| a != b);
+            let (line, (remembered, anew)) = differ.next().unwrap_or_default();
+            panic!("line {line}: remembered is {remembered}, anew {anew}\n{lines}\n{others}");
+        }
+        diagnosis
+    }
+
+    /// What is wrong now, made of what was found before as far as that still holds.
+    pub fn diagnose_again(&self) -> Diagnosis {
+        correlate::diagnose_again(&mut self.memory.borrow_mut(), &self.index, self.now, self.options(false))
+    }
+
+    /// What is wrong now, made of nothing that was found before.
+    pub fn diagnose_anew(&self) -> Diagnosis {
         correlate::diagnose(&self.index, self.now, self.options(false))
+    }
+
+    /// How much is remembered of what was found.
+    pub fn remembered(&self) -> usize {
+        self.memory.borrow().entries()
     }
 
     /// The same with hold times waived, as one look does.

@@ -5,7 +5,10 @@
 //! own configuration), and the dependency's fault began before it or about then. Nothing else links two faults: not one
 //! namespace, not one node, not one moment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 
@@ -104,7 +107,7 @@ fn caller(finding: &Finding) -> Option<&ObjectRef> {
 
 /// For each finding the keys of the subjects whose faults it is a symptom of. Only the first so many are due: one that
 /// is held may be a pod that is only starting, and belongs to what its own words name and to nothing else.
-pub(super) fn upstream(routes: &Routes<'_>, findings: &[Finding], due: usize) -> Vec<BTreeSet<String>> {
+pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usize) -> Vec<BTreeSet<String>> {
     let mut by_subject: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, finding) in findings.iter().enumerate() {
         by_subject.entry(finding.subject.key()).or_default().push(i);
@@ -324,7 +327,7 @@ fn explains(theirs: &Finding, mine: &Finding, how: How, down: bool) -> bool {
 
 /// What nobody would call a fault until somebody needs it: a workload that is scaled to zero and is called. The cause
 /// is added to the callers' findings.
-pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Finding]) {
+pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
     let failing: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
     for finding in findings.iter_mut() {
         let weak = symptom(finding) == Symptom::Weak;
@@ -339,8 +342,7 @@ pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Finding]) {
             }
             let scaled = routes
                 .index
-                .changes()
-                .filter(|c| c.object.same_name(workload))
+                .changes_of(workload)
                 .filter(|c| c.fields.iter().any(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
                 .max_by_key(|c| c.at);
             // Where nothing says that it is missed, it must have been there until just before.
@@ -383,6 +385,7 @@ pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Finding]) {
             c.signs.pro = 2;
             c.evidence = vec![item.key.clone()];
             c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
+            let finding = Arc::make_mut(finding);
             finding.evidence.push(item);
             finding.causes.insert(0, c);
             break;
@@ -395,8 +398,7 @@ pub(super) fn wake(index: &crate::index::Index, cause: &CauseDraft) -> Option<Ac
     (cause.rule_id == "dependency-scaled-to-zero").then(|| {
         let entity = &cause.entity;
         let before = index
-            .changes()
-            .filter(|c| c.object.same_name(entity))
+            .changes_of(entity)
             .filter_map(|c| c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
             .filter_map(|f| f.from.clone())
             .last()
@@ -422,7 +424,7 @@ fn replicas(object: &Object) -> Option<i32> {
 }
 
 /// How far each finding lies downstream of the faults in its own group: 0 where it stands by itself.
-pub(super) fn depths(findings: &[Finding], up: &[BTreeSet<String>]) -> Vec<usize> {
+pub(super) fn depths(findings: &[Arc<Finding>], up: &[BTreeSet<String>]) -> Vec<usize> {
     if up.iter().all(BTreeSet::is_empty) {
         return vec![0; findings.len()];
     }

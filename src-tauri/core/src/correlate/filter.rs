@@ -1,6 +1,9 @@
 //! What the user lets the rules say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 
@@ -24,12 +27,12 @@ pub struct RuleFilter {
 
 impl RuleFilter {
     /// Sets the hold time; false where the finding is to open nothing.
-    pub(super) fn admit(&self, index: &Index, finding: &mut Finding) -> bool {
+    pub(super) fn admit(&self, index: &Index, finding: &mut Arc<Finding>) -> bool {
         // One that only joins others stays so: it would open what its rule knows to be no fault by itself.
         if let Some(hold) = self.holds.get(&finding.rule_id)
             && finding.hold != Finding::JOINS_ONLY
         {
-            finding.hold = *hold;
+            Arc::make_mut(finding).hold = *hold;
         }
         let ignored = self.off.contains(&finding.rule_id)
             || self.in_namespace(&finding.object)

@@ -1,20 +1,18 @@
 //! Which findings belong to one fault.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{cascade, route::Routes, shared};
+pub(super) use crate::detect::memory::Signs as Group;
 use crate::{finding::Finding, index::Index, object::Object};
-
-/// The findings of one fault, and for each the subjects whose faults it is a symptom of.
-pub(super) struct Group {
-    pub findings: Vec<Finding>,
-    pub up: Vec<BTreeSet<String>>,
-}
 
 impl Group {
     /// The same findings in another order.
     pub(super) fn in_order(self, order: &[usize]) -> Group {
-        let mut parts: Vec<Option<(Finding, BTreeSet<String>)>> =
+        let mut parts: Vec<Option<(Arc<Finding>, BTreeSet<String>)>> =
             self.findings.into_iter().zip(self.up).map(Some).collect();
         let (findings, up) = order.iter().filter_map(|i| parts.get_mut(*i)?.take()).unzip();
         Group { findings, up }
@@ -23,10 +21,10 @@ impl Group {
 
 /// Groups findings that share a subject, a cause, or a way along which a failure travels: node → its pods,
 /// workload → its Service → its Ingress, dependency → what calls it. A group without a due finding is dropped.
-pub(super) fn group(routes: &Routes<'_>, due: Vec<Finding>, held: Vec<Finding>) -> Vec<Group> {
+pub(super) fn group(routes: &Routes<'_>, due: Vec<Arc<Finding>>, held: Vec<Arc<Finding>>) -> Vec<Group> {
     let index = routes.index;
     let opens = due.len();
-    let mut all: Vec<Finding> = due.into_iter().chain(held).collect();
+    let mut all: Vec<Arc<Finding>> = due.into_iter().chain(held).collect();
     cascade::asleep(routes, &mut all);
     shared::changed(routes, &mut all);
     shared::missing(routes, &mut all);

@@ -17,11 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     change::Change,
-    detect::{self, Detection},
+    detect::{self, Detection, Memory},
     evidence::{EvidenceDraft, Observed},
     explain,
     finding::{CauseDraft, EliminationDraft, Finding},
-    index::Index,
+    index::{Index, Now},
     object::ObjectRef,
     observation::LogWant,
     remediation::ActionDraft,
@@ -33,7 +33,7 @@ use group::Group;
 pub use filter::RuleFilter;
 
 /// How the diagnosis is made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// One look (`scan`): hold times are waived.
     pub waive_holds: bool,
@@ -42,7 +42,7 @@ pub struct Options {
 }
 
 /// One fault: what an incident is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// The workload hit; of several, the shared cause's object, else the highest owner.
     pub subject: ObjectRef,
@@ -71,6 +71,15 @@ impl Fault {
         if seen { Observed::Live } else { Observed::Reconstructed }
     }
 
+    /// The same with its evidence taken in at a look at this time.
+    pub(crate) fn taken(self: Arc<Fault>, now: Timestamp) -> Fault {
+        let mut fault = Arc::unwrap_or_clone(self);
+        let taken = |items: &mut Vec<EvidenceDraft>| items.drain(..).map(|item| item.taken(now)).collect();
+        fault.evidence = taken(&mut fault.evidence);
+        fault.findings.iter_mut().for_each(|f| f.evidence = taken(&mut f.evidence));
+        fault
+    }
+
     /// The strength of the first cause.
     pub fn verdict(&self) -> Confidence {
         self.causes.first().map_or(Confidence::NotEstablished, |c| c.confidence)
@@ -78,9 +87,9 @@ impl Fault {
 }
 
 /// What is wrong in a cluster now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diagnosis {
-    pub faults: Vec<Fault>,
+    pub faults: Vec<Arc<Fault>>,
     /// When a finding that is still held would be due, if nothing changes.
     pub next_due: Option<Timestamp>,
     /// Logs that would tell more.
@@ -99,15 +108,33 @@ const RECENT: SignedDuration = SignedDuration::from_mins(10);
 /// Looks at everything known: the same index and time always give the same diagnosis.
 pub fn diagnose(index: &Index, now: Timestamp, options: Options) -> Diagnosis {
     let detection = detect::detect(index, now, options.clone());
-    diagnose_of(index, now, options, detection)
+    diagnose_of(index, now, options, detection, &mut Memory::default())
+}
+
+/// The same, faster: what was made in the looks before, at this index, is taken again where nothing of what it was made
+/// from has changed. When a rule panics, everything is forgotten.
+pub fn diagnose_again(memory: &mut Memory, index: &Index, now: Timestamp, options: Options) -> Diagnosis {
+    let mut kept = std::mem::take(memory);
+    kept.begin(index, now, &options);
+    let (detection, mut kept) = detect::detect_again(index, now, options.clone(), kept);
+    let diagnosis = diagnose_of(index, now, options, detection, &mut kept);
+    kept.end();
+    *memory = kept;
+    diagnosis
 }
 
 /// The same of findings that are there already.
-pub(crate) fn diagnose_of(index: &Index, now: Timestamp, options: Options, detection: Detection) -> Diagnosis {
+pub(crate) fn diagnose_of(
+    index: &Index,
+    now: Timestamp,
+    options: Options,
+    detection: Detection,
+    memory: &mut Memory,
+) -> Diagnosis {
     let Detection { findings, wants } = detection;
     // What is to open nothing still keeps open what it was part of: that a rule is silent heals nothing.
     let mut ignored: Vec<String> = Vec::new();
-    let findings: Vec<Finding> = findings
+    let findings: Vec<Arc<Finding>> = findings
         .into_iter()
         .filter_map(|mut finding| {
             let admitted = options.rules.admit(index, &mut finding);
@@ -117,7 +144,7 @@ pub(crate) fn diagnose_of(index: &Index, now: Timestamp, options: Options, detec
             admitted.then_some(finding)
         })
         .collect();
-    let (due, held): (Vec<Finding>, Vec<Finding>) = findings
+    let (due, held): (Vec<Arc<Finding>>, Vec<Arc<Finding>>) = findings
         .into_iter()
         .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
     // What waits for a log is looked at again when the log arrives, not by the clock.
@@ -127,13 +154,13 @@ pub(crate) fn diagnose_of(index: &Index, now: Timestamp, options: Options, detec
     waiting.extend(ignored.into_iter().map(|fingerprint| (fingerprint, false)));
     let routes = route::Routes::new(index);
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
-    let mut faults: Vec<Fault> = group::group(&routes, due, held)
+    let mut faults: Vec<Arc<Fault>> = group::group(&routes, due, held)
         .into_iter()
         .map(|mut group| {
             if !options.waive_holds {
                 group.findings.iter_mut().for_each(|f| wait(f, now));
             }
-            build(&routes, now, group)
+            build_again(&routes, Now::new(index, now), group, memory)
         })
         .collect();
     faults.sort_by(|a, b| {
@@ -147,17 +174,29 @@ pub(crate) fn diagnose_of(index: &Index, now: Timestamp, options: Options, detec
 }
 
 /// Before its time is up a finding blames nothing and advises nothing: it may be a pod that is only starting.
-fn wait(finding: &mut Finding, now: Timestamp) {
+fn wait(finding: &mut Arc<Finding>, now: Timestamp) {
     if finding.hold != Finding::JOINS_ONLY && !finding.awaits_log && !finding.is_due(now) {
+        let finding = Arc::make_mut(finding);
         finding.causes.clear();
         finding.actions.clear();
     }
 }
 
-fn build(routes: &route::Routes<'_>, now: Timestamp, group: Group) -> Fault {
+/// The fault of a group; the one of an earlier look where nothing of what it was made from has changed.
+fn build_again(routes: &route::Routes<'_>, now: Now<'_>, group: Group, memory: &mut Memory) -> Arc<Fault> {
+    let first = group.findings.first().map(|f| f.fingerprint()).unwrap_or_default();
+    if let Some(fault) = memory.fault(&first, &group, now) {
+        return fault;
+    }
+    let (fault, reads) = routes.index.noting(|| Arc::new(build(routes, now, group.clone())));
+    memory.keep_fault(first, group, fault.clone(), reads);
+    fault
+}
+
+fn build(routes: &route::Routes<'_>, now: Now<'_>, group: Group) -> Fault {
     let index = routes.index;
     let mut order: Vec<usize> = (0..group.findings.len()).collect();
-    let prints: Vec<String> = group.findings.iter().map(Finding::fingerprint).collect();
+    let prints: Vec<String> = group.findings.iter().map(|f| f.fingerprint()).collect();
     order.sort_by(|i, j| {
         let (a, b) = (&group.findings[*i], &group.findings[*j]);
         b.severity
@@ -168,7 +207,7 @@ fn build(routes: &route::Routes<'_>, now: Timestamp, group: Group) -> Fault {
     });
     let group = group.in_order(&order);
     let causes = rank::causes(&group);
-    let findings = group.findings;
+    let findings: Vec<Finding> = group.findings.into_iter().map(Arc::unwrap_or_clone).collect();
     let subject = rank::subject(&findings, &causes);
     // The headline is that of the finding the first cause explains; the worst one sets the severity.
     let lead = causes
@@ -184,7 +223,7 @@ fn build(routes: &route::Routes<'_>, now: Timestamp, group: Group) -> Fault {
         subject,
         title,
         severity: findings.iter().map(|f| f.severity).max().unwrap_or(Severity::Low),
-        started_at: first.started_at.min(now),
+        started_at: now.min(first.started_at),
         started_basis: first.started_basis.clone(),
         causes,
         ruled_out: Vec::new(),
@@ -195,7 +234,7 @@ fn build(routes: &route::Routes<'_>, now: Timestamp, group: Group) -> Fault {
         findings,
     };
     fault.actions.extend(fault.causes.first().and_then(|c| cascade::wake(index, c)));
-    explain::explain(routes, now, &mut fault);
+    explain::explain(routes, Now::STAMP, &mut fault);
     let mut seen = HashSet::new();
     let own = std::mem::take(&mut fault.actions);
     let steps = own.iter().chain(fault.findings.iter().flat_map(|f| &f.actions));

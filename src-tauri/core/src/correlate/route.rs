@@ -1,37 +1,32 @@
 //! Along what a failure travels from one object to another: a host name leads to a Service, a Service to the workloads
 //! behind it, a webhook, an aggregated API or an Ingress to the Service it calls, an autoscaler to what it scales.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     detect::host::hosts,
     host,
-    index::Index,
+    index::{Index, Once},
     object::{Kind, Object, ObjectRef, PodSpec, Service, has_all},
 };
 
 /// The ways of one cluster, found when they are asked for.
 pub(crate) struct Routes<'a> {
     pub index: &'a Index,
-    behind: RefCell<HashMap<String, Vec<ObjectRef>>>,
-    configured: RefCell<HashMap<String, BTreeSet<String>>>,
+    behind: Once<String, Vec<ObjectRef>>,
+    configured: Once<String, BTreeSet<String>>,
 }
 
 impl<'a> Routes<'a> {
     pub(crate) fn new(index: &'a Index) -> Routes<'a> {
-        Routes { index, behind: RefCell::default(), configured: RefCell::default() }
+        Routes { index, behind: Once::default(), configured: Once::default() }
     }
 
     /// The host names a workload or pod is configured with.
     pub(crate) fn configured(&self, subject: &ObjectRef) -> BTreeSet<String> {
-        if let Some(known) = self.configured.borrow().get(&subject.key()) {
-            return known.clone();
-        }
-        let hosts = self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default();
-        self.configured.borrow_mut().entry(subject.key()).or_insert(hosts).clone()
+        self.configured.get(self.index, subject.key(), |_| {
+            self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default()
+        })
     }
 
     /// The pod specification of a workload, or of a pod without one.
@@ -62,10 +57,10 @@ impl<'a> Routes<'a> {
 
     /// The workloads whose pods a Service selects, be it that they have none at the moment.
     pub(crate) fn behind(&self, service: &Service) -> Vec<ObjectRef> {
-        let key = service.reference().key();
-        if let Some(known) = self.behind.borrow().get(&key) {
-            return known.clone();
-        }
+        self.behind.get(self.index, service.reference().key(), |_| self.find_behind(service))
+    }
+
+    fn find_behind(&self, service: &Service) -> Vec<ObjectRef> {
         let namespace = service.metadata.namespace.as_deref().unwrap_or("");
         let selector = &service.spec.selector;
         let mut found: BTreeMap<String, ObjectRef> = BTreeMap::new();
@@ -84,9 +79,7 @@ impl<'a> Routes<'a> {
                 }
             }
         }
-        let found: Vec<ObjectRef> = found.into_values().collect();
-        self.behind.borrow_mut().insert(key, found.clone());
-        found
+        found.into_values().collect()
     }
 
     /// The Services that an object other than a workload calls, and other objects it stands on.

@@ -1,7 +1,10 @@
 //! One thing that several workloads hang on: what is missing for all of them, or was changed just before all of them
 //! failed. Each rule sees one workload and blames that; only together they show what they have in common.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 
@@ -25,7 +28,7 @@ const SLACK: SignedDuration = SignedDuration::from_secs(90);
 /// What does not exist and is named by the causes of several workloads is the cause, whatever each of them is told to
 /// change by itself.
 /// So is what was there and was deleted, even where only one workload misses it.
-pub(super) fn missing(routes: &Routes<'_>, findings: &mut [Finding]) {
+pub(super) fn missing(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
     let mut named_by: BTreeMap<String, BTreeMap<String, ObjectRef>> = BTreeMap::new();
     for finding in findings.iter() {
         if let Some(referrer) = lacking(finding) {
@@ -62,7 +65,7 @@ pub(super) fn missing(routes: &Routes<'_>, findings: &mut [Finding]) {
         c.signs = first.signs;
         c.signs.pro = c.signs.pro.max(by.len() as u32);
         c.needs.clone_from(&first.needs);
-        finding.causes.insert(0, c);
+        Arc::make_mut(finding).causes.insert(0, c);
     }
 }
 
@@ -74,7 +77,7 @@ const SEVERAL: usize = 3;
 
 /// A registry that fails several workloads in the same way is what they have in common. One whose name does not resolve
 /// stays a name that is written wrong.
-pub(super) fn registry(findings: &mut [Finding]) {
+pub(super) fn registry(findings: &mut [Arc<Finding>]) {
     let of = |finding: &Finding| {
         let cause = finding.causes.first()?;
         let registry = cause.referrer.clone().filter(|r| r.kind == "External")?;
@@ -110,7 +113,7 @@ pub(super) fn registry(findings: &mut [Finding]) {
         c.referrer = Some(finding.subject.clone());
         c.evidence.clone_from(&first.evidence);
         c.signs.pro = by.len() as u32;
-        finding.causes.insert(0, c);
+        Arc::make_mut(finding).causes.insert(0, c);
     }
 }
 
@@ -123,7 +126,7 @@ fn lacking(finding: &Finding) -> Option<&ObjectRef> {
 
 /// A ConfigMap or Secret that several workloads read was changed, and then they failed, each in a way that its
 /// configuration may be to blame for.
-pub(super) fn changed(routes: &Routes<'_>, findings: &mut [Finding]) {
+pub(super) fn changed(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
     let changes: Vec<&Change> = routes
         .index
         .changes()
@@ -191,6 +194,7 @@ pub(super) fn changed(routes: &Routes<'_>, findings: &mut [Finding]) {
         c.signs.pro = 1 + by.len() as u32;
         c.evidence = vec![item.key.clone()];
         c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
+        let finding = Arc::make_mut(finding);
         finding.evidence.push(item);
         finding.causes.insert(0, c);
     }

@@ -168,7 +168,7 @@ fn edit_cluster(kind: ActionKind, object: &ObjectRef, because: &str, risk: &str)
 /// Since when: what was changed last, of the object itself and of what it needs.
 fn since(cx: &Context<'_>, me: &ObjectRef, made: Option<Timestamp>, blame: &Blame) -> Timestamp {
     let own = backing::changes(cx, me).map(|c| c.at).max();
-    blame.since.max(own).or(made).unwrap_or(cx.now)
+    blame.since.max(own).or(made).unwrap_or_else(|| cx.now.get())
 }
 
 /// How bad it is that the webhook refuses; `None` where it refuses nothing that is made or changed.
@@ -247,7 +247,7 @@ fn api(cx: &mut Context<'_>, a: &APIService) {
     let state = standing(cx, target, 443);
     let missing = matches!(state, backing::Standing::Missing(_) | backing::Standing::NoPort(..));
     let blame = blame(cx, state, &me, port, "spec.service.port".into());
-    let since = condition.last_transition_time.or(a.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = condition.last_transition_time.or(a.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let (blind, stuck) = (blind(cx, &a.spec.group), stuck(cx));
     let severity = if blind.is_empty() && stuck.is_empty() { Severity::Medium } else { Severity::High };
     let mut f = finding("aggregated-api-down", me.clone(), &me, severity, since);

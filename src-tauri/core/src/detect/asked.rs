@@ -2,6 +2,8 @@
 
 pub(super) mod said;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use self::said::{Said, What, said};
@@ -93,7 +95,7 @@ pub(crate) fn findings(index: &Index, now: Timestamp, options: Options, heard: &
     for (_, finding) in blamed {
         cx.report(finding);
     }
-    cx.finish().findings
+    cx.finish().0.findings.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 /// Whether what a container says is about this Service.
@@ -126,9 +128,10 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
     let owner = cx.owner(pod);
     let me = pod.reference();
     let of = format!("{} of its last {} log lines", said.count, lines.len());
-    let made = pod.metadata.creation_timestamp.unwrap_or(cx.now);
-    let first = said::stamp(&lines[said.first]).filter(|t| *t <= cx.now && *t >= made);
-    let case = crash::blame::Case { cx, pod, spec, owner: &owner, init: false, died: first.unwrap_or(cx.now) };
+    let made = pod.metadata.creation_timestamp.unwrap_or_else(|| cx.now.get());
+    let first = said::stamp(&lines[said.first]).filter(|t| cx.now.reached(*t) && *t >= made);
+    let case =
+        crash::blame::Case { cx, pod, spec, owner: &owner, init: false, died: first.unwrap_or_else(|| cx.now.get()) };
     let (mut seen, mut actions) = (Vec::new(), Vec::new());
     let mut found = match &said.what {
         What::Signal(signal) => {
@@ -161,7 +164,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
             cause("log-errors", Confidence::Possible, owner.subject.clone(), statement)
         }
     };
-    let item = heard_evidence(&me, spec, read, lines, &said, cx.now);
+    let item = heard_evidence(&me, spec, read, lines, &said, cx.now.get());
     found.evidence.push(item.key.clone());
     found.signs.pro = if said.again() { 2 } else { 1 };
     if found.confidence <= Confidence::Possible {
@@ -171,7 +174,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
             words::clip(&said.quote, 80)
         ));
     }
-    let mut f = finding(RULE, me.clone(), &owner.subject, Severity::Medium, first.unwrap_or(cx.now));
+    let mut f = finding(RULE, me.clone(), &owner.subject, Severity::Medium, first.unwrap_or_else(|| cx.now.get()));
     f.part.clone_from(&spec.name);
     f.count = u32::try_from(said.count).unwrap_or(u32::MAX);
     f.hold = hold(0);

@@ -212,7 +212,7 @@ fn target_missing(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) -> bool {
     let since = deleted
         .max(super::backing::changes(cx, &me).map(|c| c.at).max())
         .or(h.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
+        .unwrap_or_else(|| cx.now.get());
     let (mut f, key) = draft("autoscaler-target-wrong", h, &me, since, &[("target", "does not exist".into())]);
     f.headline = "scales nothing: its target does not exist".into();
     let near: Vec<String> = kind
@@ -270,7 +270,7 @@ fn shared(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler, all: &[&HorizontalP
     }
     let me = h.reference();
     let workload = target(cx, h);
-    let since = h.metadata.creation_timestamp.unwrap_or(cx.now);
+    let since = h.metadata.creation_timestamp.unwrap_or_else(|| cx.now.get());
     let since = super::backing::changes(cx, &me).map(|c| c.at).max().unwrap_or(since);
     let names: Vec<String> = those.iter().map(|o| o.metadata.name.clone()).collect();
     let (mut f, key) =
@@ -313,7 +313,7 @@ fn at_maximum(cx: &mut Context<'_>, h: &HorizontalPodAutoscaler) {
     let Some((resource, now, wanted)) = above else { return };
     let me = h.reference();
     let workload = target(cx, h);
-    let since = limited.last_transition_time.unwrap_or(cx.now);
+    let since = limited.last_transition_time.unwrap_or_else(|| cx.now.get());
     let lines = [("current", format!("{resource} {now}%")), ("target", format!("{resource} {wanted}%"))];
     let (mut f, key) = draft("autoscaler-at-maximum", h, &workload, since, &lines);
     f.severity = Severity::Low;

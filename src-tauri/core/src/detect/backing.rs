@@ -195,7 +195,7 @@ pub(super) fn blame(
 
 /// The changes seen of an object, whatever its lifetime.
 pub(super) fn changes<'c>(cx: &'c Context<'_>, object: &'c ObjectRef) -> impl Iterator<Item = &'c Change> {
-    cx.index.changes().filter(|c| c.object.same_name(object))
+    cx.index.changes_of(object)
 }
 
 /// When the object was seen to be deleted.

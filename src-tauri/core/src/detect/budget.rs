@@ -204,7 +204,7 @@ fn blocks(cx: &mut Context<'_>, b: &PodDisruptionBudget, pods: &[&Pod], budgets:
     .flatten()
     .max()
     .or(b.metadata.creation_timestamp)
-    .unwrap_or(cx.now);
+    .unwrap_or_else(|| cx.now.get());
     let subject = if unhealthy && cx.tells_of(&owner) { owner.clone() } else { me.clone() };
     let mut f = finding("budget-blocks-drain", me.clone(), &subject, Severity::Medium, since);
     f.headline = "keeps a node from being drained".into();
@@ -322,7 +322,7 @@ fn uncounted(cx: &mut Context<'_>, b: &PodDisruptionBudget) -> bool {
         return false;
     };
     let me = b.reference();
-    let since = condition.last_transition_time.or(b.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = condition.last_transition_time.or(b.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let said = condition.message.as_deref().unwrap_or("");
     let (field, value) = demand(b);
     let mut f = finding("budget-cannot-count", me.clone(), &me, Severity::Low, since);

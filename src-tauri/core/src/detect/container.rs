@@ -176,7 +176,7 @@ fn volumes_and_sandbox(cx: &mut Context<'_>, pod: &Pod) {
     let (done, attached) = (last(&mut events.iter().filter(done)), last(&mut events.iter().filter(attached)));
     let current = |e: &KubeEvent| {
         let after = if e.reason() == "FailedAttachVolume" { done.max(attached) } else { done };
-        e.is_warning() && e.last_seen().is_none_or(|t| cx.now.duration_since(t) < STILL && after.is_none_or(|a| t > a))
+        e.is_warning() && e.last_seen().is_none_or(|t| cx.now.within(t, STILL) && after.is_none_or(|a| t > a))
     };
     let mount: Vec<&KubeEvent> = events
         .iter()

@@ -1,19 +1,20 @@
 //! What rules work with: the index, the time, and short ways to draft findings, evidence and steps.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     collections::{HashMap, HashSet},
     rc::Rc,
+    sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Detection, Threshold, placement::Room, scheduling};
+use super::{Detection, Memory, Threshold, memory::Unit, placement::Room, scheduling};
 use crate::{
     correlate::Options,
     evidence::{EvidenceDraft, EvidenceKind, Observed},
     finding::{CauseDraft, Finding, Signs},
-    index::Index,
+    index::{Index, Now, Once, Reads},
     object::{Condition, Kind, KubeEvent, Object, ObjectRef, Pod},
     observation::LogWant,
     remediation::{ActionDraft, ActionKind},
@@ -23,21 +24,21 @@ use crate::{
 /// One run of the rules.
 pub struct Context<'a> {
     pub index: &'a Index,
-    pub now: Timestamp,
+    pub now: Now<'a>,
     pub options: Options,
     out: Detection,
     /// What `out` holds, for looking it up.
     reported: HashSet<(String, String, String)>,
     wanted: HashSet<LogWant>,
-    serving: RefCell<HashMap<String, Serving>>,
+    memory: Option<Memory>,
+    serving: Once<String, Serving>,
     /// The highest owner, by the uid of a pod's controller.
-    owners: RefCell<HashMap<String, ObjectRef>>,
-    on_node: OnceCell<HashMap<&'a str, Vec<&'a Pod>>>,
-    room: RefCell<HashMap<String, Rc<Room>>>,
+    owners: RefCell<HashMap<String, (ObjectRef, Reads)>>,
+    room: Once<String, Rc<Room>>,
     /// How long the pods of a workload take to start, in seconds, by its uid and the container's name.
-    starts: RefCell<HashMap<(String, String), i64>>,
+    starts: Once<(String, String), i64>,
     /// Why no node takes a pod, by its ReplicaSet's uid, the scheduler's words and the moment of the refusal.
-    pub(super) unplaced: RefCell<HashMap<(String, String, Timestamp), scheduling::Why>>,
+    pub(super) unplaced: Once<(String, String, Timestamp), Rc<scheduling::Why>>,
 }
 
 /// The pods of a workload that are ready and not about to go.
@@ -53,23 +54,63 @@ impl<'a> Context<'a> {
     pub fn new(index: &'a Index, now: Timestamp, options: Options) -> Context<'a> {
         Context {
             index,
-            now,
+            now: Now::new(index, now),
             options,
             out: Detection::default(),
             reported: HashSet::new(),
             wanted: HashSet::new(),
-            serving: RefCell::default(),
+            memory: None,
+            serving: Once::default(),
             owners: RefCell::default(),
-            on_node: OnceCell::new(),
-            room: RefCell::default(),
-            starts: RefCell::default(),
-            unplaced: RefCell::default(),
+            room: Once::default(),
+            starts: Once::default(),
+            unplaced: Once::default(),
         }
     }
 
-    /// Ends the run.
-    pub fn finish(self) -> Detection {
-        self.out
+    /// The same with what was found before.
+    pub fn remembering(self, memory: Memory) -> Context<'a> {
+        Context { memory: Some(memory), ..self }
+    }
+
+    /// Ends the run; what is to be remembered of it comes with what was found.
+    pub fn finish(self) -> (Detection, Memory) {
+        (self.out, self.memory.unwrap_or_default())
+    }
+
+    /// Looks at one object, without regard to what was found of others. What was found in an earlier run is taken again
+    /// where nothing of what it was made from has changed.
+    pub(super) fn unit(&mut self, unit: Unit, look: impl FnOnce(&mut Context<'a>)) {
+        let index = self.index;
+        let known = self.memory.as_mut().and_then(|memory| memory.recall(&unit, self.now));
+        let found = match known {
+            Some((found, reads)) => {
+                index.noted(reads);
+                found.clone()
+            }
+            None => {
+                let others = std::mem::take(&mut self.out);
+                let told = (std::mem::take(&mut self.reported), std::mem::take(&mut self.wanted));
+                let ((), reads) = index.noting(|| look(self));
+                let found = std::mem::replace(&mut self.out, others);
+                (self.reported, self.wanted) = told;
+                if let Some(memory) = &mut self.memory {
+                    memory.keep(unit, found.clone(), reads);
+                }
+                found
+            }
+        };
+        for finding in found.findings {
+            self.take(finding);
+        }
+        for want in found.wants {
+            self.want(want);
+        }
+    }
+
+    fn take(&mut self, finding: Arc<Finding>) {
+        self.reported.insert((finding.rule_id.clone(), finding.object.key(), finding.part.clone()));
+        self.out.findings.push(finding);
     }
 
     /// Takes a finding in.
@@ -88,24 +129,24 @@ impl<'a> Context<'a> {
             .as_deref()
             .is_some_and(|ns| self.index.get(Kind::Namespace, None, ns).is_some_and(|n| n.meta().deleting()));
         if !leaving {
-            self.reported.insert((finding.rule_id.clone(), finding.object.key(), finding.part.clone()));
-            self.out.findings.push(finding);
+            self.take(Arc::new(finding));
         }
     }
 
     /// What the rules have found so far in this run.
-    pub fn found(&self) -> &[Finding] {
+    pub fn found(&self) -> &[Arc<Finding>] {
         &self.out.findings
     }
 
     /// The same, for what is only known when everything is.
-    pub fn findings_mut(&mut self) -> &mut [Finding] {
+    pub fn findings_mut(&mut self) -> &mut [Arc<Finding>] {
         &mut self.out.findings
     }
 
     /// What was found of this pod blames a template that is no longer there: it stays as a symptom.
     pub fn outdated(&mut self, pod: &ObjectRef) {
         for finding in self.out.findings.iter_mut().filter(|f| f.object.same_name(pod)) {
+            let finding = Arc::make_mut(finding);
             finding.causes.clear();
             finding.actions.clear();
         }
@@ -135,9 +176,14 @@ impl<'a> Context<'a> {
     /// One look (`scan`) does not waive a hold during which the state is ordinary: before its time the finding only
     /// joins others.
     pub fn ordinary_until_due(&self, finding: &mut Finding) {
-        if self.options.waive_holds && !finding.is_due(self.now) {
+        if self.options.waive_holds && !self.is_due(finding) {
             finding.hold = Finding::JOINS_ONLY;
         }
+    }
+
+    /// The hold time of a finding has passed.
+    pub fn is_due(&self, finding: &Finding) -> bool {
+        !self.now.within(finding.started_at, finding.hold)
     }
 
     /// A finding of this run says what is wrong with this workload.
@@ -148,12 +194,15 @@ impl<'a> Context<'a> {
     /// The workload a pod belongs to, and the object that holds its template.
     pub fn owner(&self, pod: &Pod) -> Owner {
         let controller = pod.metadata.controller().map_or("", |c| c.uid.as_str());
-        let known = self.owners.borrow().get(controller).cloned();
+        let known = self.owners.borrow().get(controller).map(|(known, reads)| {
+            self.index.noted(reads);
+            known.clone()
+        });
         let subject = known.unwrap_or_else(|| {
-            let found = self.index.top_owner_of(pod.reference(), &pod.metadata);
+            let (found, reads) = self.index.noting(|| self.index.top_owner_of(pod.reference(), &pod.metadata));
             // Static pods belong to no workload, though they have a controller.
             if !controller.is_empty() && found.kind != "Pod" {
-                self.owners.borrow_mut().insert(controller.to_owned(), found.clone());
+                self.owners.borrow_mut().insert(controller.to_owned(), (found.clone(), reads));
             }
             found
         });
@@ -211,59 +260,38 @@ impl<'a> Context<'a> {
 
     /// What the pods of a workload do now; counted once per run.
     pub fn serving(&self, uid: &str) -> Serving {
-        if let Some(known) = self.serving.borrow().get(uid) {
-            return *known;
-        }
-        let mut counted = Serving::default();
-        for pod in self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()) {
-            counted.ready += 1;
-            counted.steady += usize::from(super::crash::steady(self.now, pod));
-        }
-        self.serving.borrow_mut().insert(uid.to_owned(), counted);
-        counted
+        self.serving.get(self.index, uid.to_owned(), |uid| {
+            let mut counted = Serving::default();
+            for pod in self.index.pods_of(uid).into_iter().filter(|p| p.ready() && !p.metadata.deleting()) {
+                counted.ready += 1;
+                counted.steady += usize::from(super::crash::steady(self.now, pod));
+            }
+            counted
+        })
     }
 
     /// Seconds that the slowest of a workload's pods that are ready took from the start of this container until they
     /// were; counted once per run. What took longer than two minutes was unready in between.
     pub fn usual_start(&self, uid: &str, container: &str) -> i64 {
-        let key = (uid.to_owned(), container.to_owned());
-        if let Some(known) = self.starts.borrow().get(&key) {
-            return *known;
-        }
         let took = |pod: &&Pod| {
             let status = pod.status.container_statuses.iter().find(|s| s.name == container && s.restart_count == 0)?;
             let ready = Condition::find(&pod.status.conditions, "Ready").filter(|c| c.is_true())?;
             let began = status.state.running.as_ref()?.started_at?;
             Some(ready.last_transition_time?.duration_since(began).as_secs()).filter(|s| *s <= 120)
         };
-        let slowest = self.index.pods_of(uid).iter().filter_map(took).max().unwrap_or(0).max(0);
-        self.starts.borrow_mut().insert(key, slowest);
-        slowest
+        self.starts.get(self.index, (uid.to_owned(), container.to_owned()), |_| {
+            self.index.pods_of(uid).iter().filter_map(took).max().unwrap_or(0).max(0)
+        })
     }
 
     /// The pods on a node, in order.
     pub fn pods_on(&self, node: &str) -> Vec<&'a Pod> {
-        let index = self.index;
-        let all = self.on_node.get_or_init(|| {
-            let mut all: HashMap<&str, Vec<&Pod>> = HashMap::new();
-            for pod in index.pods() {
-                if let Some(node) = &pod.spec.node_name {
-                    all.entry(node).or_default().push(pod);
-                }
-            }
-            all
-        });
-        all.get(node).cloned().unwrap_or_default()
+        self.index.pods_on(node)
     }
 
     /// Who takes a resource; counted once per run.
     pub(super) fn room(&self, resource: &str) -> Rc<Room> {
-        if let Some(known) = self.room.borrow().get(resource) {
-            return Rc::clone(known);
-        }
-        let counted = Rc::new(Room::count(self, resource));
-        self.room.borrow_mut().insert(resource.to_owned(), Rc::clone(&counted));
-        counted
+        self.room.get(self.index, resource.to_owned(), |resource| Rc::new(Room::count(self, resource)))
     }
 
     /// The same, with the number of pods that count as ready.
@@ -380,8 +408,8 @@ pub fn evidence(
 }
 
 /// A Kubernetes event as evidence. Repeats of one event are one piece of evidence.
-pub fn event_evidence(event: &KubeEvent, now: Timestamp) -> EvidenceDraft {
-    let at = event.first_seen().unwrap_or(now);
+pub fn event_evidence(event: &KubeEvent, now: Now<'_>) -> EvidenceDraft {
+    let at = event.first_seen().unwrap_or_else(|| now.get());
     let times = event.times();
     let summary = format!("{} on {}: {}", event.reason(), event.object(), crate::words::clip(event.message(), 160));
     let excerpt = format!(

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
+    index::Now,
     logs::{self, Reading},
     object::{Condition, Container, ContainerStatus, Kind, ObjectRef, Pod, pod::Terminated},
     observation::{LogRead, LogWant},
@@ -198,13 +199,13 @@ fn over(cx: &Context<'_>, pod: &Pod) -> bool {
         .filter_map(|s| s.state.terminated.as_ref()?.finished_at)
         .max()
         .or(pod.status.start_time);
-    cluster || ended.is_some_and(|t| cx.now.duration_since(t) > NEWS) || cx.serves_as_wanted(&cx.owner(pod).subject)
+    cluster || ended.is_some_and(|t| cx.now.beyond(t, NEWS)) || cx.serves_as_wanted(&cx.owner(pod).subject)
 }
 
 /// The death that makes a container count as failing now. One look (`glance`) cannot wait whether a container that has
 /// only just been started again ends once more. A container that is to end (`ends`: init containers) has done its work
 /// when it ended well, however often it had to try.
-fn death<'a>(now: Timestamp, glance: bool, pod: &Pod, status: &'a ContainerStatus, ends: bool) -> Option<Death<'a>> {
+fn death<'a>(now: Now<'_>, glance: bool, pod: &Pod, status: &'a ContainerStatus, ends: bool) -> Option<Death<'a>> {
     let failed = |t: &Terminated| t.exit_code != 0 || t.reason.as_deref() == Some("OOMKilled");
     if let Some(ended) = &status.state.terminated {
         if !failed(ended) {
@@ -240,8 +241,8 @@ fn death<'a>(now: Timestamp, glance: bool, pod: &Pod, status: &'a ContainerStatu
     let steady = (life * 2).clamp(STEADY, STEADY_MAX);
     let again = (status.restart_count >= 2 && often(now, pod, status, ended))
         || ended.reason.as_deref() == Some("OOMKilled")
-        || (glance && failed(ended) && now.duration_since(since) < JUST_STARTED);
-    (again && now.duration_since(since) < steady).then_some(Death {
+        || (glance && failed(ended) && now.within(since, JUST_STARTED));
+    (again && now.within(since, steady)).then_some(Death {
         ended,
         restart: status.restart_count.saturating_sub(1),
         previous: true,
@@ -250,13 +251,13 @@ fn death<'a>(now: Timestamp, glance: bool, pod: &Pod, status: &'a ContainerStatu
 }
 
 /// It lived shortly, or it ends time and again. One that ran for hours, ended and runs again has had an accident.
-fn often(now: Timestamp, pod: &Pod, status: &ContainerStatus, ended: &Terminated) -> bool {
+fn often(now: Now<'_>, pod: &Pod, status: &ContainerStatus, ended: &Terminated) -> bool {
     let long = match (ended.started_at, ended.finished_at) {
         (Some(a), Some(b)) => b.duration_since(a) > STEADY_MAX,
         _ => false,
     };
-    let age = pod.metadata.creation_timestamp.map_or(SignedDuration::ZERO, |t| now.duration_since(t));
-    !long || age < NEWS * status.restart_count as i32
+    let young = NEWS * status.restart_count as i32;
+    !long || pod.metadata.creation_timestamp.map_or(!young.is_zero(), |t| now.within(t, young))
 }
 
 /// The runtime could not start the program, which therefore wrote nothing.
@@ -299,7 +300,7 @@ fn report(
 ) {
     let me = pod.reference();
     let ended = death.ended;
-    let at = ended.finished_at.unwrap_or(cx.now);
+    let at = ended.finished_at.unwrap_or_else(|| cx.now.get());
     let times = deaths(status, death);
     let oom = ended.reason.as_deref() == Some("OOMKilled");
     let log = log_of(cx, pod, spec, death);
@@ -381,7 +382,7 @@ fn report(
 }
 
 /// No container of the pod counts as failing now.
-pub(super) fn steady(now: Timestamp, pod: &Pod) -> bool {
+pub(super) fn steady(now: Now<'_>, pod: &Pod) -> bool {
     pod.status.container_statuses.iter().all(|s| death(now, false, pod, s, false).is_none())
 }
 

@@ -108,7 +108,7 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
     } else {
         return;
     };
-    let since = event.and_then(|e| e.first_seen()).or(c.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = event.and_then(|e| e.first_seen()).or(c.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let mut f = finding("cron-job-not-scheduled", me.clone(), &me, Severity::Medium, since);
     f.headline = "makes no Jobs".into();
     f.started_basis = if event.is_some() { "the controller's first event" } else { "creation of the CronJob" }.into();
@@ -148,7 +148,7 @@ fn unscheduled(cx: &mut Context<'_>, c: &CronJob) {
 /// The event is news, and no Job was started since: of a start that is late the schedule's own time is written down,
 /// so the Jobs themselves are asked, too.
 fn matters(cx: &Context<'_>, e: &KubeEvent, c: &CronJob) -> bool {
-    let Some(last) = e.last_seen().filter(|t| cx.now.duration_since(*t) <= NEWS) else { return false };
+    let Some(last) = e.last_seen().filter(|t| !cx.now.beyond(*t, NEWS)) else { return false };
     let about = last.saturating_sub(SignedDuration::from_secs(10)).unwrap_or(last);
     let made = cx.index.owned_by(&c.metadata.uid).filter_map(|o| o.meta().creation_timestamp).any(|t| t >= about);
     !made && c.status.last_schedule_time.is_none_or(|t| t < last)
@@ -228,7 +228,7 @@ fn replaced(cx: &Context<'_>, c: &CronJob, me: &ObjectRef) -> Option<Found> {
         .index
         .events_of(me)
         .into_iter()
-        .filter(|e| e.reason() == "SuccessfulDelete" && e.last_seen().is_some_and(|t| cx.now.duration_since(t) <= NEWS))
+        .filter(|e| e.reason() == "SuccessfulDelete" && e.last_seen().is_some_and(|t| !cx.now.beyond(t, NEWS)))
         .collect();
     let first = killed.iter().filter_map(|e| e.first_seen()).min()?;
     let times: u32 = killed.iter().map(|e| e.times()).sum();

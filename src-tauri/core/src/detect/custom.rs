@@ -73,7 +73,7 @@ pub const RULES: &[Rule] = &[
 
 /// Looks at every custom resource and at every Helm release.
 pub fn all(cx: &mut Context<'_>) {
-    let (index, now) = (cx.index, cx.now);
+    let (index, now) = (cx.index, cx.now.get());
     let own = || {
         index.all(Kind::CustomResource).filter_map(|o| match &**o {
             Object::CustomResource(o) => Some(o),
@@ -101,7 +101,7 @@ fn not_ready<'a>(
     told: &join::Told<'a>,
     missed: &mut join::Missed<'a>,
 ) {
-    let Some(own) = said(o, cx.now) else { return };
+    let Some(own) = said(o, cx.now.get()) else { return };
     let me = o.reference();
     let by_itself = lead.says.metadata.uid == o.metadata.uid;
     // Whom it waits for is well or on its way.
@@ -131,7 +131,7 @@ fn not_ready<'a>(
     if told.is_none() {
         let c = because(lead, &mut items);
         f.actions.push(step(&c, &lead.says.reference()));
-        if f.is_due(cx.now) {
+        if cx.is_due(&f) {
             missed.note(cx, o, &c, &items);
         }
         f.causes.push(c);

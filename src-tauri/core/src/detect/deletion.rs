@@ -12,6 +12,7 @@ use super::{
 use crate::{
     evidence::{EvidenceDraft, EvidenceKind},
     finding::{CauseDraft, Finding},
+    index::Now,
     object::{Condition, Kind, Meta, Object, ObjectRef, Pod},
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
@@ -102,34 +103,36 @@ const ORDERED: &[&str] = &["foregroundDeletion", "orphan"];
 /// Looks at everything that is being deleted.
 pub fn all(cx: &mut Context<'_>) {
     let index = cx.index;
-    for o in index.all(Kind::Namespace).filter(|o| o.meta().deleting()) {
+    for o in index.deleting(Kind::Namespace) {
         if let Object::Namespace(ns) = &**o {
             namespace::stuck(cx, ns);
         }
     }
     let mut told: Vec<String> = Vec::new();
-    for pod in index.pods().filter(|p| p.metadata.deleting()) {
-        stuck_pod(cx, pod, &mut told);
+    for o in index.deleting(Kind::Pod) {
+        if let Object::Pod(pod) = &**o {
+            stuck_pod(cx, pod, &mut told);
+        }
     }
     for kind in Kind::ALL {
         match kind {
             Kind::Pod | Kind::Namespace | Kind::Node | Kind::KubeEvent | Kind::EndpointSlice | Kind::ReplicaSet => {}
             Kind::PersistentVolumeClaim | Kind::PersistentVolume => {
-                index.all(*kind).filter(|o| o.meta().deleting()).for_each(|o| volume(cx, o));
+                index.deleting(*kind).for_each(|o| volume(cx, o));
             }
-            _ => index.all(*kind).filter(|o| o.meta().deleting()).for_each(|o| other(cx, o)),
+            _ => index.deleting(*kind).for_each(|o| other(cx, o)),
         }
     }
 }
 
 /// Since when a deletion is due: of pods the timestamp lies a grace period ahead of the request.
-fn due(meta: &Meta, now: Timestamp) -> Option<Timestamp> {
-    meta.deletion_timestamp.filter(|t| now.duration_since(*t) >= SignedDuration::ZERO)
+fn due(meta: &Meta, now: Now<'_>) -> Option<Timestamp> {
+    meta.deletion_timestamp.filter(|t| now.reached(*t))
 }
 
 /// The pod is being deleted and still has time for it.
-fn in_grace(pod: &Pod, now: Timestamp) -> bool {
-    pod.metadata.deleting() && due(&pod.metadata, now).is_none_or(|t| now.duration_since(t) < FRESH)
+fn in_grace(pod: &Pod, now: Now<'_>) -> bool {
+    pod.metadata.deleting() && due(&pod.metadata, now).is_none_or(|t| now.within(t, FRESH))
 }
 
 /// What these finalizers wait for is taken down outside the cluster.
@@ -149,7 +152,7 @@ fn own(finalizers: &[String]) -> Vec<String> {
 
 fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
     let Some(since) = due(&pod.metadata, cx.now) else { return };
-    if cx.now.duration_since(since) < FRESH {
+    if cx.now.within(since, FRESH) {
         return;
     }
     let me = pod.reference();
@@ -173,7 +176,7 @@ fn stuck_pod(cx: &mut Context<'_>, pod: &Pod, told: &mut Vec<String>) {
     // Without a finalizer a pod goes as soon as its kubelet confirms.
     let by_finalizer = !held.is_empty() && (over || lost.is_none());
     // A kubelet that was away is given its time to end what it was asked to end meanwhile.
-    let back = node.and_then(|n| back(cx, n)).is_some_and(|back| cx.now.duration_since(back) < RETURN);
+    let back = node.and_then(|n| back(cx, n)).is_some_and(|back| cx.now.within(back, RETURN));
     if back && !by_finalizer {
         return;
     }
@@ -265,7 +268,7 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
     let finalizers = own(&o.meta().finalizers);
     let slow = is_slow(&finalizers);
     let patience = if slow { SignedDuration::from_secs(OUTSIDE) } else { FRESH };
-    if finalizers.is_empty() || cx.now.duration_since(since) < patience {
+    if finalizers.is_empty() || cx.now.within(since, patience) {
         return;
     }
     let (users, users_going) = match o {
@@ -293,7 +296,7 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
     };
     // Who protects it needs a moment after its last user is gone.
     let gone = cx.index.graves().any(|(at, o)| {
-        cx.now.duration_since(*at) < FRESH
+        cx.now.within(*at, FRESH)
             && matches!(&**o, Object::Pod(p) if p.metadata.namespace == me.namespace && p.spec.claims().any(|(n, _)| n == me.name))
     });
     if users_going || gone {
@@ -347,13 +350,13 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
 
 fn other(cx: &mut Context<'_>, o: &Object) {
     let Some(since) = due(o.meta(), cx.now) else { return };
-    if cx.now.duration_since(since) < FRESH || o.meta().finalizers.is_empty() {
+    if cx.now.within(since, FRESH) || o.meta().finalizers.is_empty() {
         return;
     }
     let me = o.reference();
     let held = own(&o.meta().finalizers);
     let slow = is_slow(&held);
-    if slow && cx.now.duration_since(since) < SignedDuration::from_secs(OUTSIDE) {
+    if slow && cx.now.within(since, SignedDuration::from_secs(OUTSIDE)) {
         return;
     }
     // What is deleted after its pods waits for them; a pod that does not go is told itself.

@@ -86,7 +86,7 @@ fn down(cx: &mut Context<'_>, state: Standing, service: Option<&Service>) {
     };
     let Some(blame) = blame(cx, state, &me, 53, "spec.ports".into()) else { return };
     let made = service.and_then(|s| s.metadata.creation_timestamp);
-    let since = blame.since.or(made).unwrap_or(cx.now);
+    let since = blame.since.or(made).unwrap_or_else(|| cx.now.get());
     let subject = blame.workload.clone().unwrap_or_else(|| me.clone());
     let mut f = finding("cluster-dns-down", me.clone(), &subject, Severity::Critical, since);
     f.headline = "answers no DNS query: no program in the cluster finds another by name".into();

@@ -3,6 +3,8 @@
 //! A change that is no fault by itself explains one: a ConfigMap or Secret that new containers read differently than
 //! old ones did.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Context;
@@ -53,8 +55,9 @@ pub fn all(cx: &mut Context<'_>) {
         .collect();
     let findings = cx.findings_mut();
     for (i, cause, item) in found {
-        findings[i].evidence.extend(item);
-        findings[i].causes.insert(0, cause);
+        let finding = Arc::make_mut(&mut findings[i]);
+        finding.evidence.extend(item);
+        finding.causes.insert(0, cause);
     }
 }
 

@@ -98,7 +98,14 @@ struct Problem {
 
 /// Since when the object is as it is: its last change, or that of what it names.
 fn since(cx: &Context<'_>, me: &ObjectRef, other: Option<&ObjectRef>, made: Option<Timestamp>) -> Timestamp {
-    [Some(me), other].into_iter().flatten().flat_map(|o| changes(cx, o)).map(|c| c.at).max().or(made).unwrap_or(cx.now)
+    [Some(me), other]
+        .into_iter()
+        .flatten()
+        .flat_map(|o| changes(cx, o))
+        .map(|c| c.at)
+        .max()
+        .or(made)
+        .unwrap_or_else(|| cx.now.get())
 }
 
 fn told(

@@ -84,7 +84,7 @@ pub fn pod(cx: &mut Context<'_>, pod: &Pod) {
             .min()
             .or(pod.status.start_time)
             .or(pod.metadata.creation_timestamp)
-            .unwrap_or(cx.now);
+            .unwrap_or_else(|| cx.now.get());
         let (why, words_of) = classify(reason, &told, &image);
         let mut f =
             finding("image-pull-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);

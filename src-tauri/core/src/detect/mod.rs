@@ -20,6 +20,7 @@ pub mod gateway;
 pub(crate) mod host;
 pub mod image;
 pub mod isolation;
+pub(crate) mod memory;
 pub mod network;
 pub mod node;
 mod placement;
@@ -32,10 +33,12 @@ pub mod storage;
 pub mod workload;
 
 pub use context::Context;
+pub use memory::Memory;
 pub use rule::{Hold, Rule, Threshold};
 
-use crate::{finding::Finding, index::Index, observation::LogWant};
+use crate::{finding::Finding, index::Index, object::Kind, observation::LogWant};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// Every rule there is.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -69,28 +72,44 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 /// What the rules see now.
 #[derive(Clone, Debug, Default)]
 pub struct Detection {
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// Logs that would tell more.
     pub wants: Vec<LogWant>,
 }
 
 /// Runs every rule over the index.
 pub fn detect(index: &Index, now: Timestamp, options: crate::correlate::Options) -> Detection {
-    let mut cx = Context::new(index, now, options);
+    run(Context::new(index, now, options)).0
+}
+
+/// The same; what was found before is taken again where it must still hold.
+pub(crate) fn detect_again(
+    index: &Index,
+    now: Timestamp,
+    options: crate::correlate::Options,
+    memory: Memory,
+) -> (Detection, Memory) {
+    run(Context::new(index, now, options).remembering(memory))
+}
+
+fn run(mut cx: Context<'_>) -> (Detection, Memory) {
+    let index = cx.index;
     // A pod that runs, is ready, never failed and is not spoken of has nothing to tell: of ten thousand few are visited.
     for pod in index.unsettled_pods() {
         if pod.metadata.deleting() {
             continue;
         }
-        crash::pod(&mut cx, pod);
-        if pod.finished() {
-            container::evicted(&mut cx, pod);
-            continue;
-        }
-        image::pod(&mut cx, pod);
-        container::pod(&mut cx, pod);
-        probe::pod(&mut cx, pod);
-        scheduling::pod(&mut cx, pod);
+        cx.unit(memory::unit("pod", &pod.metadata), |cx| {
+            index.get(Kind::Pod, pod.metadata.namespace.as_deref(), &pod.metadata.name);
+            crash::pod(cx, pod);
+            if pod.finished() {
+                return container::evicted(cx, pod);
+            }
+            image::pod(cx, pod);
+            container::pod(cx, pod);
+            probe::pod(cx, pod);
+            scheduling::pod(cx, pod);
+        });
     }
     container::rejected(&mut cx);
     workload::all(&mut cx);

@@ -13,6 +13,7 @@ use super::{
     Context, Hold, Rule,
     context::{finding, object_evidence},
     crash::endpoints_ready,
+    memory::unit,
 };
 use crate::{
     change::{Change, ChangeVerb},
@@ -177,7 +178,10 @@ pub fn all(cx: &mut Context<'_>) {
         if let Object::Service(s) = &**o
             && !s.metadata.deleting()
         {
-            service(cx, s);
+            cx.unit(unit("service", &s.metadata), |cx| {
+                index.get(Kind::Service, s.metadata.namespace.as_deref(), &s.metadata.name);
+                service(cx, s);
+            });
         }
     }
     for o in index.all(Kind::Ingress) {
@@ -234,7 +238,7 @@ fn service(cx: &mut Context<'_>, s: &Service) {
             .filter_map(|p| crate::object::Condition::find(&p.status.conditions, "Ready")?.last_transition_time)
             .max()
             .or(s.metadata.creation_timestamp)
-            .unwrap_or(cx.now);
+            .unwrap_or_else(|| cx.now.get());
         let mut f =
             finding("service-without-endpoints", me.clone(), &cx.owner(matching[0]).subject, Severity::High, since);
         f.headline = format!("leaves Service {} without endpoints", me.name);
@@ -264,7 +268,7 @@ fn selector_text(s: &Service) -> String {
 }
 
 fn changes_of<'c>(cx: &'c Context<'_>, object: &'c ObjectRef) -> impl Iterator<Item = &'c Change> {
-    cx.index.changes().filter(|c| c.object.same_name(object))
+    cx.index.changes_of(object)
 }
 
 fn changed_at(cx: &Context<'_>, object: &ObjectRef) -> Option<Timestamp> {

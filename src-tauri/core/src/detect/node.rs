@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     evidence::EvidenceKind,
-    object::{Condition, Kind, Node, Object, ObjectRef, Pod},
+    object::{Condition, Kind, Node, ObjectRef, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -98,21 +98,17 @@ const LEAVING: i64 = 900;
 /// Looks at every node.
 pub fn all(cx: &mut Context<'_>) {
     let index = cx.index;
-    for o in index.all(Kind::Node) {
-        if let Object::Node(node) = &**o
-            && !node.metadata.deleting()
-        {
-            ready(cx, node);
-            pressure(cx, node);
-            problem::all(cx, node);
-        }
+    for node in index.unsettled_nodes().filter(|node| !node.metadata.deleting()) {
+        ready(cx, node);
+        pressure(cx, node);
+        problem::all(cx, node);
     }
 }
 
 fn ready(cx: &mut Context<'_>, node: &Node) {
     let Some(condition) = Condition::find(&node.status.conditions, "Ready").filter(|c| !c.is_true()) else { return };
     let me = node.reference();
-    let since = condition.last_transition_time.unwrap_or(cx.now);
+    let since = condition.last_transition_time.unwrap_or_else(|| cx.now.get());
     // A node that has just joined reports NotReady from its first moment until its network is there. One that
     // carries pods the scheduler put there was ready before, however young it is.
     let joined = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() <= 5);
@@ -255,7 +251,7 @@ fn placed(pod: &Pod) -> bool {
 fn pressure(cx: &mut Context<'_>, node: &Node) {
     for condition in node.status.conditions.iter().filter(|c| c.kind.ends_with("Pressure") && c.is_true()) {
         let me = node.reference();
-        let since = condition.last_transition_time.unwrap_or(cx.now);
+        let since = condition.last_transition_time.unwrap_or_else(|| cx.now.get());
         let mut f = finding("node-pressure", me.clone(), &me, Severity::High, since);
         f.part.clone_from(&condition.kind);
         f.headline = format!("is under {}", spaced(&condition.kind));
@@ -282,7 +278,7 @@ fn pressure(cx: &mut Context<'_>, node: &Node) {
             .pods_on(&me.name)
             .into_iter()
             .filter(|p| {
-                p.status.reason.as_deref() == Some("Evicted") && p.status.start_time.is_none_or(|t| t <= cx.now)
+                p.status.reason.as_deref() == Some("Evicted") && p.status.start_time.is_none_or(|t| cx.now.reached(t))
             })
             .map(|p| p.metadata.name.clone())
             .collect();

@@ -214,7 +214,7 @@ impl Room {
     pub fn count(cx: &Context<'_>, name: &str) -> Room {
         let mut room = Room::default();
         let mut by: BTreeMap<String, (ObjectRef, usize, i128)> = BTreeMap::new();
-        for pod in cx.index.pods().filter(|p| !p.finished()) {
+        for pod in cx.index.placed_pods().filter(|p| !p.finished()) {
             let Some(node) = &pod.spec.node_name else { continue };
             let milli = share(pod, name);
             if milli > 0 {

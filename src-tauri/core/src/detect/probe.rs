@@ -16,6 +16,7 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
+    index::Now,
     object::{
         Condition, Container, ContainerStatus, Kind, KubeEvent, Pod,
         pod::{Probe, Terminated},
@@ -154,7 +155,7 @@ fn gates(cx: &mut Context<'_>, pod: &Pod) {
     }
     let me = pod.reference();
     let owner = cx.owner(pod);
-    let since = containers.last_transition_time.unwrap_or(cx.now);
+    let since = containers.last_transition_time.unwrap_or_else(|| cx.now.get());
     let mut f =
         finding("readiness-gate-unmet", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
     f.headline = "does not become ready: a readiness gate is not set".into();
@@ -255,10 +256,8 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         // A container that has been up for long since the last kill is well again.
         let up = status.state.running.as_ref().and_then(|r| r.started_at);
         let budget = SignedDuration::from_secs(probe.budget_seconds() + 30);
-        let well = cx.now.duration_since(last) > KILL_MEMORY.max(budget * 2)
-            || (cx.now.duration_since(last) > budget.max(SignedDuration::from_secs(45)) * 2
-                && up.is_some()
-                && status.ready);
+        let well = cx.now.beyond(last, KILL_MEMORY.max(budget * 2))
+            || (cx.now.beyond(last, budget.max(SignedDuration::from_secs(45)) * 2) && up.is_some() && status.ready);
         if well {
             continue;
         }
@@ -314,12 +313,12 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
 }
 
 /// The runtime cannot run what the probe of a container that has not started yet is to run.
-fn never_asked(now: Timestamp, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
+fn never_asked(now: Now<'_>, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
     status.started == Some(false)
         && status.state.running.is_some()
-        && unhealthy.last().is_some_and(|e| {
-            e.message().contains("errored") && e.last_seen().is_some_and(|t| now.duration_since(t) <= EVENTS)
-        })
+        && unhealthy
+            .last()
+            .is_some_and(|e| e.message().contains("errored") && e.last_seen().is_some_and(|t| !now.beyond(t, EVENTS)))
 }
 
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {
@@ -328,8 +327,7 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     if status.ready
         || status.restart_count > 0
             && status.last_state.terminated.as_ref().is_some_and(|t| {
-                cx.now.duration_since(t.finished_at.unwrap_or(since)) < SignedDuration::from_secs(60)
-                    && t.exit_code != 0
+                cx.now.within(t.finished_at.unwrap_or(since), SignedDuration::from_secs(60)) && t.exit_code != 0
             })
     {
         return;
@@ -368,7 +366,7 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     };
     f.hold = hold(budget.min(BUDGET_MAX));
     // One look waives the budget only where the kubelet has said that the probe fails.
-    if cx.options.waive_holds && unhealthy.is_empty() && !was_ready && !f.is_due(cx.now) {
+    if cx.options.waive_holds && unhealthy.is_empty() && !was_ready && !cx.is_due(&f) {
         return;
     }
     state(&mut f, pod, spec, status, unready_since);
@@ -379,7 +377,7 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let case = Case { pod, owner: &owner, spec, init, status, probe, word, field, said, kills: 0, log };
     judge(cx, &mut f, &case, keys);
     // Within its budget a container is only starting: it has written next to nothing, and is nobody's business yet.
-    if cx.options.waive_holds || f.is_due(cx.now) {
+    if cx.options.waive_holds || cx.is_due(&f) {
         want_current(cx, pod, spec, status);
     }
     cx.report(f);

@@ -6,6 +6,8 @@ mod room;
 mod unseen;
 mod volume;
 
+use std::rc::Rc;
+
 use jiff::SignedDuration;
 
 use super::{
@@ -149,7 +151,7 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     let reason = condition.reason.as_deref().unwrap_or("");
     let me = pod.reference();
     let owner = cx.owner(pod);
-    let started = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
+    let started = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity(cx, &owner), started);
     f.headline = "cannot be scheduled".into();
     f.started_basis = "first refusal by the scheduler".into();
@@ -177,7 +179,7 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     }
     f.causes.push(c);
     // A volume that is being made takes its time; one look waits for that a little as well.
-    if f.hold > hold(HOLD) && cx.options.waive_holds && cx.now.duration_since(started) < hold(2 * HOLD) {
+    if f.hold > hold(HOLD) && cx.options.waive_holds && cx.now.within(started, hold(2 * HOLD)) {
         return;
     }
     // The pods it preempts are still ending.
@@ -187,7 +189,7 @@ fn refused(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     // An autoscaler that says it makes room is given time.
     let scaling = cx.index.events_of(&me).iter().any(|e| {
         matches!(e.reason(), "TriggeredScaleUp" | "Nominated")
-            && e.last_seen().is_some_and(|t| cx.now.duration_since(t) < SignedDuration::from_mins(10))
+            && e.last_seen().is_some_and(|t| cx.now.within(t, SignedDuration::from_mins(10)))
     });
     if scaling {
         f.hold = hold(SCALING);
@@ -209,22 +211,21 @@ fn explain_once(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, mes
     let set = pod.metadata.controller().filter(|o| o.kind == "ReplicaSet" && pod.spec.claims().next().is_none());
     let Some(set) = set else { return explain(cx, f, pod, owner, message) };
     let key = (set.uid.clone(), message.to_owned(), f.started_at);
-    if let Some(why) = cx.unplaced.borrow().get(&key) {
-        f.headline.clone_from(&why.headline);
-        f.actions.extend_from_slice(&why.actions);
-        f.evidence.extend_from_slice(&why.evidence);
-        return why.cause.clone();
-    }
-    let (actions, evidence) = (f.actions.len(), f.evidence.len());
-    let cause = explain(cx, f, pod, owner, message);
-    let why = Why {
-        cause: cause.clone(),
-        headline: f.headline.clone(),
-        actions: f.actions[actions..].to_vec(),
-        evidence: f.evidence[evidence..].to_vec(),
-    };
-    cx.unplaced.borrow_mut().insert(key, why);
-    cause
+    let why = cx.unplaced.get(cx.index, key, |_| {
+        let mut alone = f.clone();
+        let (actions, evidence) = (f.actions.len(), f.evidence.len());
+        let cause = explain(cx, &mut alone, pod, owner, message);
+        Rc::new(Why {
+            cause,
+            headline: alone.headline,
+            actions: alone.actions.split_off(actions),
+            evidence: alone.evidence.split_off(evidence),
+        })
+    });
+    f.headline.clone_from(&why.headline);
+    f.actions.extend_from_slice(&why.actions);
+    f.evidence.extend_from_slice(&why.evidence);
+    why.cause.clone()
 }
 
 fn explain(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, message: &str) -> CauseDraft {

@@ -58,7 +58,7 @@ pub(super) fn arrived(cx: &Context<'_>, pod: &Pod, message: &str, since: Timesta
     let Some(missing) = from_message(message, &pod.spec).filter(|m| !m.key_only) else { return false };
     let found = cx.index.get(missing.kind, pod.metadata.namespace.as_deref(), &missing.reference.name);
     let made = found.and_then(|o| o.meta().creation_timestamp);
-    made.is_some_and(|t| t >= since && cx.now.duration_since(t) <= RETRY)
+    made.is_some_and(|t| t >= since && !cx.now.beyond(t, RETRY))
 }
 
 /// The source a kubelet message names: `configmap "x" not found`, `couldn't find key y in Secret ns/x`,

@@ -134,7 +134,7 @@ fn look(cx: &mut Context<'_>, pod: &Pod, spec: &Container, written: &Written<'_>
         return;
     }
     let owner = cx.owner(pod);
-    let at = first.filter(|t| *t >= written.at && *t <= cx.now).unwrap_or(written.at);
+    let at = first.filter(|t| *t >= written.at && cx.now.reached(*t)).unwrap_or(written.at);
     let secret = &written.secret.name;
     let quote = words::clip(&logs::message(&signal.text), 160);
     let mut f = finding("environment-outdated", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), at);

@@ -151,7 +151,7 @@ fn pending(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
         .filter(|c| c.object.is(Kind::StorageClass) && Some(&c.object.name) == claim.spec.storage_class_name.as_ref())
         .map(|c| c.at)
         .max();
-    let started = claim.metadata.creation_timestamp.max(class_changed).unwrap_or(cx.now);
+    let started = claim.metadata.creation_timestamp.max(class_changed).unwrap_or_else(|| cx.now.get());
     let (mut c, steps) = why_pending(cx, claim);
     let proven = c.confidence == Confidence::Established;
     if cx.options.waive_holds && !proven && cx.now.duration_since(started).as_secs() < FRESH {

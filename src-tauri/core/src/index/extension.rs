@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Index;
+use super::{Index, reads::Place};
 use crate::{
     object::{Kind, Object, ObjectRef, kind::extension},
     observation::{Part, Partly},
@@ -22,11 +22,11 @@ impl Extensions {
         self.announced = Some(partly);
     }
 
-    /// A list comes.
-    pub(super) fn begin(&mut self) {
-        if let Some(partly) = self.announced.take() {
-            self.partly = partly.into_iter().map(|p| ((p.group, p.kind.to_lowercase()), p.read)).collect();
-        }
+    /// A list comes; true when something else holds from now on.
+    pub(super) fn begin(&mut self) -> bool {
+        let Some(partly) = self.announced.take() else { return false };
+        self.partly = partly.into_iter().map(|p| ((p.group, p.kind.to_lowercase()), p.read)).collect();
+        true
     }
 
     fn part(&self, group: &str, kind: &str) -> Option<&Part> {
@@ -51,6 +51,8 @@ impl Index {
     /// and there are others of it, or where the kind does not matter of its group. Where none is, the kind may be one
     /// that is not served.
     pub fn knows_extension(&self, wanted: &ObjectRef, kind: bool) -> bool {
+        self.note(Place::Reading(Kind::CustomResource));
+        self.note(Place::Kind(Kind::CustomResource));
         let Some(group) = extension(&wanted.api_version) else { return false };
         let namespace = wanted.namespace.as_deref();
         let whole = match self.extensions.part(group, &wanted.kind) {
@@ -64,6 +66,7 @@ impl Index {
 
     /// True when it was looked at whether there is such an object, and how it is.
     pub fn sees_extension(&self, object: &ObjectRef) -> bool {
+        self.note(Place::Reading(Kind::CustomResource));
         let group = extension(&object.api_version).unwrap_or_default();
         match self.extensions.part(group, &object.kind) {
             None => true,

@@ -50,8 +50,9 @@ impl Log {
 
 impl Logs {
     /// Keeps a log. Room is made by the logs of pods that are gone, then by those of containers with a newer one, then
-    /// by the oldest.
-    pub fn keep(&mut self, read: LogRead, at: Timestamp, lives: impl Fn(&str) -> bool) {
+    /// by the oldest. Returns the uids of the pods whose logs were forgotten.
+    pub fn keep(&mut self, read: LogRead, at: Timestamp, lives: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut forgotten = Vec::new();
         let want = read.want.clone();
         let log = Log::new(read, at);
         self.bytes += log.bytes;
@@ -64,7 +65,9 @@ impl Logs {
             let first = others.min_by_key(|(w, log)| (lives(uid(w)), !self.has_newer(w), log.at));
             let Some(first) = first.map(|(w, _)| w.clone()) else { break };
             self.forget(&first);
+            forgotten.push(uid(&first).to_owned());
         }
+        forgotten
     }
 
     fn forget(&mut self, want: &LogWant) {

@@ -8,8 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Index, Key, key_of};
-use crate::object::{Condition, Kind, KubeEvent, Object, Pod, has_all};
+use super::{
+    Index, Key, key_of,
+    reads::{Place, Tracker},
+};
+use crate::object::{Condition, Kind, KubeEvent, Node, Object, Pod, has_all};
 
 /// Objects by namespace, something they say, and name.
 type Places = HashMap<String, HashMap<String, BTreeMap<String, Arc<Object>>>>;
@@ -33,11 +36,20 @@ pub(super) struct Lookup {
     extensions: BTreeMap<(String, String), u32>,
     /// Services, nodes and pods by the addresses they have.
     addresses: HashMap<IpAddr, Vec<Arc<Object>>>,
+    /// What is being deleted.
+    deleting: BTreeSet<(Kind, Key)>,
+    /// Nodes of which a condition is not plainly well.
+    ill: BTreeSet<Key>,
+    /// The pods on a node, by its name.
+    on: HashMap<String, BTreeSet<Key>>,
 }
 
 impl Lookup {
-    pub(super) fn link(&mut self, object: &Arc<Object>) {
+    pub(super) fn link(&mut self, object: &Arc<Object>, tracker: &mut Tracker) {
         let key = key_of(object);
+        if object.meta().deleting() {
+            self.deleting.insert((object.kind(), key.clone()));
+        }
         for address in addresses(object) {
             self.addresses.entry(address).or_default().push(object.clone());
         }
@@ -48,14 +60,24 @@ impl Lookup {
                     of.entry(pair(label, value)).or_default().insert(key.1.clone(), object.clone());
                 }
                 for image in running(pod) {
-                    *self.images.entry(image.to_owned()).or_default() += 1;
+                    let count = self.images.entry(image.to_owned()).or_default();
+                    *count += 1;
+                    if *count == 1 {
+                        tracker.touch(Place::Images);
+                    }
                 }
                 if keeps_apart(pod) {
                     self.apart.insert(key.clone());
                 }
+                if let Some(node) = &pod.spec.node_name {
+                    self.on.entry(node.clone()).or_default().insert(key.clone());
+                }
                 if !well(pod) {
                     self.unwell.insert(key);
                 }
+            }
+            Object::Node(node) if !healthy(node) => {
+                self.ill.insert(key);
             }
             Object::EndpointSlice(slice) => {
                 if let Some(service) = slice.service() {
@@ -75,8 +97,11 @@ impl Lookup {
         }
     }
 
-    pub(super) fn unlink(&mut self, object: &Object) {
+    pub(super) fn unlink(&mut self, object: &Object, tracker: &mut Tracker) {
         let key = key_of(object);
+        if object.meta().deleting() {
+            self.deleting.remove(&(object.kind(), key.clone()));
+        }
         for address in addresses(object) {
             if let Some(holders) = self.addresses.get_mut(&address) {
                 holders.retain(|o| o.kind() != object.kind() || key_of(o) != key);
@@ -91,10 +116,23 @@ impl Lookup {
                     forget(&mut self.labels, &key.0, &pair(label, value), &key.1);
                 }
                 for image in running(pod) {
-                    less(&mut self.images, image);
+                    if less(&mut self.images, image) {
+                        tracker.touch(Place::Images);
+                    }
                 }
                 self.apart.remove(&key);
                 self.unwell.remove(&key);
+                if let Some(node) = &pod.spec.node_name
+                    && let Some(pods) = self.on.get_mut(node)
+                {
+                    pods.remove(&key);
+                    if pods.is_empty() {
+                        self.on.remove(node);
+                    }
+                }
+            }
+            Object::Node(_) => {
+                self.ill.remove(&key);
             }
             Object::EndpointSlice(slice) => {
                 if let Some(service) = slice.service() {
@@ -103,10 +141,12 @@ impl Lookup {
             }
             Object::KubeEvent(event) => {
                 if let Some(about) = about(event) {
-                    less(&mut self.told, &about);
+                    _ = less(&mut self.told, &about);
                 }
             }
-            Object::CustomResource(o) => less(&mut self.extensions, &(o.group().to_owned(), o.kind.clone())),
+            Object::CustomResource(o) => {
+                _ = less(&mut self.extensions, &(o.group().to_owned(), o.kind.clone()));
+            }
             _ => {}
         }
     }
@@ -132,21 +172,25 @@ impl Lookup {
             + self.apart.len()
             + self.extensions.len()
             + self.addresses.values().map(Vec::len).sum::<usize>()
+            + self.deleting.len()
+            + self.ill.len()
+            + self.on.values().map(BTreeSet::len).sum::<usize>()
     }
 }
 
 impl Index {
     /// The pods of a namespace that have all these labels, in order of their names; none where no label is asked for.
     pub fn pods_matching(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<&Pod> {
-        let Some(of) = self.lookup.labels.get(namespace) else { return Vec::new() };
-        let mut sets = Vec::with_capacity(selector.len());
-        for (label, value) in selector {
-            let Some(names) = of.get(&pair(label, value)) else { return Vec::new() };
-            sets.push(names);
-        }
-        let Some(fewest) = sets.into_iter().min_by_key(|names| names.len()) else { return Vec::new() };
+        // Whoever comes or goes has every one of the labels: the rarest, or one that nobody has, tells.
+        let of = self.lookup.labels.get(namespace);
+        let having = |label: &str, value: &str| of.and_then(|of| of.get(&pair(label, value)));
+        let sets = selector.iter().map(|(label, value)| (label, value, having(label, value)));
+        let rarest = sets.min_by_key(|(_, _, names)| names.map_or(0, BTreeMap::len));
+        let Some((label, value, fewest)) = rarest else { return Vec::new() };
+        self.note(Place::Labelled(namespace, label, value));
         fewest
-            .values()
+            .into_iter()
+            .flat_map(BTreeMap::values)
             .filter_map(|o| match &**o {
                 Object::Pod(pod) => Some(pod),
                 _ => None,
@@ -157,6 +201,7 @@ impl Index {
 
     /// The Services, nodes and pods that have this address, in order; pods that have ended have none.
     pub fn at_address(&self, address: IpAddr) -> Vec<&Object> {
+        self.note(Place::Address(address));
         let mut found: Vec<&Object> = self.lookup.addresses.get(&address).into_iter().flatten().map(|o| &**o).collect();
         found.sort_by_cached_key(|o| (o.kind(), key_of(o)));
         found
@@ -188,6 +233,7 @@ impl Index {
 
     /// The EndpointSlices of a Service.
     pub fn slices_of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &crate::object::EndpointSlice> {
+        self.note(Place::Slices(namespace, service));
         let slices = self.lookup.slices.get(namespace).and_then(|of| of.get(service));
         slices.into_iter().flat_map(BTreeMap::values).filter_map(|o| match &**o {
             Object::EndpointSlice(slice) => Some(slice),
@@ -205,6 +251,8 @@ impl Index {
 
     /// The objects of a kind of which an event speaks that is not an everyday one, in order.
     pub fn told_of(&self, kind: Kind) -> impl Iterator<Item = &std::sync::Arc<Object>> {
+        self.note(Place::Told(kind));
+        self.note(Place::Kind(kind));
         let from = (kind, Key::default());
         self.lookup
             .told
@@ -217,20 +265,62 @@ impl Index {
     /// The pods a rule need look at, in order: those whose status is not plainly well, and those that an event other
     /// than an everyday one speaks of. Every other pod runs, is ready, was never restarted and is there to stay.
     pub fn unsettled_pods(&self) -> impl Iterator<Item = &Pod> {
+        self.note(Place::Told(Kind::Pod));
+        self.note(Place::Kind(Kind::Pod));
         let told = self.lookup.told.range((Kind::Pod, Key::default())..).map(|(about, _)| about);
         let told = told.take_while(|about| about.0 == Kind::Pod).map(|about| &about.1);
         let keys: BTreeSet<&Key> = self.lookup.unwell.iter().chain(told).collect();
         self.pods_at(keys)
     }
 
+    /// The nodes a rule need look at, in order: every condition of the others is plainly well, and no event but an
+    /// everyday one speaks of them.
+    pub fn unsettled_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.note(Place::Told(Kind::Node));
+        self.note(Place::Kind(Kind::Node));
+        let told = self.lookup.told.range((Kind::Node, Key::default())..).map(|(about, _)| about);
+        let told = told.take_while(|about| about.0 == Kind::Node).map(|about| &about.1);
+        let keys: BTreeSet<&Key> = self.lookup.ill.iter().chain(told).collect();
+        let nodes = self.objects.get(&Kind::Node);
+        keys.into_iter().filter_map(move |key| match &**nodes?.get(key)? {
+            Object::Node(node) => Some(node),
+            _ => None,
+        })
+    }
+
+    /// The objects of a kind that are being deleted, in order.
+    pub fn deleting(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
+        self.note(Place::Deleting(kind));
+        let objects = self.objects.get(&kind);
+        let going = self.lookup.deleting.range((kind, Key::default())..).take_while(move |(k, _)| *k == kind);
+        going.filter_map(move |(_, key)| objects?.get(key))
+    }
+
+    /// The pods, in order, for those who read nothing of their status but whether they have finished.
+    pub fn placed_pods(&self) -> impl Iterator<Item = &Pod> {
+        self.note(Place::Placed);
+        self.objects.get(&Kind::Pod).into_iter().flat_map(BTreeMap::values).filter_map(|o| match &**o {
+            Object::Pod(pod) => Some(pod),
+            _ => None,
+        })
+    }
+
     /// The images that containers run, each once, in order.
     pub fn running_images(&self) -> impl Iterator<Item = &str> {
+        self.note(Place::Images);
         self.lookup.images.keys().map(String::as_str)
     }
 
     /// The pods on a node that require others to keep away, in order.
     pub fn pods_apart(&self) -> impl Iterator<Item = &Pod> {
+        self.note(Place::Apart);
         self.pods_at(self.lookup.apart.iter())
+    }
+
+    /// The pods on a node, in order.
+    pub fn pods_on(&self, node: &str) -> Vec<&Pod> {
+        self.note(Place::On(node));
+        self.pods_at(self.lookup.on.get(node).into_iter().flatten()).collect()
     }
 
     /// The pods with these names that are there.
@@ -244,6 +334,7 @@ impl Index {
 
     /// How much is kept besides the objects themselves.
     pub fn entries(&self) -> usize {
+        self.note(Place::Anything);
         self.lookup.len()
             + self.by_uid.len()
             + self.children.values().map(BTreeSet::len).sum::<usize>()
@@ -256,7 +347,7 @@ impl Index {
 }
 
 /// The addresses an object has now.
-fn addresses(object: &Object) -> Vec<IpAddr> {
+pub(super) fn addresses(object: &Object) -> Vec<IpAddr> {
     let texts: Vec<&str> = match object {
         Object::Service(s) => {
             s.spec.cluster_ip.as_deref().into_iter().chain(s.spec.cluster_ips.iter().map(String::as_str)).collect()
@@ -290,14 +381,24 @@ fn forget(of: &mut Places, namespace: &str, what: &str, name: &str) {
     }
 }
 
-/// One fewer; nothing is left of what is there no more.
-fn less<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counted: &mut BTreeMap<K, u32>, what: &Q) {
-    if let Some(n) = counted.get_mut(what) {
-        *n -= 1;
-        if *n == 0 {
-            counted.remove(what);
-        }
+/// One fewer; nothing is left of what is there no more. True when this was the last.
+fn less<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counted: &mut BTreeMap<K, u32>, what: &Q) -> bool {
+    let Some(n) = counted.get_mut(what) else { return false };
+    *n -= 1;
+    let last = *n == 0;
+    if last {
+        counted.remove(what);
     }
+    last
+}
+
+/// Each condition of the node says that all is well.
+fn healthy(node: &Node) -> bool {
+    let good = |c: &Condition| match c.kind.ends_with("Ready") || c.kind.ends_with("Healthy") {
+        true => c.is_true(),
+        false => c.is_false(),
+    };
+    node.status.conditions.iter().all(good)
 }
 
 /// The images of the containers that run.
@@ -306,7 +407,7 @@ fn running(pod: &Pod) -> impl Iterator<Item = &str> {
 }
 
 /// It is on a node, and no pod of some kind may join it there.
-fn keeps_apart(pod: &Pod) -> bool {
+pub(super) fn keeps_apart(pod: &Pod) -> bool {
     let required = "/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
     pod.spec.node_name.is_some()
         && !pod.finished()
@@ -314,7 +415,7 @@ fn keeps_apart(pod: &Pod) -> bool {
 }
 
 /// What an event speaks of, unless it is what every pod goes through on its way to being well.
-fn about(event: &KubeEvent) -> Option<(Kind, Key)> {
+pub(super) fn about(event: &KubeEvent) -> Option<(Kind, Key)> {
     let everyday = !event.is_warning()
         && matches!(
             event.reason(),

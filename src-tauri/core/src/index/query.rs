@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Index, Key, Reading, custom_name};
+use super::{Index, Key, Reading, custom_name, reads::Place};
 use crate::{
     change::Change,
     logs,
@@ -18,11 +18,13 @@ use crate::{
 impl Index {
     /// The objects of a kind, in order of namespace and name.
     pub fn all(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
+        self.note(Place::Kind(kind));
         self.objects.get(&kind).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The objects of a kind in one namespace.
     pub fn in_namespace<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Object>> {
+        self.note(Place::Within(kind, namespace));
         self.objects
             .get(&kind)
             .into_iter()
@@ -34,11 +36,13 @@ impl Index {
     /// One object by name; the namespace is ignored for kinds outside namespaces.
     pub fn get(&self, kind: Kind, namespace: Option<&str>, name: &str) -> Option<&Arc<Object>> {
         let namespace = if kind.namespaced() { namespace.unwrap_or("") } else { "" };
+        self.note(Place::Object(kind, namespace, name));
         self.objects.get(&kind)?.get(&(namespace.to_owned(), name.to_owned()))
     }
 
     /// One object by uid.
     pub fn by_uid(&self, uid: &str) -> Option<&Arc<Object>> {
+        self.note(Place::Uid(uid));
         let (kind, key) = self.by_uid.get(uid)?;
         self.objects.get(kind)?.get(key)
     }
@@ -54,13 +58,16 @@ impl Index {
     /// An object of an extension's kind, whatever its version; one outside namespaces is found from within one, too.
     fn custom(&self, reference: &ObjectRef) -> Option<&Arc<Object>> {
         let name = custom_name(&reference.kind, extension(&reference.api_version)?, &reference.name);
-        let all = self.objects.get(&Kind::CustomResource)?;
         let within = reference.namespace.clone().unwrap_or_default();
+        self.note(Place::Object(Kind::CustomResource, &within, &name));
+        self.note(Place::Object(Kind::CustomResource, "", &name));
+        let all = self.objects.get(&Kind::CustomResource)?;
         all.get(&(within, name.clone())).or_else(|| all.get(&(String::new(), name)))
     }
 
     /// What an object owns directly.
     pub fn owned_by(&self, uid: &str) -> impl Iterator<Item = &Arc<Object>> {
+        self.note(Place::Children(uid));
         self.children
             .get(uid)
             .into_iter()
@@ -129,9 +136,11 @@ impl Index {
 
     /// The events that speak of an object in its present lifetime, oldest first.
     pub fn events_of(&self, object: &ObjectRef) -> Vec<&KubeEvent> {
+        let key = object.key();
+        self.note(Place::Events(&key));
         let mut out: Vec<&KubeEvent> = self
             .events
-            .get(&object.key())
+            .get(&key)
             .into_iter()
             .flatten()
             .filter_map(|key| match &**self.objects.get(&Kind::KubeEvent)?.get(key)? {
@@ -149,6 +158,7 @@ impl Index {
 
     /// The log of a container's death, or of its present run, if it was read.
     pub fn log(&self, pod_uid: &str, container: &str, restart: u32) -> Option<&LogRead> {
+        self.note(Place::Logs(pod_uid));
         self.logs
             .of(pod_uid, container)
             .map(|l| &l.read)
@@ -158,6 +168,7 @@ impl Index {
 
     /// The newest log of a container that could be read.
     pub fn newest_log(&self, pod_uid: &str, container: &str) -> Option<&LogRead> {
+        self.note(Place::Logs(pod_uid));
         self.logs
             .of(pod_uid, container)
             .filter(|l| l.read.lines.is_ok())
@@ -167,67 +178,88 @@ impl Index {
 
     /// When this log was read.
     pub fn log_read_at(&self, want: &LogWant) -> Option<Timestamp> {
-        self.logs.get(want).map(|l| l.at)
+        self.kept_log(want).map(|l| l.at)
     }
 
     /// What a log says, if it could be read.
     pub fn said(&self, want: &LogWant) -> Option<&logs::Reading> {
-        self.logs.get(want)?.said()
+        self.kept_log(want)?.said()
     }
 
     /// True when this wish was answered already.
     pub fn has_log(&self, want: &LogWant) -> bool {
-        self.logs.get(want).is_some()
+        self.kept_log(want).is_some()
+    }
+
+    fn kept_log(&self, want: &LogWant) -> Option<&super::logs::Log> {
+        self.note(Place::Logs(want.pod.uid.as_deref().unwrap_or("")));
+        self.logs.get(want)
     }
 
     /// True when a log of this container was asked for and answered, be it refused or forgotten since.
     pub fn answered(&self, pod_uid: &str, container: &str) -> bool {
+        self.note(Place::Logs(pod_uid));
         self.answered.get(pod_uid).is_some_and(|c| c.contains(container))
     }
 
     /// Changes seen in the last hours, oldest first.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.note(Place::Changes);
         self.changes.iter()
+    }
+
+    /// The same of one object, whatever its lifetime.
+    pub fn changes_of<'a>(&'a self, object: &'a ObjectRef) -> impl Iterator<Item = &'a Change> {
+        self.note(Place::ChangesOf(&object.kind, object.namespace.as_deref(), &object.name));
+        self.changes.iter().filter(|c| c.object.same_name(object))
     }
 
     /// Pods that are gone, newest last, with when that was seen.
     pub fn graves(&self) -> impl Iterator<Item = (&Timestamp, &Arc<Object>)> {
+        self.note(Place::Graves);
         self.graves.iter().map(|(t, o)| (t, o))
     }
 
     /// True when what exists of this kind in this namespace is known completely and now.
     pub fn knows(&self, kind: Kind, namespace: Option<&str>) -> bool {
+        self.note(Place::Reading(kind));
         let complete = |ns: Option<String>| matches!(self.readings.get(&(kind, ns)), Some(Reading::Complete));
         complete(None) || (kind.namespaced() && namespace.is_some_and(|ns| complete(Some(ns.to_owned()))))
     }
 
     /// Since when this kind is watched without a gap (the latest of its places).
     pub fn watched_since(&self, kind: Kind) -> Option<Timestamp> {
+        self.note(Place::Reading(kind));
         self.since.iter().filter(|((k, _), _)| *k == kind).map(|(_, t)| *t).max()
     }
 
     /// True when this kind has been read, refused or found not to be served, somewhere.
     pub fn has_reading(&self, kind: Kind) -> bool {
+        self.note(Place::Reading(kind));
         self.readings.keys().any(|(k, _)| *k == kind)
     }
 
     /// How each kind is read, by place.
     pub fn readings(&self) -> impl Iterator<Item = (&(Kind, Option<String>), &Reading)> {
+        self.note(Place::Anything);
         self.readings.iter()
     }
 
     /// Objects that could not be decoded: how many, the last reason, since when.
     pub fn skipped(&self) -> impl Iterator<Item = (&(Kind, Option<String>), &(u32, String, Timestamp))> {
+        self.note(Place::Skipped);
         self.skipped.iter()
     }
 
     /// The connection as last reported.
     pub fn connection(&self) -> Option<&Connection> {
+        self.note(Place::Connection);
         self.connection.as_ref()
     }
 
     /// How many objects are known.
     pub fn len(&self) -> usize {
+        self.note(Place::Anything);
         self.objects.values().map(BTreeMap::len).sum()
     }
 
@@ -238,11 +270,13 @@ impl Index {
 
     /// How many observations were applied.
     pub fn observations(&self) -> u64 {
+        self.note(Place::Anything);
         self.observations
     }
 
     /// The state for comparisons in tests: every object by kind and name.
     pub fn snapshot(&self) -> Vec<(Kind, Key, Arc<Object>)> {
+        self.note(Place::Anything);
         self.objects.iter().flat_map(|(k, m)| m.iter().map(move |(n, o)| (*k, n.clone(), o.clone()))).collect()
     }
 }

@@ -9,6 +9,8 @@ mod around;
 mod seen;
 mod target;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use self::around::Around;
@@ -85,11 +87,11 @@ pub fn look(index: &Index, now: Timestamp, options: Options, subject: &ObjectRef
         reads.iter().map(|read| Heard { read, behind: behind(read).filter(|_| !own(read)) }).collect();
     let mut detection = detect::detect(index, now, options.clone());
     // A person waits for the answer: what waits for a log is told without it.
-    detection.findings.iter_mut().for_each(|f| f.awaits_log = false);
-    detection.findings.extend(asked::findings(index, now, options.clone(), &heard));
-    let diagnosis = correlate::diagnose_of(index, now, options, detection);
+    detection.findings.iter_mut().for_each(|f| Arc::make_mut(f).awaits_log = false);
+    detection.findings.extend(asked::findings(index, now, options.clone(), &heard).into_iter().map(Arc::new));
+    let diagnosis = correlate::diagnose_of(index, now, options, detection, &mut detect::Memory::default());
     let mut touching: Vec<(u8, Fault)> =
-        diagnosis.faults.into_iter().filter_map(|f| Some((around.touched_by(&f)?, f))).collect();
+        diagnosis.faults.into_iter().filter_map(|f| Some((around.touched_by(&f)?, f.taken(now)))).collect();
     touching.sort_by_key(|(distance, _)| *distance);
     let faults: Vec<Fault> = touching.into_iter().map(|(_, fault)| fault).collect();
     let seen = faults.is_empty().then(|| seen::seen(index, now, subject, &around, &heard));

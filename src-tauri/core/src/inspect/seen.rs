@@ -13,7 +13,7 @@ use crate::{
     evidence::{EvidenceDraft, EvidenceKind},
     explain,
     finding::EliminationDraft,
-    index::Index,
+    index::{Index, Now},
     object::{Condition, Kind, Object, ObjectRef, Pod},
     severity::Severity,
     words,
@@ -178,7 +178,7 @@ fn warnings(index: &Index, now: Timestamp, subject: &ObjectRef, around: &Around<
     for object in [subject.clone()].into_iter().chain(around.pods.iter().map(|p| p.reference())) {
         let young = |at: Option<Timestamp>| at.is_some_and(|t| now.duration_since(t) < RECENT);
         let warns = index.events_of(&object).into_iter().filter(|e| e.is_warning() && young(e.last_seen()));
-        items.extend(warns.map(|e| event_evidence(e, now)));
+        items.extend(warns.map(|e| event_evidence(e, Now::new(index, now))));
     }
     items.truncate(PODS);
     match items.first() {

@@ -23,7 +23,7 @@ const EVIDENCE_CAP: usize = 120;
 
 /// A further fault of this step that belongs to the same incident: what it found is added, the rest stays.
 pub(super) fn more(incident: &mut Incident, fault: &Fault, now: Timestamp) {
-    evidence(incident, fault);
+    evidence(incident, fault, now);
     changes(incident, fault, now);
     findings(incident, fault, now);
     incident.severity = super::worst(incident).unwrap_or(incident.severity);
@@ -34,7 +34,7 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     for record in &mut incident.findings {
         record.active = false;
     }
-    evidence(incident, fault);
+    evidence(incident, fault, now);
     changes(incident, fault, now);
     findings(incident, fault, now);
     let cited = |keys: &[String], i: &Incident| -> Vec<String> {
@@ -113,7 +113,7 @@ fn outlives(was: &Cause, fault: &Fault) -> bool {
         })
 }
 
-fn evidence(incident: &mut Incident, fault: &Fault) {
+fn evidence(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     let cited: Vec<&String> = fault.causes.iter().flat_map(|c| &c.evidence).collect();
     for draft in &fault.evidence {
         let known = incident.evidence.iter().any(|e| e.draft.key == draft.key);
@@ -121,7 +121,7 @@ fn evidence(incident: &mut Incident, fault: &Fault) {
             continue;
         }
         let id = format!("E{}", incident.evidence.len() + 1);
-        incident.evidence.push(Evidence { id, draft: draft.clone() });
+        incident.evidence.push(Evidence { id, draft: draft.clone().taken(now) });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a person takes apart and puts together: splitting findings off, and telling an incident's own from the rest.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -165,7 +165,10 @@ fn named(incident: &Incident) -> String {
 }
 
 /// The faults with what belongs to split-off incidents taken out of them, and whose it is.
-pub(super) fn divided<'a>(faults: &'a [Fault], incidents: &[Incident]) -> Vec<(Cow<'a, Fault>, Option<IncidentId>)> {
+pub(super) fn divided<'a>(
+    faults: &'a [Arc<Fault>],
+    incidents: &[Incident],
+) -> Vec<(Cow<'a, Fault>, Option<IncidentId>)> {
     let apart: Vec<(IncidentId, &[Part])> = incidents
         .iter()
         .filter(|i| !i.split_off.is_empty() && i.merged_into.is_none())
@@ -175,7 +178,7 @@ pub(super) fn divided<'a>(faults: &'a [Fault], incidents: &[Incident]) -> Vec<(C
     let mut out = Vec::with_capacity(faults.len());
     for fault in faults {
         if apart.is_empty() || !fault.findings.iter().any(|f| owner(f).is_some()) {
-            out.push((Cow::Borrowed(fault), None));
+            out.push((Cow::Borrowed(&**fault), None));
             continue;
         }
         out.extend(fault.part(|f| owner(f).is_none()).map(|rest| (Cow::Owned(rest), None)));

@@ -3,6 +3,8 @@
 mod apart;
 mod common;
 
+use std::sync::Arc;
+
 use super::support::*;
 use afterwatch_core::{
     correlate::Fault,
@@ -17,7 +19,7 @@ fn one(world: &World) -> Fault {
     let mut faults = world.diagnose().faults;
     let titles: Vec<&str> = faults.iter().map(|f| f.title.as_str()).collect();
     assert_eq!(faults.len(), 1, "{titles:?}");
-    let fault = faults.remove(0);
+    let fault = Arc::unwrap_or_clone(faults.remove(0));
     sound(world, &fault);
     fault
 }
@@ -27,7 +29,7 @@ fn several(world: &World, n: usize) -> Vec<Fault> {
     let faults = world.diagnose().faults;
     let titles: Vec<&str> = faults.iter().map(|f| f.title.as_str()).collect();
     assert_eq!(faults.len(), n, "{titles:?}");
-    faults
+    faults.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 /// The first cause and what must be changed for it.

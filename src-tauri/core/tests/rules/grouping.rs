@@ -1,5 +1,7 @@
 //! One incident for one fault.
 
+use std::sync::Arc;
+
 use super::support::*;
 use afterwatch_core::{correlate::Fault, object::Kind, remediation::ActionKind};
 use afterwatch_testkit::World;
@@ -9,7 +11,7 @@ fn faults(world: &World) -> Vec<Fault> {
     for fault in &faults {
         sound(world, fault);
     }
-    faults
+    faults.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 fn reads(secret: &str) -> Value {

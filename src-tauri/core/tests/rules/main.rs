@@ -1,6 +1,7 @@
 //! Every rule against its fault, its look-alikes and the healthy case; what is grouped; what the ledger makes of it.
 
 mod admission;
+mod again;
 mod asked;
 mod autoscale;
 mod blame;

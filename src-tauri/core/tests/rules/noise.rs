@@ -1,5 +1,7 @@
 //! Loud neighbours: what is old, over, or somebody else's neither joins a fault nor stands before it.
 
+use std::sync::Arc;
+
 use super::support::*;
 use afterwatch_core::{
     correlate::Fault,
@@ -26,7 +28,7 @@ fn stays_alone(world: &World, faults: usize) -> Fault {
     let others: Vec<&str> =
         fault.findings.iter().map(|f| f.subject.name.as_str()).filter(|n| *n != "checkout").collect();
     assert!(others.is_empty(), "{others:?} are not part of it");
-    fault
+    Arc::unwrap_or_clone(fault)
 }
 
 #[test]
@@ -191,7 +193,7 @@ fn only(world: &World) -> Fault {
     assert_eq!(faults.len(), 1);
     let fault = faults.remove(0);
     sound(world, &fault);
-    fault
+    Arc::unwrap_or_clone(fault)
 }
 
 fn dns(world: &mut World) {

@@ -113,7 +113,8 @@ fn a_broken_pod_of_an_earlier_revision_must_be_deleted() {
 #[test]
 fn a_pod_of_the_present_revision_has_a_fault_of_its_own() {
     let world = broken(-120, json!({"status": {"updateRevision": "bad"}}));
-    let rules: Vec<String> = world.diagnose().faults.remove(0).findings.into_iter().map(|f| f.rule_id).collect();
+    let fault = world.diagnose().faults.remove(0);
+    let rules: Vec<String> = fault.findings.iter().map(|f| f.rule_id.clone()).collect();
     assert!(!rules.contains(&"statefulset-stuck".to_owned()), "{rules:?}");
 }
 

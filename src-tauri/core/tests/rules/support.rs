@@ -1,6 +1,6 @@
 //! `check` for what must be found, `silent` for what must not.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use afterwatch_core::{
     correlate::{Diagnosis, Fault},
@@ -88,7 +88,7 @@ pub fn check_at_a_glance(world: &World, expect: Expect) -> Fault {
 
 #[track_caller]
 fn one(world: &World, diagnosis: Diagnosis, expect: Expect) -> Fault {
-    only(world, diagnosis.faults, expect)
+    only(world, diagnosis.faults.into_iter().map(Arc::unwrap_or_clone).collect(), expect)
 }
 
 /// Exactly one fault is there, and it is this one. Returns it.
@@ -176,7 +176,7 @@ pub fn silent(world: &World) {
 /// Nothing is due yet; one look may still tell.
 #[track_caller]
 pub fn patient(world: &World) {
-    let told: Vec<String> = world.diagnose().faults.into_iter().map(|f| f.title).collect();
+    let told: Vec<String> = world.diagnose().faults.iter().map(|f| f.title.clone()).collect();
     assert!(told.is_empty(), "nothing is due, and yet: {told:?}");
 }
 

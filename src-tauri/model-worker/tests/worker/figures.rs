@@ -22,6 +22,8 @@ use crate::talk::{Worker, long_text, say};
 
 /// Tokens that are read and written, as `llama-bench` does by default.
 const READ: usize = 512;
+/// How many of those that are read the chat template and the question take.
+const AROUND: usize = 24;
 const WRITTEN: u32 = 128;
 const ROUNDS: usize = 3;
 
@@ -142,7 +144,7 @@ fn figures() {
     let (mut read, mut written, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let mut against = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let text = of_tokens(&mut worker, READ, round);
+        let text = of_tokens(&mut worker, READ - AROUND, round);
         let speed = |tokens: u32, ms: u32| f64::from(tokens) * 1e3 / f64::from(ms.max(1));
         let writing = |a: &Generated| speed(a.generated_tokens.saturating_sub(1), a.total_ms - a.first_token_ms);
         let answer = generated(worker.asks(request(&text, "Go on.", WRITTEN, None)));

@@ -26,6 +26,26 @@ fn the_environment_cannot_make_it_load_a_library() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn it_asks_for_large_pages_unless_somebody_decided() {
+    let environment = |set: Option<&str>| {
+        let mut worker = Worker::start_with(|command| {
+            command.env_remove("GLIBC_TUNABLES");
+            if let Some(set) = set {
+                command.env("GLIBC_TUNABLES", set);
+            }
+        });
+        worker.asks(Ask::Info);
+        proc(&worker, "environ")
+    };
+    assert!(environment(None).contains("GLIBC_TUNABLES=glibc.malloc.hugetlb=1"));
+    // The loader divides what it reads there by zeros.
+    let both = environment(Some("glibc.malloc.check=0"));
+    assert!(both.contains("GLIBC_TUNABLES=glibc.malloc.check=0") && both.contains("glibc.malloc.hugetlb=1"));
+    assert!(!environment(Some("glibc.malloc.hugetlb=0")).contains("glibc.malloc.hugetlb=1"));
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn it_lets_others_go_first_leaves_no_core_and_its_memory_is_bounded() {
     let mut worker = Worker::start();

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
 use crate::{
+    index::Now,
     logs::{self, QUOTE, Signal},
     words::clip,
 };
@@ -53,7 +54,7 @@ struct Group {
 }
 
 /// What the log of a running container tells most of, of the failures that go on.
-pub(in crate::detect) fn said(lines: &[String], now: Timestamp) -> Option<Said> {
+pub(in crate::detect) fn said(lines: &[String], now: Now<'_>) -> Option<Said> {
     let mut groups: BTreeMap<(u8, String), Group> = BTreeMap::new();
     let mut known = vec![false; lines.len()];
     for signal in logs::signals(lines) {
@@ -110,15 +111,14 @@ impl Said {
 
 /// Whether it is still being said: the last line is young by its own time and by the rhythm of those before, and no
 /// line after it says that all is well again.
-fn goes_on(lines: &[String], group: &Group, now: Timestamp) -> bool {
+fn goes_on(lines: &[String], group: &Group, now: Now<'_>) -> bool {
     let (first, last) = (group.lines[0], group.lines[group.lines.len() - 1]);
     let rhythm = group.lines.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(1);
     let after = lines.len() - 1 - last;
     if let (Some(from), Some(to)) = (stamp(&lines[first]), stamp(&lines[last])) {
-        let age = now.duration_since(to);
         let pace = to.duration_since(from) / i32::try_from(group.lines.len().max(2) - 1).unwrap_or(1);
         // A clock that runs ahead says nothing.
-        if age > OLD && age > pace * 3 {
+        if now.beyond(to, OLD.max(pace * 3)) {
             return false;
         }
     }
@@ -215,13 +215,15 @@ fn tells_recovery(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Index;
 
     fn now() -> Timestamp {
         "2026-11-12T03:00:00Z".parse().expect("a time")
     }
 
     fn judge(text: &str) -> Option<Said> {
-        said(&text.lines().map(str::to_owned).collect::<Vec<_>>(), now())
+        let index = Index::new();
+        said(&text.lines().map(str::to_owned).collect::<Vec<_>>(), Now::new(&index, now()))
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
     },
     evidence::{EvidenceDraft, EvidenceKind},
     finding::{CauseDraft, Finding},
+    index::Now,
     object::{Condition, Container, HorizontalPodAutoscaler, Kind, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
@@ -66,7 +67,7 @@ pub(super) fn blind(
 ) {
     let me = h.reference();
     let workload = target(cx, h);
-    let since = condition.last_transition_time.or(h.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = condition.last_transition_time.or(h.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let pods = pods(cx, &workload);
     let said = condition.message.clone().unwrap_or_default();
     let reason = condition.reason.clone().unwrap_or_default();
@@ -247,7 +248,7 @@ fn requests(
                 format!("containers {} have", words::list(&many.iter().map(|c| c.name.clone()).collect::<Vec<_>>(), 4)),
         }
     );
-    let item = resources_evidence(cx, workload, containers, resource);
+    let item = resources_evidence(workload, containers, resource);
     let mut c =
         requests_cause(h, me, workload, resource, &containers[0].name, Some(percent), vec![key, item.key.clone()]);
     if containers.len() > 1 {
@@ -260,12 +261,7 @@ fn requests(
     cx.report(f);
 }
 
-fn resources_evidence(
-    cx: &Context<'_>,
-    workload: &ObjectRef,
-    containers: &[&Container],
-    resource: &str,
-) -> EvidenceDraft {
+fn resources_evidence(workload: &ObjectRef, containers: &[&Container], resource: &str) -> EvidenceDraft {
     let lines: Vec<(&str, String)> =
         containers.iter().map(|c| (c.name.as_str(), format!("requests.{resource} not set"))).collect();
     object_evidence(
@@ -274,7 +270,7 @@ fn resources_evidence(
         "requests",
         format!("Containers of {workload} without a {resource} request"),
         &lines,
-        cx.now,
+        Now::STAMP,
     )
 }
 

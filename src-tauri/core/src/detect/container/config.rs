@@ -39,7 +39,12 @@ pub(super) fn refused(cx: &mut Context<'_>, pod: &Pod) {
         let message = waiting.message.clone().unwrap_or_default();
         let events = cx.index.events_of(&me);
         let failed: Vec<&&KubeEvent> = events.iter().filter(|e| e.is_warning() && e.reason() == "Failed").collect();
-        let started = failed.iter().filter_map(|e| e.first_seen()).min().or(pod.status.start_time).unwrap_or(cx.now);
+        let started = failed
+            .iter()
+            .filter_map(|e| e.first_seen())
+            .min()
+            .or(pod.status.start_time)
+            .unwrap_or_else(|| cx.now.get());
         if reason == "CreateContainerConfigError" && source::arrived(cx, pod, &message, started) {
             continue;
         }

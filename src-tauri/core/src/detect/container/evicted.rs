@@ -28,9 +28,9 @@ pub fn evicted(cx: &mut Context<'_>, pod: &Pod) {
     let message = pod.status.message.clone().unwrap_or_default();
     let events = cx.index.events_of(&me);
     let event = events.iter().rev().find(|e| e.reason() == "Evicted");
-    let at = event.and_then(|e| e.first_seen()).or(pod.status.start_time).unwrap_or(cx.now);
+    let at = event.and_then(|e| e.first_seen()).or(pod.status.start_time).unwrap_or_else(|| cx.now.get());
     // An evicted pod lies about until it is collected: it is news for an hour.
-    if cx.now.duration_since(at) > SignedDuration::from_hours(1) {
+    if cx.now.beyond(at, SignedDuration::from_hours(1)) {
         return;
     }
     let owner = cx.owner(pod);
@@ -39,7 +39,7 @@ pub fn evicted(cx: &mut Context<'_>, pod: &Pod) {
         let ready = pods.iter().filter(|p| p.ready() && !p.metadata.deleting()).count();
         ready > 0 && !pods.iter().any(|p| !p.finished() && !p.ready())
     });
-    if replaced && cx.now.duration_since(at) > SignedDuration::from_mins(2) {
+    if replaced && cx.now.beyond(at, SignedDuration::from_mins(2)) {
         return;
     }
     let mut f = finding("pod-evicted", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), at);

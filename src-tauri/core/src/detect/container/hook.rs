@@ -33,12 +33,12 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod) {
         let of_it = |e: &&&KubeEvent| {
             e.reason() == "FailedPostStartHook"
                 && e.involved_object.field_path.as_ref().is_none_or(|p| p.contains(&path))
-                && e.last_seen().is_some_and(|t| cx.now.duration_since(t) < STILL)
+                && e.last_seen().is_some_and(|t| cx.now.within(t, STILL))
         };
         let failed: Vec<&&KubeEvent> = events.iter().filter(of_it).collect();
         let Some(last) = failed.last() else { continue };
         let owner = cx.owner(pod);
-        let started = failed.iter().filter_map(|e| e.first_seen()).min().unwrap_or(cx.now);
+        let started = failed.iter().filter_map(|e| e.first_seen()).min().unwrap_or_else(|| cx.now.get());
         let mut f = finding("hook-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
         f.part.clone_from(&spec.name);
         f.started_basis = "first failed hook".into();

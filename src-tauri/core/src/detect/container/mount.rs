@@ -28,7 +28,7 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, mount: &[&KubeEvent]) {
     let Some(last) = mount.last() else { return };
     let me = pod.reference();
     let owner = cx.owner(pod);
-    let started = mount.iter().filter_map(|e| e.first_seen()).min().unwrap_or(cx.now);
+    let started = mount.iter().filter_map(|e| e.first_seen()).min().unwrap_or_else(|| cx.now.get());
     let mut f =
         finding("volume-not-mounted", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
     f.headline = "waits for a volume".into();
@@ -231,7 +231,7 @@ fn classify(
         f.headline = format!("cannot start: storage driver {driver} is not on its node");
         // The driver's own pod starts on a new node beside those that need it.
         let joined = cx.index.get(Kind::Node, None, node).and_then(|n| n.meta().creation_timestamp);
-        if joined.is_some_and(|t| cx.now.duration_since(t) < YOUNG) {
+        if joined.is_some_and(|t| cx.now.within(t, YOUNG)) {
             f.hold = hold(REGISTERING);
         }
         let to = place.holder(owner, "csi.driver");

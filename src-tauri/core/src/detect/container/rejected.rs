@@ -36,7 +36,7 @@ pub fn rejected(cx: &mut Context<'_>) {
         by_maker.entry(maker).or_default().push(pod);
     }
     for (maker, mut pods) in by_maker {
-        pods.retain(|p| when(p).is_some_and(|t| cx.now.duration_since(t) <= NEWS));
+        pods.retain(|p| when(p).is_some_and(|t| !cx.now.beyond(t, NEWS)));
         pods.sort_by_key(|p| (when(p), p.metadata.name.as_str()));
         if let (Some(first), Some(last)) = (pods.first(), pods.last())
             && wanted(cx, maker, last)
@@ -82,7 +82,7 @@ fn wanted(cx: &Context<'_>, maker: &str, last: &Pod) -> bool {
 
 fn report(cx: &mut Context<'_>, first: &Pod, last: &Pod, pods: &[&Pod]) {
     let owner = cx.owner(last);
-    let started = when(first).unwrap_or(cx.now);
+    let started = when(first).unwrap_or_else(|| cx.now.get());
     let maker = last.metadata.controller().map(|o| o.in_namespace(last.metadata.namespace.as_deref()));
     let object = maker.unwrap_or_else(|| last.reference());
     let reason = last.status.reason.as_deref().unwrap_or("");

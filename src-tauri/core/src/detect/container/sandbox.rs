@@ -17,7 +17,7 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, events: &[&KubeEvent]) {
     let Some(last) = events.last() else { return };
     let me = pod.reference();
     let owner = cx.owner(pod);
-    let started = events.iter().filter_map(|e| e.first_seen()).min().unwrap_or(cx.now);
+    let started = events.iter().filter_map(|e| e.first_seen()).min().unwrap_or_else(|| cx.now.get());
     let mut f = finding("sandbox-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
     f.headline = "cannot start its sandbox".into();
     f.started_basis = "first failed sandbox".into();

@@ -23,6 +23,7 @@ use super::super::{
 use crate::{
     change::{Change, ChangeVerb},
     evidence::{EvidenceDraft, EvidenceKind},
+    index::Now,
     logs::{self, Class, Signal},
     object::{Container, Kind, Object, ObjectRef, Pod},
     remediation::{ActionDraft, ActionKind},
@@ -157,7 +158,7 @@ impl<'a> Case<'_, 'a> {
     fn ended(&self) -> Timestamp {
         let status = self.pod.containers().find(|(spec, _, _)| spec.name == self.spec.name).and_then(|(_, s, _)| s);
         let terminated = status.and_then(|s| s.state.terminated.as_ref().or(s.last_state.terminated.as_ref()));
-        terminated.and_then(|t| t.finished_at).unwrap_or(self.cx.now)
+        terminated.and_then(|t| t.finished_at).unwrap_or_else(|| self.cx.now.get())
     }
 
     /// What the workload itself writes: the values of variables, arguments and command.
@@ -378,7 +379,7 @@ fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 "architecture",
                 format!("Node {name} is {arch}"),
                 &[("architecture", arch.clone())],
-                case.cx.now,
+                Now::STAMP,
             )
         }
         _ => own,

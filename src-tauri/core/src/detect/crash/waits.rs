@@ -35,8 +35,7 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let me = pod.reference();
         let want =
             LogWant { pod: me.clone(), container: spec.name.clone(), previous: false, restart: status.restart_count };
-        let old = cx.now.duration_since(since).as_secs();
-        if old >= READ {
+        if !cx.now.within(since, hold(READ)) {
             cx.want(want.clone());
         }
         let owner = cx.owner(pod);

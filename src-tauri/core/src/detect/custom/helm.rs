@@ -82,13 +82,13 @@ fn release_of(
 ) {
     let pending = found.status.starts_with("pending-");
     let me = secret.reference();
-    let since = found.since.unwrap_or(cx.now).min(cx.now);
+    let since = cx.now.min(found.since.unwrap_or_else(|| cx.now.get()));
     let revision = found.revision;
     let severity = if pending { Severity::Medium } else { Severity::Low };
     let mut f = finding(RULE.id, me.clone(), joins.unwrap_or(&me), severity, since);
     f.hold = hold(if pending { HANGS } else { FAILED });
     cx.ordinary_until_due(&mut f);
-    if joins.is_some() || (!pending && cx.now.duration_since(since) > OLD) {
+    if joins.is_some() || (!pending && cx.now.beyond(since, OLD)) {
         f.hold = Finding::JOINS_ONLY;
     }
     f.headline = match pending {

@@ -1,6 +1,9 @@
 //! One fault, one incident: what an object's workloads show already, and what misses the Secret it was to make.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{lead::Lead, said::is_over as is_over_by};
 use crate::{
@@ -32,7 +35,7 @@ impl<'a> Told<'a> {
     pub fn new(cx: &Context<'a>) -> Told<'a> {
         let mut out = Told { faults: Vec::new(), by_name: HashMap::new() };
         let opens = |f: &&Finding| f.hold != Finding::JOINS_ONLY && f.severity >= Severity::Medium && runs(&f.object);
-        for f in cx.found().iter().filter(opens) {
+        for f in cx.found().iter().map(|f| &**f).filter(opens) {
             let mut chain = chain(cx.index, &f.subject);
             if !f.object.same_name(&f.subject) {
                 chain.extend(self::chain(cx.index, &f.object));
@@ -168,6 +171,7 @@ impl<'a> Missed<'a> {
                     break;
                 }
                 done.push(&unmade.secret);
+                let f = Arc::make_mut(f);
                 f.causes.insert(0, CauseDraft { referrer: Some(unmade.secret.clone()), ..unmade.cause.clone() });
                 for item in &unmade.evidence {
                     if !f.evidence.iter().any(|e| e.key == item.key) {

@@ -80,12 +80,12 @@ pub(super) fn lead<'a>(cx: &Context<'a>, o: &'a CustomResource, failing: &Failin
                 at = further;
             }
             Next::Missing(object, sure) => {
-                return Some(Lead { says: at, said: said(at, cx.now)?, missing: Some((object, sure)), way });
+                return Some(Lead { says: at, said: said(at, cx.now.get())?, missing: Some((object, sure)), way });
             }
             Next::Further(_) | Next::End => break,
         }
     }
-    let said = said(at, cx.now)?;
+    let said = said(at, cx.now.get())?;
     let missing = missing(cx, at, &said, failing);
     Some(Lead { says: at, said, missing, way })
 }

@@ -44,10 +44,8 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
         return;
     }
     let slow = failure.is_none() && finalizers.is_none() && own_finalizers.is_empty();
-    let ended = cx
-        .index
-        .graves()
-        .any(|(at, o)| cx.now.duration_since(*at) < FRESH && o.meta().namespace.as_deref() == Some(name));
+    let ended =
+        cx.index.graves().any(|(at, o)| cx.now.within(*at, FRESH) && o.meta().namespace.as_deref() == Some(name));
     if ending || ended || slow && (content.is_none() || age < CONTENT) {
         return;
     }

@@ -33,7 +33,7 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         .filter_map(|o| changed_at(cx, &o))
         .max()
         .or(i.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
+        .unwrap_or_else(|| cx.now.get());
     let mut problems = Vec::new();
     if cx.index.knows(Kind::Service, ns) {
         // `use-annotation` names no port: the load balancer's controller reads an action from an annotation.
@@ -182,7 +182,7 @@ pub(super) fn ingress(cx: &mut Context<'_>, i: &Ingress) {
         // The controller serves one of its own instead; where that has been so for long, somebody lives with it.
         if certificate {
             f.severity = Severity::Medium;
-            if cx.now.duration_since(since) > selector::LATELY {
+            if cx.now.beyond(since, selector::LATELY) {
                 f.hold = Finding::JOINS_ONLY;
             }
         }
@@ -294,7 +294,7 @@ fn unclaimed(cx: &mut Context<'_>, all: &[&Ingress]) {
     }
     for i in all.iter().filter(|i| class(i).is_none()) {
         let me = i.reference();
-        let since = changed_at(cx, &me).or(i.metadata.creation_timestamp).unwrap_or(cx.now);
+        let since = changed_at(cx, &me).or(i.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
         let mut f = finding("ingress-unclaimed", me.clone(), &me, Severity::Medium, since);
         f.headline = "is served by no controller: it names no class".into();
         f.started_basis = "Ingress created or changed".into();
@@ -372,8 +372,8 @@ fn conflicts(cx: &mut Context<'_>, all: &[&Ingress]) {
     for (first, second, place, theirs, ours) in found {
         let (me, other) = (second.reference(), first.reference());
         let seen = [&me, &other].into_iter().filter_map(|o| changed_at(cx, o)).max();
-        let since = seen.or(second.metadata.creation_timestamp).unwrap_or(cx.now);
-        let watched = cx.index.watched_since(Kind::Ingress).map_or(cx.now, |t| t.min(cx.now));
+        let since = seen.or(second.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
+        let watched = cx.index.watched_since(Kind::Ingress).map_or_else(|| cx.now.get(), |t| cx.now.min(t));
         let lately = watched.duration_since(since) <= selector::LATELY;
         let mut f = finding("ingress-conflict", me.clone(), &me, Severity::Medium, since);
         f.headline = "claims a path that another Ingress has".into();

@@ -88,14 +88,14 @@ pub(super) fn wrong_port(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods
             .filter_map(|o| changed_at(cx, o))
             .max()
             .or(s.metadata.creation_timestamp)
-            .unwrap_or(cx.now);
+            .unwrap_or_else(|| cx.now.get());
         let mut f = finding("service-port-wrong", me.clone(), me, Severity::High, since);
         f.part = port.name.clone().unwrap_or_else(|| port.port.to_string());
         f.headline = format!("sends traffic to port {target}, which its pods do not offer");
         f.started_basis = "Service created or changed".into();
         f.hold = hold(PORT);
         // A number need not be declared to be served: what has been so for long is as somebody wants it.
-        if confidence < Confidence::Established && cx.now.duration_since(since) > selector::LATELY {
+        if confidence < Confidence::Established && cx.now.beyond(since, selector::LATELY) {
             f.hold = Finding::JOINS_ONLY;
         }
         let offers = if !offered.is_empty() {
@@ -247,7 +247,7 @@ pub(super) fn mixed(cx: &mut Context<'_>, s: &Service, me: &ObjectRef, pods: &[&
         .filter_map(|o| changed_at(cx, o))
         .max()
         .or(s.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
+        .unwrap_or_else(|| cx.now.get());
     let mut f = finding("service-mixes-workloads", me.clone(), me, Severity::High, since);
     f.headline = "sends part of its traffic to pods of another workload".into();
     f.started_basis = "Service or workload made or changed".into();

@@ -13,6 +13,7 @@ use crate::{
     change::{Change, ChangeVerb},
     evidence::EvidenceKind,
     finding::Finding,
+    index::Now,
     object::{Kind, Object, ObjectRef, Pod, Service, has_all},
     remediation::ActionKind,
     severity::{Confidence, Severity},
@@ -52,7 +53,7 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
         .chain(lost_at(cx, s))
         .max()
         .or(s.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
+        .unwrap_or_else(|| cx.now.get());
     let mut f = finding("service-without-endpoints", me.clone(), me, Severity::High, since);
     f.headline = "selects no pod".into();
     f.started_basis = "Service created or changed".into();
@@ -89,7 +90,7 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
                 "labels",
                 format!("The pods of {owner} have the labels {labels}"),
                 &[("labels", labels.clone())],
-                cx.now,
+                Now::STAMP,
             );
             keys.push(item.key.clone());
             f.evidence.push(item);
@@ -172,7 +173,7 @@ fn deleted<'a>(cx: &Context<'a>, s: &Service) -> Option<&'a Change> {
         c.verb == ChangeVerb::Deleted
             && c.object.namespace.as_deref() == ns
             && matches!(c.object.read_as(), Some(Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet))
-            && cx.now.duration_since(c.at) <= LATELY
+            && !cx.now.beyond(c.at, LATELY)
             && index.resolve(&c.object).is_none()
     };
     index.changes().filter(lately).filter(|c| led_to(&c.object)).last()
@@ -209,7 +210,7 @@ fn lost_at(cx: &Context<'_>, s: &Service) -> Option<jiff::Timestamp> {
     let going = cx.index.pods_matching(ns, &s.spec.selector).iter().any(|p| p.metadata.deleting() && !p.finished());
     let finds = |labels: &BTreeMap<String, String>| has_all(labels, &s.spec.selector);
     let gone = cx.index.graves().filter(|(_, o)| o.meta().namespace.as_deref() == Some(ns) && finds(&o.meta().labels));
-    if going { Some(cx.now) } else { gone.map(|(t, _)| *t).max() }
+    if going { Some(cx.now.get()) } else { gone.map(|(t, _)| *t).max() }
 }
 
 /// The pod that was probably meant by a selector that finds none.
@@ -249,7 +250,7 @@ fn news(cx: &Context<'_>, s: &Service, me: &ObjectRef, near: Option<&Near<'_>>) 
     let finds = |labels: &BTreeMap<String, String>| has_all(labels, &s.spec.selector);
     let lost = || cx.index.graves().any(|(_, o)| o.meta().namespace == s.metadata.namespace && finds(&o.meta().labels));
     // Counted from when it was first seen: what is news does not become old while it is watched.
-    let watched = cx.index.watched_since(Kind::Service).map_or(cx.now, |since| since.min(cx.now));
+    let watched = cx.index.watched_since(Kind::Service).map_or_else(|| cx.now.get(), |since| cx.now.min(since));
     let owner = near.map(|n| cx.owner(n.pod).subject);
     let written = || {
         s.metadata.creation_timestamp.is_none_or(|t| watched.duration_since(t) <= LATELY)

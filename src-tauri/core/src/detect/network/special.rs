@@ -74,7 +74,7 @@ pub(super) fn external(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
         .filter_map(|o| changed_at(cx, o))
         .max()
         .or(s.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
+        .unwrap_or_else(|| cx.now.get());
     let mut f = finding("external-name-wrong", me.clone(), me, Severity::Medium, since);
     f.headline = format!("stands for {name}, which does not resolve");
     f.started_basis = "Service created or changed".into();
@@ -119,9 +119,9 @@ pub(super) fn balancer(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
     let failed = events
         .iter()
         .rfind(|e| e.is_warning() && BALANCER_FAILED.contains(&e.reason()))
-        .filter(|e| e.last_seen().is_some_and(|t| cx.now.duration_since(t).as_mins() < 20));
+        .filter(|e| e.last_seen().is_some_and(|t| cx.now.within(t, hold(20 * 60))));
     let Some(event) = failed else { return };
-    let since = event.first_seen().unwrap_or(cx.now);
+    let since = event.first_seen().unwrap_or_else(|| cx.now.get());
     let mut f = finding("load-balancer-failed", me.clone(), me, Severity::Medium, since);
     f.headline = "gets no load balancer".into();
     f.started_basis = "first failed attempt".into();
@@ -174,8 +174,8 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
         .filter_map(|o| changed_at(cx, o))
         .max()
         .or(set.metadata.creation_timestamp)
-        .unwrap_or(cx.now);
-    let watched = cx.index.watched_since(Kind::Service).map_or(cx.now, |t| t.min(cx.now));
+        .unwrap_or_else(|| cx.now.get());
+    let watched = cx.index.watched_since(Kind::Service).map_or_else(|| cx.now.get(), |t| cx.now.min(t));
     let mut f = finding("statefulset-service-missing", me.clone(), &me, Severity::Medium, since);
     f.headline = "has no Service for the names of its pods".into();
     f.started_basis = "StatefulSet created or changed, or its Service deleted".into();

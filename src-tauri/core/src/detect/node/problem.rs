@@ -115,7 +115,7 @@ fn bad(kind: &str, status: &str) -> Option<(String, Severity)> {
 
 fn of_condition(cx: &Context<'_>, node: &Node, me: &ObjectRef, c: &Condition) -> Option<Problem> {
     let (what, severity) = bad(&c.kind, &c.status)?;
-    let since = c.last_transition_time.unwrap_or(cx.now);
+    let since = c.last_transition_time.unwrap_or_else(|| cx.now.get());
     let joined = node.metadata.creation_timestamp.is_some_and(|t| since.duration_since(t).as_secs() <= 60);
     let young = joined && c.kind == "NetworkUnavailable";
     let reason = c.reason.clone().unwrap_or_default();
@@ -146,7 +146,7 @@ fn of_condition(cx: &Context<'_>, node: &Node, me: &ObjectRef, c: &Condition) ->
 fn of_events(cx: &Context<'_>, me: &ObjectRef) -> Vec<Problem> {
     let mut out: Vec<Problem> = Vec::new();
     for event in cx.index.events_of(me).into_iter().rev().filter(|e| e.is_warning()) {
-        let Some(last) = event.last_seen().filter(|t| cx.now.duration_since(*t) <= OVER) else { continue };
+        let Some(last) = event.last_seen().filter(|t| !cx.now.beyond(*t, OVER)) else { continue };
         let Some((rule, what, severity)) = telling(event) else { continue };
         if out.iter().any(|p| p.part == event.reason()) || rule == "node-out-of-memory" && contained(cx, me, last) {
             continue;

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     evidence::EvidenceDraft,
     finding::CauseDraft,
+    index::Now,
     logs::{self, Class, Signal},
     remediation::ActionDraft,
     severity::Confidence,
@@ -81,7 +82,7 @@ impl Case<'_> {
     }
 
     /// What it complains of: in the words of the probe, else again and again in its log, else of a dependency.
-    fn complaint(&self, now: Timestamp) -> Option<Signal> {
+    fn complaint(&self, now: Now<'_>) -> Option<Signal> {
         let dependency = |s: &Signal| {
             let network = matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout);
             (network || s.class == Class::Authentication) && s.subject.is_some()

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     finding::{CauseDraft, Finding},
+    index::Now,
     logs,
     object::{Container, ContainerStatus, Pod, pod::Probe},
     remediation::ActionKind,
@@ -291,7 +292,7 @@ impl Case<'_> {
     fn has_started(&self, cx: &Context<'_>) -> bool {
         let up = self.status.state.running.as_ref().and_then(|r| r.started_at);
         let passed = self.spec.startup_probe.is_some() && self.status.started == Some(true);
-        self.word == "readiness probe" && (passed || up.is_some_and(|t| cx.now.duration_since(t) >= STARTED))
+        self.word == "readiness probe" && (passed || up.is_some_and(|t| !cx.now.within(t, STARTED)))
     }
 
     /// A pod of the same template is up for longer than the probe allows, and was never restarted.
@@ -305,7 +306,7 @@ impl Case<'_> {
                         let up = s.state.running.as_ref().and_then(|r| r.started_at);
                         s.ready
                             && s.restart_count == 0
-                            && up.is_some_and(|t| cx.now.duration_since(t).as_secs() > budget)
+                            && up.is_some_and(|t| !cx.now.within(t, SignedDuration::from_secs(budget + 1)))
                     })
             })
         };
@@ -543,5 +544,5 @@ pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&
 /// The key of that log as evidence.
 pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<crate::evidence::EvidenceDraft> {
     let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
-    Some(super::super::crash::log_evidence(cx, &pod.reference(), spec, read, cx.now))
+    Some(super::super::crash::log_evidence(cx, &pod.reference(), spec, read, Now::STAMP))
 }

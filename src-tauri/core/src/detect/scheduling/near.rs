@@ -127,7 +127,7 @@ pub(super) fn anti(
         (Some(n), _) => format!(" for {n} replicas"),
         (None, _) => String::new(),
     };
-    let pods = cx.index.pods().filter(|p| !own.is_empty() && p.spec.node_name.is_some());
+    let pods = cx.index.placed_pods().filter(|p| !own.is_empty() && p.spec.node_name.is_some());
     let mut holders: Vec<String> = pods
         .filter(|p| own.iter().any(|t| t.means(p)))
         .map(|p| cx.owner(p).subject)

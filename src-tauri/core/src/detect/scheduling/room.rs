@@ -287,7 +287,7 @@ fn preempted(cx: &Context<'_>, f: &mut Finding, owner: &Owner) -> Option<CauseDr
             Object::KubeEvent(e) if e.reason() == "Preempted" => Some(e),
             _ => None,
         })
-        .filter(|e| e.last_seen().is_some_and(|t| cx.now.duration_since(t) < PREEMPTED))
+        .filter(|e| e.last_seen().is_some_and(|t| cx.now.within(t, PREEMPTED)))
         .filter(|e| of_ours(e).is_some())
         .max_by_key(|e| e.last_seen())?;
     let m = BY.as_ref()?.captures(event.message())?;

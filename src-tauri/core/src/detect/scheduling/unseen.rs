@@ -25,7 +25,7 @@ const DEVICES: &str = "resource.k8s.io/v1";
 
 /// Even one look lets a pod grow this old before it is called forgotten.
 fn young(cx: &Context<'_>, since: Timestamp, seconds: i64) -> bool {
-    cx.options.waive_holds && cx.now.duration_since(since) < SignedDuration::from_secs(seconds)
+    cx.options.waive_holds && cx.now.within(since, SignedDuration::from_secs(seconds))
 }
 
 fn draft(
@@ -81,7 +81,7 @@ pub(super) fn no_devices(pod: &Pod, owner: &Owner, tail: &str) -> CauseDraft {
 fn without_devices(cx: &mut Context<'_>, pod: &Pod, event: &KubeEvent) {
     let owner = cx.owner(pod);
     let me = pod.reference();
-    let since = event.first_seen().or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = event.first_seen().or(pod.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let mut f = finding("pod-unschedulable", me.clone(), &owner.subject, severity(cx, &owner), since);
     f.headline = "cannot be scheduled: the devices it claims cannot be asked for".into();
     f.started_basis = "first claim that could not be made".into();
@@ -124,7 +124,7 @@ fn without_devices(cx: &mut Context<'_>, pod: &Pod, event: &KubeEvent) {
 /// A pod that names a claim for devices, and of which no scheduler speaks: it is not even queued before the claim exists
 /// (kube-scheduler, DynamicResources, PreEnqueue). The claims themselves are not read.
 fn claim_awaited(cx: &mut Context<'_>, pod: &Pod, claim: &str) {
-    let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    let since = pod.metadata.creation_timestamp.unwrap_or_else(|| cx.now.get());
     if young(cx, since, FOREIGN) {
         return;
     }
@@ -175,11 +175,11 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
     if pod.spec.claims().any(|(c, _)| unbound(c)) {
         return;
     }
-    let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    let since = pod.metadata.creation_timestamp.unwrap_or_else(|| cx.now.get());
     let name = pod.spec.scheduler_name.as_deref().filter(|n| !n.is_empty()).unwrap_or("default-scheduler");
     let foreign = name != "default-scheduler";
     // The cluster's own scheduler works through a queue: it is what all pods have in common, and blamed for none too soon.
-    let old = cx.now.duration_since(since).as_secs() >= SILENT;
+    let old = !cx.now.within(since, hold(SILENT));
     if (!foreign && !old) || young(cx, since, FOREIGN) {
         return;
     }
@@ -264,7 +264,7 @@ pub(super) fn ignored(cx: &mut Context<'_>, pod: &Pod) {
 pub(super) fn gated(cx: &mut Context<'_>, pod: &Pod, condition: &Condition) {
     let owner = cx.owner(pod);
     let ready = owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0);
-    let since = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = condition.last_transition_time.or(pod.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     if !serves(&owner) || ready || young(cx, since, GLANCE) {
         return;
     }
@@ -303,7 +303,7 @@ pub(super) fn pinned(cx: &mut Context<'_>, pod: &Pod) {
     if seen || placed || !cx.index.knows(Kind::Node, None) || cx.index.get(Kind::Node, None, name).is_some() {
         return;
     }
-    let since = pod.metadata.creation_timestamp.unwrap_or(cx.now);
+    let since = pod.metadata.creation_timestamp.unwrap_or_else(|| cx.now.get());
     if young(cx, since, GLANCE) {
         return;
     }

@@ -11,6 +11,7 @@ use super::nodes;
 use crate::{
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
+    index::Now,
     object::{Kind, Node, Object, ObjectRef, PersistentVolume, PersistentVolumeClaim, Pod},
     remediation::ActionKind,
     severity::Confidence,
@@ -228,7 +229,7 @@ pub(super) fn elsewhere(
         "affinity",
         format!("PersistentVolume {} can be used {}", me.name, whereabouts(volume)),
         &[("claim", claim.clone()), ("usable", whereabouts(volume)), ("nodes", home(volume).join(", "))],
-        cx.now,
+        Now::STAMP,
     );
     let why = tail;
     let (entity, field, statement) = if homeless.is_some() {

@@ -107,7 +107,7 @@ pub(super) fn bound(cx: &mut Context<'_>, claim: &PersistentVolumeClaim) {
         return;
     };
     let subject = users.first().cloned().unwrap_or_else(|| me.clone());
-    let since = since.or(claim.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since = since.or(claim.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let mut f = finding("claim-not-resized", me.clone(), &subject, severity, since);
     f.headline = format!("has PersistentVolumeClaim {}, which does not grow", me.name);
     if subject.same_name(&me) {

@@ -15,7 +15,8 @@ pub(super) fn failed(cx: &mut Context<'_>, volume: &PersistentVolume) {
     let me = volume.reference();
     let events = cx.index.events_of(&me);
     let event = events.iter().rev().find(|e| e.is_warning());
-    let since = event.and_then(|e| e.first_seen()).or(volume.metadata.creation_timestamp).unwrap_or(cx.now);
+    let since =
+        event.and_then(|e| e.first_seen()).or(volume.metadata.creation_timestamp).unwrap_or_else(|| cx.now.get());
     let said = volume.status.message.as_deref().or(event.map(|e| e.message())).unwrap_or("no reason is given");
     let policy = volume.spec.persistent_volume_reclaim_policy.as_deref().unwrap_or("Delete");
     let claim = volume.spec.claim_ref.as_ref().map(|c| format!("{}/{}", c.namespace.as_deref().unwrap_or(""), c.name));

@@ -12,6 +12,7 @@ use super::super::{
 use super::{CREATE_MEMORY, GOING, HOLD, refusal};
 use crate::{
     evidence::EvidenceKind,
+    index::Now,
     object::{Condition, Kind, KubeEvent, Object, Quantity, ResourceQuota},
     severity::Severity,
     words,
@@ -146,7 +147,7 @@ fn refused(cx: &mut Context<'_>, o: &Object) {
             q.status.hard.iter().map(|(k, v)| (k.as_str(), format!("{} used of {v}", used(k)))).collect();
         let quota = q.reference();
         let summary = format!("ResourceQuota {}", quota.name);
-        let item = object_evidence(EvidenceKind::Object, quota, "quota", summary, &lines, cx.now);
+        let item = object_evidence(EvidenceKind::Object, quota, "quota", summary, &lines, Now::STAMP);
         told.cause.evidence.push(item.key.clone());
         f.evidence.push(item);
     }

@@ -234,7 +234,7 @@ fn unstarted(cx: &Context<'_>, job: &Job) -> Option<String> {
 /// The condition that says the Job failed, and since when, while that is news.
 fn failed<'j>(cx: &Context<'_>, job: &'j Job) -> Option<(&'j Condition, Timestamp)> {
     let condition = Condition::find(&job.status.conditions, "Failed").filter(|c| c.is_true())?;
-    let at = condition.last_transition_time.unwrap_or(cx.now);
+    let at = condition.last_transition_time.unwrap_or_else(|| cx.now.get());
     let news = SignedDuration::from_hours(i64::from(cx.threshold("job-failed", &JOB_MEMORY)));
     (cx.now.duration_since(at) <= news && !job.metadata.deleting()).then_some((condition, at))
 }

@@ -93,7 +93,7 @@ fn stuck(cx: &mut Context<'_>, d: &Deployment) {
         return;
     }
     let me = d.reference();
-    let at = condition.last_transition_time.or(condition.last_update_time).unwrap_or(cx.now);
+    let at = condition.last_transition_time.or(condition.last_update_time).unwrap_or_else(|| cx.now.get());
     let severity = if d.status.available_replicas == 0 && d.spec.replicas.unwrap_or(1) > 0 {
         Severity::Critical
     } else {
@@ -175,9 +175,10 @@ fn drains(cx: &mut Context<'_>, d: &Deployment) {
     else {
         return;
     };
-    let ends = pod.metadata.deletion_timestamp.unwrap_or(cx.now);
+    let ends = pod.metadata.deletion_timestamp.unwrap_or_else(|| cx.now.get());
     // Past its grace period the pod itself is what is stuck.
-    if ends <= cx.now || cx.now < since || ends.duration_since(since) <= SignedDuration::from_secs(DRAIN) {
+    if cx.now.reached(ends) || !cx.now.reached(since) || ends.duration_since(since) <= SignedDuration::from_secs(DRAIN)
+    {
         return;
     }
     let me = d.reference();
@@ -239,7 +240,7 @@ fn forced_back(cx: &mut Context<'_>, s: &StatefulSet) {
         let ordinal = p.metadata.name.rsplit('-').next()?.parse::<i64>().ok()?;
         let since = unready_since(p)?;
         // It may only be ending, or have just begun.
-        let lasts = cx.now.duration_since(since) >= SignedDuration::from_secs(20);
+        let lasts = !cx.now.within(since, SignedDuration::from_secs(20));
         (ordinal >= partition && lasts).then(|| (p, revision.clone(), since))
     });
     let Some((pod, revision, since)) = found else { return };

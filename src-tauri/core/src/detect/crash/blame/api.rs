@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     host,
+    index::Now,
     logs::Signal,
     object::{Condition, Kind, Object, Pod, Service},
     severity::Confidence,
@@ -85,7 +86,7 @@ fn api_server(case: &Case<'_, '_>, service: &Service, own: Blame) -> Blame {
     if let Some(ready) = ready.filter(|c| !c.is_true()) {
         return own
             .says(format!(", and node {name} is not ready"))
-            .seen(object, "ready", format!("Node {name} is not ready"), &[("Ready", ready.status.clone())], case.cx.now)
+            .seen(object, "ready", format!("Node {name} is not ready"), &[("Ready", ready.status.clone())], Now::STAMP)
             .on(reference, None, case);
     }
     let agent = |p: &&Pod| {
@@ -104,7 +105,7 @@ fn api_server(case: &Case<'_, '_>, service: &Service, own: Blame) -> Blame {
                 "agent",
                 format!("Pod {who} on node {name} is not ready"),
                 &[("node", name.clone()), ("ready", "false".into())],
-                case.cx.now,
+                Now::STAMP,
             )
             .on(reference, None, case);
     }
@@ -119,7 +120,7 @@ fn api_server(case: &Case<'_, '_>, service: &Service, own: Blame) -> Blame {
                 "cut off",
                 format!("Pods on node {name} do not reach the API server"),
                 &[("pods", names(&here))],
-                case.cx.now,
+                Now::STAMP,
             )
             .sure(Confidence::Likely)
             .on(reference, None, case),

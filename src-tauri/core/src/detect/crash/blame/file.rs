@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Blame, Case};
 use crate::{
     detect::context::{action, ns_flag},
+    index::Now,
     logs::{Class, Signal},
     object::{
         Kind, Object,
@@ -136,7 +137,7 @@ pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
                 "mount",
                 format!("ConfigMap {name} is mounted at {}", p.mount.mount_path),
                 &[("key", key), ("mountPath", p.mount.mount_path.clone())],
-                case.cx.now,
+                Now::STAMP,
             ),
             None => blame,
         };
@@ -285,7 +286,7 @@ fn not_in_map(
             "keys",
             format!("ConfigMap {name}: {told}"),
             &[("keys", keys.join(", ")), ("mountPath", at.clone())],
-            case.cx.now,
+            Now::STAMP,
         )
     };
     if map.digests.contains_key(key) {
@@ -399,7 +400,7 @@ pub(super) fn full(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         return own
             .says(format!("; PersistentVolumeClaim {name}{wide}, mounted at {at}, is full"))
             .on(reference.clone(), Some("spec.resources.requests.storage".into()), case)
-            .seen(object, "size", format!("PersistentVolumeClaim {name}{wide}"), &[("storage", size), ("mountPath", at.clone())], case.cx.now)
+            .seen(object, "size", format!("PersistentVolumeClaim {name}{wide}"), &[("storage", size), ("mountPath", at.clone())], Now::STAMP)
             .step(action(
                 ActionKind::ExpandClaim,
                 &reference,

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     change::ChangeVerb,
     host::{self, Place},
+    index::Now,
     logs::{Class, Signal},
     object::{Kind, Object, ObjectRef, Service},
     remediation::ActionKind,
@@ -75,7 +76,7 @@ pub(super) fn beyond(case: &Case<'_, '_>, host: &str, service: &Service, signal:
         "replicas",
         format!("StatefulSet {set} has {replicas} replicas"),
         &[("spec.replicas", replicas.to_string())],
-        case.cx.now,
+        Now::STAMP,
     );
     // Which of the two is wrong tells only which was changed.
     let scaled = case.changes(&reference).iter().any(|c| c.fields.iter().any(|f| f.path == "spec.replicas"));
@@ -132,7 +133,7 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
             "name",
             format!("{} exists", o.reference()),
             &[("name", o.meta().name.clone()), ("namespace", o.meta().namespace.clone().unwrap_or_default())],
-            case.cx.now,
+            Now::STAMP,
         ),
         None => own,
     };

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     detect::context::{action, edit, ns_flag},
     host::{self, Holder},
+    index::Now,
     logs::{Class, Signal},
     object::{
         Kind, Object, ObjectRef, Pod, Service, has_all,
@@ -273,7 +274,7 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
             aspect,
             summary,
             &[("ports", ports_text.clone()), ("selector", selector.join(","))],
-            case.cx.now,
+            Now::STAMP,
         )
     };
     let pods = case.cx.index.pods_matching(ns, &service.spec.selector);
@@ -379,7 +380,7 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
         "endpoints",
         format!("Service {name} selects {selector} and has no ready endpoint"),
         &[("selector", selector.clone()), ("pods that match", pods.len().to_string())],
-        case.cx.now,
+        Now::STAMP,
     );
     if pods.is_empty() {
         let templates = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
@@ -408,13 +409,7 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
                 .rule("dependency-scaled-to-zero")
                 .sure(Confidence::Established)
                 .on(target.clone(), Some("spec.replicas".into()), case)
-                .seen(
-                    workload,
-                    "replicas",
-                    format!("{target} has replicas 0"),
-                    &[("replicas", "0".into())],
-                    case.cx.now,
-                )
+                .seen(workload, "replicas", format!("{target} has replicas 0"), &[("replicas", "0".into())], Now::STAMP)
                 .step(action(
                     ActionKind::Scale,
                     &target,
@@ -473,7 +468,7 @@ pub(super) fn policy(case: &Case<'_, '_>, signal: &Signal, goal: &Goal<'_>) -> O
                 &way,
                 format!("NetworkPolicy {name} allows {lets}"),
                 &[("allows", lets.clone())],
-                case.cx.now,
+                Now::STAMP,
             )
             .step(edit(ActionKind::SetNetworkPolicy, &reference, format!("it does not allow {what}"))),
     )
@@ -524,7 +519,7 @@ fn dns_trouble(case: &Case<'_, '_>, signal: &Signal, at: Option<&Target>) -> Opt
                 "endpoints",
                 "The DNS Service has no ready endpoint".into(),
                 &[("ready", "0".into())],
-                case.cx.now,
+                Now::STAMP,
             )
             .on(entity, None, case),
     )

@@ -7,6 +7,7 @@ use regex::Regex;
 use super::{Blame, Case, file::security};
 use crate::{
     detect::context::action,
+    index::Now,
     logs::Signal,
     object::{
         Kind, Object, ObjectRef,
@@ -158,7 +159,7 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             ))
             .sure(Confidence::Established)
             .on(missing, Some("rules".into()), case)
-            .seen(g.object, "grant", format!("{binding} grants {kind} {}", g.role.name), &grant_lines(g), case.cx.now)
+            .seen(g.object, "grant", format!("{binding} grants {kind} {}", g.role.name), &grant_lines(g), Now::STAMP)
             .step(step);
         blame.referrer = Some(binding);
         return blame;
@@ -182,8 +183,8 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             ))
             .sure(Confidence::Established)
             .on(reference.clone(), Some("rules".into()), case)
-            .seen(object, "rules", format!("{reference} {has}"), &rule_lines(rules), case.cx.now)
-            .seen(g.object, "grant", format!("{} grants it", g.object.reference()), &grant_lines(g), case.cx.now)
+            .seen(object, "rules", format!("{reference} {has}"), &rule_lines(rules), Now::STAMP)
+            .seen(g.object, "grant", format!("{} grants it", g.object.reference()), &grant_lines(g), Now::STAMP)
             .step(action(
                 ActionKind::GrantRole,
                 &reference,
@@ -204,7 +205,7 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             .says(format!("; {reference} grants it, but in namespace {there} only"))
             .sure(Confidence::Established)
             .on(reference.clone(), None, case)
-            .seen(g.object, "grant", format!("{reference} holds in {there}"), &grant_lines(g), case.cx.now)
+            .seen(g.object, "grant", format!("{reference} holds in {there}"), &grant_lines(g), Now::STAMP)
             .step(step);
     }
     // The right account stands beside: the workload runs with another.
@@ -224,7 +225,7 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 "grant",
                 format!("{} grants it to {other}", g.object.reference()),
                 &grant_lines(g),
-                case.cx.now,
+                Now::STAMP,
             )
             .step(case.edit(ActionKind::Patch, format!("run it as ServiceAccount {other}")));
     }
@@ -256,7 +257,7 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 "grant",
                 format!("{reference} grants it to {}", named.join(", ")),
                 &grant_lines(g),
-                case.cx.now,
+                Now::STAMP,
             )
             .step(step);
     }
@@ -281,7 +282,7 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             "grants",
             format!("Nothing grants ServiceAccount {account} anything"),
             &[("grants", "none".into())],
-            case.cx.now,
+            Now::STAMP,
         ),
         None => blame,
     };
@@ -320,7 +321,7 @@ fn granted_since(case: &Case<'_, '_>, g: &Grant<'_>, object: &Object, own: Blame
         [seen, meta.creation_timestamp, meta.last_writer().and_then(|(_, t)| t)].into_iter().flatten().max()
     };
     let (bound, allowed) = (last(g.object), last(object));
-    let own = own.seen(g.object, "grant", format!("{binding} grants {role}"), &grant_lines(g), case.cx.now);
+    let own = own.seen(g.object, "grant", format!("{binding} grants {role}"), &grant_lines(g), Now::STAMP);
     if bound.max(allowed).is_none_or(|t| t <= case.died) {
         return own
             .says(format!("; {role} allows it and {binding} grants it, so it is not this cluster's RBAC that refuses"))

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     detect::context::{action, ns_flag},
+    index::Now,
     logs::{Class, Signal},
     object::{Kind, Object, pod::EnvVar},
     remediation::ActionKind,
@@ -101,7 +102,7 @@ fn with_keys(case: &Case<'_, '_>, blame: Blame, name: &str) -> Blame {
         Some(object @ Object::ConfigMap(m)) => {
             let keys: Vec<String> = m.digests.iter().map(|(k, d)| format!("{k} ({} bytes)", d.bytes)).collect();
             let summary = format!("ConfigMap {name} has the keys {}", words::list(&keys, 8));
-            blame.seen(object, "keys", summary, &[("keys", keys.join(", "))], case.cx.now)
+            blame.seen(object, "keys", summary, &[("keys", keys.join(", "))], Now::STAMP)
         }
         _ => blame,
     }

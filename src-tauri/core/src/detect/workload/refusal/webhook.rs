@@ -12,6 +12,7 @@ use super::Told;
 use crate::{
     evidence::EvidenceKind,
     finding::CauseDraft,
+    index::Now,
     object::{Kind, Object, ObjectRef, admission::Webhook, has_all},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
@@ -199,7 +200,7 @@ pub(super) fn unreachable(cx: &Context<'_>, owner: &Owner, name: &str, why: &str
                 ("url", w.client_config.url.clone().unwrap_or_default()),
                 ("timeoutSeconds", w.timeout_seconds.unwrap_or(10).to_string()),
             ],
-            cx.now,
+            Now::STAMP,
         ));
     }
     told
