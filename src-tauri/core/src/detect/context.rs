@@ -340,10 +340,7 @@ impl Owner {
 
     /// The path of a field of the pod's template, beside its specification.
     pub fn template_field(&self, field: &str) -> String {
-        match self.prefix.strip_suffix("spec") {
-            Some(template) => format!("{template}{field}"),
-            None => field.to_owned(),
-        }
+        format!("{}{field}", self.prefix.strip_suffix("spec").unwrap_or_default())
     }
 
     /// The path of a pod field.

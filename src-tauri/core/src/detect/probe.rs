@@ -2,6 +2,7 @@
 
 mod command;
 mod explained;
+mod listening;
 mod verdict;
 
 use jiff::{SignedDuration, Timestamp};

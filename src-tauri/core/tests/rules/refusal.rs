@@ -4,6 +4,7 @@ use super::support::*;
 use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
+mod scope;
 mod webhook;
 
 pub const REFUSED: Expect =
@@ -488,22 +489,4 @@ fn a_policy_that_cannot_change_what_it_is_to_is_its_own() {
     let entity = "MutatingAdmissionPolicy//pin-pool?";
     let field = "spec.mutations";
     check(&refused(&checkout(), why), Expect { cause: "admission-policy-broken", entity, field, says, ..REFUSED });
-}
-
-#[test]
-fn a_quota_of_some_pods_only_says_of_which() {
-    let why = forbidden("exceeded quota: best, requested: pods=1, used: pods=0, limited: pods=0");
-    for (spec, says) in [
-        (json!({"scopes": ["BestEffort"]}), "scope BestEffort (without requests and limits)"),
-        (
-            json!({"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["batch"]}]}}),
-            "scope PriorityClass In batch",
-        ),
-    ] {
-        let mut world = refused(&checkout(), &why);
-        world.upsert(object("ResourceQuota shop/best", json!({"spec": spec})));
-        let expect = Expect { entity: "ResourceQuota/shop/best", field: "spec.hard[pods]", ..REFUSED };
-        let fault = check(&world, expect);
-        assert!(fault.causes[0].statement.contains(says), "{}", fault.causes[0].statement);
-    }
 }

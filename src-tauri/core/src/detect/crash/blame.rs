@@ -3,12 +3,14 @@
 
 mod api;
 mod credential;
+mod disk;
 mod file;
 mod name;
 mod origin;
 mod policy;
 mod reach;
 mod rights;
+mod server;
 mod setting;
 
 use std::borrow::Cow;
@@ -266,23 +268,23 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::BadConfig => setting::bad(case, signal),
         Class::UnknownFlag => setting::flag(case, signal),
         Class::MissingFile | Class::NotAFile => file::missing(case, signal),
-        Class::DiskFull => file::full(case, signal),
-        Class::ReadOnly => file::read_only(case, signal),
-        Class::PermissionDenied => file::denied(case, signal),
+        Class::DiskFull => disk::full(case, signal),
+        Class::ReadOnly => disk::read_only(case, signal),
+        Class::PermissionDenied => disk::denied(case, signal),
         Class::Script => match signal.subject.as_deref().filter(|s| s.starts_with('/')) {
             Some(path) => file::content(case, path, case.own(signal)),
             None => case.own(signal).field(case.path("command")),
         },
-        Class::DataDirectory | Class::DataVersion => file::data(case, signal),
+        Class::DataDirectory | Class::DataVersion => disk::data(case, signal),
         Class::PortDenied => rights::port_denied(case, signal),
         Class::PortInUse => rights::port_in_use(case, signal),
         Class::ClusterAccess => rights::cluster(case, signal),
         Class::Authentication => credential::refused(case, signal),
-        Class::ServerError => reach::errs(case, signal),
+        Class::ServerError => server::errs(case, signal),
         class if class.is_connection() => reach::host(case, signal),
         Class::Certificate => certificate(case, signal),
         Class::RateLimit => match signal.subject.as_deref() {
-            Some(host) => reach::outsider(case, host, case.own(signal)),
+            Some(host) => server::outsider(case, host, case.own(signal)),
             None => case.own(signal),
         },
         Class::PoolExhausted => setting::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]),
@@ -479,7 +481,7 @@ fn certificate(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     // A runtime that names no host (Python's ssl) still has it in its configuration.
     let inferred = if signal.subject.is_none() { name::infer(case, signal.class) } else { None };
     match signal.subject.clone().or(inferred) {
-        Some(host) => reach::server_of(case, &host, own),
+        Some(host) => server::server_of(case, &host, own),
         None => own,
     }
 }

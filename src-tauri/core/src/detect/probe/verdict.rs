@@ -12,6 +12,7 @@ use super::{
     },
     command::sleeps,
     explained::Explained,
+    listening::{listens, told_to_listen},
 };
 use crate::{
     finding::{CauseDraft, Finding},
@@ -141,7 +142,7 @@ impl Case<'_> {
         self.said.to_lowercase()
     }
 
-    fn refused(&self) -> bool {
+    pub(super) fn refused(&self) -> bool {
         self.lower().contains("connection refused")
     }
 
@@ -259,33 +260,6 @@ impl Case<'_> {
         let statement =
             format!("{}, but nothing listens there (connection refused); {other}.{}", self.asks(), self.told());
         Some(self.found("probe-port-wrong", Confidence::Likely, statement, below))
-    }
-
-    /// Its log says that it listens on the loopback address, where only the container itself reaches it.
-    fn only_within(&self) -> Option<CauseDraft> {
-        static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r"(?i)\b(?:listen\w*|serving|running|started|bound|bind\w*)\b[^\n]*?\b(127\.0\.0\.1|localhost):(\d{2,5})\b").ok()
-        });
-        if !self.refused() || self.probe.exec.is_some() {
-            return None;
-        }
-        let said = self.log?.iter().rev().find_map(|l| FORM.as_ref()?.captures(l))?;
-        let (address, port) = (said[1].to_owned(), said[2].to_owned());
-        let asked = self.probe.port().filter(|p| *p == port || p.parse::<u16>().is_err())?;
-        let statement = format!(
-            "{}, but nothing listens on port {asked} of the pod's address (connection refused): its log says that the program listens on {address}:{port}, which only the container itself reaches.{}",
-            self.asks(),
-            self.told()
-        );
-        let mut c = cause("listens-on-loopback", Confidence::Established, self.owner.subject.clone(), statement);
-        let has = |value: &str| value.contains(&address);
-        let env = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(has));
-        let list = [("args", &self.spec.args), ("command", &self.spec.command)];
-        let named = list.iter().find(|(_, list)| list.iter().any(|a| has(a))).map(|(name, _)| (*name).to_owned());
-        let field = env.map(|e| format!("env[{}]", e.name)).or(named).unwrap_or_else(|| "command".to_owned());
-        c.field = Some(self.owner.field(self.init, &self.spec.name, &field));
-        c.signs.pro = 2;
-        Some(c)
     }
 
     /// The container's program is past its start: its startup probe was passed, or it runs for long.
@@ -509,30 +483,6 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 fn is_timeout(lower: &str) -> bool {
     lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
-}
-
-/// The port that a program is told to listen on by its command, where that has the other one nowhere.
-fn told_to_listen(spec: &Container, asked: &str) -> Option<String> {
-    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?:^|\s)(?:-p|-l|-P|--?(?:port|listen|http-port|bind|addr|address|web\.listen-address)|http\.server)[ =](?:[\w.\[\]:]*:)?(\d{2,5})\b").ok()
-    });
-    let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
-    let number = |at: usize| line[at..].chars().take_while(char::is_ascii_digit).count() == asked.len();
-    if line.match_indices(asked).any(|(at, _)| number(at) && !line[..at].ends_with(|c: char| c.is_ascii_digit())) {
-        return None;
-    }
-    let mut ports: Vec<String> = FORM.as_ref()?.captures_iter(&line).map(|m| m[1].to_owned()).collect();
-    ports.dedup();
-    (ports.len() == 1).then(|| ports.remove(0))
-}
-
-/// The port that a program says it listens on.
-fn listens(lines: &[String]) -> Option<String> {
-    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:listen\w*|serving|server (?:started|running|up)|running on|started on|bound to|accepting connections)\b[^\n]*?(?:\bport[ =:]+|:)(\d{2,5})\b").ok()
-    });
-    let form = FORM.as_ref()?;
-    lines.iter().rev().find_map(|l| form.captures(l).map(|m| m[1].to_owned()))
 }
 
 /// The log of the container's present or last run, where it was read.

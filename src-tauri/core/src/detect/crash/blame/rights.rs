@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Blame, Case, file::security};
+use super::{Blame, Case, disk::security};
 use crate::{
     detect::context::action,
     index::Now,

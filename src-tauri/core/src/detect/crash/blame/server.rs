@@ -1,0 +1,76 @@
+//! Whose a server is that answers and will not serve: its certificate, its errors, its limits.
+
+use std::net::IpAddr;
+
+use super::{Blame, Case, reach::target};
+use crate::{
+    host,
+    logs::Signal,
+    object::{Kind, ObjectRef, Service},
+};
+
+/// Whose certificate it is that a host shows: the Secret its pods serve it from, where there is one, else the host.
+pub(super) fn server_of(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
+    let at = target(text);
+    let index = case.cx.index;
+    match host::service(index, case.ns(), &at.host) {
+        Some(service) => {
+            let reference = service.reference();
+            let own = own.says(format!("; {} is served by {reference}", at.host));
+            match served_from(case, service) {
+                Some((secret, whose)) => {
+                    own.says(format!(", whose pods ({whose}) mount Secret {}", secret.name)).on(secret, None, case)
+                }
+                None => own.on(reference, None, case),
+            }
+        }
+        None => outsider(case, text, own),
+    }
+}
+
+/// The only Secret of certificates that the pods behind a Service mount, and whose pods they are.
+fn served_from(case: &Case<'_, '_>, service: &Service) -> Option<(ObjectRef, ObjectRef)> {
+    let ns = service.metadata.namespace.as_deref()?;
+    let pod = case.cx.index.pods_matching(ns, &service.spec.selector).into_iter().find(|p| !p.finished())?;
+    let sounds = |name: &str| ["tls", "cert", "ssl"].iter().any(|w| name.to_ascii_lowercase().contains(w));
+    let mut names: Vec<&str> = pod
+        .spec
+        .volumes
+        .iter()
+        .filter_map(|v| Some((v, v.secret.as_ref()?)))
+        .filter(|(v, secret)| {
+            let mut at = pod.spec.containers.iter().flat_map(|c| &c.volume_mounts).filter(|m| m.name == v.name);
+            sounds(&secret.secret_name) || at.any(|m| sounds(&m.mount_path))
+        })
+        .map(|(_, secret)| secret.secret_name.as_str())
+        .collect();
+    names.dedup();
+    let [name] = names.as_slice() else { return None };
+    let found = case.cx.index.get(Kind::Secret, Some(ns), name);
+    let secret = found.map_or_else(|| ObjectRef::missing(Kind::Secret, Some(ns), name), |o| o.reference());
+    Some((secret, case.cx.owner(pod).subject))
+}
+
+/// A host that only its owner can put right, where it lies outside the cluster.
+pub(super) fn outsider(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
+    let at = target(text);
+    if at.host.parse::<IpAddr>().is_ok() || host::place(case.cx.index, case.ns(), &at.host).is_some() {
+        return own;
+    }
+    own.says("; this host lies outside the cluster").on(ObjectRef::external(text), None, case)
+}
+
+/// A server that was reached and answers with an error of its own: its owner's matter, within the cluster or outside.
+pub(super) fn errs(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(text) = signal.subject.as_deref() else { return own };
+    let at = target(text);
+    let Some(service) = host::service(case.cx.index, case.ns(), &at.host) else { return outsider(case, text, own) };
+    let ns = service.metadata.namespace.as_deref().unwrap_or("");
+    let pods = case.cx.index.pods_matching(ns, &service.spec.selector);
+    let Some(pod) = pods.into_iter().find(|p| !p.finished()) else { return own };
+    let server = case.cx.owner(pod).subject;
+    own.says(format!("; Service {} leads to {server}, whose own log may say why", service.metadata.name))
+        .on(server, None, case)
+        .needs("the log of the server that answers so")
+}

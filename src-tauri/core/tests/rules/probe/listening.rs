@@ -1,0 +1,55 @@
+//! Where a program listens, and what its log says behind a probe that says nothing.
+
+use super::*;
+
+#[test]
+fn the_port_that_the_command_names_is_the_one_it_listens_on() {
+    let app = checkout().container(json!({
+        "command": ["sh", "-c", "mkdir -p /www && exec httpd -f -p 15020 -h /www"],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 15021}, "periodSeconds": 3},
+    }));
+    let message =
+        "Readiness probe failed: Get \"http://10.1.0.7:15021/\": dial tcp 10.1.0.7:15021: connect: connection refused";
+    decides(&app, message, "probe-port-wrong", Likely, ".httpGet.port", &["15021", "15020", "its command"]);
+}
+
+#[test]
+fn a_probe_that_only_looks_for_a_file_leaves_the_reason_to_the_log() {
+    let app = checkout().container(json!({
+        "readinessProbe": {"exec": {"command": ["test", "-f", "/tmp/ready"]}, "periodSeconds": 5, "httpGet": null},
+        "env": [{"name": "CELERY_BROKER_URL", "value": "amqp://app:app@rabbit:5672//"}],
+    }));
+    let pod = app.pod("a", status::unready(-60));
+    let mut world = world(&app, [pod.clone()]);
+    world.upsert(App::deployment("shop/rabbitmq").service(json!({})));
+    world.upsert(event(&pod, "Warning", "Unhealthy", "Readiness probe failed:", -55, -1, 9));
+    let line = "[2026-11-12 02:59:00,000: ERROR/MainProcess] consumer: Cannot connect to amqp://app:**@rabbit:5672//: [Errno -2] Name or service not known.";
+    world.log(&pod, "app", 0, &format!("{line}\n{line}\n{line}"));
+    let fault = world.diagnose().faults.remove(0);
+    let cause = &fault.causes[0];
+    assert_eq!(cause.rule_id, "host-name-unknown", "{}", cause.statement);
+    assert!(
+        cause.statement.contains("rabbit")
+            && cause.field.as_deref().is_some_and(|f| f.ends_with("env[CELERY_BROKER_URL]"))
+    );
+}
+
+#[test]
+fn a_program_that_listens_for_itself_only_is_told_so() {
+    let app = app().container(json!({"env": [{"name": "HOST", "value": "127.0.0.1"}]}));
+    let pod = app.pod("a", status::unready(-60));
+    let mut world = world(&app, [pod.clone()]);
+    let message = "Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": dial tcp 10.1.0.7:8080: connect: connection refused";
+    world.upsert(event(&pod, "Warning", "Unhealthy", message, -55, -1, 9));
+    world.log(&pod, "app", 0, "listening on http://127.0.0.1:8080");
+    check(
+        &world,
+        Expect {
+            cause: "listens-on-loopback",
+            verdict: Established,
+            field: "spec.template.spec.containers[app].env[HOST]",
+            says: &["127.0.0.1:8080", "connection refused"],
+            ..READY
+        },
+    );
+}
