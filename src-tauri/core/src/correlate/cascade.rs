@@ -252,6 +252,10 @@ struct Named<'a> {
     elsewhere: bool,
 }
 
+/// Words that a host name follows.
+const LEADS: [&str; 11] =
+    ["to", "name", "host", "hostname", "lookup", "service", "resolve", "with", "reach", "server", "upstream"];
+
 /// The Services that a finding's own words name.
 fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'a> {
     let Some(cause) = finding.causes.first() else { return Named { services: Vec::new(), elsewhere: false } };
@@ -290,20 +294,8 @@ fn named<'a>(routes: &Routes<'a>, finding: &Finding, namespace: &str) -> Named<'
             }
             let host = word.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
             let bare = host.map_or(word, |(h, _)| h);
-            let led = matches!(
-                before.to_ascii_lowercase().as_str(),
-                "to" | "name"
-                    | "host"
-                    | "hostname"
-                    | "lookup"
-                    | "service"
-                    | "resolve"
-                    | "with"
-                    | "reach"
-                    | "server"
-                    | "upstream"
-            );
-            if host.is_some() || led || bare.contains('.') || configured.contains(bare) {
+            let led = || LEADS.iter().any(|w| before.eq_ignore_ascii_case(w));
+            if host.is_some() || bare.contains('.') || configured.contains(bare) || led() {
                 match routes.service(bare, namespace) {
                     Some(service) => take(service),
                     None => elsewhere |= host.is_some_and(|(h, _)| !h.is_empty()),

@@ -1,7 +1,10 @@
 //! Along what a failure travels from one object to another: a host name leads to a Service, a Service to the workloads
 //! behind it, a webhook, an aggregated API or an Ingress to the Service it calls, an autoscaler to what it scales.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use crate::{
     detect::host::hosts,
@@ -14,7 +17,7 @@ use crate::{
 pub(crate) struct Routes<'a> {
     pub index: &'a Index,
     behind: Once<String, Vec<ObjectRef>>,
-    configured: Once<String, BTreeSet<String>>,
+    configured: Once<String, Rc<BTreeSet<String>>>,
 }
 
 impl<'a> Routes<'a> {
@@ -23,9 +26,9 @@ impl<'a> Routes<'a> {
     }
 
     /// The host names a workload or pod is configured with.
-    pub(crate) fn configured(&self, subject: &ObjectRef) -> BTreeSet<String> {
+    pub(crate) fn configured(&self, subject: &ObjectRef) -> Rc<BTreeSet<String>> {
         self.configured.get(self.index, subject.key(), |_| {
-            self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default()
+            Rc::new(self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default())
         })
     }
 
