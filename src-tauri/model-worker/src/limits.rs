@@ -13,6 +13,8 @@ const PER_THREAD: u64 = 80 << 20;
 /// are gone through for every token that is written: in small pages a third of the time goes into finding them.
 const TUNABLES: &str = "GLIBC_TUNABLES";
 const LARGE_PAGES: &str = "glibc.malloc.hugetlb";
+/// Set in the environment of a worker that has asked for them.
+const ASKED: &str = "AFTERWATCH_LARGE_PAGES_ASKED";
 
 /// Sees to it that the environment changes nothing in llama.cpp, which would load any library that is named there, that
 /// a crash starts no debugger, and that memory comes in large pages. `Some` is the code to end with.
@@ -22,7 +24,9 @@ pub fn clean_environment() -> Option<ExitCode> {
         .filter(|name| name.starts_with("GGML_") || name.starts_with("LLAMA_"))
         .filter(|name| name != "GGML_NO_BACKTRACE")
         .collect::<Vec<_>>();
-    if foreign.is_empty() && std::env::var_os("GGML_NO_BACKTRACE").is_some() && tunables().is_none() {
+    // Where the loader takes the setting away again (a program with rights of its own), asking once is enough.
+    let asked = std::env::var_os(ASKED).is_some() || tunables().is_none();
+    if foreign.is_empty() && std::env::var_os("GGML_NO_BACKTRACE").is_some() && asked {
         return None;
     }
     again(&foreign)
@@ -48,7 +52,7 @@ fn again(without: &[String]) -> Option<ExitCode> {
         command.env_remove(name);
     }
     if let Some(tunables) = tunables() {
-        command.env(TUNABLES, tunables);
+        command.env(TUNABLES, tunables).env(ASKED, "1");
     }
     let error = command.args(std::env::args_os().skip(1)).env("GGML_NO_BACKTRACE", "1").exec();
     eprintln!("afterwatch-model could not be started with a clean environment: {error}");

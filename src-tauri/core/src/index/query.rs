@@ -209,7 +209,7 @@ impl Index {
     }
 
     /// The same of one object, whatever its lifetime.
-    pub fn changes_of<'a>(&'a self, object: &'a ObjectRef) -> impl Iterator<Item = &'a Change> {
+    pub fn changes_of<'a, 'o>(&'a self, object: &'o ObjectRef) -> impl Iterator<Item = &'a Change> + use<'a, 'o> {
         self.note(Place::ChangesOf(&object.kind, object.namespace.as_deref(), &object.name));
         self.changes.iter().filter(|c| c.object.same_name(object))
     }

@@ -43,7 +43,7 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         ids.dedup();
         ids
     };
-    if incident.causes.first().is_some_and(|was| outlives(was, fault)) {
+    if outlives(incident, fault, now) {
         incident.severity = super::worst(incident).unwrap_or(incident.severity);
         return actions(incident, fault);
     }
@@ -101,16 +101,25 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     }
 }
 
-/// The first cause was proven, and what would take its place only shows that something else did not answer a while ago:
-/// what was to be put right has been, and it stays the cause. So does what kept a Job from its work until its time was up.
-fn outlives(was: &Cause, fault: &Fault) -> bool {
-    was.confidence == Confidence::Established
-        && fault.causes.first().is_some_and(|c| {
-            let symptom = c.confidence < Confidence::Established
-                && !c.entity.same_name(&was.entity)
-                && matches!(kind_of(c), Symptom::Network | Symptom::Dns | Symptom::Weak);
-            symptom || (c.rule_id == "job-deadline" && was.rule_id != c.rule_id)
-        })
+/// How long after a cause was put right what only shows that something did not answer is taken for a thing of the past.
+const PUT_RIGHT: SignedDuration = SignedDuration::from_mins(10);
+
+/// The first cause was proven and has just been put right, and what would take its place only shows that something else
+/// did not answer a while ago. So does what kept a Job from its work until its time was up stay its cause.
+fn outlives(incident: &Incident, fault: &Fault, now: Timestamp) -> bool {
+    let (Some(was), Some(is)) = (incident.causes.first(), fault.causes.first()) else { return false };
+    if was.confidence < Confidence::Established {
+        return false;
+    }
+    let symptom = is.confidence < Confidence::Established
+        && !is.entity.same_name(&was.entity)
+        && matches!(kind_of(is), Symptom::Network | Symptom::Dns | Symptom::Weak);
+    let put_right = |c: &IncidentChange| {
+        let at = c.change.at;
+        c.change.object.same_name(&was.entity) && at > incident.detected_at && now.duration_since(at) < PUT_RIGHT
+    };
+    let over = is.rule_id == "job-deadline" && was.rule_id != is.rule_id && fault.subject.kind == "Job";
+    over || symptom && incident.changes.iter().any(put_right)
 }
 
 fn evidence(incident: &mut Incident, fault: &Fault, now: Timestamp) {

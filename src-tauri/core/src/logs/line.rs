@@ -42,8 +42,13 @@ pub(super) fn read(lines: &[String]) -> Vec<Line> {
         let frame = is_frame(raw) || (code && raw.starts_with("    "));
         // Python shows the line of code after each file it names.
         code = raw.trim_start().starts_with("File \"") && raw.contains("\", line ");
-        let drawn = said.text.rsplit(']').next().is_some_and(|t| !t.chars().any(char::is_alphanumeric));
-        let quiet = frame || drawn && !said.text.ends_with(']') || said.text.trim().is_empty() || is_noise(&said.text);
+        // A line that is only drawn: `[error] =======`.
+        let mut rest = said.text.trim();
+        while let Some((_, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+            rest = after.trim_start();
+        }
+        let drawn = !rest.is_empty() && !rest.chars().any(char::is_alphanumeric);
+        let quiet = frame || drawn || said.text.trim().is_empty() || is_noise(&said.text);
         out.push(Line { quiet, ..said });
     }
     join(&mut out, lines);

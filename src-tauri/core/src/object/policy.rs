@@ -104,13 +104,13 @@ pub struct ScopeRequirement {
 }
 
 impl QuotaSpec {
-    /// What the pods have in common that it counts, in words: `scope BestEffort (without requests and limits)`.
+    /// What the pods have in common that it counts, in words: `scope BestEffort (no requests and limits)`.
     pub fn counts_only(&self) -> Option<String> {
         let meaning = |scope: &str| match scope {
-            "BestEffort" => " (without requests and limits)",
-            "NotBestEffort" => " (with requests or limits)",
-            "Terminating" => " (with activeDeadlineSeconds)",
-            "NotTerminating" => " (without activeDeadlineSeconds)",
+            "BestEffort" => " (no requests and limits)",
+            "NotBestEffort" => " (requests or limits)",
+            "Terminating" => " (activeDeadlineSeconds)",
+            "NotTerminating" => " (no activeDeadlineSeconds)",
             _ => "",
         };
         let plain = self.scopes.iter().map(|s| format!("scope {s}{}", meaning(s)));

@@ -368,7 +368,7 @@ fn a_service_whose_workload_was_deleted_blames_the_deletion() {
             cause: "selected-workload-deleted",
             entity: "Deployment/shop/checkout",
             field: "",
-            says: &["Deployment checkout was deleted", "app=checkout"],
+            says: &["Deployment checkout, to whose pods Service checkout leads, was deleted", "app=checkout"],
             ..SERVICE
         },
     );
@@ -397,4 +397,21 @@ fn a_deployment_whose_pods_were_relabelled_is_found_though_its_past_had_the_labe
     assert_eq!((cause.rule_id.as_str(), cause.confidence), ("service-selector-wrong", Established));
     assert!(cause.statement.contains("app=checkout-next"), "{}", cause.statement);
     assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.who.as_deref() == Some("helm")));
+}
+
+#[test]
+fn a_workload_of_another_kind_whose_sets_have_the_labels_is_asleep_and_no_fault() {
+    let app = checkout();
+    let mut world = behind(json!({}));
+    world.set_time(-60);
+    world.delete(app.top(json!({})));
+    world.delete(app.pod("a", status::ready(-600)));
+    world.upsert(app.between(json!({
+        "metadata": {"resourceVersion": "900001", "ownerReferences": [
+            {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "checkout", "uid": "rollout-1", "controller": true}]},
+        "spec": {"replicas": 0},
+    })).expect("a ReplicaSet"));
+    world.upsert(app.endpoints(&[]));
+    world.set_time(1);
+    silent(&world);
 }

@@ -150,8 +150,7 @@ impl<'a> Case<'_, 'a> {
         let from = self.died.saturating_sub(LATELY).unwrap_or(Timestamp::MIN);
         let until = self.died.saturating_add(SignedDuration::from_secs(5)).unwrap_or(Timestamp::MAX);
         let index = self.cx.index;
-        let mut out: Vec<&Change> =
-            index.changes().filter(|c| c.object.same_name(object) && c.at >= from && c.at <= until).collect();
+        let mut out: Vec<&Change> = index.changes_of(object).filter(|c| c.at >= from && c.at <= until).collect();
         out.reverse();
         out
     }
@@ -291,7 +290,8 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::MissingModule | Class::RuntimeVersion => {
             // The module to start with may be misspelt where it is named.
             let named = signal.subject.as_deref().filter(|_| signal.class == Class::MissingModule);
-            let field = named.and_then(|s| case.written(s)).unwrap_or_else(|| case.path("image"));
+            let field = named.and_then(|s| case.written(s)).filter(|f| !f.contains(".env["));
+            let field = field.unwrap_or_else(|| case.path("image"));
             case.own(signal).field(field)
         }
         Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
@@ -419,7 +419,8 @@ fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
     if signal.text.contains("Allowed memory size of") {
         let own = own.says("; what is reached is PHP's own memory_limit, not the container's");
-        return match file::only_map(case) {
+        let ini = |key: &Option<String>| key.as_ref().is_some_and(|k| k.ends_with(".ini") || k.ends_with(".conf"));
+        return match file::only_map(case).filter(|(_, key)| ini(key)) {
             Some((name, key)) => own.says(format!(", and its configuration is mounted from ConfigMap {name}")).on(
                 case.reference(Kind::ConfigMap, &name),
                 key.map(|k| format!("data[{k}]")),

@@ -217,11 +217,11 @@ pub(super) fn cannot_start(case: &Case<'_, '_>, f: &mut Finding, ended: &Termina
         ),
     );
     c.field = Some(owner.field(init, &spec.name, if spec.command.is_empty() { "image" } else { "command" }));
-    if let Some(dir) =
-        spec.working_dir.as_deref().filter(|d| why.contains(*d) && !spec.command.iter().any(|w| w.starts_with(d)))
-    {
+    let entered =
+        |dir: &&str| [format!("chdir to cwd (\"{dir}\")"), format!("mkdir {dir}:")].iter().any(|w| why.contains(w));
+    if let Some(dir) = spec.working_dir.as_deref().filter(entered) {
         c.statement
-            .push_str(&format!(" {dir} is its working directory (workingDir), which the image lets nobody enter so."));
+            .push_str(&format!(" {dir} is its working directory (workingDir), which cannot be entered in this image."));
         c.field = Some(owner.field(init, &spec.name, "workingDir"));
     }
     if let Some(mount) = hides(spec).filter(|_| why.contains("not found in $PATH")) {

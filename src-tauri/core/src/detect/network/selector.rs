@@ -34,14 +34,20 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
         .flat_map(|k| cx.index.in_namespace(*k, ns))
         .map(|o| &**o)
         // What a Deployment keeps of its past means nobody any more.
-        .filter(|o| o.kind() != Kind::ReplicaSet || o.meta().controller().is_none())
+        .filter(|o| o.kind() != Kind::ReplicaSet || o.meta().controller().is_none_or(|c| c.kind != "Deployment"))
         .filter(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)))
         .collect();
     let near = near(cx, s, me, pods);
     // Unless the Service was just turned to it from one whose pods are ready.
     let turned = || {
-        let moved = |c: &Change| c.verb == ChangeVerb::Modified && touches(c, "spec.selector");
-        changes_of(cx, me).any(moved) && near.as_ref().is_some_and(|n| n.pod.ready()) && meant.iter().all(|o| asleep(o))
+        let moved = |c: &&Change| c.verb == ChangeVerb::Modified && touches(c, "spec.selector");
+        let Some(at) = changes_of(cx, me).filter(moved).map(|c| c.at).max() else { return false };
+        // It slept already when it was turned to.
+        let sleeps = |o: &Object| {
+            let scaled = |c: &Change| c.at > at && c.fields.iter().any(|f| f.path == "spec.replicas");
+            asleep(o) && !changes_of(cx, &o.reference()).any(scaled)
+        };
+        !cx.now.beyond(at, LATELY) && near.as_ref().is_some_and(|n| n.pod.ready()) && meant.iter().all(|o| sleeps(o))
     };
     if !meant.is_empty() && !turned() {
         return;
@@ -117,7 +123,7 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     let deleted = deleted(cx, s).filter(|_| meant.is_empty());
     if let Some(change) = deleted {
         let text = format!(
-            "{} was deleted, whose pods Service {} leads to: no pod has the labels {selector} any more (no endpoints).",
+            "{}, to whose pods Service {} leads, was deleted: no pod has the labels {selector} any more (no endpoints).",
             change.object, me.name
         );
         let mut c = cause("selected-workload-deleted", Confidence::Established, change.object.clone(), text);

@@ -4,12 +4,15 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{super::context::cause, verdict::Case};
+use super::{
+    super::{Context, context::cause},
+    verdict::Case,
+};
 use crate::{finding::CauseDraft, object::Container, severity::Confidence};
 
 impl Case<'_> {
     /// Its log says that it listens on the loopback address, where only the container itself reaches it.
-    pub(super) fn only_within(&self) -> Option<CauseDraft> {
+    pub(super) fn only_within(&self, cx: &Context<'_>) -> Option<CauseDraft> {
         static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
             Regex::new(r"(?i)\b(?:listen\w*|serving|running|started|bound|bind\w*)\b[^\n]*?\b(127\.0\.0\.1|localhost):(\d{2,5})\b").ok()
         });
@@ -18,17 +21,24 @@ impl Case<'_> {
         }
         let said = self.log?.iter().rev().find_map(|l| FORM.as_ref()?.captures(l))?;
         let (address, port) = (said[1].to_owned(), said[2].to_owned());
-        let asked = self.probe.port().filter(|p| *p == port || p.parse::<u16>().is_err())?;
+        let asked = self.probe.port()?;
+        let named = self.spec.ports.iter().find(|p| p.name.as_deref() == Some(asked.as_str()));
+        if named.map_or(asked.clone(), |p| p.container_port.to_string()) != port || self.passes_beside(cx) {
+            return None;
+        }
         let statement = format!(
             "{}, but nothing listens on port {asked} of the pod's address (connection refused): its log says that the program listens on {address}:{port}, which only the container itself reaches.{}",
             self.asks(),
             self.told()
         );
-        let mut c = cause("listens-on-loopback", Confidence::Established, self.owner.subject.clone(), statement);
         let has = |value: &str| value.contains(&address);
         let env = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(has));
         let list = [("args", &self.spec.args), ("command", &self.spec.command)];
         let named = list.iter().find(|(_, list)| list.iter().any(|a| has(a))).map(|(name, _)| (*name).to_owned());
+        // Many programs print `localhost` and listen on every address.
+        let sure = env.is_some() || named.is_some() || address != "localhost";
+        let confidence = if sure { Confidence::Established } else { Confidence::Likely };
+        let mut c = cause("listens-on-loopback", confidence, self.owner.subject.clone(), statement);
         let field = env.map(|e| format!("env[{}]", e.name)).or(named).unwrap_or_else(|| "command".to_owned());
         c.field = Some(self.owner.field(self.init, &self.spec.name, &field));
         c.signs.pro = 2;
@@ -36,17 +46,40 @@ impl Case<'_> {
     }
 }
 
-/// The port that a program is told to listen on by its command, where that has the other one nowhere.
+/// The port that the program which stays is told to listen on by its command, where that has the other one nowhere.
 pub(super) fn told_to_listen(spec: &Container, asked: &str) -> Option<String> {
     static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?:^|\s)(?:-p|-l|-P|--?(?:port|listen|http-port|bind|addr|address|web\.listen-address)|http\.server)[ =](?:[\w.\[\]:]*:)?(\d{2,5})\b").ok()
+        Regex::new(r"(?:^|\s)(?:-p|--?(?:port|listen|http-port|bind|web\.listen-address)|http\.server)[ =](?:[\w.\[\]]*:)?(\d{2,5})\b").ok()
     });
-    let line = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
+    const CLIENTS: [&str; 14] = [
+        "pg_isready",
+        "psql",
+        "mysql",
+        "mysqladmin",
+        "redis-cli",
+        "mongosh",
+        "mongo",
+        "nc",
+        "ncat",
+        "curl",
+        "wget",
+        "ssh",
+        "mkdir",
+        "telnet",
+    ];
+    let whole = spec.command.iter().chain(&spec.args).cloned().collect::<Vec<_>>().join(" ");
+    // What comes before has ended, or only waits for something.
+    let line =
+        [";", "&&", "||", "\n", "exec "].iter().fold(whole.as_str(), |line, w| line.rsplit(w).next().unwrap_or(line));
+    let program = line.split_whitespace().next().and_then(|w| w.rsplit('/').next())?;
+    if CLIENTS.contains(&program) {
+        return None;
+    }
     let number = |at: usize| line[at..].chars().take_while(char::is_ascii_digit).count() == asked.len();
     if line.match_indices(asked).any(|(at, _)| number(at) && !line[..at].ends_with(|c: char| c.is_ascii_digit())) {
         return None;
     }
-    let mut ports: Vec<String> = FORM.as_ref()?.captures_iter(&line).map(|m| m[1].to_owned()).collect();
+    let mut ports: Vec<String> = FORM.as_ref()?.captures_iter(line).map(|m| m[1].to_owned()).collect();
     ports.dedup();
     (ports.len() == 1).then(|| ports.remove(0))
 }

@@ -59,7 +59,7 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
     let v = case.command().or_else(|| case.port(cx)).or_else(|| case.scheme()).or_else(|| case.host());
     let v = v.or_else(|| case.status_code());
     if v.is_none()
-        && let Some(c) = case.only_within()
+        && let Some(c) = case.only_within(cx)
     {
         return c;
     }
@@ -231,7 +231,9 @@ impl Case<'_> {
         }
         let number = self.spec.ports.iter().find(|p| is_it(p)).map_or(port.clone(), |p| p.container_port.to_string());
         let says = self.log.and_then(listens).filter(|p| *p != number);
-        let other = match (says, self.answered_elsewhere(&number), told_to_listen(self.spec, &number)) {
+        let answered = self.answered_elsewhere(&number);
+        let shown = says.is_some() || answered.is_some();
+        let other = match (says, answered, told_to_listen(self.spec, &number)) {
             (Some(other), _, _) => Some(format!("its log says that the program listens on port {other}")),
             (None, Some((word, other)), _) => Some(format!("its {word} is answered on port {other}")),
             (None, None, Some(other)) => Some(format!("its command has it listen on port {other}")),
@@ -245,7 +247,7 @@ impl Case<'_> {
             // A gRPC probe says of a closed port only that it cannot connect.
             let (what, confidence) = match self.refused() {
                 // While a program starts, nothing listens.
-                true if other.is_some() || self.has_started(cx) => {
+                true if shown || self.has_started(cx) => {
                     ("nothing listens there (connection refused)", Confidence::Established)
                 }
                 true => ("nothing listens there (connection refused)", Confidence::Likely),
@@ -270,7 +272,7 @@ impl Case<'_> {
     }
 
     /// A pod of the same template is up for longer than the probe allows, and was never restarted.
-    fn passes_beside(&self, cx: &Context<'_>) -> bool {
+    pub(super) fn passes_beside(&self, cx: &Context<'_>) -> bool {
         let Some(controller) = self.pod.metadata.controller() else { return false };
         let budget = self.probe.budget_seconds();
         let passes = |pod: &Pod| {

@@ -156,7 +156,7 @@ fn quota(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>, message: &str) -> To
         _ => None,
     };
     let alone = match counts {
-        Some(only) => format!("{alone} The quota counts only pods of {only}, and these are such."),
+        Some(only) => format!("{alone} The quota counts only pods with {only}, which these have."),
         None => alone,
     };
     let mut c = cause(

@@ -321,3 +321,34 @@ fn the_main_class_that_the_arguments_name_is_theirs() {
         },
     );
 }
+
+#[test]
+fn a_table_that_is_missing_is_not_the_database_that_is_configured() {
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    let settings = [valued("settings", &[("DATABASE_URL", "postgres://pg:5432/shop"), ("DB_NAME", "shopdb")])];
+    let fault =
+        dead(&app, "ERROR: relation \"orders\" does not exist at character 15", settings).diagnose().faults.remove(0);
+    assert_ne!(fault.causes[0].entity.kind, "ConfigMap", "{}", fault.causes[0].statement);
+}
+
+#[test]
+fn a_module_that_the_image_lacks_is_not_the_host_of_its_name() {
+    one(
+        &env(json!([{"name": "REDIS_URL", "value": "redis://redis:6379/0"}])),
+        "ModuleNotFoundError: No module named 'redis'",
+        [],
+        Expect {
+            cause: "log-missing-module",
+            field: "spec.template.spec.containers[app].image",
+            says: &["redis"],
+            ..DEAD
+        },
+    );
+}
+
+#[test]
+fn a_list_in_brackets_at_the_end_of_a_line_is_read() {
+    let log = "INFO starting\nFATAL Missing required settings: [DB_HOST, DB_PORT].\n[error] ===========";
+    let statement = dead(&checkout(), log, []).diagnose().faults[0].causes[0].statement.clone();
+    assert!(statement.contains("[DB_HOST, DB_PORT]"), "{statement}");
+}

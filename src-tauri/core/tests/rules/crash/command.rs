@@ -57,3 +57,13 @@ fn a_working_directory_that_is_none_is_its_own_field() {
     };
     check(&crate::support::world(&app, [app.pod("a", state)]), expect);
 }
+
+#[test]
+fn a_program_that_lies_in_the_working_directory_is_not_its_fault() {
+    let app = checkout().container(json!({"workingDir": "/app"}));
+    let why = "exec: \"/app/server\": permission denied: unknown";
+    let mut state = status::crashed(126, "StartError", 2, -5);
+    merge(&mut state["containerStatuses"][0], &json!({"state": {"terminated": {"message": why}}}));
+    let fault = crate::support::world(&app, [app.pod("a", state)]).diagnose().faults.remove(0);
+    assert!(!fault.causes[0].statement.contains("workingDir"), "{}", fault.causes[0].statement);
+}

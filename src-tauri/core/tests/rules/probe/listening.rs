@@ -53,3 +53,30 @@ fn a_program_that_listens_for_itself_only_is_told_so() {
         },
     );
 }
+
+#[test]
+fn what_the_command_waits_for_is_not_where_it_listens() {
+    let app = app().container(json!({
+        "command": ["sh", "-c", "until pg_isready -h db -p 5432; do sleep 1; done; exec ./server"],
+    }));
+    let message = "Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": dial tcp 10.1.0.7:8080: connect: connection refused";
+    let statement = unready(&app, -60, message).diagnose().faults[0].causes[0].statement.clone();
+    assert!(!statement.contains("5432"), "{statement}");
+}
+
+#[test]
+fn another_port_of_the_loopback_address_says_nothing_of_the_one_that_is_asked() {
+    let app = checkout().container(json!({
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 5},
+    }));
+    let message = "Readiness probe failed: Get \"http://10.1.0.7:8080/healthz\": dial tcp 10.1.0.7:8080: connect: connection refused";
+    for (log, loopback) in [("pprof listening on 127.0.0.1:6060", false), ("listening on 127.0.0.1:8080", true)] {
+        let pod = app.pod("a", status::unready(-60));
+        let mut world = world(&app, [pod.clone()]);
+        world.upsert(event(&pod, "Warning", "Unhealthy", message, -55, -1, 9));
+        world.log(&pod, "app", 0, log);
+        let cause = world.diagnose().faults[0].causes[0].clone();
+        assert_eq!(cause.rule_id == "listens-on-loopback", loopback, "{}", cause.statement);
+    }
+}

@@ -6,7 +6,7 @@ use super::*;
 fn a_quota_of_some_pods_only_says_of_which() {
     let why = forbidden("exceeded quota: best, requested: pods=1, used: pods=0, limited: pods=0");
     for (spec, says) in [
-        (json!({"scopes": ["BestEffort"]}), "scope BestEffort (without requests and limits)"),
+        (json!({"scopes": ["BestEffort"]}), "scope BestEffort (no requests and limits)"),
         (
             json!({"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["batch"]}]}}),
             "scope PriorityClass In batch",

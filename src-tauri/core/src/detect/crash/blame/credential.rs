@@ -69,9 +69,9 @@ pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         // The key that says most plainly that it is a credential.
         let place = |key: &String| words.iter().position(|w| key.to_ascii_uppercase().contains(w));
         let key = keys.iter().filter(|k| place(k).is_some()).min_by_key(|k| place(k));
-        let named = key.map(|k| format!(", {k} among them")).unwrap_or_default();
+        let named = key.map(|k| format!(", {k} among them,")).unwrap_or_default();
         return own
-            .says(format!("; the keys of Secret {}{named}, are its environment (envFrom)", r.name))
+            .says(format!("; the keys of Secret {}{named} are its environment (envFrom)", r.name))
             .says(if anew { ", and it was written anew shortly before" } else { "" })
             .on(secret, key.map(|k| format!("data[{k}]")), case);
     }

@@ -81,10 +81,27 @@ pub(super) fn secrets<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = (&'c s
     })
 }
 
-/// A program and no configuration.
+/// A program or a certificate, and no configuration.
 pub(super) fn is_code(name: &str) -> bool {
-    const ENDINGS: [&str; 14] =
-        ["py", "js", "mjs", "cjs", "ts", "rb", "sh", "bash", "php", "pl", "lua", "jar", "exs", "go"];
+    const ENDINGS: [&str; 17] = [
+        "py",
+        "js",
+        "mjs",
+        "cjs",
+        "ts",
+        "rb",
+        "sh",
+        "bash",
+        "php",
+        "pl",
+        "lua",
+        "jar",
+        "exs",
+        "go",
+        "crt",
+        "pem",
+        "ca-bundle",
+    ];
     name.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
 

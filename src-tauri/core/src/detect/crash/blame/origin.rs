@@ -1,7 +1,14 @@
 //! Where the values of variables come from, and which variable a text speaks of.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::{Case, contains_word};
-use crate::object::{ConfigMap, Kind, Object, pod::EnvVar};
+use crate::{
+    logs::Signal,
+    object::{ConfigMap, Kind, Object, pod::EnvVar},
+};
 
 /// Where a variable's value comes from.
 pub(super) enum Origin {
@@ -168,4 +175,29 @@ fn only(case: &Case<'_, '_>, fits: impl Fn(&str) -> bool, length: impl Fn(u64) -
     };
     let mut found = variables(case).into_iter().filter(|n| fits(n)).map(|n| origin(case, &n)).filter(holds);
     found.next().filter(|_| found.next().is_none())
+}
+
+/// The variable that the line of code reads which a trace names last.
+pub(super) fn read_by_code(case: &Case<'_, '_>, signal: &Signal) -> Option<Origin> {
+    const ABOVE: usize = 8;
+    let log = case.cx.index.newest_log(&case.pod.metadata.uid, &case.spec.name)?.lines.as_ref().ok()?;
+    let from = signal.line.saturating_sub(ABOVE);
+    let reads = |line: &&String| ["environ", "getenv", "process.env", "ENV["].iter().any(|w| line.contains(w));
+    let line = log.get(from..signal.line)?.iter().rev().find(reads)?;
+    let mut named = variables(case).into_iter().filter(|n| contains_word(line, n));
+    named.next().filter(|_| named.next().is_none()).map(|n| origin(case, &n))
+}
+
+/// The only variable that holds a connection string, where one is refused.
+pub(super) fn connection_string(case: &Case<'_, '_>, text: &str) -> Option<Origin> {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)connection ?string|Couldn't set \S+ \(Parameter '|Keyword not supported: '").ok()
+    });
+    FORM.as_ref().filter(|r| r.is_match(text))?;
+    let sounds = |n: &String| {
+        let name = normal(n);
+        ["CONNECTION_STRING", "CONN_STR", "CONNSTR", "CONNECTIONSTRING", "DSN"].iter().any(|w| name.contains(w))
+    };
+    let mut all = variables(case).into_iter().filter(sounds);
+    all.next().filter(|_| all.next().is_none()).map(|n| origin(case, &n))
 }

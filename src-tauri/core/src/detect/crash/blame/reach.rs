@@ -109,6 +109,7 @@ fn meant(case: &Case<'_, '_>, signal: &Signal, address: IpAddr, port: Option<u16
     }
     let known = |name: &String| host::service(case.cx.index, case.ns(), name).is_some();
     let only = |mut all: Vec<String>| {
+        all.sort();
         all.dedup();
         (all.len() == 1).then(|| all.remove(0))
     };

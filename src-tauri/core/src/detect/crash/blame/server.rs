@@ -44,6 +44,7 @@ fn served_from(case: &Case<'_, '_>, service: &Service) -> Option<(ObjectRef, Obj
         })
         .map(|(_, secret)| secret.secret_name.as_str())
         .collect();
+    names.sort_unstable();
     names.dedup();
     let [name] = names.as_slice() else { return None };
     let found = case.cx.index.get(Kind::Secret, Some(ns), name);

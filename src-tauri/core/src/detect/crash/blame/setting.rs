@@ -6,7 +6,10 @@ use regex::Regex;
 
 use super::{
     Blame, Case, contains_word, file,
-    origin::{Origin, as_long, given, longer, map, mentioned, normal, origin, spoken_of, variables},
+    origin::{
+        Origin, as_long, connection_string, given, longer, map, mentioned, normal, origin, read_by_code, spoken_of,
+        variables,
+    },
 };
 use crate::{
     detect::context::{action, ns_flag},
@@ -34,10 +37,12 @@ pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
     }
     // Or a word that is as long as the value of a key whose name the line speaks of, too.
     let lower = signal.text.to_ascii_lowercase();
-    let named =
-        |name: &str| name.split(['_', '.', '-']).any(|w| w.len() >= 4 && lower.contains(&w.to_ascii_lowercase()));
-    let words: Vec<&str> = signal.text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_./:@".contains(c)).collect();
-    let words: Vec<&str> = words.into_iter().map(|w| w.trim_end_matches([':', '.'])).filter(|w| w.len() >= 4).collect();
+    let named = |name: &str| {
+        name.split(['_', '.', '-']).any(|w| w.len() >= 4 && contains_word(&lower, &w.to_ascii_lowercase()))
+    };
+    let words = signal.text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_./:@".contains(c));
+    let telling = |w: &&str| w.len() >= 5 && w.contains(['-', '_', '.', '/', ':', '@']);
+    let words: Vec<&str> = words.map(|w| w.trim_end_matches([':', '.'])).filter(telling).collect();
     if let Some(found @ Origin::Map { .. }) = as_long(case, &words, named) {
         return Some(from_map(case, case.own(signal), found));
     }
@@ -49,7 +54,10 @@ pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
         return Some(file::content(case, path.trim_end_matches([':', '.', ';']), case.own(signal)));
     }
     static OF_CONFIGURATION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)config|section|directive|plugin|syntax|pars(?:e|ing)\b|yaml|json|toml|must be (?:specified|set|provided|given)|mutually exclusive|unknown|unsupported|invalid|unrecogni").ok()
+        Regex::new(
+            r"(?i)config|\bsection\b|directive|\bplugin\b|must be (?:specified|set|provided|given)|mutually exclusive",
+        )
+        .ok()
     });
     OF_CONFIGURATION.as_ref().filter(|r| r.is_match(&signal.text))?;
     Some(from_files(case, case.own(signal))).filter(|b| !b.entity.same_name(&case.owner.subject))
@@ -57,12 +65,18 @@ pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
 
 /// The key of a ConfigMap that holds the name of a database, or its URL: the only one that can.
 pub(super) fn database(case: &Case<'_, '_>, signal: &Signal, name: &str) -> Option<Blame> {
+    static SPOKEN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)(?:database|schema|keyspace|dbname):? ?=? ?['\x22`(]?([\w.-]+)").ok());
+    let mut spoken = SPOKEN.as_ref()?.captures_iter(&signal.text);
+    if !spoken.any(|m| &m[1] == name) {
+        return None;
+    }
     let words = ["DATABASE", "DB", "DBNAME", "SCHEMA", "PGDATABASE", "KEYSPACE"];
     let whole = |n: &str| normal(n).split('_').any(|w| words.contains(&w));
     let url = |n: &str| {
         let name = normal(n);
         ["DATABASE", "DATASOURCE", "DSN", "JDBC", "DB_", "POSTGRES", "MYSQL", "MONGO"].iter().any(|w| name.contains(w))
-            && ["URL", "URI", "DSN", "CONN"].iter().any(|w| name.contains(w))
+            && ["URL", "URI", "DSN", "CONN_STR", "CONNECTION_STRING"].iter().any(|w| name.contains(w))
     };
     let found = as_long(case, &[name], whole).or_else(|| longer(case, name, url))?;
     Some(from_map(case, case.own(signal), found))
@@ -182,7 +196,7 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 /// The only file of properties it is given from a ConfigMap.
 fn properties(case: &Case<'_, '_>) -> Option<(String, String)> {
     let (map, key) = file::only_map(case)?;
-    let key = key.filter(|k| [".properties", ".yml", ".yaml", ".conf"].iter().any(|e| k.ends_with(e)))?;
+    let key = key.filter(|k| [".properties", ".yml", ".yaml"].iter().any(|e| k.ends_with(e)))?;
     Some((map, key))
 }
 
@@ -320,9 +334,13 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     // A value that the workload does not write itself is one of the keys it is given.
     let given = || value.filter(|v| case.written(v).is_none()).and_then(|_| given(case, &signal.text));
     let named = named.or_else(given);
-    // Or the only one that is just as long.
-    let long =
-        || value.filter(|v| v.len() >= 2 && case.written(v).is_none()).and_then(|v| as_long(case, &[v], |_| true));
+    // Or the only one that is just as long. Short values are as long as many; of the keys of a Secret nothing is known.
+    const LONG: usize = 5;
+    let secret = case.spec.env_from.iter().any(|f| f.secret_ref.is_some());
+    let long = || {
+        let value = value.filter(|v| v.len() >= LONG && !secret && case.written(v).is_none())?;
+        as_long(case, &[value], |_| true)
+    };
     let named = named.or_else(|| read_by_code(case, signal)).or_else(long);
     let named = named.or_else(|| connection_string(case, &signal.text));
     match named {
@@ -375,31 +393,6 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         return own.field(field).step(case.edit(ActionKind::Patch, "the refused setting must change"));
     }
     from_files(case, own)
-}
-
-/// The variable that the line of code reads which a trace names last.
-fn read_by_code(case: &Case<'_, '_>, signal: &Signal) -> Option<Origin> {
-    const ABOVE: usize = 8;
-    let log = case.cx.index.newest_log(&case.pod.metadata.uid, &case.spec.name)?.lines.as_ref().ok()?;
-    let from = signal.line.saturating_sub(ABOVE);
-    let reads = |line: &&String| ["environ", "getenv", "process.env", "ENV["].iter().any(|w| line.contains(w));
-    let line = log.get(from..signal.line)?.iter().rev().find(reads)?;
-    let mut named = variables(case).into_iter().filter(|n| contains_word(line, n));
-    named.next().filter(|_| named.next().is_none()).map(|n| origin(case, &n))
-}
-
-/// The only variable that holds a connection string, where one is refused.
-fn connection_string(case: &Case<'_, '_>, text: &str) -> Option<Origin> {
-    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)connection ?string|Couldn't set \S+ \(Parameter '|Keyword not supported: '").ok()
-    });
-    FORM.as_ref().filter(|r| r.is_match(text))?;
-    let sounds = |n: &String| {
-        let name = normal(n);
-        ["CONNECTION_STRING", "CONN_STR", "CONNSTR", "CONNECTIONSTRING", "DSN"].iter().any(|w| name.contains(w))
-    };
-    let mut all = variables(case).into_iter().filter(sounds);
-    all.next().filter(|_| all.next().is_none()).map(|n| origin(case, &n))
 }
 
 pub(super) fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::ActionDraft {

@@ -60,8 +60,20 @@ pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<Ac
     // The policy is not read; its own words say whether it is about what is written on a pod or in it.
     let lower = m[3].to_ascii_lowercase();
     c.field = Some(match lower {
-        l if l.contains("label") => owner.template_field("metadata.labels"),
-        l if l.contains("annotation") => owner.template_field("metadata.annotations"),
+        l if [
+            "metadata.labels",
+            "needs a label",
+            "have a label",
+            "have the label",
+            "missing label",
+            "label is required",
+        ]
+        .iter()
+        .any(|w| l.contains(w)) =>
+        {
+            owner.template_field("metadata.labels")
+        }
+        l if l.contains("metadata.annotations") => owner.template_field("metadata.annotations"),
         _ => owner.pod_field("containers"),
     });
     (c, vec![edit(ActionKind::Patch, &owner.subject, "the refusal names the rule")])
