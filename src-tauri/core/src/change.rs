@@ -45,6 +45,16 @@ impl Change {
     pub fn key(&self) -> String {
         format!("{}|{:?}|{}|{}", self.object.key(), self.verb, self.at.as_second(), self.summary)
     }
+
+    /// The keys of a ConfigMap that it touches.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter_map(|f| f.path.strip_prefix("data."))
+    }
+
+    /// It touches keys of a ConfigMap, and none of these.
+    pub fn spares(&self, these: impl Fn(&str) -> bool) -> bool {
+        self.keys().next().is_some() && !self.keys().any(these)
+    }
 }
 
 /// A change as an incident holds it.

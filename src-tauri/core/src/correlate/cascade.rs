@@ -18,7 +18,7 @@ use crate::{
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
     logs::Class,
-    object::{Object, ObjectRef, Service},
+    object::{ObjectRef, Service},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
 };
@@ -327,7 +327,7 @@ pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
             let namespace = service.metadata.namespace.as_deref().unwrap_or("");
             let behind = routes.behind(service);
             let [workload] = behind.as_slice() else { continue };
-            let zero = routes.index.resolve(workload).is_some_and(|o| replicas(o) == Some(0));
+            let zero = routes.index.resolve(workload).is_some_and(|o| o.replicas() == Some(0));
             let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
             if !zero || !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {
                 continue;
@@ -404,15 +404,6 @@ pub(super) fn wake(index: &crate::index::Index, cause: &CauseDraft) -> Option<Ac
             format!("kubectl scale {}{} --replicas={before}", entity.kubectl(), ns_flag(entity)),
         )
     })
-}
-
-fn replicas(object: &Object) -> Option<i32> {
-    match object {
-        Object::Deployment(d) => Some(d.spec.replicas.unwrap_or(1)),
-        Object::StatefulSet(s) => Some(s.spec.replicas.unwrap_or(1)),
-        Object::ReplicaSet(r) => Some(r.spec.replicas.unwrap_or(1)),
-        _ => None,
-    }
 }
 
 /// How far each finding lies downstream of the faults in its own group: 0 where it stands by itself.

@@ -6,10 +6,24 @@ use std::{
 };
 
 use super::{cascade, route::Routes, shared};
-pub(super) use crate::detect::memory::Signs as Group;
 use crate::{finding::Finding, index::Index, object::Object};
 
+/// What a fault is made from besides the index: its findings, and for each the subjects whose faults it is a symptom of.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub findings: Vec<Arc<Finding>>,
+    pub up: Vec<BTreeSet<String>>,
+}
+
 impl Group {
+    /// They are the same.
+    pub(crate) fn are(&self, others: &Group) -> bool {
+        let same = |(a, b): (&Arc<Finding>, &Arc<Finding>)| Arc::ptr_eq(a, b) || a == b;
+        self.up == others.up
+            && self.findings.len() == others.findings.len()
+            && self.findings.iter().zip(&others.findings).all(same)
+    }
+
     /// The same findings in another order.
     pub(super) fn in_order(self, order: &[usize]) -> Group {
         let mut parts: Vec<Option<(Arc<Finding>, BTreeSet<String>)>> =

@@ -28,7 +28,7 @@ use crate::{
     severity::{Confidence, Severity},
 };
 
-use group::Group;
+pub(crate) use group::Group;
 
 pub use filter::RuleFilter;
 

@@ -66,7 +66,9 @@ pub(super) fn behind(cx: &Context<'_>, s: &Service, me: ObjectRef) -> Standing {
     let workload = pods.first().map(|p| cx.owner(p).subject).or_else(|| template(cx, s));
     match workload {
         None => Standing::SelectsNothing(me, selector(s)),
-        Some(w) if pods.is_empty() && replicas(cx, &w) == Some(0) => Standing::ScaledToZero(me, w),
+        Some(w) if pods.is_empty() && cx.index.resolve(&w).and_then(|o| o.replicas()) == Some(0) => {
+            Standing::ScaledToZero(me, w)
+        }
         Some(w) => Standing::NotReady(me, w, pods.len()),
     }
 }
@@ -86,15 +88,6 @@ fn template(cx: &Context<'_>, s: &Service) -> Option<ObjectRef> {
         .flat_map(|k| cx.index.in_namespace(*k, ns))
         .find(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)))
         .map(|o| cx.index.top_owner(o))
-}
-
-fn replicas(cx: &Context<'_>, workload: &ObjectRef) -> Option<i32> {
-    match &**cx.index.resolve(workload)? {
-        Object::Deployment(d) => d.spec.replicas,
-        Object::StatefulSet(s) => s.spec.replicas,
-        Object::ReplicaSet(r) => r.spec.replicas,
-        _ => None,
-    }
 }
 
 /// `https (443)`, `8080`.

@@ -353,7 +353,8 @@ fn report(
     {
         f.evidence.push(super::context::event_evidence(event, cx.now));
     }
-    if pod.finished() && pod.status.reason.as_deref() == Some("DeadlineExceeded") {
+    let late = pod.finished() && pod.status.reason.as_deref() == Some("DeadlineExceeded");
+    if late {
         why::deadline(&mut f, pod, spec, &owner, &status_item.key);
     } else if oom {
         why::memory(cx, &mut f, pod, spec, &owner, init, times, &status_item.key);
@@ -379,7 +380,7 @@ fn report(
     if times < cx.threshold(rule, &ENDS) {
         f.hold = Finding::JOINS_ONLY;
     }
-    f.awaits_log = pending && !oom && f.causes.first().is_none_or(|c| c.rule_id != "pod-deadline");
+    f.awaits_log = pending && !oom && !late;
     cx.report(f);
 }
 

@@ -117,9 +117,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             continue;
         }
         for (_, r) in uses.iter().filter(|(o, _)| o.same_name(&change.object)) {
-            let keys: Vec<&str> = change.fields.iter().filter_map(|x| x.path.strip_prefix("data.")).collect();
-            let touched: Vec<&str> =
-                keys.into_iter().filter(|k| r.key.as_deref().is_none_or(|own| own == *k)).collect();
+            let touched: Vec<&str> = change.keys().filter(|k| r.key.as_deref().is_none_or(|own| own == *k)).collect();
             let secret = change.object.is(Kind::Secret);
             if touched.is_empty() && !secret {
                 continue;

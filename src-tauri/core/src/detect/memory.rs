@@ -1,16 +1,12 @@
 //! What the rules found of each object, kept so that it need not be found again while nothing it was made from changes.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Detection;
 use crate::{
-    correlate::{Fault, Options},
-    finding::Finding,
+    correlate::{Fault, Group, Options},
     index::{Changed, Index, Mark, Now, Reads},
     object::Meta,
 };
@@ -26,7 +22,7 @@ const ANEW: SignedDuration = SignedDuration::from_mins(10);
 pub struct Memory {
     units: HashMap<Unit, Kept<Detection>>,
     /// The faults, by the fingerprint of the first of the findings that they were made from.
-    faults: HashMap<String, (Signs, Kept<Arc<Fault>>)>,
+    faults: HashMap<String, (Group, Kept<Arc<Fault>>)>,
     /// The look before; none before the first.
     last: Option<Last>,
     /// What was touched since then.
@@ -63,22 +59,6 @@ impl<T> Kept<T> {
     }
 }
 
-/// What a fault is made from besides the index: its findings, and for each the subjects whose faults it is a symptom of.
-#[derive(Clone, Debug)]
-pub(crate) struct Signs {
-    pub findings: Vec<Arc<Finding>>,
-    pub up: Vec<BTreeSet<String>>,
-}
-
-impl Signs {
-    fn are(&self, others: &Signs) -> bool {
-        let same = |(a, b): (&Arc<Finding>, &Arc<Finding>)| Arc::ptr_eq(a, b) || a == b;
-        self.up == others.up
-            && self.findings.len() == others.findings.len()
-            && self.findings.iter().zip(&others.findings).all(same)
-    }
-}
-
 impl Memory {
     /// A look begins: what happened since the last one is known, or else everything is forgotten. Time that went back,
     /// or other settings, leave nothing to rely on.
@@ -111,7 +91,7 @@ impl Memory {
     }
 
     /// The fault that these findings came to, where it still holds.
-    pub(crate) fn fault(&mut self, first: &str, of: &Signs, now: Now<'_>) -> Option<Arc<Fault>> {
+    pub(crate) fn fault(&mut self, first: &str, of: &Group, now: Now<'_>) -> Option<Arc<Fault>> {
         let (then, kept) = self.faults.get_mut(first)?;
         if !then.are(of) {
             return None;
@@ -119,7 +99,7 @@ impl Memory {
         kept.recall(self.looks, &self.changed, now).map(|(fault, _)| fault.clone())
     }
 
-    pub(crate) fn keep_fault(&mut self, first: String, of: Signs, made: Arc<Fault>, reads: Reads) {
+    pub(crate) fn keep_fault(&mut self, first: String, of: Group, made: Arc<Fault>, reads: Reads) {
         self.faults.insert(first, (of, Kept { made, reads, used: self.looks }));
     }
 

@@ -113,11 +113,7 @@ fn blamed(change: &Change, fault: &Fault) -> bool {
 fn other_key(change: &Change, fault: &Fault) -> bool {
     fault.causes.first().is_some_and(|c| {
         let key = c.field.as_deref().and_then(|f| f.strip_prefix("data[")?.strip_suffix(']'));
-        c.entity.same_name(&change.object)
-            && key.is_some_and(|key| {
-                let mut touched = change.fields.iter().filter_map(|f| f.path.strip_prefix("data.")).peekable();
-                touched.peek().is_some() && touched.all(|k| k != key)
-            })
+        c.entity.same_name(&change.object) && key.is_some_and(|key| change.spares(|k| k == key))
     })
 }
 

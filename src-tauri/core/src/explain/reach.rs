@@ -145,10 +145,7 @@ impl Hangs {
         let key = change.object.key();
         if let Some(reach) = self.objects.get(&key) {
             // Of a ConfigMap only the keys that are used count.
-            let foreign = self.keys.get(&key).is_some_and(|used| {
-                let mut touched = change.fields.iter().filter_map(|f| f.path.strip_prefix("data.")).peekable();
-                touched.peek().is_some() && touched.all(|k| !used.contains(k))
-            });
+            let foreign = self.keys.get(&key).is_some_and(|used| change.spares(|k| used.contains(k)));
             return (!foreign).then_some(*reach);
         }
         if self.led_here(change) {

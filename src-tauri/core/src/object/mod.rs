@@ -167,6 +167,16 @@ impl Object {
         }
     }
 
+    /// How many pods a workload with replicas is to have; one where it does not say.
+    pub fn replicas(&self) -> Option<i32> {
+        match self {
+            Object::Deployment(o) => Some(o.spec.replicas.unwrap_or(1)),
+            Object::StatefulSet(o) => Some(o.spec.replicas.unwrap_or(1)),
+            Object::ReplicaSet(o) => Some(o.spec.replicas.unwrap_or(1)),
+            _ => None,
+        }
+    }
+
     /// The pod template of a workload.
     pub fn pod_template(&self) -> Option<&PodTemplate> {
         match self {

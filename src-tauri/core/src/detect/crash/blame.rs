@@ -155,6 +155,11 @@ impl<'a> Case<'_, 'a> {
         out
     }
 
+    /// This key of a ConfigMap was written in the hour before.
+    fn wrote(&self, map: &str, key: &str) -> bool {
+        self.changes(&self.reference(Kind::ConfigMap, map)).iter().any(|c| c.keys().any(|k| k == key))
+    }
+
     /// When the container ended last, which is when its log was written.
     fn ended(&self) -> Timestamp {
         let status = self.pod.containers().find(|(spec, _, _)| spec.name == self.spec.name).and_then(|(_, s, _)| s);
@@ -181,6 +186,16 @@ impl<'a> Case<'_, 'a> {
         for line in
             log.iter().filter_map(|log| log.lines.as_ref().ok()).flat_map(|lines| lines.iter().rev().take(LINES))
         {
+            // A line that it does not end with is not printed by it: asked first, for reading a line takes longer.
+            let end = line
+                .trim_end()
+                .char_indices()
+                .rev()
+                .nth(LONG - 1)
+                .map_or("", |(at, _)| line.trim_end().get(at..).unwrap_or(""));
+            if end.is_empty() || !left.contains(end) {
+                continue;
+            }
             for said in [line.trim(), logs::message(line).trim()] {
                 if said.len() >= LONG && left.contains(said) {
                     left = Cow::Owned(left.replace(said, " "));
@@ -219,7 +234,7 @@ impl<'a> Case<'_, 'a> {
     }
 
     /// The field whose text is such.
-    fn holds(&self, has: &dyn Fn(&str) -> bool) -> Option<String> {
+    pub(in crate::detect) fn holds(&self, has: &dyn Fn(&str) -> bool) -> Option<String> {
         if let Some(e) = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(&has)) {
             return Some(self.path(&format!("env[{}]", e.name)));
         }
@@ -281,7 +296,7 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::Authentication => credential::refused(case, signal),
         Class::ServerError => server::errs(case, signal),
         class if class.is_connection() => reach::host(case, signal),
-        Class::Certificate => certificate(case, signal),
+        Class::Certificate => server::certificate(case, signal),
         Class::RateLimit => match signal.subject.as_deref() {
             Some(host) => server::outsider(case, host, case.own(signal)),
             None => case.own(signal),
@@ -465,24 +480,5 @@ fn license(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         }
         (None, None, Some(path)) => file::content(case, path, own),
         (None, None, None) => own,
-    }
-}
-
-/// A certificate from a mounted Secret, or that of a host.
-fn certificate(case: &Case<'_, '_>, signal: &Signal) -> Blame {
-    let own = case.own(signal);
-    if let Some(path) = signal.file.as_deref().filter(|_| signal.subject.is_none()) {
-        return file::content(case, path, own);
-    }
-    // What has expired or is for another name must be put right by who serves it; what is not trusted, by either.
-    let theirs = signal.detail.is_some_and(|d| d.contains("expired") || d.contains("another host"));
-    if !theirs {
-        return own;
-    }
-    // A runtime that names no host (Python's ssl) still has it in its configuration.
-    let inferred = if signal.subject.is_none() { name::infer(case, signal.class) } else { None };
-    match signal.subject.clone().or(inferred) {
-        Some(host) => server::server_of(case, &host, own),
-        None => own,
     }
 }

@@ -37,19 +37,11 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
         .filter(|o| o.kind() != Kind::ReplicaSet || o.meta().controller().is_none_or(|c| c.kind != "Deployment"))
         .filter(|o| o.pod_template().is_some_and(|t| has_all(&t.metadata.labels, &s.spec.selector)))
         .collect();
+    if !meant.is_empty() && !turned(cx, me, &meant) {
+        return;
+    }
     let near = near(cx, s, me, pods);
-    // Unless the Service was just turned to it from one whose pods are ready.
-    let turned = || {
-        let moved = |c: &&Change| c.verb == ChangeVerb::Modified && touches(c, "spec.selector");
-        let Some(at) = changes_of(cx, me).filter(moved).map(|c| c.at).max() else { return false };
-        // It slept already when it was turned to.
-        let sleeps = |o: &Object| {
-            let scaled = |c: &Change| c.at > at && c.fields.iter().any(|f| f.path == "spec.replicas");
-            asleep(o) && !changes_of(cx, &o.reference()).any(scaled)
-        };
-        !cx.now.beyond(at, LATELY) && near.as_ref().is_some_and(|n| n.pod.ready()) && meant.iter().all(|o| sleeps(o))
-    };
-    if !meant.is_empty() && !turned() {
+    if !meant.is_empty() && near.as_ref().is_none_or(|n| !n.pod.ready()) {
         return;
     }
     let since = [Some(me.clone()), near.as_ref().map(|n| cx.owner(n.pod).subject)]
@@ -156,6 +148,17 @@ pub(super) fn selects_nothing(cx: &mut Context<'_>, s: &Service, me: &ObjectRef,
     cx.report(f);
 }
 
+/// The Service was turned within the hour to workloads that slept already then.
+fn turned(cx: &Context<'_>, me: &ObjectRef, meant: &[&Object]) -> bool {
+    let moved = |c: &&Change| c.verb == ChangeVerb::Modified && touches(c, "spec.selector");
+    let Some(at) = changes_of(cx, me).filter(moved).map(|c| c.at).max() else { return false };
+    let slept = |o: &&Object| {
+        let scaled = |c: &Change| c.at > at && c.fields.iter().any(|f| f.path == "spec.replicas");
+        o.replicas() == Some(0) && !changes_of(cx, &o.reference()).any(scaled)
+    };
+    !cx.now.beyond(at, LATELY) && meant.iter().all(slept)
+}
+
 /// The workload whose pods it led to, where that was deleted within the hour.
 fn deleted<'a>(cx: &Context<'a>, s: &Service) -> Option<&'a Change> {
     let index = cx.index;
@@ -183,16 +186,6 @@ fn deleted<'a>(cx: &Context<'a>, s: &Service) -> Option<&'a Change> {
             && index.resolve(&c.object).is_none()
     };
     index.changes().filter(lately).filter(|c| led_to(&c.object)).last()
-}
-
-/// A workload that is to have no pods.
-fn asleep(workload: &Object) -> bool {
-    match workload {
-        Object::Deployment(d) => d.spec.replicas == Some(0),
-        Object::StatefulSet(s) => s.spec.replicas == Some(0),
-        Object::ReplicaSet(r) => r.spec.replicas == Some(0),
-        _ => false,
-    }
 }
 
 /// The path of the label that was taken from the workload's pods after the Service was last changed.

@@ -2,17 +2,18 @@
 
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use regex::Regex;
 
 use super::{
-    super::{Context, context::cause},
+    super::{Context, context::cause, crash},
     verdict::Case,
 };
 use crate::{finding::CauseDraft, object::Container, severity::Confidence};
 
 impl Case<'_> {
     /// Its log says that it listens on the loopback address, where only the container itself reaches it.
-    pub(super) fn only_within(&self, cx: &Context<'_>) -> Option<CauseDraft> {
+    pub(super) fn only_within(&self, cx: &Context<'_>, since: Timestamp) -> Option<CauseDraft> {
         static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
             Regex::new(r"(?i)\b(?:listen\w*|serving|running|started|bound|bind\w*)\b[^\n]*?\b(127\.0\.0\.1|localhost):(\d{2,5})\b").ok()
         });
@@ -31,16 +32,14 @@ impl Case<'_> {
             self.asks(),
             self.told()
         );
-        let has = |value: &str| value.contains(&address);
-        let env = self.spec.env.iter().find(|e| e.value.as_deref().is_some_and(has));
-        let list = [("args", &self.spec.args), ("command", &self.spec.command)];
-        let named = list.iter().find(|(_, list)| list.iter().any(|a| has(a))).map(|(name, _)| (*name).to_owned());
+        let (pod, spec, owner) = (self.pod, self.spec, self.owner);
+        let case = crash::blame::Case { cx, pod, spec, owner, init: self.init, died: since };
+        let written = case.holds(&|value| value.contains(&address));
         // Many programs print `localhost` and listen on every address.
-        let sure = env.is_some() || named.is_some() || address != "localhost";
+        let sure = written.is_some() || address != "localhost";
         let confidence = if sure { Confidence::Established } else { Confidence::Likely };
         let mut c = cause("listens-on-loopback", confidence, self.owner.subject.clone(), statement);
-        let field = env.map(|e| format!("env[{}]", e.name)).or(named).unwrap_or_else(|| "command".to_owned());
-        c.field = Some(self.owner.field(self.init, &self.spec.name, &field));
+        c.field = Some(written.unwrap_or_else(|| owner.field(self.init, &spec.name, "command")));
         c.signs.pro = 2;
         Some(c)
     }

@@ -59,7 +59,7 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
     let v = case.command().or_else(|| case.port(cx)).or_else(|| case.scheme()).or_else(|| case.host());
     let v = v.or_else(|| case.status_code());
     if v.is_none()
-        && let Some(c) = case.only_within(cx)
+        && let Some(c) = case.only_within(cx, f.started_at)
     {
         return c;
     }

@@ -82,7 +82,7 @@ pub(super) fn secrets<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = (&'c s
 }
 
 /// A program or a certificate, and no configuration.
-pub(super) fn is_code(name: &str) -> bool {
+pub(super) fn sets_nothing(name: &str) -> bool {
     const ENDINGS: [&str; 17] = [
         "py",
         "js",
@@ -109,7 +109,7 @@ pub(super) fn is_code(name: &str) -> bool {
 pub(super) fn only_map(case: &Case<'_, '_>) -> Option<(String, Option<String>)> {
     let mounted = |v: &&Volume| case.spec.volume_mounts.iter().any(|m| m.name == v.name);
     let keys = |name: &str| match case.get(Kind::ConfigMap, name) {
-        Some(Object::ConfigMap(m)) => m.digests.keys().filter(|k| !is_code(k)).cloned().collect(),
+        Some(Object::ConfigMap(m)) => m.digests.keys().filter(|k| !sets_nothing(k)).cloned().collect(),
         _ => vec![String::new()],
     };
     let maps = case.pod.spec.volumes.iter().filter(mounted).filter_map(|v| v.config_map.as_ref());
@@ -137,10 +137,7 @@ pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
                 .on(case.reference(Kind::ConfigMap, &name), Some(format!("data[{key}]")), case)
                 .step(edit_map(case, &name, &key));
         }
-        let lately = case
-            .changes(&case.reference(Kind::ConfigMap, &name))
-            .iter()
-            .any(|c| c.fields.iter().any(|f| f.path == format!("data.{key}")));
+        let lately = case.wrote(&name, &key);
         let blame = own
             .says(format!("; the file is key {key} of ConfigMap {name}, mounted at {}", p.mount.mount_path))
             .says(if lately { " and written anew shortly before" } else { "" })

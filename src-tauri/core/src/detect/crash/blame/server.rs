@@ -2,12 +2,31 @@
 
 use std::net::IpAddr;
 
-use super::{Blame, Case, reach::target};
+use super::{Blame, Case, file, name, reach::target};
 use crate::{
     host,
     logs::Signal,
     object::{Kind, ObjectRef, Service},
 };
+
+/// A certificate from a mounted Secret, or that of a host.
+pub(super) fn certificate(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    if let Some(path) = signal.file.as_deref().filter(|_| signal.subject.is_none()) {
+        return file::content(case, path, own);
+    }
+    // What has expired or is for another name must be put right by who serves it; what is not trusted, by either.
+    let theirs = signal.detail.is_some_and(|d| d.contains("expired") || d.contains("another host"));
+    if !theirs {
+        return own;
+    }
+    // A runtime that names no host (Python's ssl) still has it in its configuration.
+    let inferred = if signal.subject.is_none() { name::infer(case, signal.class) } else { None };
+    match signal.subject.clone().or(inferred) {
+        Some(host) => server_of(case, &host, own),
+        None => own,
+    }
+}
 
 /// Whose certificate it is that a host shows: the Secret its pods serve it from, where there is one, else the host.
 pub(super) fn server_of(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {

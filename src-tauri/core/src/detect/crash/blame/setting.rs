@@ -44,7 +44,7 @@ pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
     let telling = |w: &&str| w.len() >= 5 && w.contains(['-', '_', '.', '/', ':', '@']);
     let words: Vec<&str> = words.map(|w| w.trim_end_matches([':', '.'])).filter(telling).collect();
     if let Some(found @ Origin::Map { .. }) = as_long(case, &words, named) {
-        return Some(from_map(case, case.own(signal), found));
+        return Some(of_map(case, case.own(signal), found));
     }
     let path = signal
         .text
@@ -79,16 +79,13 @@ pub(super) fn database(case: &Case<'_, '_>, signal: &Signal, name: &str) -> Opti
             && ["URL", "URI", "DSN", "CONN_STR", "CONNECTION_STRING"].iter().any(|w| name.contains(w))
     };
     let found = as_long(case, &[name], whole).or_else(|| longer(case, name, url))?;
-    Some(from_map(case, case.own(signal), found))
+    Some(of_map(case, case.own(signal), found))
 }
 
 /// A value of a ConfigMap is refused.
-fn from_map(case: &Case<'_, '_>, own: Blame, from: Origin) -> Blame {
+fn of_map(case: &Case<'_, '_>, own: Blame, from: Origin) -> Blame {
     let Origin::Map { name, map: from, key } = from else { return own };
-    let lately = case
-        .changes(&case.reference(Kind::ConfigMap, &from))
-        .iter()
-        .any(|c| c.fields.iter().any(|f| f.path == format!("data.{key}")));
+    let lately = case.wrote(&from, &key);
     let blame = own
         .says(format!("; {name} comes from key {key} of ConfigMap {from}"))
         .says(if lately { ", which was written anew shortly before" } else { "" })
@@ -183,13 +180,13 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .on(case.reference(Kind::Secret, &secret), Some(format!("data[{key}]")), case)
         }
         // A dotted name is a property of the only file of properties it is given.
-        Origin::Absent if name.contains('.') && properties(case).is_some() => {
-            let (map, key) = properties(case).unwrap_or_default();
-            own.says(format!("; its configuration is key {key} of ConfigMap {map}"))
+        Origin::Absent => match properties(case).filter(|_| name.contains('.')) {
+            Some((map, key)) => own
+                .says(format!("; its configuration is key {key} of ConfigMap {map}"))
                 .on(case.reference(Kind::ConfigMap, &map), Some(format!("data[{key}]")), case)
-                .step(set_key(case, &map, &key))
-        }
-        Origin::Absent => absent(case, signal, name, own).step(set),
+                .step(set_key(case, &map, &key)),
+            None => absent(case, signal, name, own).step(set),
+        },
     }
 }
 
@@ -358,7 +355,7 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .field(case.path(&format!("env[{name}]")))
                 .step(set_env(case, &name));
         }
-        Some(found @ Origin::Map { .. }) => return from_map(case, own, found),
+        Some(found @ Origin::Map { .. }) => return of_map(case, own, found),
         Some(Origin::Secret { name, secret, key }) => {
             return own.says(format!("; {name} comes from key {key} of Secret {secret}")).on(
                 case.reference(Kind::Secret, &secret),
@@ -413,7 +410,7 @@ fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
     let words = case.spec.command.iter().chain(&case.spec.args).chain(values);
     let words = words.flat_map(|w| w.split(|c: char| c.is_whitespace() || "=\"';".contains(c)));
     let mut named: Vec<&str> =
-        words.filter(|w| w.starts_with('/') && !file::is_code(w) && file::from_map(case, w)).collect();
+        words.filter(|w| w.starts_with('/') && !file::sets_nothing(w) && file::from_map(case, w)).collect();
     named.sort_unstable();
     named.dedup();
     if let [path] = named.as_slice() {
@@ -471,10 +468,7 @@ pub(super) fn bound(case: &Case<'_, '_>, own: Blame, words: &[&str]) -> Blame {
             .step(set_env(case, &name)),
         Origin::Map { name, map: from, key } => {
             let reference = case.reference(Kind::ConfigMap, &from);
-            let lately = case
-                .changes(&reference)
-                .iter()
-                .any(|c| c.fields.iter().any(|f| f.path.strip_prefix("data.") == Some(key.as_str())));
+            let lately = case.wrote(&from, &key);
             let own = own.says(format!("; {name} comes from key {key} of ConfigMap {from}"));
             let own = own.step(set_key(case, &from, &key));
             match lately {
