@@ -18,8 +18,8 @@ use crate::{
 
 /// Logs read at once.
 pub(crate) const AT_ONCE: usize = 8;
-const LINES: usize = 300;
-const BYTES: usize = 256 << 10;
+const LINES: usize = 1000;
+const BYTES: usize = 512 << 10;
 const LINE_BYTES: usize = 4 << 10;
 /// What the kubelet says of a container it has removed.
 const EXCUSE: &str = "unable to retrieve container logs for ";

@@ -369,7 +369,9 @@ impl Recorder {
 
     fn read_logs(&mut self, diagnosis: Diagnosis, sender: &mpsc::Sender<Observation>) {
         for want in diagnosis.wants {
-            if !self.asked.insert(want.clone()) {
+            // What is wanted though it is known is to be read again.
+            let again = self.index.has_log(&want) && !self.reading.contains(&want);
+            if !self.asked.insert(want.clone()) && !again {
                 continue;
             }
             let Ok(permit) = self.readers.clone().try_acquire_owned() else {

@@ -12,7 +12,7 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::route::Routes;
+use super::route::{Routes, Suspected};
 use crate::{
     detect::context::{action, cause, ns_flag, object_evidence},
     evidence::EvidenceKind,
@@ -123,7 +123,7 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
     // Who fails for no reason of its own calls whom? Only that is asked, and only of those.
     for (i, finding) in findings.iter().enumerate() {
         let me = finding.subject.key();
-        for Suspect { service, how } in suspects(routes, finding, own.contains(&me)) {
+        for Suspect { service, how } in suspects_again(routes, finding, own.contains(&me)) {
             if how == How::Configured && i >= due {
                 continue;
             }
@@ -187,8 +187,8 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
 }
 
 /// How a workload is known to call a Service.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
     /// Its own words name it.
     Named,
     /// Its configuration names it.
@@ -210,6 +210,26 @@ pub(crate) fn called<'a>(routes: &Routes<'a>, finding: &Finding) -> Vec<&'a Serv
 pub(crate) fn looks_up(finding: &Finding) -> bool {
     symptom(finding) == Symptom::Dns
         || finding.causes.first().is_some_and(|c| matches!(c.rule_id.as_str(), "host-name-unknown" | "service-missing"))
+}
+
+/// The Services that may be to blame for a finding: as they were found before, where that holds.
+fn suspects_again<'a>(routes: &Routes<'a>, finding: &Arc<Finding>, has_own: bool) -> Vec<Suspect<'a>> {
+    let symptom = symptom(finding);
+    if symptom == Symptom::Own {
+        return Vec::new();
+    }
+    let has_own = has_own && symptom == Symptom::Weak;
+    let names = routes.suspects(finding, has_own, || {
+        let called = suspects(routes, finding, has_own);
+        let name = |s: Suspect<'_>| {
+            let meta = &s.service.metadata;
+            (meta.namespace.clone().unwrap_or_default(), meta.name.clone(), s.how)
+        };
+        called.into_iter().map(name).collect()
+    });
+    let found =
+        |(namespace, name, how): &Suspected| Some(Suspect { service: routes.named(namespace, name)?, how: *how });
+    names.iter().filter_map(found).collect()
 }
 
 /// The Services that may be to blame for a finding.
@@ -323,10 +343,10 @@ pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
     let failing: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
     for finding in findings.iter_mut() {
         let weak = symptom(finding) == Symptom::Weak;
-        for Suspect { service, how } in suspects(routes, finding, false) {
+        for Suspect { service, how } in suspects_again(routes, finding, false) {
             let namespace = service.metadata.namespace.as_deref().unwrap_or("");
             let behind = routes.behind(service);
-            let [workload] = behind.as_slice() else { continue };
+            let [workload] = &*behind else { continue };
             let zero = routes.index.resolve(workload).is_some_and(|o| o.replicas() == Some(0));
             let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
             if !zero || !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {

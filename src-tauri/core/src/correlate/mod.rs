@@ -90,9 +90,9 @@ impl Fault {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diagnosis {
     pub faults: Vec<Arc<Fault>>,
-    /// When a finding that is still held would be due, if nothing changes.
+    /// When a finding that is still held would be due, or another log is wanted, if nothing changes.
     pub next_due: Option<Timestamp>,
-    /// Logs that would tell more.
+    /// Logs that would tell more. One that is known is to be read again.
     pub wants: Vec<LogWant>,
     /// Changes of the last minutes: what put a fault right is seen when the fault is gone.
     pub recent: Vec<Change>,
@@ -131,7 +131,7 @@ pub(crate) fn diagnose_of(
     detection: Detection,
     memory: &mut Memory,
 ) -> Diagnosis {
-    let Detection { findings, wants } = detection;
+    let Detection { findings, wants, next } = detection;
     // What is to open nothing still keeps open what it was part of: that a rule is silent heals nothing.
     let mut ignored: Vec<String> = Vec::new();
     let findings: Vec<Arc<Finding>> = findings
@@ -148,11 +148,12 @@ pub(crate) fn diagnose_of(
         .into_iter()
         .partition(|f| f.hold != Finding::JOINS_ONLY && !f.awaits_log && (options.waive_holds || f.is_due(now)));
     // What waits for a log is looked at again when the log arrives, not by the clock.
-    let next_due = held.iter().filter(|f| !f.awaits_log).filter_map(|f| f.started_at.checked_add(f.hold).ok()).min();
+    let held_due = held.iter().filter(|f| !f.awaits_log).filter_map(|f| f.started_at.checked_add(f.hold).ok());
+    let next_due = held_due.chain(next).min();
     let mut waiting: BTreeMap<String, bool> =
         held.iter().map(|f| (f.fingerprint(), f.hold == Finding::JOINS_ONLY)).collect();
     waiting.extend(ignored.into_iter().map(|fingerprint| (fingerprint, false)));
-    let routes = route::Routes::new(index);
+    let routes = route::Routes::new(index, std::mem::take(&mut memory.ways));
     // A finding that is held still belongs to the fault it is part of; it opens nothing by itself.
     let mut faults: Vec<Arc<Fault>> = group::group(&routes, due, held)
         .into_iter()
@@ -163,6 +164,7 @@ pub(crate) fn diagnose_of(
             build_again(&routes, Now::new(index, now), group, memory)
         })
         .collect();
+    memory.ways = routes.into_ways();
     faults.sort_by(|a, b| {
         b.severity
             .cmp(&a.severity)

@@ -125,7 +125,7 @@ fn tier(cause: &CauseDraft) -> u8 {
         // What several workloads have in common comes before what each of them says.
         _ if cause.rule_id.starts_with("shared-") => 1,
         // Names that cannot be looked up keep no pod from being placed or started.
-        _ if cause.rule_id == "statefulset-service-missing" => 4,
+        _ if cause.rule_id == "statefulset-service-missing" => 5,
         // That a probe fails says less than the log of what it asks.
         (_, Symptom::Weak) => 4,
         // That something did not answer says less than why it did not.

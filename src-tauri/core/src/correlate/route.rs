@@ -3,32 +3,92 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
+    hash::{Hash, Hasher},
+    sync::Arc,
 };
 
+use super::cascade::How;
 use crate::{
     detect::host::hosts,
+    finding::Finding,
     host,
-    index::{Index, Once},
+    index::{Changed, Index, Now, Once},
     object::{Kind, Object, ObjectRef, PodSpec, Service, has_all},
 };
 
 /// The ways of one cluster, found when they are asked for.
 pub(crate) struct Routes<'a> {
     pub index: &'a Index,
-    behind: Once<String, Vec<ObjectRef>>,
-    configured: Once<String, Rc<BTreeSet<String>>>,
+    ways: Ways,
+}
+
+/// What was found of the ways of a cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ways {
+    behind: Once<String, Arc<[ObjectRef]>>,
+    configured: Once<String, Arc<BTreeSet<String>>>,
+    suspects: Once<(This, bool), Arc<[Suspected]>>,
+}
+
+/// A Service that may be to blame for a finding: its namespace and name, and how it is known to be called.
+pub(super) type Suspected = (String, String, How);
+
+/// This very finding: one that says the same is another.
+#[derive(Clone, Debug)]
+struct This(Arc<Finding>);
+
+impl PartialEq for This {
+    fn eq(&self, other: &This) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for This {}
+
+impl Hash for This {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl Ways {
+    /// Another look begins: only what still holds stays.
+    pub(crate) fn look_again(&mut self, changed: &Changed, now: Now<'_>) {
+        self.behind.look_again(changed, now);
+        self.configured.look_again(changed, now);
+        self.suspects.look_again(changed, now);
+    }
+
+    /// How much is kept.
+    pub(crate) fn entries(&self) -> usize {
+        self.behind.entries() + self.configured.entries() + self.suspects.entries()
+    }
 }
 
 impl<'a> Routes<'a> {
-    pub(crate) fn new(index: &'a Index) -> Routes<'a> {
-        Routes { index, behind: Once::default(), configured: Once::default() }
+    pub(crate) fn new(index: &'a Index, ways: Ways) -> Routes<'a> {
+        Routes { index, ways }
+    }
+
+    /// What was found of them, for the next look.
+    pub(crate) fn into_ways(self) -> Ways {
+        self.ways
+    }
+
+    /// The Services that may be to blame for a finding.
+    pub(super) fn suspects(
+        &self,
+        finding: &Arc<Finding>,
+        has_own: bool,
+        find: impl FnOnce() -> Vec<Suspected>,
+    ) -> Arc<[Suspected]> {
+        self.ways.suspects.get(self.index, (This(finding.clone()), has_own), |_| find().into())
     }
 
     /// The host names a workload or pod is configured with.
-    pub(crate) fn configured(&self, subject: &ObjectRef) -> Rc<BTreeSet<String>> {
-        self.configured.get(self.index, subject.key(), |_| {
-            Rc::new(self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default())
+    pub(crate) fn configured(&self, subject: &ObjectRef) -> Arc<BTreeSet<String>> {
+        self.ways.configured.get(self.index, subject.key(), |_| {
+            Arc::new(self.spec(subject).map(|spec| hosts(spec).into_iter().collect()).unwrap_or_default())
         })
     }
 
@@ -51,7 +111,7 @@ impl<'a> Routes<'a> {
         .filter(|s| !hub(s))
     }
 
-    fn named(&self, namespace: &str, name: &str) -> Option<&'a Service> {
+    pub(super) fn named(&self, namespace: &str, name: &str) -> Option<&'a Service> {
         match &**self.index.get(Kind::Service, Some(namespace), name)? {
             Object::Service(s) => Some(s),
             _ => None,
@@ -59,8 +119,8 @@ impl<'a> Routes<'a> {
     }
 
     /// The workloads whose pods a Service selects, be it that they have none at the moment.
-    pub(crate) fn behind(&self, service: &Service) -> Vec<ObjectRef> {
-        self.behind.get(self.index, service.reference().key(), |_| self.find_behind(service))
+    pub(crate) fn behind(&self, service: &Service) -> Arc<[ObjectRef]> {
+        self.ways.behind.get(self.index, service.reference().key(), |_| self.find_behind(service).into())
     }
 
     fn find_behind(&self, service: &Service) -> Vec<ObjectRef> {

@@ -1,4 +1,4 @@
-//! What rules work with: the index, the time, and short ways to draft findings, evidence and steps.
+//! What rules work with: the index, the time, and what was found so far.
 
 use std::{
     cell::RefCell,
@@ -12,14 +12,19 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Detection, Memory, Threshold, memory::Unit, placement::Room, scheduling};
 use crate::{
     correlate::Options,
-    evidence::{EvidenceDraft, EvidenceKind, Observed},
-    finding::{CauseDraft, Finding, Signs},
+    finding::Finding,
     index::{Index, Now, Once, Reads},
-    object::{Condition, Kind, KubeEvent, Object, ObjectRef, Pod},
+    object::{Condition, Kind, Object, ObjectRef, Pod},
     observation::LogWant,
-    remediation::{ActionDraft, ActionKind},
-    severity::{Confidence, Severity},
+    severity::Severity,
 };
+
+mod draft;
+
+pub use draft::{action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, object_evidence, undo};
+
+/// No log is read again sooner.
+const YOUNG: SignedDuration = SignedDuration::from_secs(10);
 
 /// One run of the rules.
 pub struct Context<'a> {
@@ -104,8 +109,19 @@ impl<'a> Context<'a> {
             self.take(finding);
         }
         for want in found.wants {
-            self.want(want);
+            self.ask(want);
         }
+        self.look_again(found.next);
+    }
+
+    fn ask(&mut self, want: LogWant) {
+        if self.wanted.insert(want.clone()) {
+            self.out.wants.push(want);
+        }
+    }
+
+    fn look_again(&mut self, at: Option<Timestamp>) {
+        self.out.next = self.out.next.into_iter().chain(at).min();
     }
 
     fn take(&mut self, finding: Arc<Finding>) {
@@ -162,10 +178,23 @@ impl<'a> Context<'a> {
         if self.index.has_log(&want) {
             return false;
         }
-        if self.wanted.insert(want.clone()) {
-            self.out.wants.push(want);
-        }
+        self.ask(want);
         true
+    }
+
+    /// Asks for the log of a container that runs and has been in trouble since then; again, when that has lasted for
+    /// twice as long as when it was read last: a log grows.
+    pub fn want_again(&mut self, want: LogWant, since: Timestamp) {
+        let Some(read) = self.index.log_read_at(&want).filter(|_| !self.options.waive_holds) else {
+            self.want(want);
+            return;
+        };
+        let age = read.duration_since(since).max(YOUNG);
+        if self.now.within(read, age) {
+            self.look_again(read.checked_add(age).ok());
+        } else {
+            self.ask(want);
+        }
     }
 
     /// True when this pod has this finding already in this run.
@@ -347,152 +376,4 @@ impl Owner {
     pub fn pod_field(&self, field: &str) -> String {
         format!("{}.{field}", self.prefix)
     }
-}
-
-/// Drafts a finding with the usual defaults.
-pub fn finding(
-    rule_id: &str,
-    object: ObjectRef,
-    subject: &ObjectRef,
-    severity: Severity,
-    started_at: Timestamp,
-) -> Finding {
-    Finding {
-        rule_id: rule_id.to_owned(),
-        object,
-        part: String::new(),
-        subject: subject.clone(),
-        severity,
-        headline: String::new(),
-        message: String::new(),
-        started_at,
-        started_basis: String::new(),
-        count: 1,
-        hold: SignedDuration::ZERO,
-        awaits_log: false,
-        causes: Vec::new(),
-        ruled_out: Vec::new(),
-        evidence: Vec::new(),
-        actions: Vec::new(),
-    }
-}
-
-/// Drafts a cause.
-pub fn cause(rule_id: &str, confidence: Confidence, entity: ObjectRef, statement: String) -> CauseDraft {
-    CauseDraft {
-        rule_id: rule_id.to_owned(),
-        confidence,
-        signs: Signs::default(),
-        entity,
-        referrer: None,
-        field: None,
-        statement,
-        evidence: Vec::new(),
-        needs: Vec::new(),
-    }
-}
-
-/// Drafts evidence seen live.
-pub fn evidence(
-    kind: EvidenceKind,
-    key: String,
-    at: Timestamp,
-    object: ObjectRef,
-    summary: String,
-    excerpt: String,
-) -> EvidenceDraft {
-    EvidenceDraft { key, kind, at, observed: Observed::Live, object, summary, excerpt, truncated: false }
-}
-
-/// A Kubernetes event as evidence. Repeats of one event are one piece of evidence.
-pub fn event_evidence(event: &KubeEvent, now: Now<'_>) -> EvidenceDraft {
-    let at = event.first_seen().unwrap_or_else(|| now.get());
-    let times = event.times();
-    let summary = format!("{} on {}: {}", event.reason(), event.object(), crate::words::clip(event.message(), 160));
-    let excerpt = format!(
-        "type: {}\nreason: {}\nobject: {}\ncount: {times}\nfirst seen: {at}\nlast seen: {}\nreported by: {}\nmessage: {}",
-        event.severity.as_deref().unwrap_or(""),
-        event.reason(),
-        event.object().key(),
-        event.last_seen().unwrap_or(at),
-        event.reporting_component.as_deref().or(event.source.component.as_deref()).unwrap_or("not said"),
-        event.message(),
-    );
-    evidence(
-        EvidenceKind::KubeEvent,
-        format!("event|{}|{}|{}", event.object().key(), event.reason(), event.message()),
-        at,
-        event.object(),
-        summary,
-        excerpt,
-    )
-}
-
-/// An object's fields as evidence, as YAML-like lines.
-pub fn object_evidence(
-    kind: EvidenceKind,
-    object: ObjectRef,
-    aspect: &str,
-    summary: String,
-    lines: &[(&str, String)],
-    at: Timestamp,
-) -> EvidenceDraft {
-    let excerpt = lines.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join("\n");
-    let key = format!("object|{}|{aspect}|{excerpt}", object.key());
-    evidence(kind, key, at, object, summary, excerpt)
-}
-
-/// Drafts a step.
-pub fn action(
-    kind: ActionKind,
-    target: &ObjectRef,
-    because: impl Into<String>,
-    risk: impl Into<String>,
-    requires: &str,
-    command: String,
-) -> ActionDraft {
-    ActionDraft {
-        kind,
-        target: target.clone(),
-        because: because.into(),
-        risk: risk.into(),
-        requires: vec![requires.to_owned()],
-        command,
-    }
-}
-
-/// `-n NS` for kubectl lines.
-pub fn ns_flag(object: &ObjectRef) -> String {
-    object.namespace.as_ref().map(|n| format!(" -n {n}")).unwrap_or_default()
-}
-
-/// The step that goes back to the revision before, where the workload has revisions.
-pub fn undo(subject: &ObjectRef, because: &str) -> Option<ActionDraft> {
-    matches!(subject.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet").then(|| {
-        action(
-            ActionKind::RolloutUndo,
-            subject,
-            because,
-            "replaces its pods one after another",
-            &format!("patch {}s.apps", subject.kind.to_lowercase()),
-            format!("kubectl rollout undo {}{}", subject.kubectl(), ns_flag(subject)),
-        )
-    })
-}
-
-/// The step that changes the workload by hand.
-pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -> ActionDraft {
-    action(
-        kind,
-        subject,
-        because,
-        "replaces its pods",
-        &format!("patch {}s", subject.kind.to_lowercase()),
-        format!("kubectl edit {}{}", subject.kubectl(), ns_flag(subject)),
-    )
-}
-
-/// Seconds as a hold time.
-pub const fn hold(seconds: i64) -> SignedDuration {
-    SignedDuration::from_secs(seconds)
 }

@@ -1,6 +1,7 @@
 //! Containers that end: crash loops, memory kills, programs that cannot start.
 
 pub(super) mod blame;
+mod endless;
 mod seen;
 mod waits;
 mod why;
@@ -97,13 +98,13 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         id: "init-container-waiting",
-        means: "An init container runs on and on because it waits for a host that is not there.",
+        means: "An init container runs on and on: it waits for a host that is not there, for its own pod or for a file, or has no end.",
         source: "kubernetes.io/docs/concepts/workloads/pods/init-containers: scripts that wait for a Service",
         reads: &[Kind::Pod, Kind::Service],
         holds: &[Hold::Exactly(waits::HOLD, "")],
         severities: BY_WORKLOAD,
         limits: &[
-            "An init container that names no host, or whose host's Service has ready endpoints: it may be at work.",
+            "An init container whose host's Service has ready endpoints, and one that neither waits in a loop nor writes the same line again and again for a minute: it may be at work.",
             "Init containers that are restarted always (sidecars).",
         ],
         threshold: None,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Detection;
 use crate::{
-    correlate::{Fault, Group, Options},
+    correlate::{Fault, Group, Options, route::Ways},
     index::{Changed, Index, Mark, Now, Reads},
     object::Meta,
 };
@@ -23,6 +23,8 @@ pub struct Memory {
     units: HashMap<Unit, Kept<Detection>>,
     /// The faults, by the fingerprint of the first of the findings that they were made from.
     faults: HashMap<String, (Group, Kept<Arc<Fault>>)>,
+    /// The ways along which failures travel.
+    pub(crate) ways: Ways,
     /// The look before; none before the first.
     last: Option<Last>,
     /// What was touched since then.
@@ -69,6 +71,7 @@ impl Memory {
             Some(changed) => self.changed = changed,
             None => *self = Memory { since: now, ..Memory::default() },
         }
+        self.ways.look_again(&self.changed, Now::new(index, now));
         self.last = Some(Last { options: options.clone(), at: now, mark: index.mark() });
         self.looks += 1;
     }
@@ -106,7 +109,8 @@ impl Memory {
     /// How much is kept.
     pub fn entries(&self) -> usize {
         let units = self.units.values().map(|kept| kept.reads.len());
-        units.chain(self.faults.values().map(|(_, kept)| kept.reads.len())).map(|reads| 1 + reads).sum()
+        let faults = self.faults.values().map(|(_, kept)| kept.reads.len());
+        units.chain(faults).map(|reads| 1 + reads).sum::<usize>() + self.ways.entries()
     }
 }
 

@@ -73,8 +73,10 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 #[derive(Clone, Debug, Default)]
 pub struct Detection {
     pub findings: Vec<Arc<Finding>>,
-    /// Logs that would tell more.
+    /// Logs that would tell more. One that is known is to be read again.
     pub wants: Vec<LogWant>,
+    /// When more logs will be wanted, if nothing changes.
+    pub next: Option<Timestamp>,
 }
 
 /// Runs every rule over the index.

@@ -39,7 +39,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(LOST, "for a pod that was ready before"),
             Hold::AtMost(
                 BUDGET_MAX,
-                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s)",
+                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused and nothing else is wrong)",
             ),
         ],
         severities: BY_WORKLOAD,
@@ -100,6 +100,8 @@ const UNASKED: i64 = 10;
 const EVENTS: SignedDuration = SignedDuration::from_mins(6);
 /// Seconds that a pod which was ready may be unready.
 const LOST: i64 = 5;
+/// Seconds that nothing may listen in a first start, where nothing else is wrong with it.
+const STARTING: i64 = 30;
 /// Seconds: no probe's budget is waited for longer.
 const BUDGET_MAX: i64 = 600;
 /// Seconds that whoever sets a readiness gate may take.
@@ -308,7 +310,7 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
             log: log(cx, pod, spec),
         };
         judge(cx, &mut f, &case, keys);
-        want_current(cx, pod, spec, status);
+        want_current(cx, pod, spec, status, last);
         cx.report(f);
     }
 }
@@ -343,7 +345,15 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     let unready_since =
         condition.filter(|c| c.is_false()).and_then(|c| c.last_transition_time).unwrap_or(since).max(since);
     let events = cx.index.events_of(&me);
-    let unhealthy = of_container(&events, spec, "readiness probe");
+    let was_ready = unready_since.duration_since(since) > SignedDuration::from_secs(5);
+    let mut unhealthy = of_container(&events, spec, "readiness probe");
+    if was_ready {
+        // What was said while it started, before it was ready, is not why it is unready now.
+        let failing = probe.budget_seconds() - probe.initial_delay_seconds.unwrap_or(0);
+        let failing = SignedDuration::from_secs(failing + 10);
+        unhealthy.retain(|e| e.last_seen().is_some_and(|t| unready_since.duration_since(t) <= failing));
+        unhealthy.retain(|e| e.last_seen().is_some_and(|t| t >= since));
+    }
     let mut f =
         finding("readiness-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), unready_since);
     f.part.clone_from(&spec.name);
@@ -358,7 +368,6 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     );
     // The probe's own budget: what it may take before the kubelet itself calls it failed; a start-up probe adds its own.
     let startup = spec.startup_probe.as_ref().map_or(0, Probe::budget_seconds);
-    let was_ready = unready_since.duration_since(since) > SignedDuration::from_secs(5);
     let budget = if was_ready {
         LOST
     } else {
@@ -379,7 +388,13 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     judge(cx, &mut f, &case, keys);
     // Within its budget a container is only starting: it has written next to nothing, and is nobody's business yet.
     if cx.options.waive_holds || cx.is_due(&f) {
-        want_current(cx, pod, spec, status);
+        want_current(cx, pod, spec, status, unready_since);
+    }
+    // In a start the right port is refused, too, for as long as the program loads.
+    // As it is where the kubelet has not said yet that the probe fails.
+    let starting = !was_ready && status.restart_count == 0;
+    if starting && (unhealthy.is_empty() || f.causes.first().is_some_and(|c| c.rule_id == "probe-refused")) {
+        f.hold = f.hold.max(hold(STARTING));
     }
     cx.report(f);
 }
@@ -396,14 +411,10 @@ fn judge(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>, mut keys: Vec<Strin
     f.causes.push(c);
 }
 
-fn want_current(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus) {
+fn want_current(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, since: Timestamp) {
     if status.state.running.is_some() {
-        cx.want(LogWant {
-            pod: pod.reference(),
-            container: spec.name.clone(),
-            previous: false,
-            restart: status.restart_count,
-        });
+        let (pod, container, restart) = (pod.reference(), spec.name.clone(), status.restart_count);
+        cx.want_again(LogWant { pod, container, previous: false, restart }, since);
     }
 }
 

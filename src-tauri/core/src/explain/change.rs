@@ -10,6 +10,7 @@ use crate::{
     correlate::{CLOCK_SLACK, Fault},
     detect::context::{evidence, undo},
     evidence::{EvidenceKind, Observed},
+    finding::{CauseDraft, Finding},
     index::Index,
     object::{Kind, Object, ObjectRef, ReplicaSet},
     severity::Confidence,
@@ -59,30 +60,79 @@ pub(super) fn explain(index: &Index, fault: &mut Fault) {
     changes.retain(|(c, reach)| *reach <= Reach::Used || !super::reach::routine(c));
     changes.sort_by(|(a, _), (b, _)| b.at.cmp(&a.at).then_with(|| a.key().cmp(&b.key())));
     changes.truncate(TOLD);
-    let judged: Vec<(Change, Reach, bool)> = changes
+    let proof = proof(fault);
+    let mut judged: Vec<(Change, Reach, bool)> = changes
         .into_iter()
         .map(|(c, reach)| {
-            let suspect = suspect(index, &c, reach, fault);
+            let suspect = suspect(index, &c, reach, fault, &proof);
             (c, reach, suspect)
         })
         .collect();
-    // The change of what is to be changed back is told first, then the closest, then the newest.
+    acquit(fault, &proof, &mut judged);
+    // The change of what is to be changed back is told first, then of what proves the cause, then the closest, then the
+    // newest.
     let blamed = fault.causes.first().map(|c| (c.entity.clone(), c.field.clone()));
     let mut order: Vec<&(Change, Reach, bool)> = judged.iter().filter(|(_, _, suspect)| *suspect).collect();
     order.sort_by_key(|(c, reach, _)| {
         let hit = blamed.as_ref().is_some_and(|(entity, field)| {
             c.object.same_name(entity) && field.as_ref().is_none_or(|f| c.fields.iter().any(|x| x.path == *f))
         });
-        (!hit, *reach)
+        (!hit, !proof.contains(&c.object.key()), *reach)
     });
     for (change, reach, _) in order {
         let item = diff_evidence(change);
-        tie(fault, change, &item.key, *reach <= Reach::Used);
+        tie(fault, change, &item.key, *reach <= Reach::Used, proof.contains(&change.object.key()));
         if !fault.evidence.iter().any(|e| e.key == item.key) {
             fault.evidence.push(item);
         }
     }
     fault.changes.extend(judged.into_iter().map(|(c, _, suspect)| (c, suspect)));
+}
+
+/// Keys of the objects besides the workloads hit that are to be changed, or whose state proves the first cause.
+fn proof(fault: &Fault) -> BTreeSet<String> {
+    let Some(cause) = fault.causes.first() else { return BTreeSet::new() };
+    let hit: BTreeSet<String> = fault.findings.iter().map(|f| f.subject.key()).collect();
+    let shown = fault.evidence.iter().filter(|e| e.kind == EvidenceKind::Object && cause.evidence.contains(&e.key));
+    let shown = shown.map(|e| e.object.key()).filter(|key| !key.starts_with("Pod/") && !hit.contains(key));
+    shown
+        .chain([cause.entity.key()])
+        .chain(cause.referrer.iter().map(ObjectRef::key).filter(|k| !hit.contains(k)))
+        .collect()
+}
+
+/// Where something else was changed that proves the cause, a change of what is hit only brought it to light, unless it
+/// speaks of what is to be changed.
+fn acquit(fault: &Fault, proof: &BTreeSet<String>, judged: &mut [(Change, Reach, bool)]) {
+    let Some(cause) = fault.causes.first() else { return };
+    // One workload is to blame: what was changed of the others that fail with it did not bring it about.
+    let own = |o: &ObjectRef| o.same_name(&cause.entity) || cause.referrer.as_ref().is_some_and(|r| r.same_name(o));
+    let hit = |o: &ObjectRef| fault.findings.iter().any(|f| f.subject.same_name(o));
+    if cause.confidence >= Confidence::Likely && hit(&cause.entity) {
+        judged
+            .iter_mut()
+            .filter(|(c, ..)| hit(&c.object) && !own(&c.object))
+            .for_each(|(.., suspect)| *suspect = false);
+    }
+    if !judged.iter().any(|(c, _, suspect)| *suspect && proof.contains(&c.object.key())) {
+        return;
+    }
+    let speaks = |c: &Change| {
+        let says = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(&cause.entity.name));
+        c.fields
+            .iter()
+            .any(|f| says(&f.from) || says(&f.to) || cause.field.as_ref().is_some_and(|path| f.path == *path))
+    };
+    for (change, _, suspect) in judged {
+        if hit(&change.object)
+            && !cause.entity.same_name(&change.object)
+            && change.verb == ChangeVerb::Modified
+            && !proof.contains(&change.object.key())
+            && !speaks(change)
+        {
+            *suspect = false;
+        }
+    }
 }
 
 /// Keys of the objects that the fault itself names. Pods and events are no history.
@@ -131,11 +181,24 @@ fn brings_it(change: &Change, fault: &Fault) -> bool {
     })
 }
 
-fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool {
+/// When that began which a change may have brought about: what blames the changed field itself, else all of it.
+fn begun(change: &Change, fault: &Fault) -> Timestamp {
+    let first = fault.causes.first().filter(|c| {
+        let field = c.field.as_deref().is_some_and(|path| change.fields.iter().any(|f| f.path == path));
+        field && c.entity.same_name(&change.object)
+    });
+    let blames = |cause: &CauseDraft| {
+        let names = |f: &&Finding| f.causes.iter().any(|c| c.rule_id == cause.rule_id && c.entity == cause.entity);
+        fault.findings.iter().filter(names).map(|f| f.started_at).min()
+    };
+    first.and_then(blames).unwrap_or(fault.started_at)
+}
+
+fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault, proof: &BTreeSet<String>) -> bool {
     if blamed(change, fault) {
         return true;
     }
-    let lead = fault.started_at.duration_since(change.at);
+    let lead = begun(change, fault).duration_since(change.at);
     let slack = if brings_it(change, fault) { ARRIVAL } else { CLOCK_SLACK };
     let in_time = lead >= -slack && lead <= SUSPECT;
     if !in_time || change.who.as_deref().is_some_and(is_controller) && reach > Reach::Used {
@@ -161,9 +224,23 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
                 .resolve(&fault.subject)
                 .and_then(|o| o.meta().creation_timestamp)
                 .is_some_and(|made| made.duration_since(change.at).abs() <= SignedDuration::from_secs(60));
-            !with_it || fault.causes.first().is_some_and(|c| c.entity.same_name(&change.object))
+            !with_it || acts(&change.object) || proof.contains(&change.object.key())
         }
     }
+}
+
+/// What acts on others does so from the moment it is made.
+fn acts(object: &ObjectRef) -> bool {
+    object.read_as().is_some_and(|kind| {
+        matches!(
+            kind,
+            Kind::ValidatingWebhookConfiguration
+                | Kind::MutatingWebhookConfiguration
+                | Kind::NetworkPolicy
+                | Kind::ResourceQuota
+                | Kind::LimitRange
+        )
+    })
 }
 
 /// What bounds a namespace concerns what is made in it, a policy what is sent, a role what asks the API server.
@@ -204,6 +281,11 @@ fn concerns(change: &Change, fault: &Fault) -> bool {
         Kind::Role | Kind::RoleBinding | Kind::ClusterRole | Kind::ClusterRoleBinding => {
             silent || says(&["access", "auth", "permission"])
         }
+        // Where it listens, and when, is its own affair.
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => {
+            let own = ["probe-refused", "probe-port-wrong", "probe-path-wrong", "probe-kills-slow-start"];
+            !fault.causes.first().is_some_and(|c| own.contains(&c.rule_id.as_str()))
+        }
         _ => true,
     }
 }
@@ -226,6 +308,12 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     if field.path != "spec.replicas" {
         return true;
     }
+    // More pods take more connections.
+    let more =
+        field.from.as_ref().zip(field.to.as_ref()).and_then(|(a, b)| Some(a.parse::<u32>().ok()? < b.parse().ok()?));
+    if more == Some(true) && fault.causes.first().is_some_and(|c| c.rule_id == "log-pool-exhausted") {
+        return true;
+    }
     // What is gone to zero serves nobody, whoever calls it.
     let to_zero = field.to.as_deref().is_none_or(|n| n == "0");
     let by_cluster = change.who.as_deref().is_some_and(is_controller);
@@ -241,7 +329,7 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
 
 /// Ties a suspect change to the first cause: evidence and the words, and, where it touches what failed itself, a sign
 /// more.
-fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
+fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
     let lead = fault.started_at.duration_since(change.at);
     let subject = fault.subject.clone();
     let Some(cause) = fault.causes.first_mut() else { return };
@@ -264,7 +352,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
     } else if lead > JUST {
         return;
     }
-    let told = cause.statement.contains(" changed ") || cause.statement.contains(" deleted ");
+    let told = [" changed ", " deleted ", " created "].iter().any(|word| cause.statement.contains(word));
     let at = change.at.strftime("%H:%M:%S UTC");
     let who = change.who.as_deref();
     match change.verb {
@@ -276,6 +364,9 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool) {
             if change.object.same_name(&subject) && change.fields.iter().any(|f| f.path.starts_with("spec.template")) {
                 fault.actions.extend(undo_step);
             }
+        }
+        ChangeVerb::Created if !told && (proven || acts(&change.object)) => {
+            cause.statement.push_str(&format!(" {} created {} at {at}.", who.unwrap_or("Somebody"), change.object));
         }
         ChangeVerb::Deleted if !told && !change.object.same_name(&subject) => {
             cause.statement.push_str(&format!(" {} was deleted at {at}.", change.object));

@@ -14,7 +14,7 @@ use crate::{
 
 /// Logs kept at most: two of each container where a thousand fail at once.
 const KEPT: usize = 2_000;
-/// Bytes of text kept at most. A log alone has at most 256 KiB.
+/// Bytes of text kept at most. A log alone has at most 512 KiB.
 const BYTES: usize = 32 << 20;
 
 /// The logs, each with what it says.
@@ -54,6 +54,11 @@ impl Logs {
     pub fn keep(&mut self, read: LogRead, at: Timestamp, lives: impl Fn(&str) -> bool) -> Vec<String> {
         let mut forgotten = Vec::new();
         let want = read.want.clone();
+        // What could not be read again was read before.
+        if let Some(before) = self.kept.get_mut(&want).filter(|l| l.read.lines.is_ok() && read.lines.is_err()) {
+            before.at = at;
+            return forgotten;
+        }
         let log = Log::new(read, at);
         self.bytes += log.bytes;
         self.by_pod.entry(uid(&want).to_owned()).or_default().insert(want.clone());

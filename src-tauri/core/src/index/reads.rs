@@ -6,7 +6,6 @@
 //! work.
 
 use std::{
-    cell::RefCell,
     collections::{HashMap, HashSet, VecDeque, hash_map::DefaultHasher},
     hash::{BuildHasherDefault, Hash, Hasher},
     net::IpAddr,
@@ -235,25 +234,56 @@ impl Index {
     }
 }
 
-/// What is made once in a run. Whoever asks for it has read what it was made from.
+/// What is made once. Whoever asks for it has read what it was made from.
 #[derive(Debug)]
-pub(crate) struct Once<K, V>(RefCell<HashMap<K, (V, Reads)>>);
+pub(crate) struct Once<K, V>(Mutex<HashMap<K, Made<V>>>);
+
+#[derive(Clone, Debug)]
+struct Made<V> {
+    made: V,
+    reads: Reads,
+    /// It was asked for in this look.
+    used: bool,
+}
 
 impl<K, V> Default for Once<K, V> {
     fn default() -> Once<K, V> {
-        Once(RefCell::default())
+        Once(Mutex::default())
+    }
+}
+
+impl<K: Clone, V: Clone> Clone for Once<K, V> {
+    fn clone(&self) -> Once<K, V> {
+        Once(Mutex::new(self.known().clone()))
+    }
+}
+
+impl<K, V> Once<K, V> {
+    fn known(&self) -> MutexGuard<'_, HashMap<K, Made<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much is kept.
+    pub fn entries(&self) -> usize {
+        self.known().values().map(|known| 1 + known.reads.len()).sum()
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Once<K, V> {
     pub fn get(&self, index: &Index, key: K, make: impl FnOnce(&K) -> V) -> V {
-        if let Some((known, reads)) = self.0.borrow().get(&key) {
-            index.noted(reads);
-            return known.clone();
+        if let Some(known) = self.known().get_mut(&key) {
+            known.used = true;
+            index.noted(&known.reads);
+            return known.made.clone();
         }
         let (made, reads) = index.noting(|| make(&key));
-        self.0.borrow_mut().insert(key, (made.clone(), reads));
+        self.known().insert(key, Made { made: made.clone(), reads, used: true });
         made
+    }
+
+    /// Another look begins: what the last one had a use for stays, where it still holds.
+    pub fn look_again(&mut self, changed: &Changed, now: Now<'_>) {
+        self.known().retain(|_, known| std::mem::take(&mut known.used) && known.reads.hold(changed, now));
     }
 }
 

@@ -126,3 +126,36 @@ fn what_comes_or_goes_touches_all_who_read_of_its_kind() {
         assert!(!reads.hold(&changed, Now::new(&index, at(1))), "case {n} is not touched");
     }
 }
+
+#[test]
+fn what_is_made_once_stays_as_long_as_it_holds_and_is_asked_for() {
+    let mut index = with([pod("1")]);
+    let mut once: Once<&str, String> = Once::default();
+    let read = |once: &Once<&'static str, String>, index: &Index, name: &'static str| {
+        let mut made = false;
+        let version = once.get(index, name, |name| {
+            made = true;
+            index.get(Kind::Pod, Some("shop"), name).map(|o| o.meta().resource_version.clone()).unwrap_or_default()
+        });
+        (version, made)
+    };
+    let mut mark = index.mark();
+    let mut look = |once: &mut Once<&'static str, String>, index: &Index| {
+        let changed = index.changed_since(&mark).expect("changes");
+        once.look_again(&changed, Now::new(index, at(1)));
+        mark = index.mark();
+    };
+    assert_eq!(read(&once, &index, "web-1"), ("1".into(), true));
+    assert_eq!(read(&once, &index, "web-2"), (String::new(), true));
+    assert_eq!(read(&once, &index, "web-1"), ("1".into(), false));
+    look(&mut once, &index);
+    assert_eq!(read(&once, &index, "web-1"), ("1".into(), false));
+    // Whoever takes what was made has read what it was made from.
+    let (_, reads) = index.noting(|| read(&once, &index, "web-1"));
+    index.apply(Observation { at: at(1), fact: Fact::Upserted(pod("2")) });
+    look(&mut once, &index);
+    assert!(!reads.is_empty());
+    assert_eq!(read(&once, &index, "web-1"), ("2".into(), true));
+    // Nobody asked for the other in the look before.
+    assert_eq!(read(&once, &index, "web-2"), (String::new(), true));
+}

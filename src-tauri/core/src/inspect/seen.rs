@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{around::Around, target::state};
 use crate::{
-    correlate::{Fault, route::Routes},
+    correlate::{
+        Fault,
+        route::{Routes, Ways},
+    },
     detect::{
         self,
         asked::Heard,
@@ -61,7 +64,7 @@ pub(super) fn seen(
     if fault.findings.is_empty() {
         fault.findings.push(finding("", subject.clone(), subject, Severity::Low, now));
     }
-    explain::explain(&Routes::new(index), now, &mut fault);
+    explain::explain(&Routes::new(index, Ways::default()), now, &mut fault);
     fault.findings.clear();
     fault.actions.clear();
     // Nothing is wrong: no change is to blame.

@@ -34,6 +34,30 @@ pub(super) fn is_of_dictionary(lines: &[Line], raw: &[String], at: usize, name: 
     framed || !name.is_some_and(|n| n.contains('_'))
 }
 
+/// Where in the program's own code it broke: of the frames of a trace, the innermost that belongs to no library. Go
+/// writes them below the message, innermost first, Python above it, innermost last.
+pub(super) fn place(raw: &[String], at: usize) -> Option<String> {
+    const FRAMES: usize = 60;
+    static GO: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\s+(/\S+\.go):(\d+)(?: \+0x[0-9a-f]+)?$").ok());
+    static PYTHON: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"^\s*File "([^"<]+\.py)", line (\d+)"#).ok());
+    let library = |path: &str| {
+        ["/usr/local/go/", "/pkg/mod/", "/vendor/", "site-packages/", "dist-packages/", "/lib/python"]
+            .iter()
+            .any(|part| path.contains(part))
+    };
+    let frame = |form: &LazyLock<Option<Regex>>, line: &str| {
+        let found = form.as_ref()?.captures(line)?;
+        (!library(&found[1])).then(|| format!("{}:{}", &found[1], &found[2]))
+    };
+    let below = raw.iter().skip(at + 1).take(FRAMES).find_map(|line| frame(&GO, line));
+    below.or_else(|| {
+        let above =
+            raw[..at].iter().rev().take(FRAMES).take_while(|l| !l.contains("Traceback (most recent call last)"));
+        above.into_iter().find_map(|line| frame(&PYTHON, line))
+    })
+}
+
 /// A supervisor killed the worker because it was slow, and only guesses at its memory.
 pub(super) fn is_guess_at_memory(lines: &[Line], at: usize) -> bool {
     lines[at].text.contains("Perhaps out of memory")

@@ -89,6 +89,7 @@ impl Class {
         let with = |known: String, unknown: &str| if s.is_empty() { unknown.to_owned() } else { known };
         let why = signal.detail.map(|d| format!(": {d}")).unwrap_or_default();
         let file = signal.file.as_deref().filter(|f| !s.starts_with(f)).map(|f| format!(" in {f}")).unwrap_or_default();
+        let at = signal.file.as_deref().map(|f| format!(" (at {f})")).unwrap_or_default();
         match self {
             Class::MissingEnv => with(
                 format!("the environment variable {s} is missing (not set)"),
@@ -210,7 +211,10 @@ impl Class {
                 format!("{s} refuses for too many requests (rate limit)"),
                 "a server refuses for too many requests (rate limit)",
             ),
-            Class::PoolExhausted => "the connection pool is exhausted (too many connections)".to_owned(),
+            Class::PoolExhausted => match signal.detail {
+                Some(of_server) => format!("{of_server} (too many connections)"),
+                None => "the connection pool is exhausted (too many connections)".to_owned(),
+            },
             Class::Locked => with(format!("the lock {s} is held by another"), "a lock is held by another"),
             Class::Database => {
                 with(format!("the database lacks {s}, or refuses the statement"), "the database refuses the statement")
@@ -220,9 +224,9 @@ impl Class {
             }
             Class::License => "its license is missing, invalid or expired".to_owned(),
             Class::LeaderLost => with(format!("it lost the leader election ({s})"), "it lost the leader election"),
-            Class::Assertion => "an assertion of the program failed".to_owned(),
-            Class::Panic => "the program panicked".to_owned(),
-            Class::Unhandled => "the program ends with an error that it does not handle".to_owned(),
+            Class::Assertion => format!("an assertion of the program failed{at}"),
+            Class::Panic => format!("the program panicked{at}"),
+            Class::Unhandled => format!("the program ends with an error that it does not handle{at}"),
         }
     }
 }

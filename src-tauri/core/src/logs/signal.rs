@@ -76,8 +76,34 @@ fn last_error(lines: &[Line]) -> Option<usize> {
     let last = |wanted: &dyn Fn(&Line) -> bool| lines.iter().rposition(|l| !l.quiet && wanted(l));
     last(&|l| l.level == Some(Level::Fatal) && !only_ends(&l.text))
         .or_else(|| last(&|l| l.text.starts_with("Caused by: ")))
-        .or_else(|| last(&|l| is_error(l) && !only_ends(&l.text)))
+        .or_else(|| last(&|l| is_error(l) && !only_ends(&l.text)).map(|at| more_telling(lines, at)))
         .or_else(|| last(&is_error))
+}
+
+/// An error a few lines above one that says no more than that something failed.
+fn more_telling(lines: &[Line], at: usize) -> usize {
+    const ABOVE: usize = 10;
+    static FAILED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\b(?:fail\w*|errors?|abort\w*|crash\w*|unsuccessful\w*)\b").ok());
+    static TELLS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r#"(?i)["'`“/=:(\d]|\b(?:must|required|missing|invalid|unknown|unsupported|cannot|can't|could|not|no)\b"#,
+        )
+        .ok()
+    });
+    let general = |text: &str| {
+        let bare = text.rsplit(']').next().unwrap_or(text);
+        bare.split_whitespace().count() <= 7
+            && FAILED.as_ref().is_some_and(|r| r.is_match(bare))
+            && !TELLS.as_ref().is_some_and(|r| r.is_match(bare))
+    };
+    if !general(&lines[at].text) {
+        return at;
+    }
+    let from = at.saturating_sub(ABOVE);
+    let told =
+        |l: &Line| !l.quiet && l.level != Some(Level::Warn) && is_error(l) && !only_ends(&l.text) && !general(&l.text);
+    lines[from..at].iter().rposition(told).map_or(at, |above| from + above)
 }
 
 /// A closing word: `configuration file contains errors, aborting.`
@@ -151,7 +177,8 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
             text.clone_from(&line.search);
         }
         out.push(Signal {
-            file: file(&line.search, found.class),
+            file: file(&line.search, found.class)
+                .or_else(|| found.class.is_crash().then(|| around::place(raw, i)).flatten()),
             detail: detail(&line.search, found.class),
             class: found.class,
             line: i,
@@ -202,6 +229,9 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         Class::Dns => {
             has(&["i/o timeout", "eai_again", "temporary failure", "timed out", "misbehaving", "no servers could be"])
                 .then_some("the DNS server does not answer")
+        }
+        Class::PoolExhausted if has(&["too many c", "connection slots", "max_user_conn"]) => {
+            Some("the server takes no more connections: its own limit (max_connections) is reached")
         }
         Class::Authentication if has(&["expired"]) => Some(EXPIRED),
         Class::Authentication if has(&["role \""]) && has(&["does not exist"]) => Some(NO_USER),

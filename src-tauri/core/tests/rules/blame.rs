@@ -1,6 +1,7 @@
 //! Who must be changed for what a container's last words say: a log, the objects around it, and the object, the field
 //! and the words that must come of both.
 
+mod endless;
 mod file;
 mod host;
 mod machine;
@@ -8,6 +9,7 @@ mod reach;
 mod rights;
 mod setting;
 mod source;
+mod stated;
 
 use super::support::*;
 use afterwatch_core::object::{Kind, Object};

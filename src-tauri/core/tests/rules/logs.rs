@@ -5,6 +5,7 @@ mod network;
 mod place;
 mod server;
 mod setting;
+mod telling;
 
 use afterwatch_core::logs::{Class, Class::*, Reading, read};
 

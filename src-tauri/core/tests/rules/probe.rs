@@ -1,5 +1,6 @@
 //! Probes that fail.
 
+mod grown;
 mod listening;
 mod start;
 
@@ -463,4 +464,22 @@ fn a_readiness_gate_that_nobody_sets_is_found() {
     check(&gated(-60, "False"), gate);
     held(&mut gated(0, "False"), 0, 45);
     silent(&gated(-60, "True"));
+}
+
+#[test]
+fn what_the_kubelet_said_while_it_started_is_not_why_it_is_unready_now() {
+    let app = app();
+    let mut state = status::unready(-20);
+    state["containerStatuses"][0]["state"] = json!({"running": {"startedAt": at(-600)}});
+    let pod = app.pod("a", state);
+    let scene = |message: &str, last: i64| {
+        let mut world = world(&app, [pod.clone()]);
+        world.upsert(event(&pod, "Warning", "Unhealthy", message, -595, last, 3));
+        world
+    };
+    let refused = "Readiness probe failed: Get \"http://10.0.0.7:8080/healthz\": dial tcp 10.0.0.7:8080: connect: connection refused";
+    let rule = |world: &World| world.glance().faults[0].causes[0].rule_id.clone();
+    assert_ne!(rule(&scene(refused, -590)), "probe-refused");
+    assert_eq!(rule(&scene(refused, -25)), "probe-refused", "before it counted as unready");
+    assert_eq!(rule(&scene(refused, -2)), "probe-refused");
 }

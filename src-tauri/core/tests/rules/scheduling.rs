@@ -32,6 +32,25 @@ fn a_request_larger_than_every_node_is_found() {
 }
 
 #[test]
+fn the_one_of_several_containers_that_asks_for_too_much_is_named() {
+    let message = "0/1 nodes are available: 1 Insufficient memory.";
+    let large = json!({"requests": {"memory": "64Gi"}});
+    let init = checkout().spec(json!({"initContainers": [{"name": "warm", "image": "web:1", "resources": large}]}));
+    let told = |app: &App| waits(app, message).diagnose().faults[0].causes[0].statement.clone();
+    assert!(
+        told(&init).contains("requests memory 64Gi (init container warm), more than any node has"),
+        "{}",
+        told(&init)
+    );
+    let two = checkout().spec(json!({"containers": [
+        {"name": "a", "image": "web:1", "resources": {"requests": {"memory": "60Gi"}}},
+        {"name": "b", "image": "web:1", "resources": {"requests": {"memory": "4Gi"}}},
+    ]}));
+    assert!(told(&two).contains("memory 60Gi + 4Gi (the most by container a), more than"), "{}", told(&two));
+    assert!(told(&asks("memory", "64Gi")).contains("requests memory 64Gi, more than"));
+}
+
+#[test]
 fn a_request_that_would_fit_on_an_empty_node_is_told_apart() {
     let fault = check(
         &waits(&asks("cpu", "3"), "0/1 nodes are available: 1 Insufficient cpu."),

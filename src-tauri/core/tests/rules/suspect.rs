@@ -1,7 +1,7 @@
 //! Which changes are suspected of a fault, which are only told, and which are nobody's business.
 
 use super::support::*;
-use afterwatch_core::object::Object;
+use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
 /// The fields of a manager that wrote then.
@@ -249,4 +249,84 @@ fn a_level_that_a_namespace_was_given_lately_is_suspect() {
     let (change, suspect) = &fault.changes[0];
     assert!(*suspect && change.summary.contains("privileged → restricted"), "{}", change.summary);
     assert_eq!(change.who.as_deref(), Some("kubectl-label"));
+}
+
+#[test]
+fn what_proves_the_cause_was_changed_and_its_victim_only_met_it() {
+    let app = checkout();
+    let hook = json!({
+        "name": "check.policy.test",
+        "clientConfig": {"service": {"namespace": "guard", "name": "policy", "port": 443}},
+        "failurePolicy": "Fail",
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+    });
+    let refused = "Error creating: Internal error occurred: failed calling webhook \"check.policy.test\": failed to call webhook: Post \"https://policy.guard.svc:443/?timeout=10s\": service \"policy\" not found";
+    let mut world = world(&app, []);
+    world.upsert_all([object("Namespace shop", json!({})), object("Namespace guard", json!({}))]);
+    world.list(Kind::Service, Vec::new());
+    world.list(Kind::ValidatingWebhookConfiguration, Vec::new());
+    world.set_time(-20);
+    let mut fields = by("policy-team", -20, json!({"webhooks": [hook]}));
+    merge(&mut fields, &json!({"metadata": {"creationTimestamp": at(-20)}}));
+    world.upsert(object("ValidatingWebhookConfiguration policy", fields));
+    world.set_time(1);
+    let set = app.between(json!({})).unwrap();
+    world.upsert(event(&set, "Warning", "FailedCreate", refused, 0, 0, 3));
+    world.upsert(set);
+    let diagnosis = world.diagnose();
+    let fault = diagnosis.faults.iter().find(|f| f.causes.iter().any(|c| c.entity.is(Kind::Service))).unwrap();
+    assert_eq!(suspects(fault), ["policy-team ValidatingWebhookConfiguration"]);
+    let statement = &fault.causes[0].statement;
+    assert!(statement.contains("policy-team created ValidatingWebhookConfiguration policy"), "{statement}");
+}
+
+fn suspects(fault: &afterwatch_core::correlate::Fault) -> Vec<String> {
+    let suspect = fault.changes.iter().filter(|(_, suspect)| *suspect);
+    suspect.map(|(c, _)| format!("{} {}", c.who.as_deref().unwrap_or("?"), c.object.kind)).collect()
+}
+
+#[test]
+fn a_release_that_only_meets_what_was_deleted_is_innocent() {
+    let account = |lost: bool| {
+        let app = checkout().spec(json!({"serviceAccountName": "mirror"}));
+        let mut world = world(&app, []);
+        let mirror = object("ServiceAccount shop/mirror", json!({}));
+        world.list(Kind::ServiceAccount, if lost { vec![mirror.clone()] } else { Vec::new() });
+        world.set_time(-20);
+        if lost {
+            world.delete(mirror);
+        }
+        world.set_time(-10);
+        let new = app.container(json!({"env": [{"name": "DEPTH", "value": "50"}]}));
+        world.upsert(new.top(by("release", -10, json!({}))));
+        world.set_time(30);
+        let set = new.between(json!({"status": {"replicas": 0}})).unwrap();
+        let refused = "Error creating: pods \"checkout-\" is forbidden: error looking up service account shop/mirror: serviceaccount \"mirror\" not found";
+        world.upsert(event(&set, "Warning", "FailedCreate", refused, 0, 0, 3));
+        world.upsert(set);
+        let fault = world.diagnose().faults[0].clone();
+        (suspects(&fault), fault.causes[0].statement.clone())
+    };
+    let (suspects, statement) = account(true);
+    assert_eq!(suspects, ["? ServiceAccount"], "{statement}");
+    assert!(statement.contains("deleted") && !statement.contains("release"), "{statement}");
+    // Where nothing else was changed, what brought it to light is worth a look.
+    assert_eq!(account(false).0, ["release Deployment"]);
+}
+
+#[test]
+fn more_pods_take_more_connections() {
+    let log = "psycopg2.OperationalError: FATAL:  sorry, too many clients already";
+    let app = checkout();
+    let scaled = |log: &str| {
+        let world = after(
+            &app,
+            log,
+            |_| {},
+            |world| _ = world.upsert(app.clone().replicas(6).top(by("queue-scaler", -20, json!({})))),
+        );
+        told(&world)
+    };
+    assert_eq!(scaled(log), ["!queue-scaler Deployment/shop/checkout: replicas 1 → 6"]);
+    assert_eq!(scaled(LOG), ["queue-scaler Deployment/shop/checkout: replicas 1 → 6"]);
 }

@@ -140,3 +140,22 @@ async fn watching_ends_within_two_seconds_and_everything_is_written() {
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     desk.until("the watch is closed", || (desk.cluster.watching() == 0).then_some(())).await;
 }
+
+#[tokio::test]
+async fn the_log_of_a_container_that_stays_unready_is_read_again() {
+    let (desk, app) = (Desk::new(), App::deployment("shop/checkout"));
+    let probe = serde_json::json!({"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5});
+    let app = app.container(serde_json::json!({"readinessProbe": probe}));
+    desk.cluster.write_log("checkout-r1-a", "app", "starting");
+    desk.cluster.upsert(all(&app, app.pod("a", status::unready(-40))));
+    desk.watch().await;
+    desk.incident("opened", |i| i.state == State::Open).await;
+    desk.moment().await;
+    assert_eq!(desk.cluster.logs_asked().len(), 1);
+    desk.cluster.write_log("checkout-r1-a", "app", "ERROR cannot connect to orders-db:5432: connection refused");
+    desk.clock.advance(60);
+    desk.cluster.upsert([app.pod("a", status::unready(-40))]);
+    desk.incident("told", |i| i.evidence.iter().any(|e| e.draft.excerpt.contains("orders-db:5432"))).await;
+    assert_eq!(desk.cluster.logs_asked().len(), 2);
+    desk.engine.shutdown().await;
+}

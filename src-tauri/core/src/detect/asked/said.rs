@@ -157,7 +157,7 @@ fn answered(line: &str) -> Option<u16> {
 }
 
 /// A line about a client's request: what the client did wrong is in every access log.
-fn is_request(line: &str) -> bool {
+pub(in crate::detect) fn is_request(line: &str) -> bool {
     answered(line).is_some() || logs::is_of_client(line)
 }
 
@@ -170,7 +170,7 @@ fn server_errors(lines: &[String]) -> Option<Group> {
 }
 
 /// The line's own level is that of an error.
-fn calls_itself_an_error(line: &str) -> bool {
+pub(in crate::detect) fn calls_itself_an_error(line: &str) -> bool {
     static HEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r#"(?:^|[\s\["'=:|(])(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|EMERG|ALERT|Error|Fatal|error|fatal|panic|crit|emerg)(?:[\s\]"':|,;)]|$)|^[EF]\d{4} \d\d:|Exception\b"#).ok()
     });

@@ -12,6 +12,7 @@ mod reach;
 mod rights;
 mod server;
 mod setting;
+pub(super) mod stated;
 
 use std::borrow::Cow;
 
@@ -81,7 +82,7 @@ impl Blame {
         self
     }
 
-    fn sure(mut self, confidence: Confidence) -> Blame {
+    pub(super) fn sure(mut self, confidence: Confidence) -> Blame {
         self.confidence = confidence;
         self
     }
@@ -103,7 +104,7 @@ impl Blame {
         self
     }
 
-    fn step(mut self, step: ActionDraft) -> Blame {
+    pub(super) fn step(mut self, step: ActionDraft) -> Blame {
         self.actions.push(step);
         self
     }
@@ -136,7 +137,7 @@ impl<'a> Case<'_, 'a> {
     }
 
     /// The path of a field of this container.
-    fn path(&self, field: &str) -> String {
+    pub(super) fn path(&self, field: &str) -> String {
         self.owner.field(self.init, &self.spec.name, field)
     }
 
@@ -260,7 +261,7 @@ impl<'a> Case<'_, 'a> {
         }
     }
 
-    fn edit(&self, kind: ActionKind, because: impl Into<String>) -> ActionDraft {
+    pub(super) fn edit(&self, kind: ActionKind, because: impl Into<String>) -> ActionDraft {
         edit(kind, &self.owner.subject, because)
     }
 }
@@ -301,7 +302,13 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             Some(host) => server::outsider(case, host, case.own(signal)),
             None => case.own(signal),
         },
-        Class::PoolExhausted => setting::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]),
+        Class::PoolExhausted => {
+            let blame = setting::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]);
+            match signal.detail {
+                Some(_) => blame.step(case.edit(ActionKind::Scale, "fewer pods take fewer connections")),
+                None => blame,
+            }
+        }
         Class::MissingModule | Class::RuntimeVersion => {
             // The module to start with may be misspelt where it is named.
             let named = signal.subject.as_deref().filter(|_| signal.class == Class::MissingModule);

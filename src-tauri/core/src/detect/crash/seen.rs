@@ -64,13 +64,14 @@ pub(in crate::detect) fn log_evidence(
     log: &LogRead,
     at: Timestamp,
 ) -> crate::evidence::EvidenceDraft {
-    let words = cx.index.said(&log.want).and_then(|r| r.words.as_ref()).map(|(_, w)| w.as_str()).unwrap_or_default();
+    let (at_line, words) =
+        cx.index.said(&log.want).and_then(|r| r.words.as_ref()).map_or((usize::MAX, ""), |(i, w)| (*i, w.as_str()));
     let (summary, excerpt) = match &log.lines {
         Ok(lines) if lines.is_empty() => (format!("Container {} wrote no log", spec.name), "(empty)".to_owned()),
         Ok(lines) => {
-            let tail = &lines[lines.len().saturating_sub(200)..];
+            let excerpt = shown(lines, at_line);
             let run = log.later.map(|run| format!(", of a later run (restart {run})")).unwrap_or_default();
-            (format!("Log of container {}{run}: {}", spec.name, words::clip(words, 140)), tail.join("\n"))
+            (format!("Log of container {}{run}: {}", spec.name, words::clip(words, 140)), excerpt)
         }
         Err(why) => (format!("The log of container {} could not be read", spec.name), why.clone()),
     };
@@ -81,6 +82,42 @@ pub(in crate::detect) fn log_evidence(
     };
     let key = format!("log|{}|{}|{same}", pod.uid.as_deref().unwrap_or(&pod.name), spec.name);
     let mut item = evidence(EvidenceKind::Log, key, at, pod.clone(), summary, excerpt);
-    item.truncated = log.truncated || log.lines.as_ref().is_ok_and(|l| l.len() > 200);
+    item.truncated = log.truncated || log.lines.as_ref().is_ok_and(|l| l.len() > SHOWN);
     item
+}
+
+/// Lines of a log that are kept as evidence.
+const SHOWN: usize = 200;
+
+/// The last lines, and the telling one with its neighbours where it stands further up.
+fn shown(lines: &[String], telling: usize) -> String {
+    const AROUND: usize = 20;
+    let from = lines.len().saturating_sub(SHOWN);
+    if telling >= from {
+        return lines[from..].join("\n");
+    }
+    let (first, last) = (telling.saturating_sub(AROUND), telling + AROUND);
+    let from = from.max(last) + 2 * AROUND;
+    let (above, below) = (lines[first..last].join("\n"), lines[from..].join("\n"));
+    format!("{above}\n⋯ {} left out ⋯\n{below}", words::count(from - last, "line"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_telling_line_of_a_long_log_is_shown_with_its_neighbours() {
+        let lines: Vec<String> = (0..1000).map(|n| format!("line {n}")).collect();
+        let end = shown(&lines, 950);
+        assert!(end.starts_with("line 800\n") && end.ends_with("line 999") && end.lines().count() == SHOWN);
+        let far = shown(&lines, 300);
+        assert!(far.starts_with("line 280\n") && far.contains("line 300\n") && far.ends_with("line 999"), "{far}");
+        assert!(far.contains("\nline 319\n⋯ 520 lines left out ⋯\nline 840\n") && far.lines().count() == SHOWN + 1);
+        for telling in [0, 5, 790, 799] {
+            let text = shown(&lines, telling);
+            assert!(text.contains(&format!("line {telling}\n")) && text.lines().count() <= SHOWN + 1, "{telling}");
+        }
+        assert_eq!(shown(&lines[..3], usize::MAX), "line 0\nline 1\nline 2");
+    }
 }

@@ -1,11 +1,14 @@
-//! Init containers that wait for a host that is not there.
+//! Init containers that do not end: they wait for a host that is not there, or for what cannot come.
 
 use super::super::{
     Context,
     context::{evidence, finding, hold},
     host,
 };
-use super::blame::{Blame, Case, awaited, blame, is_visible};
+use super::{
+    blame::{Blame, Case, awaited, blame, is_visible},
+    endless,
+};
 use crate::{
     evidence::EvidenceKind,
     object::{Container, Object, Pod, PodSpec, has_all},
@@ -29,19 +32,19 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
             continue;
         };
         let hosts = asked(spec);
-        if hosts.is_empty() {
-            continue;
-        }
         let me = pod.reference();
         let want =
             LogWant { pod: me.clone(), container: spec.name.clone(), previous: false, restart: status.restart_count };
-        if !cx.now.within(since, hold(READ)) {
-            cx.want(want.clone());
+        // What asks for nobody is left to its work for longer.
+        if !cx.now.within(since, hold(if hosts.is_empty() { HOLD } else { READ })) {
+            cx.want_again(want.clone(), since);
         }
         let owner = cx.owner(pod);
         let case = Case { cx, pod, spec, owner: &owner, init, died: since };
         let found = told(&case, &want).or_else(|| hosts.iter().find_map(|h| awaited(&case, h)));
-        let Some(found) = found.filter(|b| !is_own(cx, pod, b)) else { continue };
+        let found =
+            found.filter(|b| !is_own(cx, pod, b)).or_else(|| endless::why(&case, &want, since, !hosts.is_empty()));
+        let Some(found) = found else { continue };
         let mut f =
             finding("init-container-waiting", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
         f.part.clone_from(&spec.name);

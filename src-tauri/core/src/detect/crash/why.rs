@@ -5,7 +5,7 @@ use super::super::{
     context::{Owner, action, cause, edit, ns_flag},
     placement, probe,
 };
-use super::blame::{Blame, Case, blame, guess, heap_option};
+use super::blame::{Blame, Case, blame, guess, heap_option, stated::stated};
 use jiff::Timestamp;
 
 use crate::{
@@ -322,14 +322,18 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
     let (spec, owner, init) = (case.spec, case.owner, case.init);
     let which = if init { "Init container" } else { "Container" };
     let me = case.pod.reference();
-    let quoted = ended.said.and_then(|r| r.words.as_ref());
+    let found = ended.said.and_then(Reading::signal);
+    let lines = ended.log.and_then(|log| log.lines.as_deref().ok());
+    let stated = lines.and_then(|lines| stated(case, lines)).filter(|_| found.is_none_or(|s| s.class.is_connection()));
+    let words = stated.as_ref().map(|s| (s.line, words::clip_middle(&s.text, logs::QUOTE)));
+    let quoted = words.as_ref().or_else(|| ended.said.and_then(|r| r.words.as_ref()));
     let said = quoted.map(|(_, q)| format!(" Its last words: “{q}”.")).unwrap_or_default();
     let often = words::times(ended.times);
     let keys: Vec<String> = ended.log_key.iter().cloned().chain([ended.status_key.clone()]).collect();
     let base = |phrase: &str| format!("{which} {} ends with {} ({often}): {phrase}.{said}", spec.name, ended.exit);
     let telling = ended.said.filter(|r| r.telling && r.signals.is_empty());
     let guessed = telling.and_then(|r| r.words.as_ref()).and_then(|(_, q)| guess(case, q));
-    match ended.said.and_then(Reading::signal) {
+    match stated.as_ref().or(found) {
         Some(signal) => {
             let blame = blame(case, signal);
             f.message = format!("{}: {}", f.message, blame.phrase);
@@ -359,6 +363,10 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
                 (Some(_), _) if ended.said.is_some_and(|r| r.telling) => {
                     ("its own log says why".to_owned(), Confidence::Likely)
                 }
+                (Some(_), Some(Ok(lines))) if ended.log.is_some_and(|log| log.truncated) => (
+                    format!("the last {} of its log do not say why", words::count(lines.len(), "line")),
+                    Confidence::Possible,
+                ),
                 (Some(_), _) => ("its log does not say why".to_owned(), Confidence::Possible),
                 (None, Some(Ok(_))) => ("it wrote nothing that says why".to_owned(), Confidence::NotEstablished),
                 (None, Some(Err(why))) => {

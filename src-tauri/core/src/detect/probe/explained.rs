@@ -5,17 +5,19 @@ use jiff::Timestamp;
 use super::{
     super::{
         Context,
-        asked::said::{What, said},
+        asked::said::{What, calls_itself_an_error, is_request, said},
         context::cause,
         crash,
+        host::hosts,
     },
-    verdict::Case,
+    verdict::{Case, is_timeout},
 };
 use crate::{
     evidence::EvidenceDraft,
     finding::CauseDraft,
     index::Now,
     logs::{self, Class, Signal},
+    object::{Container, PodSpec},
     remediation::ActionDraft,
     severity::Confidence,
     words,
@@ -32,10 +34,14 @@ impl Case<'_> {
     /// The program is there and says that it cannot serve; of a command its own words say why, of a program its log.
     pub(super) fn explained(&self, cx: &Context<'_>, since: Timestamp) -> Option<Explained> {
         let lower = self.lower();
-        if !lower.contains("statuscode: 5") && !lower.contains("not_serving") && self.probe.exec.is_none() {
+        let answers = lower.contains("statuscode: 5") || lower.contains("not_serving") || self.probe.exec.is_some();
+        // A program that waits for something before it listens, or while it is asked, says so again and again. The kubelet
+        // may not have told of a failure that has only begun.
+        let silent = self.refused() || is_timeout(&lower) || lower.is_empty();
+        if !answers && !silent {
             return None;
         }
-        let signal = self.complaint(cx.now)?;
+        let signal = self.complaint(cx.now, answers)?;
         let (pod, spec, owner) = (self.pod, self.spec, self.owner);
         let case = crash::blame::Case { cx, pod, spec, owner, init: self.init, died: since };
         let blame = crash::blame::blame(&case, &signal);
@@ -48,9 +54,12 @@ impl Case<'_> {
         if !known && !own && !told {
             return None;
         }
-        let (rule, what) = match known || own {
-            true => (blame.rule.clone(), "is told that it cannot serve"),
-            false => ("probe-dependency-fails".to_owned(), "is told that a dependency fails"),
+        let rule = if known || own { blame.rule.clone() } else { "probe-dependency-fails".to_owned() };
+        let what = match (answers, known || own) {
+            (false, _) if lower.is_empty() => "is not told that it can serve",
+            (false, _) => "gets no answer, for the program does not get that far",
+            (true, true) => "is told that it cannot serve",
+            (true, false) => "is told that a dependency fails",
         };
         let words = words::clip(&logs::message(&signal.text), 160);
         let quote = if self.said.contains(&words) { String::new() } else { format!(" Its log says: “{words}”.") };
@@ -81,14 +90,30 @@ impl Case<'_> {
         })
     }
 
-    /// What it complains of: in the words of the probe, else again and again in its log, else of a dependency.
-    fn complaint(&self, now: Now<'_>) -> Option<Signal> {
+    /// The only other host that the probe's command asks.
+    fn asked_host(&self) -> Option<String> {
+        let words = self.probe.exec.as_ref()?.get("command")?.as_array()?;
+        let command = words.iter().filter_map(|w| w.as_str()).map(str::to_owned).collect();
+        let asks = Container { command, ..Container::default() };
+        let mut hosts = hosts(&PodSpec { containers: vec![asks], ..PodSpec::default() });
+        hosts.retain(|h| !h.starts_with("localhost") && !h.starts_with("127.") && h != "0.0.0.0");
+        hosts.pop().filter(|_| hosts.is_empty())
+    }
+
+    /// What it complains of: in the words of the probe, else again and again in its log; of a program that answers, and
+    /// says in so many words that something is wrong, once is enough.
+    fn complaint(&self, now: Now<'_>, answers: bool) -> Option<Signal> {
         let dependency = |s: &Signal| {
             let network = matches!(s.class, Class::Dns | Class::ConnectionRefused | Class::Timeout);
             (network || s.class == Class::Authentication) && s.subject.is_some()
         };
-        let spoken = logs::signals(std::slice::from_ref(&self.said));
-        if let Some(found) = spoken.into_iter().find(dependency) {
+        let mut spoken = logs::signals(std::slice::from_ref(&self.said));
+        // A client that says only that it was refused was refused by whom its command asks.
+        if let Some(host) = self.asked_host() {
+            let unnamed = |s: &&mut Signal| s.class.is_connection() && s.subject.is_none();
+            spoken.iter_mut().filter(unnamed).for_each(|s| s.subject = Some(host.clone()));
+        }
+        if let Some(found) = spoken.into_iter().find(dependency).filter(|_| answers) {
             return Some(found);
         }
         // A command answers for itself, unless it only looks whether something is there.
@@ -97,6 +122,13 @@ impl Case<'_> {
         if let Some(What::Signal(found)) = said(tail, now).map(|s| s.what) {
             return Some(*found);
         }
-        logs::signals(tail).into_iter().find(dependency)
+        let signals = logs::signals(tail);
+        let once = signals.iter().find(|s| dependency(s)).or_else(|| {
+            let plain = |s: &&Signal| !s.class.is_connection() && !s.class.is_crash();
+            // Whatever else it wrote after it, it got over it.
+            let last = |s: &&Signal| tail[s.line + 1..].iter().all(|l| l.trim().is_empty() || is_request(l));
+            signals.first().filter(plain).filter(last).filter(|s| calls_itself_an_error(&tail[s.line]))
+        });
+        once.filter(|_| answers).cloned()
     }
 }

@@ -437,7 +437,9 @@ impl Case<'_> {
     fn otherwise(&self) -> Verdict {
         let lower = self.lower();
         let (asks, told) = (self.asks(), self.told());
-        if self.refused() || lower.contains("failed to connect service") && !is_timeout(&lower) {
+        if self.probe.exec.is_none() && self.refused()
+            || lower.contains("failed to connect service") && !is_timeout(&lower)
+        {
             let statement = format!("{asks}, and the connection is refused: nothing listens on that port.{told}");
             return self.found("probe-refused", Confidence::Likely, statement, "");
         }
@@ -483,7 +485,7 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(start(ing|s| up)?|load(ing|s)?|warm(ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(ing|s)|index(ing|es)|wait(ing|s)|recover\w*|connecting)\b").ok()
 });
 
-fn is_timeout(lower: &str) -> bool {
+pub(super) fn is_timeout(lower: &str) -> bool {
     lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
 }
 

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::super::{
     Context,
     context::{Owner, action, cause, edit, event_evidence, ns_flag},
-    placement,
+    placement::{self, Ask},
 };
 use super::{node, node_ref, replicas};
 use crate::{
@@ -190,7 +190,7 @@ fn too_large(open: &[&Node], pod: &Pod, owner: &Owner, lacking: &[String], tail:
     for name in lacking {
         let ask = placement::asked(&pod.spec, name);
         let milli = ask.as_ref().map_or(0, |a| a.milli);
-        let text = ask.as_ref().map_or_else(|| name.clone(), |a| format!("{name} {}", a.text));
+        let text = ask.as_ref().map_or_else(|| name.clone(), |a| format!("{name} {}{}", a.text, asker(pod, a)));
         let largest = open
             .iter()
             .filter_map(|n| offered(n, name).map(|(m, q)| (m, q, n.metadata.name.as_str())))
@@ -211,13 +211,23 @@ fn too_large(open: &[&Node], pod: &Pod, owner: &Owner, lacking: &[String], tail:
     )
 }
 
+/// Which of several containers asks for that, or for the most of it.
+fn asker(pod: &Pod, ask: &Ask) -> String {
+    let which = if ask.init { "init container" } else { "container" };
+    match pod.spec.containers.len() + pod.spec.init_containers.len() {
+        0 | 1 => String::new(),
+        _ if ask.text.contains('+') => format!(" (the most by {which} {})", ask.container),
+        _ => format!(" ({which} {})", ask.container),
+    }
+}
+
 /// It would fit on an empty node: what is free, and who has the rest.
 fn full(cx: &Context<'_>, open: &[&Node], pod: &Pod, owner: &Owner, lacking: &[String], tail: &str) -> String {
     let mut parts = Vec::new();
     for name in lacking {
         let room = cx.room(name);
         let text = match placement::asked(&pod.spec, name) {
-            Some(a) => format!("requests {name} {}", a.text),
+            Some(a) => format!("requests {name} {}{}", a.text, asker(pod, &a)),
             None if name == "pods" => "needs a place for one more pod".to_owned(),
             None => format!("needs {name}"),
         };

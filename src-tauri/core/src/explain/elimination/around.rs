@@ -80,9 +80,9 @@ fn dependencies(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
     let mut found: BTreeMap<String, (&Service, ObjectRef)> = BTreeMap::new();
     for finding in &fault.findings {
         for service in cascade::called(routes, finding) {
-            for workload in routes.behind(service) {
+            for workload in routes.behind(service).iter() {
                 if !failing.contains(&workload.key()) {
-                    found.insert(workload.key(), (service, workload));
+                    found.insert(workload.key(), (service, workload.clone()));
                 }
             }
         }

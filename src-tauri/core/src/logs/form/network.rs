@@ -168,6 +168,8 @@ pub(super) const FAMILIES: &[Family] = &[
                 87,
                 r"(?i)can't connect to (?:local )?(?:mysql |mariadb )?server on '(?P<s>[\w.-]+)(?::(?P<p>\d+))?'[^\n]*\((?:111|2003)",
             ),
+            // From one side to the other: the other refuses.
+            (ConnectionRefused, 88, r"->(?P<s>[\w.:\[\]-]+:\d+): [^\n]*(?i:connection refused)"),
             (ConnectionRefused, 86, r"(?:ECONNREFUSED) (?P<s>[\w.:\[\]-]+)"),
             (ConnectionRefused, 86, r"(?i)dial tcp (?P<s>[\w.\[\]:-]+):? (?:connect: )?connection refused"),
             (ConnectionRefused, 86, r"(?i)connection refused \((?P<s>[\w.-]+):(?P<p>\d+)\)"),

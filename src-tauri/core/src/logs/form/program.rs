@@ -131,6 +131,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 88,
                 r#"(?:ModuleNotFoundError: No module named|ImportError: No module named|Error: Cannot find module|Cannot find package|ClassNotFoundException:?|NoClassDefFoundError:?|cannot load such file --|Could not find or load main class) ?['"]?([\w@./$-]+)"#,
             ),
+            (MissingModule, 88, r"python[\d.]*: No module named '?([\w.]+)"),
             (MissingModule, 88, r"(?:error while loading shared libraries:|Error loading shared library) ([\w.+-]+)"),
             // What a bundler looks for.
             (

@@ -71,6 +71,8 @@ pub(super) const FAMILIES: &[Family] = &[
             "eaddrnotavail",
             "is not terminated",
             "cannot find field",
+            "alert: [pool",
+            " plugin ",
         ],
         forms: &[
             (
@@ -166,6 +168,13 @@ pub(super) const FAMILIES: &[Family] = &[
                 r#"\[emerg\].*?"(?P<s>\w+)" directive (?i:invalid value|is not allowed here|is duplicate|is not terminated)"#,
             ),
             (BadConfig, 88, r#"\[emerg\].*?unknown "(?P<s>\w+)" variable"#),
+            (BadConfig, 88, r"ALERT: \[pool [\w-]+\] (?P<s>[\w.]+)\((?P<v>[^)]*)\) must"),
+            (BadConfig, 84, r"ALERT: \[pool (?P<s>[\w-]+)\]"),
+            (
+                BadConfig,
+                88,
+                r#"(?i:unknown (?:input|output|filter|parser|custom|processor)? ?plugin)s? ['"`](?P<v>[\w-]+)['"`]"#,
+            ),
             (
                 BadConfig,
                 80,

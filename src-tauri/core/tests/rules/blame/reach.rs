@@ -361,7 +361,7 @@ fn the_nodes_resolver_knows_no_service() {
 }
 
 /// `checkout` whose init container runs since then.
-fn waiting(command: &str, since: i64) -> (App, Object) {
+pub(super) fn waiting(command: &str, since: i64) -> (App, Object) {
     let app = checkout()
         .spec(json!({"initContainers": [{"name": "wait", "image": "busybox", "command": ["sh", "-c", command]}]}));
     let mut state = status::waiting("PodInitializing", "", since);
