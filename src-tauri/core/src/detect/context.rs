@@ -26,6 +26,11 @@ pub use draft::{action, cause, edit, event_evidence, evidence, finding, hold, ns
 /// No log is read again sooner.
 const YOUNG: SignedDuration = SignedDuration::from_secs(10);
 
+/// The cluster's clock may run ahead by less.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+/// After so long nobody reads the log of a death again.
+const NEWS: SignedDuration = SignedDuration::from_mins(1);
+
 /// One run of the rules.
 pub struct Context<'a> {
     pub index: &'a Index,
@@ -120,7 +125,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn look_again(&mut self, at: Option<Timestamp>) {
+    /// Another look is due then at the latest.
+    pub(super) fn look_again(&mut self, at: Option<Timestamp>) {
         self.out.next = self.out.next.into_iter().chain(at).min();
     }
 
@@ -182,10 +188,22 @@ impl<'a> Context<'a> {
         true
     }
 
+    /// Asks for the log of a container that has ended then; again, where it was read while it still ran. True while the
+    /// answer is not there.
+    pub fn want_whole(&mut self, want: LogWant, ended: Timestamp) -> bool {
+        let read = self.index.log_tried_at(&want);
+        let before = read.is_some_and(|read| ended.duration_since(read) > SLACK) && self.now.within(ended, NEWS);
+        if before {
+            self.ask(want);
+            return true;
+        }
+        self.want(want)
+    }
+
     /// Asks for the log of a container that runs and has been in trouble since then; again, when that has lasted for
     /// twice as long as when it was read last: a log grows.
     pub fn want_again(&mut self, want: LogWant, since: Timestamp) {
-        let Some(read) = self.index.log_read_at(&want).filter(|_| !self.options.waive_holds) else {
+        let Some(read) = self.index.log_tried_at(&want).filter(|_| !self.options.waive_holds) else {
             self.want(want);
             return;
         };

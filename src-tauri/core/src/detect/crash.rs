@@ -283,12 +283,12 @@ fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>
     if never_ran(death.ended) {
         return false;
     }
-    cx.want(LogWant {
-        pod: pod.reference(),
-        container: spec.name.clone(),
-        previous: death.previous,
-        restart: death.restart,
-    })
+    let (container, previous, restart) = (spec.name.clone(), death.previous, death.restart);
+    let want = LogWant { pod: pod.reference(), container, previous, restart };
+    match death.ended.finished_at.filter(|_| !previous) {
+        Some(ended) => cx.want_whole(want, ended),
+        None => cx.want(want),
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]

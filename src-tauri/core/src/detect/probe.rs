@@ -310,7 +310,7 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
             log: log(cx, pod, spec),
         };
         judge(cx, &mut f, &case, keys);
-        want_current(cx, pod, spec, status, last);
+        want_current(cx, pod, spec, status, first);
         cx.report(f);
     }
 }
@@ -351,8 +351,11 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
         // What was said while it started, before it was ready, is not why it is unready now.
         let failing = probe.budget_seconds() - probe.initial_delay_seconds.unwrap_or(0);
         let failing = SignedDuration::from_secs(failing + 10);
-        unhealthy.retain(|e| e.last_seen().is_some_and(|t| unready_since.duration_since(t) <= failing));
-        unhealthy.retain(|e| e.last_seen().is_some_and(|t| t >= since));
+        // Of one that is told often the kubelet tells more seldom.
+        let seldom = |e: &KubeEvent, t: Timestamp| e.times() >= 20 && cx.now.within(t, EVENTS);
+        unhealthy.retain(|e| {
+            e.last_seen().is_some_and(|t| t >= since && (unready_since.duration_since(t) <= failing || seldom(e, t)))
+        });
     }
     let mut f =
         finding("readiness-failing", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), unready_since);

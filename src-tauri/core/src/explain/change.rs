@@ -108,7 +108,8 @@ fn acquit(fault: &Fault, proof: &BTreeSet<String>, judged: &mut [(Change, Reach,
     // One workload is to blame: what was changed of the others that fail with it did not bring it about.
     let own = |o: &ObjectRef| o.same_name(&cause.entity) || cause.referrer.as_ref().is_some_and(|r| r.same_name(o));
     let hit = |o: &ObjectRef| fault.findings.iter().any(|f| f.subject.same_name(o));
-    if cause.confidence >= Confidence::Likely && hit(&cause.entity) {
+    let proven = cause.confidence == Confidence::Established || judged.iter().any(|(c, _, s)| *s && own(&c.object));
+    if proven && hit(&cause.entity) && cause.rule_id != "log-pool-exhausted" {
         judged
             .iter_mut()
             .filter(|(c, ..)| hit(&c.object) && !own(&c.object))
@@ -118,7 +119,9 @@ fn acquit(fault: &Fault, proof: &BTreeSet<String>, judged: &mut [(Change, Reach,
         return;
     }
     let speaks = |c: &Change| {
-        let says = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(&cause.entity.name));
+        let apart = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
+        let says =
+            |text: &Option<String>| text.as_ref().is_some_and(|t| t.split(apart).any(|w| w == cause.entity.name));
         c.fields
             .iter()
             .any(|f| says(&f.from) || says(&f.to) || cause.field.as_ref().is_some_and(|path| f.path == *path))
@@ -188,8 +191,13 @@ fn begun(change: &Change, fault: &Fault) -> Timestamp {
         field && c.entity.same_name(&change.object)
     });
     let blames = |cause: &CauseDraft| {
-        let names = |f: &&Finding| f.causes.iter().any(|c| c.rule_id == cause.rule_id && c.entity == cause.entity);
-        fault.findings.iter().filter(names).map(|f| f.started_at).min()
+        let names =
+            |f: &&Finding| f.causes.first().is_some_and(|c| c.rule_id == cause.rule_id && c.entity == cause.entity);
+        let of_it: Vec<&Finding> = fault.findings.iter().filter(names).collect();
+        let start = of_it.iter().map(|f| f.started_at).min()?;
+        // Who failed before the change as well does not fail for it.
+        let failed = |f: &Finding| f.started_at < change.at && of_it.iter().any(|o| o.object.same_name(&f.object));
+        (!fault.findings.iter().any(failed)).then_some(start)
     };
     first.and_then(blames).unwrap_or(fault.started_at)
 }
@@ -224,7 +232,9 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault, proof: &
                 .resolve(&fault.subject)
                 .and_then(|o| o.meta().creation_timestamp)
                 .is_some_and(|made| made.duration_since(change.at).abs() <= SignedDuration::from_secs(60));
-            !with_it || acts(&change.object) || proof.contains(&change.object.key())
+            !with_it
+                || acts(&change.object) && change.object.same_name(&fault.subject)
+                || proof.contains(&change.object.key())
         }
     }
 }
@@ -330,7 +340,7 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
 /// Ties a suspect change to the first cause: evidence and the words, and, where it touches what failed itself, a sign
 /// more.
 fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
-    let lead = fault.started_at.duration_since(change.at);
+    let lead = begun(change, fault).duration_since(change.at);
     let subject = fault.subject.clone();
     let Some(cause) = fault.causes.first_mut() else { return };
     // The field that is to be changed back leads, however much a release changes beside it.
@@ -365,7 +375,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
                 fault.actions.extend(undo_step);
             }
         }
-        ChangeVerb::Created if !told && (proven || acts(&change.object)) => {
+        ChangeVerb::Created if !told && (proven || change.object.same_name(&subject) && acts(&change.object)) => {
             cause.statement.push_str(&format!(" {} created {} at {at}.", who.unwrap_or("Somebody"), change.object));
         }
         ChangeVerb::Deleted if !told && !change.object.same_name(&subject) => {

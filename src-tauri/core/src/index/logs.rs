@@ -29,7 +29,9 @@ pub(super) struct Logs {
 /// A log, and what it says: read once, when it is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Log {
+    /// When it was read, and when that was last tried.
     pub at: Timestamp,
+    pub tried: Timestamp,
     pub read: LogRead,
     said: OnceLock<Reading>,
     bytes: usize,
@@ -38,7 +40,7 @@ pub(super) struct Log {
 impl Log {
     fn new(read: LogRead, at: Timestamp) -> Log {
         let bytes = read.lines.as_ref().map_or_else(String::len, |lines| lines.iter().map(String::len).sum());
-        Log { at, read, said: OnceLock::new(), bytes }
+        Log { at, tried: at, read, said: OnceLock::new(), bytes }
     }
 
     /// What it says, if it could be read.
@@ -56,7 +58,7 @@ impl Logs {
         let want = read.want.clone();
         // What could not be read again was read before.
         if let Some(before) = self.kept.get_mut(&want).filter(|l| l.read.lines.is_ok() && read.lines.is_err()) {
-            before.at = at;
+            before.tried = at;
             return forgotten;
         }
         let log = Log::new(read, at);

@@ -181,6 +181,11 @@ impl Index {
         self.kept_log(want).map(|l| l.at)
     }
 
+    /// When somebody last tried to read a log that was asked for.
+    pub fn log_tried_at(&self, want: &LogWant) -> Option<Timestamp> {
+        self.kept_log(want).map(|l| l.tried)
+    }
+
     /// What a log says, if it could be read.
     pub fn said(&self, want: &LogWant) -> Option<&logs::Reading> {
         self.kept_log(want)?.said()

@@ -42,9 +42,20 @@ pub(super) fn place(raw: &[String], at: usize) -> Option<String> {
     static PYTHON: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r#"^\s*File "([^"<]+\.py)", line (\d+)"#).ok());
     let library = |path: &str| {
-        ["/usr/local/go/", "/pkg/mod/", "/vendor/", "site-packages/", "dist-packages/", "/lib/python"]
-            .iter()
-            .any(|part| path.contains(part))
+        [
+            "/usr/local/go/",
+            "/usr/lib/go",
+            "/go/1.",
+            "/sdk/go1",
+            "/src/runtime/",
+            "/pkg/mod/",
+            "/vendor/",
+            "site-packages/",
+            "dist-packages/",
+            "/lib/python",
+        ]
+        .iter()
+        .any(|part| path.contains(part))
     };
     let frame = |form: &LazyLock<Option<Regex>>, line: &str| {
         let found = form.as_ref()?.captures(line)?;

@@ -42,9 +42,13 @@ pub(super) fn pod(cx: &mut Context<'_>, pod: &Pod) {
         let owner = cx.owner(pod);
         let case = Case { cx, pod, spec, owner: &owner, init, died: since };
         let found = told(&case, &want).or_else(|| hosts.iter().find_map(|h| awaited(&case, h)));
-        let found =
-            found.filter(|b| !is_own(cx, pod, b)).or_else(|| endless::why(&case, &want, since, !hosts.is_empty()));
-        let Some(found) = found else { continue };
+        let found = found.or_else(|| endless::why(&case, &want, since, !hosts.is_empty()));
+        let Some(found) = found.filter(|b| !is_own(cx, pod, b)) else {
+            // Nobody else may look by then.
+            let next = [READ, HOLD, endless::LONG].map(|after| since.checked_add(hold(after)).ok());
+            cx.look_again(next.into_iter().flatten().find(|at| !cx.now.reached(*at)));
+            continue;
+        };
         let mut f =
             finding("init-container-waiting", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), since);
         f.part.clone_from(&spec.name);

@@ -1,6 +1,6 @@
 //! What a program that answers its probe with an error says of it, and who must be changed for that.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     super::{
@@ -38,7 +38,10 @@ impl Case<'_> {
         // A program that waits for something before it listens, or while it is asked, says so again and again. The kubelet
         // may not have told of a failure that has only begun.
         let silent = self.refused() || is_timeout(&lower) || lower.is_empty();
-        if !answers && !silent {
+        // What served for a while does get that far.
+        let started = self.status.state.running.as_ref().and_then(|r| r.started_at);
+        let first = started.is_some_and(|t| since.duration_since(t) <= SignedDuration::from_secs(5));
+        if !answers && !(silent && first) {
             return None;
         }
         let signal = self.complaint(cx.now, answers)?;
@@ -66,7 +69,7 @@ impl Case<'_> {
         let mut c = cause(
             &rule,
             // That it runs all the same is a sign against what only its log says.
-            if known { blame.confidence } else { blame.confidence.min(Confidence::Likely) },
+            if known && answers { blame.confidence } else { blame.confidence.min(Confidence::Likely) },
             blame.entity,
             format!("{} and {what}: {}.{quote}{}", self.asks(), blame.phrase, self.told()),
         );
@@ -119,7 +122,9 @@ impl Case<'_> {
         // A command answers for itself, unless it only looks whether something is there.
         let log = self.log.filter(|_| self.probe.exec.is_none() || self.only_looks())?;
         let tail = &log[log.len().saturating_sub(60)..];
-        if let Some(What::Signal(found)) = said(tail, now).map(|s| s.what) {
+        if let Some(said) = said(tail, now).filter(|s| answers || s.again())
+            && let What::Signal(found) = said.what
+        {
             return Some(*found);
         }
         let signals = logs::signals(tail);

@@ -21,7 +21,7 @@ pub(in crate::detect::crash) fn stated(case: &Case<'_, '_>, lines: &[String]) ->
     });
     // It goes on all the same.
     static LIVES_ON: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:using|fall(?:s|ing)? ?back|default\w*|ignor\w+|deprecated|retry\w*)\b").ok()
+        Regex::new(r"(?i)\b(?:using|fall(?:s|ing)? ?back|default\w*|ignor\w+|deprecated|retry\w*|set to|assum\w+|instead|continu\w+|warn(?:ing)?)\b").ok()
     });
     let literal = |e: &&EnvVar| e.value.as_deref().is_some_and(|v| v.len() >= 2 && !v.contains('‹'));
     let from = lines.len().saturating_sub(NEAR);
@@ -29,7 +29,7 @@ pub(in crate::detect::crash) fn stated(case: &Case<'_, '_>, lines: &[String]) ->
     near.filter(|(_, line)| case.spec.env.iter().filter(literal).any(|e| line.contains(&e.name))).find_map(
         |(at, line)| {
             let text = logs::message(line);
-            let complains = COMPLAINS.as_ref()?.is_match(&text) && !LIVES_ON.as_ref()?.is_match(&text);
+            let complains = COMPLAINS.as_ref()?.is_match(&text) && !LIVES_ON.as_ref()?.is_match(line);
             let of_connection =
                 logs::signals(std::slice::from_ref(line)).first().is_some_and(|s| s.class.is_connection());
             if !complains || of_connection {
