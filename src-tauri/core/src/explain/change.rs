@@ -64,7 +64,7 @@ pub(super) fn explain(index: &Index, fault: &mut Fault) {
     let mut judged: Vec<(Change, Reach, bool)> = changes
         .into_iter()
         .map(|(c, reach)| {
-            let suspect = suspect(index, &c, reach, fault, &proof);
+            let suspect = suspect(index, &c, reach, fault);
             (c, reach, suspect)
         })
         .collect();
@@ -118,13 +118,15 @@ fn acquit(fault: &Fault, proof: &BTreeSet<String>, judged: &mut [(Change, Reach,
     if !judged.iter().any(|(c, _, suspect)| *suspect && proof.contains(&c.object.key())) {
         return;
     }
+    // What asks for more than there is meets its bound by itself.
+    let more = |f: &FieldChange| f.path == "spec.replicas" || f.path.contains(".resources.");
     let speaks = |c: &Change| {
         let apart = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
         let says =
             |text: &Option<String>| text.as_ref().is_some_and(|t| t.split(apart).any(|w| w == cause.entity.name));
-        c.fields
-            .iter()
-            .any(|f| says(&f.from) || says(&f.to) || cause.field.as_ref().is_some_and(|path| f.path == *path))
+        c.fields.iter().any(|f| {
+            more(f) || says(&f.from) || says(&f.to) || cause.field.as_ref().is_some_and(|path| f.path == *path)
+        })
     };
     for (change, _, suspect) in judged {
         if hit(&change.object)
@@ -202,7 +204,7 @@ fn begun(change: &Change, fault: &Fault) -> Timestamp {
     first.and_then(blames).unwrap_or(fault.started_at)
 }
 
-fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault, proof: &BTreeSet<String>) -> bool {
+fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool {
     if blamed(change, fault) {
         return true;
     }
@@ -232,9 +234,8 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault, proof: &
                 .resolve(&fault.subject)
                 .and_then(|o| o.meta().creation_timestamp)
                 .is_some_and(|made| made.duration_since(change.at).abs() <= SignedDuration::from_secs(60));
-            !with_it
-                || acts(&change.object) && change.object.same_name(&fault.subject)
-                || proof.contains(&change.object.key())
+            let itself = acts(&change.object) && change.object.same_name(&fault.subject);
+            !with_it || itself || fault.causes.first().is_some_and(|c| c.entity.same_name(&change.object))
         }
     }
 }

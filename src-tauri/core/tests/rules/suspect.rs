@@ -330,3 +330,23 @@ fn more_pods_take_more_connections() {
     assert_eq!(scaled(log), ["!queue-scaler Deployment/shop/checkout: replicas 1 → 6"]);
     assert_eq!(scaled(LOG), ["queue-scaler Deployment/shop/checkout: replicas 1 → 6"]);
 }
+
+#[test]
+fn what_asks_for_more_than_its_bound_is_suspect_beside_the_bound() {
+    let quota = json!({"metadata": {"creationTimestamp": at(-3)},
+        "spec": {"hard": {"pods": "1"}}, "status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}});
+    let app = checkout();
+    let mut world = world(&app, []);
+    world.list(Kind::ResourceQuota, Vec::new());
+    world.set_time(-3);
+    world.upsert(object("ResourceQuota shop/team", quota));
+    world.set_time(-2);
+    world.upsert(app.clone().replicas(3).top(by("scaler", -2, json!({}))));
+    world.set_time(30);
+    let set = app.clone().replicas(3).between(json!({"status": {"replicas": 1}})).unwrap();
+    let refused = "Error creating: pods \"checkout-\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1";
+    world.upsert(event(&set, "Warning", "FailedCreate", refused, 0, 25, 3));
+    world.upsert(set);
+    let told = suspects(&world.diagnose().faults[0]);
+    assert!(told.contains(&"scaler Deployment".to_owned()), "{told:?}");
+}
