@@ -41,7 +41,8 @@ impl Case<'_> {
         // What served for a while does get that far.
         let started = self.status.state.running.as_ref().and_then(|r| r.started_at);
         let first = started.is_some_and(|t| since.duration_since(t) <= SignedDuration::from_secs(5));
-        if !answers && !(silent && first) {
+        let waits = silent && first;
+        if !answers && !waits {
             return None;
         }
         let signal = self.complaint(cx.now, answers)?;
