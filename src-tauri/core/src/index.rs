@@ -177,8 +177,17 @@ impl Index {
         if let Some(uid) = read.want.pod.uid.as_ref().filter(|uid| self.by_uid.contains_key(*uid)) {
             self.answered.entry(uid.clone()).or_default().insert(read.want.container.clone());
         }
-        self.tracker.touch(Place::Logs(read.want.pod.uid.as_deref().unwrap_or("")));
-        for forgotten in self.logs.keep(read, at, |uid| self.by_uid.contains_key(uid)) {
+        let uid = read.want.pod.uid.as_deref().unwrap_or("");
+        let pod = self.by_uid.get(uid).and_then(|(kind, key)| self.objects.get(kind)?.get(key));
+        let running = match pod.map(|o| &**o) {
+            Some(Object::Pod(pod)) => pod.containers().any(|(spec, status, _)| {
+                let run = status.filter(|s| s.restart_count == read.want.restart && s.state.running.is_some());
+                spec.name == read.want.container && run.is_some()
+            }),
+            _ => false,
+        };
+        self.tracker.touch(Place::Logs(uid));
+        for forgotten in self.logs.keep(read, at, running, |uid| self.by_uid.contains_key(uid)) {
             self.tracker.touch(Place::Logs(&forgotten));
         }
     }

@@ -26,11 +26,6 @@ pub use draft::{action, cause, edit, event_evidence, evidence, finding, hold, ns
 /// No log is read again sooner.
 const YOUNG: SignedDuration = SignedDuration::from_secs(10);
 
-/// The cluster's clock may run ahead by less.
-const SLACK: SignedDuration = SignedDuration::from_secs(5);
-/// After so long nobody reads the log of a death again.
-const NEWS: SignedDuration = SignedDuration::from_mins(1);
-
 /// One run of the rules.
 pub struct Context<'a> {
     pub index: &'a Index,
@@ -188,12 +183,10 @@ impl<'a> Context<'a> {
         true
     }
 
-    /// Asks for the log of a container that has ended then; again, where it was read while it still ran. True while the
-    /// answer is not there.
-    pub fn want_whole(&mut self, want: LogWant, ended: Timestamp) -> bool {
-        let read = self.index.log_tried_at(&want);
-        let before = read.is_some_and(|read| ended.duration_since(read) > SLACK) && self.now.within(ended, NEWS);
-        if before {
+    /// Asks for the log of a container that has ended; again, where it was read while it still ran. True while the answer
+    /// is not there.
+    pub fn want_whole(&mut self, want: LogWant) -> bool {
+        if self.index.log_may_have_grown(&want) {
             self.ask(want);
             return true;
         }

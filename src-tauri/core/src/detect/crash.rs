@@ -284,11 +284,7 @@ fn want_log(cx: &mut Context<'_>, pod: &Pod, spec: &Container, death: &Death<'_>
         return false;
     }
     let (container, previous, restart) = (spec.name.clone(), death.previous, death.restart);
-    let want = LogWant { pod: pod.reference(), container, previous, restart };
-    match death.ended.finished_at.filter(|_| !previous) {
-        Some(ended) => cx.want_whole(want, ended),
-        None => cx.want(want),
-    }
+    cx.want_whole(LogWant { pod: pod.reference(), container, previous, restart })
 }
 
 #[allow(clippy::too_many_arguments, reason = "one container's whole situation")]

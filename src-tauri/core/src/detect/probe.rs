@@ -7,7 +7,10 @@ mod verdict;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::verdict::{Case, log, log_item, verdict};
+use self::{
+    explained::{log, log_item},
+    verdict::{Case, verdict},
+};
 use super::{
     Context, Hold, Rule, Threshold,
     context::{cause, edit, event_evidence, evidence, finding, hold},
@@ -39,7 +42,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(LOST, "for a pod that was ready before"),
             Hold::AtMost(
                 BUDGET_MAX,
-                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused and nothing else is wrong)",
+                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused and nothing else is wrong, or the kubelet has said nothing)",
             ),
         ],
         severities: BY_WORKLOAD,
@@ -393,8 +396,8 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     if cx.options.waive_holds || cx.is_due(&f) {
         want_current(cx, pod, spec, status, unready_since);
     }
-    // In a start the right port is refused, too, for as long as the program loads.
-    // As it is where the kubelet has not said yet that the probe fails.
+    // In a start the right port is refused, too, for as long as the program loads; and where the kubelet has said nothing
+    // yet, it may not have asked.
     let starting = !was_ready && status.restart_count == 0;
     if starting && (unhealthy.is_empty() || f.causes.first().is_some_and(|c| c.rule_id == "probe-refused")) {
         f.hold = f.hold.max(hold(STARTING));

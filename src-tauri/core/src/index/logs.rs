@@ -32,15 +32,17 @@ pub(super) struct Log {
     /// When it was read, and when that was last tried.
     pub at: Timestamp,
     pub tried: Timestamp,
+    /// The run that wrote it went on then, as far as was known.
+    pub running: bool,
     pub read: LogRead,
     said: OnceLock<Reading>,
     bytes: usize,
 }
 
 impl Log {
-    fn new(read: LogRead, at: Timestamp) -> Log {
+    fn new(read: LogRead, at: Timestamp, running: bool) -> Log {
         let bytes = read.lines.as_ref().map_or_else(String::len, |lines| lines.iter().map(String::len).sum());
-        Log { at, tried: at, read, said: OnceLock::new(), bytes }
+        Log { at, tried: at, running, read, said: OnceLock::new(), bytes }
     }
 
     /// What it says, if it could be read.
@@ -53,15 +55,15 @@ impl Log {
 impl Logs {
     /// Keeps a log. Room is made by the logs of pods that are gone, then by those of containers with a newer one, then
     /// by the oldest. Returns the uids of the pods whose logs were forgotten.
-    pub fn keep(&mut self, read: LogRead, at: Timestamp, lives: impl Fn(&str) -> bool) -> Vec<String> {
+    pub fn keep(&mut self, read: LogRead, at: Timestamp, running: bool, lives: impl Fn(&str) -> bool) -> Vec<String> {
         let mut forgotten = Vec::new();
         let want = read.want.clone();
         // What could not be read again was read before.
         if let Some(before) = self.kept.get_mut(&want).filter(|l| l.read.lines.is_ok() && read.lines.is_err()) {
-            before.tried = at;
+            (before.tried, before.running) = (at, running);
             return forgotten;
         }
-        let log = Log::new(read, at);
+        let log = Log::new(read, at, running);
         self.bytes += log.bytes;
         self.by_pod.entry(uid(&want).to_owned()).or_default().insert(want.clone());
         if let Some(before) = self.kept.insert(want.clone(), log) {
@@ -138,7 +140,7 @@ mod tests {
         for restart in 0..3 {
             for pod in 0..1000 {
                 let when = at(restart * 1000 + pod);
-                logs.keep(log(pod, restart as u32, 100), when, |uid| uid != "uid-999");
+                logs.keep(log(pod, restart as u32, 100), when, false, |uid| uid != "uid-999");
             }
         }
         assert_eq!(logs.kept.len(), KEPT);
@@ -148,7 +150,7 @@ mod tests {
         assert_eq!(logs.bytes, 100 * KEPT);
         // Long logs are bounded by their bytes; the one that came last is always kept.
         for pod in 0..300 {
-            logs.keep(log(pod, 3, 256 << 10), at(9000 + pod), |_| true);
+            logs.keep(log(pod, 3, 256 << 10), at(9000 + pod), false, |_| true);
             assert!(logs.bytes <= BYTES && of(&logs, pod).contains(&3));
         }
         assert_eq!(logs.bytes, logs.kept.values().map(|l| l.bytes).sum::<usize>());

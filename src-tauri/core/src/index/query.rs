@@ -186,6 +186,11 @@ impl Index {
         self.kept_log(want).map(|l| l.tried)
     }
 
+    /// A log was read while the run that wrote it went on: there may be more of it by now.
+    pub fn log_may_have_grown(&self, want: &LogWant) -> bool {
+        self.kept_log(want).is_some_and(|l| l.running)
+    }
+
     /// What a log says, if it could be read.
     pub fn said(&self, want: &LogWant) -> Option<&logs::Reading> {
         self.kept_log(want)?.said()

@@ -48,7 +48,7 @@ fn whoever_reads_says_what() {
         all(Kind::Pod) in_namespace(Kind::Pod, "shop") get(Kind::Pod, Some("shop"), "web-1") by_uid("pod") resolve(&me)
         owned_by("set") top_owner(&web) top_owner_of(me.clone(), meta) pods_of("set") pods() events_of(&me)
         log("pod", "app", 0) newest_log("pod", "app") log_read_at(&want) log_tried_at(&want) said(&want) has_log(&want)
-        answered("pod", "app") changes() changes_of(&me) graves() knows(Kind::Pod, None) watched_since(Kind::Pod)
+        log_may_have_grown(&want) answered("pod", "app") changes() changes_of(&me) graves() knows(Kind::Pod, None) watched_since(Kind::Pod)
         has_reading(Kind::Pod) readings() skipped() connection() len() is_empty() observations() snapshot()
         pods_matching("shop", &selector) at_address([10, 0, 0, 7].into()) slices_of("shop", "web")
         has_endpoint("shop", "web") told_of(Kind::Pod) unsettled_pods() unsettled_nodes() deleting(Kind::Pod)

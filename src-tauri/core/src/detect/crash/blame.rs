@@ -99,7 +99,7 @@ impl Blame {
         self
     }
 
-    fn field(mut self, field: impl Into<String>) -> Blame {
+    pub(super) fn field(mut self, field: impl Into<String>) -> Blame {
         self.field = Some(field.into());
         self
     }
@@ -248,13 +248,18 @@ impl<'a> Case<'_, 'a> {
 
     /// The workload is to be changed.
     fn own(&self, signal: &Signal) -> Blame {
+        self.fault(signal.class.rule(), signal.phrase())
+    }
+
+    /// The workload is to be changed, by this rule and for this reason.
+    pub(super) fn fault(&self, rule: String, phrase: String) -> Blame {
         Blame {
-            rule: signal.class.rule(),
+            rule,
             confidence: Confidence::Likely,
             entity: self.owner.subject.clone(),
             referrer: None,
             field: None,
-            phrase: signal.phrase(),
+            phrase,
             evidence: Vec::new(),
             actions: Vec::new(),
             needs: Vec::new(),

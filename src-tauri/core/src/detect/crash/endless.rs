@@ -186,16 +186,6 @@ fn lines<'a>(case: &Case<'_, 'a>, want: &LogWant) -> Option<&'a [String]> {
 }
 
 fn own(case: &Case<'_, '_>, rule: &str, phrase: String, field: &str) -> Blame {
-    Blame {
-        rule: rule.to_owned(),
-        confidence: Confidence::Likely,
-        entity: case.owner.subject.clone(),
-        referrer: None,
-        field: Some(case.path(field)),
-        phrase,
-        evidence: Vec::new(),
-        actions: Vec::new(),
-        needs: Vec::new(),
-    }
-    .step(case.edit(ActionKind::Patch, "the init container has to end"))
+    let step = case.edit(ActionKind::Patch, "the init container has to end");
+    case.fault(rule.to_owned(), phrase).field(case.path(field)).step(step)
 }

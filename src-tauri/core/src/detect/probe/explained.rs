@@ -17,7 +17,7 @@ use crate::{
     finding::CauseDraft,
     index::Now,
     logs::{self, Class, Signal},
-    object::{Container, PodSpec},
+    object::{Container, Pod, PodSpec},
     remediation::ActionDraft,
     severity::Confidence,
     words,
@@ -137,4 +137,16 @@ impl Case<'_> {
         });
         once.filter(|_| answers).cloned()
     }
+}
+
+/// The log of the container's present or last run, where it was read.
+pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&'a [String]> {
+    let index = cx.index;
+    index.newest_log(&pod.metadata.uid, &spec.name).and_then(|l| l.lines.as_ref().ok()).map(Vec::as_slice)
+}
+
+/// The key of that log as evidence.
+pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<EvidenceDraft> {
+    let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
+    Some(crash::log_evidence(cx, &pod.reference(), spec, read, Now::STAMP))
 }

@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     finding::{CauseDraft, Finding},
-    index::Now,
     logs,
     object::{Container, ContainerStatus, Pod, pod::Probe},
     remediation::ActionKind,
@@ -487,16 +486,4 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 pub(super) fn is_timeout(lower: &str) -> bool {
     lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
-}
-
-/// The log of the container's present or last run, where it was read.
-pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&'a [String]> {
-    let index = cx.index;
-    index.newest_log(&pod.metadata.uid, &spec.name).and_then(|l| l.lines.as_ref().ok()).map(Vec::as_slice)
-}
-
-/// The key of that log as evidence.
-pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<crate::evidence::EvidenceDraft> {
-    let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
-    Some(super::super::crash::log_evidence(cx, &pod.reference(), spec, read, Now::STAMP))
 }
