@@ -254,11 +254,13 @@ impl Stage {
                 played.wrong.extend(excerpts(product, case, &incidents)?);
             }
             played.numbers = incidents.iter().filter_map(|incident| incident["number"].as_u64()).collect();
-            let (code, seen) = product.scan(namespace).context("scan")?;
-            if code != Some(3) {
-                played.wrong.push(format!("scan ends with {code:?}, not 3"));
-            }
-            played.wrong.extend(grade::causes(case, &seen).into_iter().map(|wrong| format!("scan: {wrong}")));
+            // One look sees one moment: a program that crashes may just be up, a rejected pod just be made anew.
+            let scanned = self.until(Duration::from_secs(30), || {
+                let (code, seen) = product.scan(namespace).context("scan")?;
+                let ended = (code != Some(3)).then(|| format!("it ends with {code:?}, not 3"));
+                Ok(ended.into_iter().chain(grade::causes(case, &seen)).collect())
+            })?;
+            played.wrong.extend(scanned.into_iter().map(|wrong| format!("scan: {wrong}")));
         }
         self.mend(case)?;
         if self.product.is_some() && played.numbers.is_empty() {

@@ -42,7 +42,7 @@ pub const RULES: &[Rule] = &[
         severities: CRASHING,
         limits: &[
             "Once a container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
-            "A container that crashed once and runs again (in one look: for ten seconds), or that ran for hours before it crashed.",
+            "A container that crashed once and runs again (in one look: for ten seconds longer than it lived), or that ran for hours before it crashed.",
             "A container that ends with exit code 0, unless its pod restarts it always and it has ended so three times.",
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
@@ -141,7 +141,7 @@ const CRASHING: &[(Severity, &str)] = &[
 ];
 /// A container that has run this long since its last death counts as well again, unless its runs usually last longer.
 const STEADY: SignedDuration = SignedDuration::from_secs(45);
-/// One look does not take a container for well that was started again less than this ago.
+/// One look does not take a container for well that has not yet run this much longer than the one before it.
 const JUST_STARTED: SignedDuration = SignedDuration::from_secs(10);
 const STEADY_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// A pod that is over for good stays until it is collected: how it ended is news for this long.
@@ -242,9 +242,10 @@ fn death<'a>(now: Now<'_>, glance: bool, pod: &Pod, status: &'a ContainerStatus,
         _ => SignedDuration::ZERO,
     };
     let steady = (life * 2).clamp(STEADY, STEADY_MAX);
+    let usual = if life > STEADY_MAX { JUST_STARTED } else { life + JUST_STARTED };
     let again = (status.restart_count >= 2 && often(now, pod, status, ended))
         || ended.reason.as_deref() == Some("OOMKilled")
-        || (glance && failed(ended) && now.within(since, JUST_STARTED));
+        || (glance && failed(ended) && now.within(since, usual));
     (again && now.within(since, steady)).then_some(Death {
         ended,
         restart: status.restart_count.saturating_sub(1),

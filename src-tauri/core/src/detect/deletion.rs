@@ -29,7 +29,7 @@ pub const RULES: &[Rule] = &[
         holds: &[Hold::Exactly(STUCK, "since its deletion was asked for")],
         severities: &[(Severity::Medium, "always")],
         limits: &[
-            "For its first seconds, and while its pods are within their grace period.",
+            "For its first seconds, while its pods are within their grace period, and for three minutes where a ready node's kubelet is ending them.",
             "Content without a finalizer for two minutes: it is being deleted.",
         ],
         threshold: None,
@@ -60,7 +60,9 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(OUTSIDE, "where something outside the cluster must be taken down first"),
         ],
         severities: &[(Severity::Medium, "always")],
-        limits: &["While the pods that use it are being deleted themselves, within their grace period."],
+        limits: &[
+            "While the pods that use it are being deleted themselves: within their grace period, and for three minutes where a ready node's kubelet is ending them.",
+        ],
         threshold: None,
         advises: &[ActionKind::RemoveFinalizer, ActionKind::ManualCheck],
     },
@@ -95,6 +97,8 @@ const SLOW: &[&str] =
     &["load-balancer", "ingress", "elbv2", "networking.gke.io", "provisioner", "attacher", "azure", "aws", "gcp"];
 /// How long a node that came back may take to end pods that were deleted while it was away.
 const RETURN: SignedDuration = SignedDuration::from_mins(5);
+/// How long a busy kubelet may take to end a pod beyond its grace period while others wait for that.
+const BUSY: SignedDuration = SignedDuration::from_mins(3);
 /// Even one look does not call a deletion stuck before it is this old.
 const FRESH: SignedDuration = SignedDuration::from_secs(20);
 /// Set by whoever waits for dependants; no object holds itself up by them.
@@ -130,9 +134,15 @@ fn due(meta: &Meta, now: Now<'_>) -> Option<Timestamp> {
     meta.deletion_timestamp.filter(|t| now.reached(*t))
 }
 
-/// The pod is being deleted and still has time for it.
-fn in_grace(pod: &Pod, now: Now<'_>) -> bool {
-    pod.metadata.deleting() && due(&pod.metadata, now).is_none_or(|t| now.within(t, FRESH))
+/// The pod is being deleted and still has time for it; a kubelet at work whom nothing hinders is given some more.
+fn in_grace(cx: &Context<'_>, pod: &Pod) -> bool {
+    let ready = |node: &str| match cx.index.get(Kind::Node, None, node).map(|o| &**o) {
+        Some(Object::Node(n)) => Condition::find(&n.status.conditions, "Ready").is_some_and(Condition::is_true),
+        _ => false,
+    };
+    let at_work = own(&pod.metadata.finalizers).is_empty() && pod.spec.node_name.as_deref().is_some_and(ready);
+    let patience = if at_work { BUSY } else { FRESH };
+    pod.metadata.deleting() && due(&pod.metadata, cx.now).is_none_or(|t| cx.now.within(t, patience))
 }
 
 /// What these finalizers wait for is taken down outside the cluster.
@@ -280,7 +290,7 @@ fn volume(cx: &mut Context<'_>, o: &Object) {
                     && p.spec.claims().any(|(n, _)| n == me.name)
             };
             let pods: Vec<&Pod> = cx.index.pods().filter(mounts).collect();
-            let going = pods.iter().any(|p| in_grace(p, cx.now));
+            let going = pods.iter().any(|p| in_grace(cx, p));
             (pods.iter().map(|p| (p.reference(), cx.owner(p).subject)).collect::<Vec<_>>(), going)
         }
         Object::PersistentVolume(v) => {

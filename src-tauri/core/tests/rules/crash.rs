@@ -474,13 +474,21 @@ fn a_service_that_is_a_name_for_a_host_elsewhere_is_not_blamed() {
 #[test]
 fn one_look_does_not_take_a_container_for_well_that_was_only_just_started_again() {
     let app = checkout();
-    let again = |since: i64| {
-        let pod = app.pod("a", status::restarted(1, "Error", 1, since - 1, since));
+    let lived = |life: i64, since: i64| {
+        let mut fields = status::restarted(1, "Error", 1, since - 1, since);
+        fields["containerStatuses"][0]["lastState"]["terminated"]["startedAt"] = at(since - 1 - life).into();
+        let pod = app.pod("a", fields);
         let mut world = world(&app, [pod.clone()]);
         world.log(&pod, "app", 0, "panic: no config");
         world
     };
-    patient(&again(-3));
-    assert_eq!(again(-3).glance().faults.len(), 1);
-    silent(&again(-12));
+    patient(&lived(1, -3));
+    assert_eq!(lived(1, -3).glance().faults.len(), 1);
+    silent(&lived(1, -12));
+    // One that takes its time to fail, on a busy node: it has not lived longer yet than the one before.
+    patient(&lived(20, -12));
+    assert_eq!(lived(20, -12).glance().faults.len(), 1);
+    silent(&lived(20, -31));
+    // One that ran for hours had an accident.
+    silent(&lived(7200, -12));
 }

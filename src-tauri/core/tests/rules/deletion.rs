@@ -149,6 +149,31 @@ fn namespaces_that_are_emptied_as_promised_are_silent() {
         json!({"metadata": {"deletionTimestamp": at(60)}, "spec": {"nodeName": "node-a", "terminationGracePeriodSeconds": 120}}),
     ));
     silent(&world);
+    // One whose node is at work on it, and slow: the claim that it uses waits for it.
+    let protection = "kubernetes.io/pvc-protection";
+    let remaining =
+        format!("Some content in the namespace has finalizers remaining: {protection} in 1 resource instances");
+    let ending = |finalizers: Value, node: Object| {
+        let mut world = World::new();
+        world.upsert(node);
+        world.upsert(namespace(-90, &[CONTENT, ("NamespaceFinalizersRemaining", &remaining)]));
+        world.upsert(leaving("PersistentVolumeClaim old/data", -90, &[protection]));
+        world.upsert(object(
+            "Pod old/web",
+            json!({
+                "metadata": {"deletionTimestamp": at(-90), "finalizers": finalizers},
+                "spec": {"nodeName": "node-a", "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]},
+            }),
+        ));
+        world
+    };
+    let told = |world: &World| !world.diagnose().faults.is_empty();
+    let mut busy = ending(json!([]), World::node_since("node-a", "True", -9000));
+    silent(&busy);
+    busy.set_time(95);
+    assert!(told(&busy), "three minutes are enough for any kubelet");
+    assert!(told(&ending(json!(["example.com/backup"]), World::node_since("node-a", "True", -9000))));
+    assert!(told(&ending(json!([]), World::node_since("node-a", "Unknown", -100))), "nobody is at work there");
     // One that only says that it is being deleted.
     let mut world = World::new();
     world.upsert(namespace(-600, &[]));

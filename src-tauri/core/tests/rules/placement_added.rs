@@ -32,6 +32,13 @@ fn a_selector_that_was_added_on_the_way_is_not_the_templates() {
     let fault =
         check(&world, Expect { cause: "node-selector-unmatched", says: &["added when the pod was made"], ..NO_NODE });
     assert_eq!(fault.causes[0].field, None);
+    // A RuntimeClass adds its own.
+    let class = |app: App| app.spec(json!({"runtimeClassName": "sandboxed", "nodeSelector": {"pool": "green"}}));
+    let mut world =
+        waits(&class(checkout()), "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
+    world.upsert(checkout().spec(json!({"runtimeClassName": "sandboxed"})).between(json!({})).expect("a ReplicaSet"));
+    let (says, field) = (&["RuntimeClass sandboxed", "pool=green"][..], "spec.template.spec.runtimeClassName");
+    check(&world, Expect { cause: "node-selector-unmatched", verdict: Likely, field, says, ..NO_NODE });
     // A template that was changed since says nothing of the pods of before.
     let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
     world.upsert(checkout().top(json!({})));

@@ -37,7 +37,7 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     let content = on("NamespaceContentRemaining");
     let own_finalizers = own(&ns.metadata.finalizers);
     // Its pods end first; that takes as long as they were promised.
-    let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(p, cx.now)));
+    let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(cx, p)));
     // Load balancers and disks are taken down outside the cluster.
     let outside = finalizers.is_some_and(|c| is_slow(&named(c.message.as_deref().unwrap_or(""))));
     if failure.is_none() && outside && age < SignedDuration::from_secs(OUTSIDE) {

@@ -67,7 +67,15 @@ fn node_selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, ta
     );
     let added =
         placement::template(cx, pod).is_some_and(|t| wanted.iter().any(|(k, v)| t.node_selector.get(k) != Some(v)));
-    if added {
+    if let Some(class) = pod.spec.runtime_class_name.as_ref().filter(|_| added) {
+        // Admission adds the class's own node selector (kubernetes.io/docs/concepts/containers/runtime-class#scheduling).
+        c.confidence = Confidence::Likely;
+        c.field = Some(owner.pod_field("runtimeClassName"));
+        c.statement.push_str(&format!(
+            " The workload's template does not ask for that: it was added when the pod was made, most likely by RuntimeClass {class} (runtimeClassName), whose scheduling.nodeSelector its pods take over."
+        ));
+        c.needs.push(format!("scheduling.nodeSelector of RuntimeClass {class}"));
+    } else if added {
         c.statement.push_str(
             " The workload's template does not ask for that: it was added when the pod was made (by an admission webhook or policy).",
         );
