@@ -14,21 +14,18 @@ use jiff::SignedDuration;
 
 use super::route::{Routes, Suspected};
 use crate::{
-    detect::context::{action, cause, ns_flag, object_evidence},
-    evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
     logs::Class,
     object::{ObjectRef, Service},
-    remediation::{ActionDraft, ActionKind},
     severity::Confidence,
 };
 
 /// What its log names began at most this long after it: the first deaths of a crash loop are soon forgotten.
 const NAMED: SignedDuration = SignedDuration::from_mins(10);
 /// What it is only configured with began at most this long after it …
-const ABOUT: SignedDuration = SignedDuration::from_secs(90);
+pub(super) const ABOUT: SignedDuration = SignedDuration::from_secs(90);
 /// … and at most this long before.
-const BEFORE: SignedDuration = SignedDuration::from_mins(30);
+pub(super) const BEFORE: SignedDuration = SignedDuration::from_mins(30);
 
 /// What a finding says about the objects its workload calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +42,7 @@ pub(crate) enum Symptom {
     Own,
 }
 
-fn symptom(finding: &Finding) -> Symptom {
+pub(super) fn symptom(finding: &Finding) -> Symptom {
     finding.causes.first().map_or(Symptom::Own, kind_of)
 }
 
@@ -195,9 +192,9 @@ pub(super) enum How {
     Configured,
 }
 
-struct Suspect<'a> {
-    service: &'a Service,
-    how: How,
+pub(super) struct Suspect<'a> {
+    pub service: &'a Service,
+    pub how: How,
 }
 
 /// What a failing finding's words or configuration say that its workload calls; none where it fails for a reason of its
@@ -213,7 +210,7 @@ pub(crate) fn looks_up(finding: &Finding) -> bool {
 }
 
 /// The Services that may be to blame for a finding: as they were found before, where that holds.
-fn suspects_again<'a>(routes: &Routes<'a>, finding: &Arc<Finding>, has_own: bool) -> Vec<Suspect<'a>> {
+pub(super) fn suspects_again<'a>(routes: &Routes<'a>, finding: &Arc<Finding>, has_own: bool) -> Vec<Suspect<'a>> {
     let symptom = symptom(finding);
     if symptom == Symptom::Own {
         return Vec::new();
@@ -335,95 +332,6 @@ fn explains(theirs: &Finding, mine: &Finding, how: How, down: bool) -> bool {
         // Its configuration names many that it can do without: only one that went down lately.
         How::Configured => down && !theirs.causes.is_empty() && lead >= -ABOUT && lead <= BEFORE,
     }
-}
-
-/// What nobody would call a fault until somebody needs it: a workload that is scaled to zero and is called. The cause
-/// is added to the callers' findings.
-pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
-    let failing: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
-    for finding in findings.iter_mut() {
-        let weak = symptom(finding) == Symptom::Weak;
-        for Suspect { service, how } in suspects_again(routes, finding, false) {
-            let namespace = service.metadata.namespace.as_deref().unwrap_or("");
-            let behind = routes.behind(service);
-            let [workload] = &*behind else { continue };
-            let zero = routes.index.resolve(workload).is_some_and(|o| o.replicas() == Some(0));
-            let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
-            if !zero || !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {
-                continue;
-            }
-            let scaled = routes
-                .index
-                .changes_of(workload)
-                .filter(|c| c.fields.iter().any(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
-                .max_by_key(|c| c.at);
-            // Where nothing says that it is missed, it must have been there until just before.
-            let lately = scaled.is_some_and(|c| {
-                let lead = finding.started_at.duration_since(c.at);
-                lead >= -ABOUT && lead <= BEFORE
-            });
-            if (weak || how == How::Configured) && !lately {
-                continue;
-            }
-            let before = scaled.and_then(|c| c.fields.iter().find(|f| f.path == "spec.replicas")?.from.clone());
-            let history = match (scaled, before) {
-                (Some(c), Some(from)) => format!(
-                    " {} scaled it from {from} to 0 ({}).",
-                    c.who.as_deref().unwrap_or("Somebody"),
-                    c.at.strftime("%H:%M:%S UTC")
-                ),
-                _ => String::new(),
-            };
-            let item = object_evidence(
-                EvidenceKind::Object,
-                workload.clone(),
-                "replicas",
-                format!("{workload} is scaled to 0 replicas"),
-                &[("spec.replicas", "0".to_owned()), ("ready endpoints of its Service", "0".to_owned())],
-                finding.started_at,
-            );
-            let proven = how == How::Named && !weak;
-            let mut c = cause(
-                "dependency-scaled-to-zero",
-                if proven { Confidence::Established } else { Confidence::Likely },
-                workload.clone(),
-                format!(
-                    "{workload} in {namespace} is scaled to zero (spec.replicas: 0), so Service {} has no endpoints, and {} calls it.{history}",
-                    service.metadata.name, finding.subject
-                ),
-            );
-            c.field = Some("spec.replicas".into());
-            c.referrer = Some(finding.subject.clone());
-            c.signs.pro = 2;
-            c.evidence = vec![item.key.clone()];
-            c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
-            let finding = Arc::make_mut(finding);
-            finding.evidence.push(item);
-            finding.causes.insert(0, c);
-            break;
-        }
-    }
-}
-
-/// The step that wakes what is asleep.
-pub(super) fn wake(index: &crate::index::Index, cause: &CauseDraft) -> Option<ActionDraft> {
-    (cause.rule_id == "dependency-scaled-to-zero").then(|| {
-        let entity = &cause.entity;
-        let before = index
-            .changes_of(entity)
-            .filter_map(|c| c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
-            .filter_map(|f| f.from.clone())
-            .last()
-            .unwrap_or_else(|| "1".to_owned());
-        action(
-            ActionKind::Scale,
-            entity,
-            "what calls it needs at least one pod",
-            "its pods need room on a node",
-            &format!("patch {}s/scale", entity.kind.to_lowercase()),
-            format!("kubectl scale {}{} --replicas={before}", entity.kubectl(), ns_flag(entity)),
-        )
-    })
 }
 
 /// How far each finding lies downstream of the faults in its own group: 0 where it stands by itself.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{cascade, route::Routes, shared};
+use super::{asleep, cascade, route::Routes, shared};
 use crate::{finding::Finding, index::Index, object::Object};
 
 /// What a fault is made from besides the index: its findings, and for each the subjects whose faults it is a symptom of.
@@ -39,7 +39,7 @@ pub(super) fn group(routes: &Routes<'_>, due: Vec<Arc<Finding>>, held: Vec<Arc<F
     let index = routes.index;
     let opens = due.len();
     let mut all: Vec<Arc<Finding>> = due.into_iter().chain(held).collect();
-    cascade::asleep(routes, &mut all);
+    asleep::asleep(routes, &mut all);
     shared::changed(routes, &mut all);
     shared::missing(routes, &mut all);
     shared::registry(&mut all);

@@ -1,5 +1,6 @@
 //! From findings to faults: symptoms of one fault become one group with its causes ranked.
 
+mod asleep;
 pub(crate) mod cascade;
 mod filter;
 mod group;
@@ -235,7 +236,7 @@ fn build(routes: &route::Routes<'_>, now: Now<'_>, group: Group) -> Fault {
         watched_since: index.watched_since(crate::object::Kind::Pod),
         findings,
     };
-    fault.actions.extend(fault.causes.first().and_then(|c| cascade::wake(index, c)));
+    fault.actions.extend(fault.causes.first().and_then(|c| asleep::wake(index, c)));
     explain::explain(routes, Now::STAMP, &mut fault);
     let mut seen = HashSet::new();
     let own = std::mem::take(&mut fault.actions);

@@ -10,7 +10,8 @@ use super::{
 use crate::{
     change::{Change, ChangeVerb},
     finding::Finding,
-    object::{Condition, Kind, Object, ObjectRef, Pod, Service, admission::ServiceTarget, has_all},
+    index::Index,
+    object::{Condition, DaemonSet, Kind, Object, ObjectRef, Pod, Service, admission::ServiceTarget, has_all},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
     words,
@@ -32,6 +33,34 @@ pub(super) enum Standing {
     ScaledToZero(ObjectRef, ObjectRef),
     /// None of so many pods of its workload is ready.
     NotReady(ObjectRef, ObjectRef, usize),
+}
+
+/// The cause of who calls a DaemonSet that no node is to run.
+pub(crate) const ON_NO_NODE: &str = "dependency-on-no-node";
+
+/// Why no node is to run a DaemonSet.
+pub(crate) struct Nowhere {
+    /// The field that keeps it off them, where one does by itself.
+    pub field: Option<String>,
+    pub why: String,
+}
+
+/// A DaemonSet whose controller has looked and wants it on no node. Not an error to the controller: it has no pod that
+/// could wait, and says nothing.
+pub(crate) fn nowhere(index: &Index, set: &DaemonSet) -> Option<Nowhere> {
+    let status = &set.status;
+    let looked = status.observed_generation.is_some() && status.observed_generation >= set.metadata.generation;
+    if !looked || status.desired_number_scheduled != 0 || !index.knows(Kind::Node, None) {
+        return None;
+    }
+    let wanted = &set.spec.template.spec.node_selector;
+    let fits = |o: &std::sync::Arc<Object>| has_all(&o.meta().labels, wanted);
+    if !wanted.is_empty() && !index.all(Kind::Node).any(fits) {
+        let all: Vec<String> = wanted.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let why = format!("its nodeSelector {} matches none", words::list(&all, 4));
+        return Some(Nowhere { field: Some("spec.template.spec.nodeSelector".into()), why });
+    }
+    Some(Nowhere { field: None, why: "by its node selector, its affinity or their taints none is fit for it".into() })
 }
 
 /// How the Service stands that is called on a port.

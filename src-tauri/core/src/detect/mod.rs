@@ -6,7 +6,7 @@
 pub mod admission;
 pub mod asked;
 pub mod autoscale;
-mod backing;
+pub(crate) mod backing;
 pub mod budget;
 pub mod container;
 pub mod context;

@@ -363,7 +363,8 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
     } else if lead > JUST {
         return;
     }
-    let told = [" changed ", " deleted ", " created "].iter().any(|word| cause.statement.contains(word));
+    let told =
+        [" changed ", " deleted ", " created ", " scaled it from "].iter().any(|word| cause.statement.contains(word));
     let at = change.at.strftime("%H:%M:%S UTC");
     let who = change.who.as_deref();
     match change.verb {

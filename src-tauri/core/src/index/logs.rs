@@ -48,7 +48,7 @@ impl Log {
     /// What it says, if it could be read.
     pub fn said(&self) -> Option<&Reading> {
         let lines = self.read.lines.as_ref().ok()?;
-        Some(self.said.get_or_init(|| logs::read(lines)))
+        Some(self.said.get_or_init(|| logs::read(lines).of(&self.read.want.pod.name)))
     }
 }
 

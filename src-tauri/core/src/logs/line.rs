@@ -163,19 +163,28 @@ const MESSAGE: &[&str] = &[
     "@mt",
     "renderedmessage",
     "messagetemplate",
+    "short_message",
     "log",
     "event",
     "fields",
     "error",
     "error.message",
     "err",
+    "error_message",
+    "errormessage",
+    "error_msg",
     "exception",
+    "exception.message",
+    "exc",
+    "ex",
     "cause",
     "reason",
     "detail",
     "details",
     "exc_info",
+    "exc_text",
     "traceback",
+    "stack",
     "stack_trace",
     "stacktrace",
     "error.stack_trace",
@@ -211,7 +220,10 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
     // What was escaped within the line is plain now.
     let text = crate::redact::text(&parts.join(": ")).into_owned();
     let mut beside = String::new();
-    for key in BESIDE {
+    // Who writes and not what is spoken of: the logger's own host, as bunyan, pino and GELF have it.
+    let own =
+        |key: &str| key == "hostname" && map.contains_key("pid") || key == "host" && map.contains_key("short_message");
+    for key in BESIDE.iter().filter(|key| !own(key)) {
         let value = map.get(*key).copied().or_else(|| map.get("attr")?.get(key));
         if let Some(value) = value.filter(|v| v.is_string() || v.is_number()).and_then(text_of) {
             beside.push_str(&format!(" {key}={value}"));
@@ -430,6 +442,7 @@ fn is_noise(text: &str) -> bool {
             r"|The above exception was the direct cause|^Is the server running|\[Worker-|Shutting down: Master|Worker failed to boot",
             r"|Reason: (?:App failed to load|Worker failed to boot)|^\[INFO\] Worker exiting|To see the full stack trace|Error starting ApplicationContext|^\*+$|^APPLICATION FAILED TO START|^Description:|^Action:",
             r"|^For more (?:details|information),? (?:run|see)|^(?:Use|See|Try|Run) .{0,40}--help\b",
+            r"|^\(Background on this error at: |^\[SQL: |^\[parameters: ",
             r"|exited (?:unexpectedly,? )?with (?:exit )?(?:code|status) \d+\.?$|^Aborted(?: \(core dumped\))?$"
         ))
     });

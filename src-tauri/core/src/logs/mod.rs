@@ -174,6 +174,77 @@ mod tests {
     }
 
     #[test]
+    fn javas_certificate_that_is_over_is_not_called_unknown() {
+        let trace = "ERROR c.p.Portal - GET https://identity/jwks failed\njavax.net.ssl.SSLHandshakeException: PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed\n\tat java.base/sun.security.ssl.Alert.createSSLException(Alert.java:131)\nCaused by: sun.security.validator.ValidatorException: PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed\nCaused by: java.security.cert.CertPathValidatorException: validity check failed\nCaused by: java.security.cert.CertificateExpiredException: NotAfter: Sat Nov 14 00:00:00 UTC 2026\n\t... 21 more";
+        let found = read(&lines(trace));
+        let first = found.signal().unwrap();
+        assert_eq!((first.class, first.detail), (Class::Certificate, Some(EXPIRED)), "{first:?}");
+        assert!(found.words.as_ref().unwrap().1.contains("NotAfter: Sat Nov 14"), "{:?}", found.words);
+        // One that says no more than that, and one that is really unknown.
+        let detail = |line: &str| signals(&lines(line))[0].detail.unwrap_or("");
+        assert!(
+            detail("PKIX path validation failed: java.security.cert.CertPathValidatorException: validity check failed")
+                .contains("not valid at this time")
+        );
+        assert!(detail("SSLHandshakeException: PKIX path building failed: unable to find valid certification path to requested target").contains("unknown authority"));
+    }
+
+    #[test]
+    fn what_a_library_adds_below_an_error_is_not_its_last_word() {
+        let log = "Traceback (most recent call last):\n  File \"/app/migrate.py\", line 9, in <module>\n    run()\nsqlalchemy.exc.OperationalError: (psycopg2.errors.LockNotAvailable) canceling statement due to lock timeout\n\n[SQL: ALTER TABLE orders ADD COLUMN discount_code VARCHAR(32)]\n(Background on this error at: https://sqlalche.me/e/20/e3q8)";
+        let said = last_words(&lines(log)).unwrap().1;
+        assert!(said.contains("lock timeout"), "{said}");
+    }
+
+    #[test]
+    fn the_error_beside_a_message_is_read_under_every_usual_name() {
+        for field in ["exc", "ex", "error_message", "exception.message", "stack", "exc_text"] {
+            let log = format!(
+                r#"{{"level":"error","message":"schema check failed","{field}":"psycopg2.errors.UndefinedColumn: column orders.discount_code does not exist"}}"#
+            );
+            let found = read(&lines(&log));
+            assert!(found.words.unwrap().1.contains("orders.discount_code"), "{field}");
+            assert_eq!(found.signals.first().map(|s| s.class), Some(Class::Database), "{field}");
+        }
+    }
+
+    #[test]
+    fn who_writes_is_not_who_was_asked() {
+        let pino = r#"{"level":50,"time":1790000000000,"pid":1,"hostname":"feed-956cd4f8f-hnqlq","msg":"upstream request failed","err":{"type":"FetchError","message":"request to http://node-cache/healthz failed, reason: connect ECONNREFUSED"}}"#;
+        check(pino, Class::ConnectionRefused, "node-cache");
+        check(
+            r#"{"level":"error","msg":"connection refused","hostname":"db","port":5432}"#,
+            Class::ConnectionRefused,
+            "db",
+        );
+        let own =
+            read(&lines(r#"{"level":"error","msg":"connection refused","host":"web-7d4-x2k"}"#)).of("web-7d4-x2k");
+        assert_eq!(own.signal().unwrap().subject, None);
+        check(
+            "GET https://api.corp.example:8443/v1 failed: connection refused, see https://docs.example/errors",
+            Class::ConnectionRefused,
+            "api.corp.example:8443",
+        );
+    }
+
+    #[test]
+    fn a_package_is_no_file() {
+        let panic = "panic: invalid duration \"30secs\" in REQUEST_TIMEOUT\n\ngoroutine 1 [running]:\ngithub.com/kestrelpost/gateway/internal/config.MustLoad(...)\n\t/src/internal/config/load.go:41";
+        assert!(
+            signals(&lines(panic)).iter().all(|s| !s.file.as_deref().is_some_and(|f| f.starts_with("/kestrelpost")))
+        );
+        let file = |line: &str| signals(&lines(line))[0].file.clone();
+        let package = "error: invalid value in github.com/kestrelpost/gateway/internal/config: bad duration";
+        assert_eq!(file(package), None, "{package}");
+        assert_eq!(
+            file("error initializing '/etc/envoy.yaml': invalid name listeners[0].adress: Cannot find field.")
+                .as_deref(),
+            Some("/etc/envoy.yaml")
+        );
+        assert_eq!(file("invalid configuration in /etc/app/config line 7").as_deref(), Some("/etc/app/config:7"));
+    }
+
+    #[test]
     fn brackets_are_no_colours_and_a_long_wait_is_no_refusal() {
         let envoy = "[2026-11-29 22:50:01.130][1][critical][main] error initializing '/etc/envoy.yaml': INVALID_ARGUMENT: invalid name listeners[0].adress: Cannot find field.";
         assert!(message(envoy).contains("[main]"), "{}", message(envoy));

@@ -48,6 +48,14 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// What a pod of this name wrote: that it names itself is who writes, not whom it could not reach.
+    pub(crate) fn of(mut self, pod: &str) -> Reading {
+        for signal in self.signals.iter_mut().filter(|s| s.class.is_connection()) {
+            signal.subject = signal.subject.take().filter(|s| s.split(':').next() != Some(pod));
+        }
+        self
+    }
+
     /// The line that explains most.
     pub fn signal(&self) -> Option<&Signal> {
         self.signals.first()
@@ -182,7 +190,7 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
             detail: detail(&line.search, found.class),
             class: found.class,
             line: i,
-            subject: found.subject.or_else(|| host_beside(&line.search, found.class)),
+            subject: found.subject.or_else(|| host_beside(&line.text, &line.search, found.class)),
             value: found.value,
             text,
             weight,
@@ -192,19 +200,33 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
     out
 }
 
-/// The host that a structured line names in a field of its own.
-fn host_beside(text: &str, class: Class) -> Option<String> {
+/// The host of the address that the message says was asked, else one that a structured line names in a field of its own.
+fn host_beside(text: &str, search: &str, class: Class) -> Option<String> {
+    static ASKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r#"(?i)\b(?:to|get|post|put|patch|head|delete|fetch(?:ing)?|call(?:ing)?|request(?:ing)?|reach(?:ing)?|ur[li]|for|from"#,
+            r#"|with|against|endpoint|upstream|contact(?:ing)?|poll(?:ing)?)\b["'`:=\s]*[a-z][a-z+]*://(?:[^@\s/]*@)?([\w.-]+(?::\d+)?)"#
+        ))
+        .ok()
+    });
     static HOST: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r" (?:addr|address|host|hostname|endpoint|broker|server|target|upstream|url|uri)=(?:[a-z+]+://)?(?:[^@\s/]*@)?([\w.-]+(?::\d+)?)").ok()
     });
     let wanted = class.is_connection() || class == Class::Certificate;
-    Some(HOST.as_ref().filter(|_| wanted)?.captures(text)?.get(1)?.as_str().to_owned())
+    if !wanted {
+        return None;
+    }
+    let first = |form: &LazyLock<Option<Regex>>, of: &str| {
+        Some(form.as_ref()?.captures(of)?.get(1)?.as_str().trim_end_matches('.').to_owned())
+    };
+    first(&ASKED, text).or_else(|| first(&HOST, search))
 }
 
 /// The file a fault of configuration lies in.
 fn file(text: &str, class: Class) -> Option<String> {
     static FILE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"(/[\w./@-]+\.(?:conf|cfg|cnf|ya?ml|json|toml|ini|properties|xml|hcl|rules|rego|lua|tmpl|env|crt|pem|key|xds)|/[\w./-]*/[\w.-]*(?:config|cfg|conf|file)\b)"?(?:(?::|, line |\)? at line | on line | line )(\d+))?"#).ok()
+        // What follows a letter is the rest of something longer: of a Go import path, of an address.
+        Regex::new(r#"(?:^|[^\w./])(/[\w.@-][\w./@-]*\.(?:conf|cfg|cnf|ya?ml|json|toml|ini|properties|xml|hcl|rules|rego|lua|tmpl|env|crt|pem|key|xds)|/[\w.-]+/(?:[\w./-]*/)?[\w.-]*(?:config|cfg|conf|file)\b)"?(?:(?::|, line |\)? at line | on line | line )(\d+))?"#).ok()
     });
     let wanted = matches!(
         class,
@@ -236,8 +258,14 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         Class::Authentication if has(&["expired"]) => Some(EXPIRED),
         Class::Authentication if has(&["role \""]) && has(&["does not exist"]) => Some(NO_USER),
         Class::Authentication if has(&["invalidaccesskeyid", "access key id you provided"]) => Some(NO_KEY_ID),
-        Class::Certificate if has(&["not yet valid"]) && !has(&["expired"]) => Some("it is not yet valid"),
-        Class::Certificate if has(&["expired"]) => Some(EXPIRED),
+        Class::Certificate if has(&["not yet valid", "notyetvalid"]) && !has(&["expired"]) => {
+            Some("it is not yet valid")
+        }
+        Class::Certificate if has(&["expired", "notafter"]) => Some(EXPIRED),
+        // Java's path validation says so of a certificate before it says which of the two.
+        Class::Certificate if has(&["validity check failed"]) => {
+            Some("it is not valid at this time (expired or not yet valid)")
+        }
         Class::Certificate if has(&["private key", "key values"]) => Some("its private key does not match"),
         Class::Certificate if has(&["valid for", "altnames", "mismatch", "subject alternative", "host name"]) => {
             Some("it is for another host name")
@@ -247,7 +275,9 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
                 "unknown authority",
                 "self-signed",
                 "self signed",
-                "pkix",
+                "pkix path building",
+                "certification path",
+                "trust anchor",
                 "local issuer",
                 "unknown ca",
                 "verify_leaf",

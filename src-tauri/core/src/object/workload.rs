@@ -172,6 +172,8 @@ pub struct DaemonSetSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DaemonSetStatus {
+    /// The generation that the rest speaks of.
+    pub observed_generation: Option<i64>,
     pub desired_number_scheduled: i32,
     pub number_ready: i32,
     pub number_unavailable: i32,

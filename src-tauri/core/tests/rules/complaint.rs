@@ -1,7 +1,7 @@
 //! What a program that runs and is not ready writes: who must be changed for that.
 
 use super::support::*;
-use afterwatch_core::object::Object;
+use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
 const UNREADY: Expect = Expect { rule: "readiness-failing", verdict: Likely, ..CHECKOUT };
@@ -94,6 +94,32 @@ fn an_address_is_the_services_that_has_it() {
     world.upsert_all([db.service(json!({})), db.endpoints(&[])]);
     let asleep = Expect { cause: "dependency-scaled-to-zero", entity: "Deployment/shop/db", ..UNREADY };
     check(&world, Expect { verdict: Established, field: "spec.replicas", says: &["scaled to zero"], ..asleep });
+}
+
+#[test]
+fn a_daemon_set_that_no_node_is_to_run_is_who_does_not_answer() {
+    let log = [r#"{"level":50,"time":1790000000000,"pid":1,"hostname":"checkout-r1-a","msg":"upstream request failed","err":{"type":"FetchError","message":"request to http://cache/healthz failed, reason: connect ECONNREFUSED"}}"#;
+        3];
+    let cache = App::of(Kind::DaemonSet, "shop/cache").spec(json!({"nodeSelector": {"disk": "ssd"}}));
+    let serves = |observed: i64| {
+        let mut world = says(&app(json!({})), &log, []);
+        let looked = json!({"metadata": {"generation": 2}, "status": {"observedGeneration": observed, "desiredNumberScheduled": 0}});
+        world.upsert_all([cache.top(looked), cache.service(json!({})), cache.endpoints(&[])]);
+        world
+    };
+    let asleep = Expect { cause: "dependency-on-no-node", entity: "DaemonSet/shop/cache", ..UNREADY };
+    let field = "spec.template.spec.nodeSelector";
+    let says = &["runs on no node", "nodeSelector disk=ssd matches none", "Service cache"];
+    let fault = check(&serves(2), Expect { verdict: Established, field, says, ..asleep });
+    assert!(!fault.causes[0].statement.contains("checkout-r1-a"), "{}", fault.causes[0].statement);
+    // Its controller has not looked at it yet.
+    assert_ne!(serves(1).diagnose().faults[0].causes[0].rule_id, "dependency-on-no-node");
+    // A node carries the label: something else keeps it off.
+    let mut world = serves(2);
+    let mut node = World::node("node-b", "True");
+    node.meta_mut().labels.insert("disk".into(), "ssd".into());
+    world.upsert(node);
+    check(&world, Expect { says: &["none is fit for it"], ..asleep });
 }
 
 #[test]

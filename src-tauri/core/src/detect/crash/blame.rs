@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
-    Context,
+    Context, backing,
     context::{Owner, action, edit, ns_flag, object_evidence},
     host::hosts,
 };
@@ -388,6 +388,7 @@ pub(in crate::detect) fn is_visible(blame: &Blame) -> bool {
             | "dependency-without-endpoints"
             | "dependency-selects-nothing"
             | "dependency-scaled-to-zero"
+            | backing::ON_NO_NODE
             | "service-port-unknown"
             | "service-target-port-wrong"
             | "network-policy-blocks"

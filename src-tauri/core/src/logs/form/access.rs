@@ -141,7 +141,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 Certificate,
                 88,
-                r#"(?i)(?:x509: |certificate (?:has expired|is not yet valid|verify failed|signed by unknown|expired|is valid for|validation failed|unknown|is not trusted|required)|CERTIFICATE_VERIFY_FAILED|SSLHandshakeException|PKIX path (?:building|validation) failed|self[- ]signed certificate|unable to get local issuer|bad certificate|tls: failed to verify|certificate is not trusted|CERT_HAS_EXPIRED|UNABLE_TO_VERIFY_LEAF_SIGNATURE|DEPTH_ZERO_SELF_SIGNED|RemoteCertificate)"#,
+                r#"(?i)(?:x509: |certificate (?:has expired|is not yet valid|verify failed|signed by unknown|expired|is valid for|validation failed|unknown|is not trusted|required)|CERTIFICATE_VERIFY_FAILED|SSLHandshakeException|PKIX path (?:building|validation) failed|self[- ]signed certificate|unable to get local issuer|bad certificate|tls: failed to verify|certificate is not trusted|CERT_HAS_EXPIRED|Certificate(?:Expired|NotYetValid)Exception|UNABLE_TO_VERIFY_LEAF_SIGNATURE|DEPTH_ZERO_SELF_SIGNED|RemoteCertificate)"#,
             ),
             (
                 Certificate,

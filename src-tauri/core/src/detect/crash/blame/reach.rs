@@ -8,7 +8,10 @@ use super::{
     policy::{Goal, blocked},
 };
 use crate::{
-    detect::context::{action, edit, ns_flag},
+    detect::{
+        backing::{ON_NO_NODE, nowhere},
+        context::{action, edit, ns_flag},
+    },
     host::{self, Holder},
     index::Now,
     logs::{Class, Signal},
@@ -353,6 +356,21 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
                     &format!("patch {}s", target.kind.to_lowercase()),
                     format!("kubectl scale {}{} --replicas=1", target.kubectl(), ns_flag(&target)),
                 ));
+        }
+        if let Object::DaemonSet(set) = &**workload
+            && let Some(nowhere) = nowhere(case.cx.index, set)
+        {
+            let sure = if nowhere.field.is_some() { Confidence::Established } else { Confidence::Likely };
+            let desired = ("desiredNumberScheduled", "0".to_owned());
+            return own
+                .says(format!(
+                    "; {target} behind Service {name} runs on no node ({}), so it has no ready endpoints",
+                    nowhere.why
+                ))
+                .rule(ON_NO_NODE)
+                .sure(sure)
+                .on(target.clone(), nowhere.field, case)
+                .seen(workload, "replicas", format!("{target} is wanted on no node"), &[desired], Now::STAMP);
         }
         return own.says(format!("; Service {name} has no ready endpoints: {target} has no pod")).on(me, None, case);
     }

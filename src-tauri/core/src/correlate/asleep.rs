@@ -1,0 +1,164 @@
+//! What nobody would call a fault until somebody needs it: a workload that is scaled to zero, or a DaemonSet that no node
+//! is to run, and that is called.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    cascade::{ABOUT, BEFORE, How, Suspect, Symptom, suspects_again, symptom},
+    route::Routes,
+};
+use crate::{
+    change::Change,
+    detect::{
+        backing::{ON_NO_NODE, nowhere},
+        context::{action, cause, edit, ns_flag, object_evidence},
+    },
+    evidence::EvidenceKind,
+    finding::{CauseDraft, Finding},
+    index::Index,
+    object::{Object, ObjectRef},
+    remediation::{ActionDraft, ActionKind},
+    severity::Confidence,
+};
+
+/// The cause of who calls what is scaled to zero.
+const SCALED_TO_ZERO: &str = "dependency-scaled-to-zero";
+
+/// Why a workload has no pod and is to have none.
+struct Sleep<'a> {
+    rule: &'static str,
+    field: Option<String>,
+    /// The middle of a sentence that begins with the workload.
+    state: String,
+    /// What is quoted of it.
+    shown: (&'static str, String),
+    /// The change that brought it about, if it was seen.
+    since: Option<&'a Change>,
+    history: String,
+}
+
+fn sleep<'a>(index: &'a Index, workload: &ObjectRef) -> Option<Sleep<'a>> {
+    let object = index.resolve(workload)?;
+    let who = |c: &Change| c.who.clone().unwrap_or_else(|| "Somebody".to_owned());
+    if object.replicas() == Some(0) {
+        let to_zero = |c: &Change| {
+            c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")).map(|f| f.from.clone())
+        };
+        let since = index.changes_of(workload).filter(|c| to_zero(c).is_some()).max_by_key(|c| c.at);
+        let history = match since.and_then(|c| Some((c, to_zero(c)??))) {
+            Some((c, from)) => format!(" {} scaled it from {from} to 0 ({}).", who(c), c.at.strftime("%H:%M:%S UTC")),
+            None => String::new(),
+        };
+        return Some(Sleep {
+            rule: SCALED_TO_ZERO,
+            field: Some("spec.replicas".into()),
+            state: "is scaled to zero (spec.replicas: 0)".into(),
+            shown: ("spec.replicas", "0".into()),
+            since,
+            history,
+        });
+    }
+    let Object::DaemonSet(set) = &**object else { return None };
+    let nowhere = nowhere(index, set)?;
+    let placed = |c: &Change| {
+        let places = |path: &str| {
+            ["nodeSelector", "affinity", "tolerations"]
+                .iter()
+                .any(|f| path.starts_with(&format!("spec.template.spec.{f}")))
+        };
+        c.fields.iter().find(|f| places(&f.path)).map(|f| f.path.clone())
+    };
+    let since = index.changes_of(workload).filter(|c| placed(c).is_some()).max_by_key(|c| c.at);
+    let history = match since.and_then(|c| Some((c, placed(c)?))) {
+        Some((c, path)) => format!(" {} changed {path} ({}).", who(c), c.at.strftime("%H:%M:%S UTC")),
+        None => String::new(),
+    };
+    Some(Sleep {
+        rule: ON_NO_NODE,
+        field: nowhere.field,
+        state: format!("runs on no node ({})", nowhere.why),
+        shown: ("status.desiredNumberScheduled", "0".into()),
+        since,
+        history,
+    })
+}
+
+/// Adds the cause to the findings of who calls it.
+pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
+    let failing: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
+    for finding in findings.iter_mut() {
+        let weak = symptom(finding) == Symptom::Weak;
+        for Suspect { service, how } in suspects_again(routes, finding, false) {
+            let namespace = service.metadata.namespace.as_deref().unwrap_or("");
+            let behind = routes.behind(service);
+            let [workload] = &*behind else { continue };
+            let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
+            if !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {
+                continue;
+            }
+            let Some(sleep) = sleep(routes.index, workload) else { continue };
+            // Where nothing says that it is missed, it must have been there until just before.
+            let lately = sleep.since.is_some_and(|c| {
+                let lead = finding.started_at.duration_since(c.at);
+                lead >= -ABOUT && lead <= BEFORE
+            });
+            if (weak || how == How::Configured) && !lately {
+                continue;
+            }
+            let item = object_evidence(
+                EvidenceKind::Object,
+                workload.clone(),
+                "replicas",
+                format!("{workload} {}", sleep.state),
+                &[(sleep.shown.0, sleep.shown.1.clone()), ("ready endpoints of its Service", "0".to_owned())],
+                finding.started_at,
+            );
+            let proven = how == How::Named && !weak && sleep.field.is_some();
+            let mut c = cause(
+                sleep.rule,
+                if proven { Confidence::Established } else { Confidence::Likely },
+                workload.clone(),
+                format!(
+                    "{workload} in {namespace} {}, so Service {} has no endpoints, and {} calls it.{}",
+                    sleep.state, service.metadata.name, finding.subject, sleep.history
+                ),
+            );
+            c.field = sleep.field;
+            c.referrer = Some(finding.subject.clone());
+            c.signs.pro = 2;
+            c.evidence = vec![item.key.clone()];
+            c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
+            let finding = Arc::make_mut(finding);
+            finding.evidence.push(item);
+            finding.causes.insert(0, c);
+            break;
+        }
+    }
+}
+
+/// The step that wakes what is asleep.
+pub(super) fn wake(index: &Index, cause: &CauseDraft) -> Option<ActionDraft> {
+    let entity = &cause.entity;
+    match cause.rule_id.as_str() {
+        SCALED_TO_ZERO => {
+            let before = index
+                .changes_of(entity)
+                .filter_map(|c| c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
+                .filter_map(|f| f.from.clone())
+                .last()
+                .unwrap_or_else(|| "1".to_owned());
+            Some(action(
+                ActionKind::Scale,
+                entity,
+                "what calls it needs at least one pod",
+                "its pods need room on a node",
+                &format!("patch {}s/scale", entity.kind.to_lowercase()),
+                format!("kubectl scale {}{} --replicas={before}", entity.kubectl(), ns_flag(entity)),
+            ))
+        }
+        ON_NO_NODE if cause.field.is_some() => {
+            Some(edit(ActionKind::SetNodeSelector, entity, "no node carries the labels it asks for"))
+        }
+        _ => None,
+    }
+}
