@@ -25,7 +25,7 @@ use crate::{
     index::{Index, Now},
     object::ObjectRef,
     observation::LogWant,
-    remediation::ActionDraft,
+    remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
 };
 
@@ -210,6 +210,7 @@ fn build(routes: &route::Routes<'_>, now: Now<'_>, group: Group) -> Fault {
     });
     let group = group.in_order(&order);
     let causes = rank::causes(&group);
+    let follows: Vec<bool> = group.up.iter().map(|up| !up.is_empty()).collect();
     let findings: Vec<Finding> = group.findings.into_iter().map(Arc::unwrap_or_clone).collect();
     let subject = rank::subject(&findings, &causes);
     // The headline is that of the finding the first cause explains; the worst one sets the severity.
@@ -240,7 +241,13 @@ fn build(routes: &route::Routes<'_>, now: Now<'_>, group: Group) -> Fault {
     explain::explain(routes, Now::STAMP, &mut fault);
     let mut seen = HashSet::new();
     let own = std::mem::take(&mut fault.actions);
-    let steps = own.iter().chain(fault.findings.iter().flat_map(|f| &f.actions));
+    // What only follows from the rest is put right with that: its probe need not ask something else.
+    let led = follows.iter().any(|follows| !follows);
+    let of = |following: bool| {
+        let those = fault.findings.iter().zip(&follows).filter(move |(_, follows)| **follows == following);
+        those.flat_map(|(f, _)| &f.actions).filter(move |a| !(led && following && a.kind == ActionKind::SetProbe))
+    };
+    let steps = own.iter().chain(of(false)).chain(of(true));
     fault.actions = steps.filter(|a| seen.insert(a.key())).cloned().collect();
     for i in 0..fault.evidence.len() {
         if fault.observed(fault.evidence[i].at) == Observed::Reconstructed {

@@ -172,7 +172,7 @@ impl Index {
         self.logs
             .of(pod_uid, container)
             .filter(|l| l.read.lines.is_ok())
-            .max_by_key(|l| (l.read.want.restart, l.at))
+            .max_by_key(|l| (l.read.lines.as_ref().is_ok_and(|lines| !lines.is_empty()), l.read.want.restart, l.at))
             .map(|l| &l.read)
     }
 

@@ -218,7 +218,12 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
         return None;
     }
     // What was escaped within the line is plain now.
-    let text = crate::redact::text(&parts.join(": ")).into_owned();
+    let mut text = crate::redact::text(&parts.join(": ")).into_owned();
+    for key in ["file", "path", "filename"] {
+        if let Some(path) = map.get(key).and_then(|v| v.as_str()).filter(|p| p.starts_with('/') && !text.contains(*p)) {
+            text.push_str(&format!(" ({key} {})", crate::redact::text(path)));
+        }
+    }
     let mut beside = String::new();
     // Who writes and not what is spoken of: the logger's own host, as bunyan, pino and GELF have it.
     let own =

@@ -68,7 +68,13 @@ pub fn read(raw: &[String]) -> Reading {
     let signals = signals(&lines, raw);
     let quote = |i: usize| (i, crate::words::clip_middle(lines[i].text.trim(), super::QUOTE));
     let words = match signals.first() {
-        Some(best) => Some(quote(best.line)),
+        Some(best) => Some(match led_to(&lines, best) {
+            Some(error) => {
+                let (why, end) = (lines[error].text.trim(), lines[best.line].text.trim());
+                (best.line, format!("{} … {}", crate::words::clip(why, super::QUOTE), crate::words::clip(end, 80)))
+            }
+            None => quote(best.line),
+        }),
         None => last_error(&lines)
             .or_else(|| lines.iter().rposition(|l| !l.quiet))
             .or_else(|| lines.iter().rposition(|l| !l.text.trim().is_empty()))
@@ -76,6 +82,19 @@ pub fn read(raw: &[String]) -> Reading {
     };
     let telling = !signals.is_empty() || words.as_ref().is_some_and(|(i, _)| is_error(&lines[*i]));
     Reading { signals, words, telling }
+}
+
+/// The error just above a panic that the program itself asked for: that says why, the panic only that it gives up.
+fn led_to(lines: &[Line], best: &Signal) -> Option<usize> {
+    const ABOVE: usize = 3;
+    let asked = best.class == Class::Panic && best.text.starts_with("panic: ") && !best.text.contains("runtime error");
+    if !asked {
+        return None;
+    }
+    let from = best.line.saturating_sub(ABOVE);
+    let error =
+        |l: &Line| !l.quiet && matches!(l.level, Some(Level::Error | Level::Fatal)) && !l.text.starts_with("panic: ");
+    Some(from + lines[from..best.line].iter().rposition(error)?)
 }
 
 /// The last line that calls itself fatal, else the root of the last trace, else the last that looks like an error.
@@ -177,9 +196,11 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
             _ => 0,
         };
         let root = if line.text.starts_with("Caused by: ") || line.text.contains("---> ") { 8 } else { 0 };
+        // What is only counted and reported elsewhere: a program lives on without it.
+        let aside = if is_telemetry(&line.text) { 45 } else { 0 };
         // A line near the end explains more.
         let recency = 20 * (i as i64 + 1) / i64::from(count);
-        let weight = (i64::from(found.weight) + recency + level + root).max(0) as u32;
+        let weight = (i64::from(found.weight) + recency + level + root - aside).max(0) as u32;
         let mut text = line.text.trim().to_owned();
         if text.len() < line.search.len() {
             text.clone_from(&line.search);
@@ -254,6 +275,9 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         }
         Class::PoolExhausted if has(&["too many c", "connection slots", "max_user_conn"]) => {
             Some("the server takes no more connections: its own limit (max_connections) is reached")
+        }
+        Class::Authentication if has(&["header"]) && has(&["invalid header", "invalid character", "illegal char"]) => {
+            Some("it holds a character that no header may have, such as a line break at its end")
         }
         Class::Authentication if has(&["expired"]) => Some(EXPIRED),
         Class::Authentication if has(&["role \""]) && has(&["does not exist"]) => Some(NO_USER),
@@ -334,6 +358,18 @@ fn tells_otherwise(text: &str) -> bool {
     looks_like_error(&without_negations(text)) && !ANSWER.as_ref().is_some_and(|r| r.is_match(text))
 }
 
+/// Traces and metrics could not be handed on.
+fn is_telemetry(text: &str) -> bool {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r"(?i)\b(?:export|flush|send|sent|report|push|upload|ship|emit)\w*\b.{0,30}\b(?:spans?|traces?|telemetry|metrics?)\b",
+            r"|\b(?:span|trace|metrics?|otlp\w*|opentelemetry|telemetry)[ _.-]?(?:export|reporter|processor|collector)\w*|\botlp\b|:(?:4317|4318)\b"
+        ))
+        .ok()
+    });
+    FORM.as_ref().is_some_and(|r| r.is_match(text))
+}
+
 fn is_retry(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     ["retry", "will try", "attempt", "backing off"].iter().any(|w| lower.contains(w))
@@ -345,6 +381,7 @@ fn without_negations(text: &str) -> String {
         Regex::new(concat!(
             r#"(?i)\b(?:0|no|zero|without(?: any)?|free of) (?:\w+ )?(?:errors?|failures?|failed|warnings?|exceptions?|timeouts?|problems?|panics?)\b"#,
             r#"|\b(?:\w+_)?(?:errors?|failed|failures?|err|exceptions?|timeouts?|timed[_ ]out|denied|refused|dropped|rejected|panics?)(?:_\w+)?["']?\s*[:=]\s*(?:0|null|nil|none|false|""|\[\]|\{\}|<nil>)(?:[,\s}\]]|$)"#,
+            r#"|\b\w*timeouts?(?:_?(?:ms|sec|secs|seconds|millis))?["']?\s*[:=]\s*["']?\d+(?:\.\d+)?(?:ms|s|m)?\b["']?"#,
             r#"|\b(?:\d+ passed, )?0 failed\b|\b(?:on|if|for|when|handl\w+|catch\w*) (?:any )?(?:errors?|exceptions?|panics?|timeouts?)\b"#
         ))
         .ok()

@@ -9,6 +9,7 @@ mod reach;
 mod rights;
 mod setting;
 mod source;
+mod spoken;
 mod stated;
 
 use super::support::*;

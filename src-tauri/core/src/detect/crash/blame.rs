@@ -478,7 +478,8 @@ fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 fn license(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
     let sounds = |name: &str| name.to_ascii_lowercase().contains("licen");
-    let named = signal.text.split_whitespace().find(|w| w.starts_with('/') && sounds(w));
+    let named =
+        signal.text.split_whitespace().find(|w| w.starts_with('/') && (sounds(w) || file::from_volume(case, w)));
     let mut mounts = case.spec.volume_mounts.iter().filter(|m| sounds(&m.mount_path) || sounds(&m.name));
     let mounted = mounts.next().filter(|_| mounts.next().is_none()).map(|m| m.mount_path.as_str());
     let mut variables = case.spec.env.iter().filter(|e| sounds(&e.name));

@@ -383,7 +383,9 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
             let mut c = cause("container-exits", confidence, owner.subject.clone(), base(&phrase));
             c.evidence = keys;
             c.signs.pro = if quoted.is_some() { 2 } else { 1 };
-            c.field = Some(owner.field(init, &spec.name, "command"));
+            // What its own words are about is not the command.
+            let telling = ended.said.is_some_and(|r| r.telling);
+            c.field = (!telling).then(|| owner.field(init, &spec.name, "command"));
             if confidence <= Confidence::Possible {
                 c.needs.push(format!("a log line of container {} that says why it ends", spec.name));
             }

@@ -34,6 +34,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "auth failed",
             "invalid user",
             "jwt",
+            "header",
         ],
         forms: &[
             (
@@ -53,6 +54,11 @@ pub(super) const FAMILIES: &[Family] = &[
                 r#"(?i)\brole ['"`](?P<s>[\w.-]+)['"`] (?:does not exist|is not permitted to log in)"#,
             ),
             (Authentication, 88, r"(?i)Permission denied \((?:publickey|password)"),
+            (
+                Authentication,
+                88,
+                r#"(?i)invalid header (?:field )?value\b[^\n]*(?:authorization|token|api-?key|bearer|basic )|Invalid character in header content \[\\*"(?:authorization|x-[\w-]*(?:key|token))|illegal character\(s\) in message header value: (?:bearer|basic)"#,
+            ),
             (
                 Authentication,
                 84,

@@ -6,6 +6,9 @@ use crate::logs::Class::{ExecFormat, License, MissingFile, MissingModule, NotAFi
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         keys: &[
+            "error opening",
+            "error loading",
+            "error reading",
             "no such file",
             "not found",
             "enoent",
@@ -90,6 +93,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 82,
                 r#"(?i)(?:no such file or directory|file not found|cannot open|can't open|could not open|unable to open|failed to open|cannot find|cannot stat|ENOENT|no (?:such )?(?:config(?:uration)? )?file)[^/'"]*['"(]?((?:/|\./)[\w./@~-]+)"#,
             ),
+            (MissingFile, 82, r#"(?i)\berror (?:opening|loading|reading) (?:\w+ ){0,2}file:? ['"]?(/[^\s'":,]+)"#),
             (MissingFile, 60, r"(?i)(?:no such file or directory|ENOENT|filenotfound|kind: NotFound)"),
             (NotAFile, 88, r#"(?i:is a directory)(?:[:,]? (?:\w+ )?['"]?)(/[^\s'":,]+)"#),
             (NotAFile, 88, r#"(/[^\s'":,]+)['"]?:? (?:\(?(?i:\w+ error: )?)?(?i:is a directory|is a folder)"#),
@@ -208,7 +212,7 @@ pub(super) const FAMILIES: &[Family] = &[
         forms: &[(
             License,
             80,
-            r"(?i)licen[sc]e (?:key )?(?:has |is |was |file )?(?:expired|invalid|not found|required|missing|exceeded|not valid|could not be)|(?:invalid|expired|missing|no valid|no) licen[sc]e|licen[sc]e (?:check|validation|verification) failed",
+            r"(?i)licen[sc]e (?:key |file )?(?:/\S+ )?(?:has |is |was |file )?(?:expired|invalid|not found|required|missing|exceeded|not valid|could not be)|(?:invalid|expired|missing|no valid|no) licen[sc]e|licen[sc]e (?:check|validation|verification) failed",
         )],
     },
 ];

@@ -72,7 +72,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "is not terminated",
             "cannot find field",
             "alert: [pool",
-            " plugin ",
+            "plugin",
         ],
         forms: &[
             (
@@ -173,7 +173,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 BadConfig,
                 88,
-                r#"(?i:unknown (?:input|output|filter|parser|custom|processor)? ?plugin)s? ['"`](?P<v>[\w-]+)['"`]"#,
+                r#"(?i:(?:unknown|could not get|cannot find|failed to load) (?:input|output|filter|parser|custom|processor)? ?plugin)s? ['"`](?P<v>[\w-]+)['"`]"#,
             ),
             (
                 BadConfig,

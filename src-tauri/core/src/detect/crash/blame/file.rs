@@ -2,6 +2,7 @@
 
 use super::{Blame, Case};
 use crate::{
+    change::ChangeVerb,
     detect::context::{action, ns_flag},
     index::Now,
     logs::Signal,
@@ -71,6 +72,12 @@ fn secret_of(volume: &Volume, within: &str) -> Option<(String, String)> {
 /// The path is a file of a mounted ConfigMap.
 pub(super) fn from_map(case: &Case<'_, '_>, path: &str) -> bool {
     place(case, path).is_some_and(|p| map_of(p.volume, &p.within).is_some() && !p.within.is_empty())
+}
+
+/// The path is a file of a mounted ConfigMap or Secret.
+pub(super) fn from_volume(case: &Case<'_, '_>, path: &str) -> bool {
+    let secret = |p: &Place<'_>| secret_of(p.volume, &p.within).is_some() && !p.within.is_empty();
+    from_map(case, path) || place(case, path).is_some_and(|p| secret(&p))
 }
 
 /// The Secrets the container mounts, and where.
@@ -155,11 +162,12 @@ pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
         };
     }
     if let Some((name, key)) = secret_of(p.volume, &p.within) {
-        return own.says(format!("; the file is key {key} of Secret {name}, mounted at {}", p.mount.mount_path)).on(
-            case.reference(Kind::Secret, &name),
-            Some(format!("data[{key}]")),
-            case,
-        );
+        let secret = case.reference(Kind::Secret, &name);
+        let lately = case.changes(&secret).iter().any(|c| c.verb == ChangeVerb::Modified);
+        return own
+            .says(format!("; the file is key {key} of Secret {name}, mounted at {}", p.mount.mount_path))
+            .says(if lately { " and written anew shortly before" } else { "" })
+            .on(secret, Some(format!("data[{key}]")), case);
     }
     own
 }

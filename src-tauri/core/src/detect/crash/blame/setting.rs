@@ -49,9 +49,10 @@ pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
     let path = signal
         .text
         .split(|c: char| c.is_whitespace() || "\"'(),=".contains(c))
-        .find(|w| w.starts_with('/') && file::from_map(case, w));
+        .map(|w| w.trim_end_matches([':', '.', ';']))
+        .find(|w| w.starts_with('/') && file::from_volume(case, w));
     if let Some(path) = path {
-        return Some(file::content(case, path.trim_end_matches([':', '.', ';']), case.own(signal)));
+        return Some(file::content(case, path, case.own(signal)));
     }
     static OF_CONFIGURATION: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
