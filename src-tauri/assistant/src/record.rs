@@ -19,7 +19,7 @@ use jiff::civil::Date;
 /// The steps that are offered: going back is one only while it still hurts, since afterwards it would undo the repair.
 pub fn offered(case: &Case) -> Vec<&Action> {
     let over = !matches!(case.incident.state, State::Open | State::Acknowledged);
-    case.incident.actions.iter().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)).collect()
+    case.incident.advised().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)).collect()
 }
 
 /// A case, and the words for what is in it.

@@ -437,7 +437,7 @@ impl IncidentDto {
                 })
                 .collect(),
             changes: i.changes.iter().map(Into::into).collect(),
-            actions: i.actions.iter().map(Into::into).collect(),
+            actions: i.advised().map(Into::into).collect(),
             evidence: i.evidence.iter().map(Into::into).collect(),
             timeline: i.timeline.iter().map(Into::into).collect(),
             notifications: i.notifications,

@@ -219,6 +219,11 @@ impl Incident {
         format!("INC-{}", self.number)
     }
 
+    /// The steps that the diagnosis advises as it is now, the first one first.
+    pub fn advised(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|a| !a.withdrawn)
+    }
+
     /// The evidence with this id (`E7`, case ignored).
     pub fn evidence_by_id(&self, id: &str) -> Option<&Evidence> {
         self.evidence.iter().find(|e| e.id.eq_ignore_ascii_case(id))

@@ -91,6 +91,9 @@ pub struct Action {
     pub id: String,
     /// False where the product only tells how.
     pub applicable: bool,
+    /// The diagnosis that advised it has changed, and the new one does not: it keeps its id, and is offered no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
     #[serde(flatten)]
     pub draft: ActionDraft,
 }

@@ -34,7 +34,7 @@ fn show(context: &Context, found: &Incident, advice: Option<&Writing>) -> Outcom
         schema: "afterwatch.actions/v1".to_owned(),
         incident: found.id.to_string(),
         number: found.number,
-        actions: found.actions.iter().map(ActionDto::from).collect(),
+        actions: found.advised().map(ActionDto::from).collect(),
         advice: advice.map(WritingDto::from),
     };
     let lines = || {
@@ -58,14 +58,14 @@ fn whole(page: &mut Page<'_>, found: &Incident, advice: Option<&Writing>) {
         page.hanging(&format!("{}: ", cause.confidence.word()), &cause.statement, &cause.evidence);
     }
     page.blank();
-    if found.actions.is_empty() {
+    if found.advised().next().is_none() {
         page.line("No step is known for this.");
         found.needs.iter().for_each(|n| page.hanging("What would tell: ", n, &[]));
         return;
     }
     match advice {
         Some(advice) => writing::advice(page, found, advice),
-        None => incident::steps(page, &found.actions),
+        None => incident::steps(page, found.advised()),
     }
     page.blank();
     page.line("Nothing was sent to the cluster: these lines are for you to check and run.");

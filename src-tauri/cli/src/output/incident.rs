@@ -57,7 +57,7 @@ pub fn brief(page: &mut Page<'_>, i: &Incident) {
     }
     // What is well again needs no next step: following it could break what was put right.
     let hurt = matches!(i.state, State::Open | State::Acknowledged);
-    if let Some(step) = i.actions.iter().find(|a| hurt && !a.draft.command.is_empty()) {
+    if let Some(step) = i.advised().find(|a| hurt && !a.draft.command.is_empty()) {
         page.copy(2, &format!("Next: {}", step.draft.command));
     }
 }
@@ -84,8 +84,8 @@ pub fn timeline(page: &mut Page<'_>, i: &Incident, gaps: &[Gap]) {
 }
 
 /// Written steps with their kubectl lines.
-pub fn steps(page: &mut Page<'_>, actions: &[Action]) {
-    for (n, action) in actions.iter().enumerate() {
+pub fn steps<'a>(page: &mut Page<'_>, actions: impl Iterator<Item = &'a Action>) {
+    for (n, action) in actions.enumerate() {
         step(page, n + 1, action);
     }
 }
@@ -263,10 +263,10 @@ fn ruled_out(page: &mut Page<'_>, i: &Incident) {
 fn next_steps(page: &mut Page<'_>, i: &Incident) {
     let hurt = matches!(i.state, State::Open | State::Acknowledged);
     page.heading(if hurt { "Next steps" } else { "Steps that were advised" });
-    if i.actions.is_empty() {
+    if i.advised().next().is_none() {
         page.line("  No step is known for this.");
     }
-    steps(page, &i.actions);
+    steps(page, i.advised());
 }
 
 fn entry(look: &Look, e: &TimelineEntry) -> String {

@@ -107,6 +107,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         return None;
     }
     let text = log_text(cx, pod, &part);
+    // The key that is to blame already.
+    let named = lead.field.as_deref().filter(|_| given).and_then(|f| f.strip_prefix("data[")?.strip_suffix(']'));
     // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
     let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
@@ -124,6 +126,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             }
             // Of a Secret it is not seen whether its data changed: the log must speak of credentials.
             if secret
+                && !given
                 && !f.causes.iter().any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate"))
             {
                 continue;
@@ -134,7 +137,11 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             {
                 continue;
             }
+            if named.is_some_and(|key| !secret && !touched.contains(&key)) {
+                continue;
+            }
             let quoted = touched.iter().find(|k| quotes(&text, k, &pod.spec)).map(|k| (*k).to_owned());
+            let quoted = named.filter(|_| !secret).map(str::to_owned).or(quoted);
             let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
             let score = u8::from(quoted.is_some());
             let ahead = f.started_at.duration_since(change.at);
@@ -179,7 +186,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             words::count(after.max(1), "pod"),
             f.subject,
             if after <= 1 { "fails" } else { "fail" },
-            words::clip(&lead.statement, 320)
+            words::clip_middle(&lead.statement, 480)
         ),
         evidence,
         needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },

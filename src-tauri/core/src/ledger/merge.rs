@@ -90,7 +90,7 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
             e.at = fault.started_at;
         }
     }
-    actions(incident, fault);
+    advise(incident, fault);
     let top = incident.causes.first().map(|c| (c.rule_id.clone(), c.entity.key()));
     if top != was_top
         && incident.verdict > Confidence::NotEstablished
@@ -142,6 +142,32 @@ fn changes(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     // Oldest first, so that ids follow time.
     for (change, suspect) in fault.changes.iter().rev() {
         take(incident, change, *suspect && (!fresh || since_well(change)), now);
+    }
+    // Who was suspected while less was known is not any more, once another is.
+    let told = fault.causes.first().is_some_and(|c| c.confidence >= Confidence::Likely);
+    if told && fresh {
+        acquit(incident, fault);
+    }
+}
+
+/// Clears the changes that this diagnosis knows of and does not suspect, and names the trigger anew where it was one of
+/// them.
+fn acquit(incident: &mut Incident, fault: &Fault) {
+    let innocent = |c: &Change| fault.changes.iter().any(|(known, suspect)| !suspect && known.key() == c.key());
+    let mut cleared: Vec<String> = Vec::new();
+    for known in incident.changes.iter_mut().filter(|c| c.suspect && innocent(&c.change)) {
+        known.suspect = false;
+        cleared.push(known.id.clone());
+    }
+    let label =
+        |e: &TimelineEntry, of: &str| e.kind == EntryKind::Change && e.evidence.first().is_some_and(|id| id == of);
+    let wrong = |e: &&mut TimelineEntry| e.label.as_deref() == Some("trigger") && cleared.iter().any(|id| label(e, id));
+    let Some(entry) = incident.timeline.iter_mut().rfind(wrong) else { return };
+    entry.label = None;
+    let right = incident.changes.iter().filter(|c| c.suspect && c.change.verb == ChangeVerb::Modified);
+    let Some(id) = right.max_by_key(|c| c.change.at).map(|c| c.id.clone()) else { return };
+    if let Some(entry) = incident.timeline.iter_mut().rfind(|e| label(e, &id)) {
+        entry.label = Some("trigger".into());
     }
 }
 
@@ -291,14 +317,27 @@ pub(super) fn absorb(incident: &mut Incident, other: &Incident) {
     }
 }
 
+/// Takes in the steps of a fault that was diagnosed anew: what its diagnosis does not advise any more is withdrawn.
+fn advise(incident: &mut Incident, fault: &Fault) {
+    incident.actions.iter_mut().for_each(|a| a.withdrawn = true);
+    actions(incident, fault);
+    let keys: Vec<_> = fault
+        .actions
+        .iter()
+        .map(|d| ActionDraft { command: in_context(&d.command, &incident.cluster), ..d.clone() }.key())
+        .collect();
+    let place = |a: &Action| keys.iter().position(|key| *key == a.draft.key()).unwrap_or(keys.len());
+    incident.actions.sort_by_key(place);
+}
+
 fn actions(incident: &mut Incident, fault: &Fault) {
     for draft in &fault.actions {
         let draft = &ActionDraft { command: in_context(&draft.command, &incident.cluster), ..draft.clone() };
         match incident.actions.iter_mut().find(|a| a.draft.key() == draft.key()) {
-            Some(known) => known.draft = draft.clone(),
+            Some(known) => (known.draft, known.withdrawn) = (draft.clone(), false),
             None => {
                 let id = format!("A{}", incident.actions.len() + 1);
-                incident.actions.push(Action { id, applicable: false, draft: draft.clone() });
+                incident.actions.push(Action { id, applicable: false, withdrawn: false, draft: draft.clone() });
             }
         }
     }

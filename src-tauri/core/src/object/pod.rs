@@ -30,6 +30,8 @@ pub struct PodSpec {
     pub priority_class_name: Option<String>,
     pub scheduler_name: Option<String>,
     pub runtime_class_name: Option<String>,
+    /// False where containers are not told of the Services of their namespace.
+    pub enable_service_links: Option<bool>,
     pub host_network: bool,
     pub init_containers: Vec<Container>,
     pub containers: Vec<Container>,

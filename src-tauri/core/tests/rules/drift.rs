@@ -265,3 +265,34 @@ fn scaling_to_zero_is_routine_where_nobody_fails() {
     world.set_time(600);
     silent(&world);
 }
+
+#[test]
+fn of_several_keys_that_were_changed_the_one_that_is_to_blame_is_named() {
+    let both = |rate: &str, name: &str, when: i64| {
+        object(
+            "ConfigMap shop/settings",
+            json!({
+                "metadata": {"managedFields": [{"manager": "finance", "operation": "Update", "time": at(when)}]},
+                "digests": {"TAX_NAME": {"hash": name, "bytes": 3}, "TAX_RATE": {"hash": rate, "bytes": 4}},
+            }),
+        )
+    };
+    let from = |name: &str| json!({"name": name, "valueFrom": {"configMapKeyRef": {"name": "settings", "key": name}}});
+    let app = checkout().container(json!({"env": [from("TAX_NAME"), from("TAX_RATE")]}));
+    let mut world = world(&app, []);
+    world.upsert(both("aa", "aa", -3600));
+    world.set_time(-20);
+    world.upsert(both("bb", "bb", -20));
+    world.set_time(1);
+    let pod = app.pod("b", status::crashed(1, "Error", 2, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 2, "Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in <module>\n    rate = float(os.environ[\"TAX_RATE\"])\nValueError: could not convert string to float: '0,19'");
+    let first = world.diagnose().faults[0].causes[0].clone();
+    assert_eq!(
+        (first.rule_id.as_str(), first.field.as_deref()),
+        ("configuration-changed", Some("data[TAX_RATE]")),
+        "{}",
+        first.statement
+    );
+    assert!(first.statement.contains("key TAX_RATE") && first.statement.contains("0,19"), "{}", first.statement);
+}

@@ -378,3 +378,54 @@ fn what_was_proven_stays_the_cause_when_it_was_put_right() {
     let now = &world.only().causes[0];
     assert_eq!((now.rule_id.as_str(), &now.entity), (first.rule_id.as_str(), &first.entity), "{}", now.statement);
 }
+
+/// A release of who only meets the fault comes first, the change that breaks it a moment later.
+#[test]
+fn who_was_suspected_while_less_was_known_is_cleared_and_nothing_is_advised_for_it() {
+    let written = |by: &str, when: i64, fields: Value| {
+        let mut out =
+            json!({"metadata": {"managedFields": [{"manager": by, "operation": "Update", "time": at(when)}]}});
+        merge(&mut out, &fields);
+        out
+    };
+    let release = |n: &str| {
+        checkout().container(json!({
+            "env": [{"name": "RELEASE", "value": n}],
+            "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5, "failureThreshold": 2},
+        }))
+    };
+    let db = |replicas: i32| App::deployment("shop/db").replicas(replicas);
+    let mut world = world(&release("118"), []);
+    world.upsert_all(db(1).objects());
+    world.upsert_all([db(1).service(json!({})), db(1).endpoints(&[true])]);
+    world.set_time(-50);
+    world.upsert(release("119").top(written("release-bot", -50, json!({}))));
+    world.set_time(-45);
+    world.upsert_all([db(0).top(written("cleanup", -45, json!({}))), db(0).endpoints(&[])]);
+    let pod = release("119").pod("a", status::unready(-40));
+    world.upsert(pod.clone());
+    let told = "Readiness probe failed: HTTP probe failed with statuscode: 503";
+    world.upsert(event(&pod, "Warning", "Unhealthy", told, -38, -1, 9));
+    world.look_at(60);
+    let suspects = |world: &World| -> Vec<String> {
+        let changes = world.only().changes.iter().filter(|c| c.suspect);
+        changes.map(|c| c.change.who.clone().unwrap_or_default()).collect()
+    };
+    let trigger = |world: &World| world.only().labelled("trigger").map(|e| e.text.clone()).unwrap_or_default();
+    assert_eq!(suspects(&world), ["release-bot"]);
+    assert!(trigger(&world).contains("release-bot"));
+    assert!(world.only().advised().any(|a| a.draft.command.contains("rollout undo")));
+    let ids: Vec<String> = world.only().actions.iter().map(|a| a.id.clone()).collect();
+
+    world.log(&pod, "app", 0, &["Error: connect ECONNREFUSED db:80"; 3].join("\n"));
+    world.look_at(75);
+    assert_eq!(world.only().causes[0].entity.key(), "Deployment/shop/db", "{}", world.only().causes[0].statement);
+    assert_eq!(suspects(&world), ["cleanup"]);
+    assert!(trigger(&world).contains("cleanup"), "{}", trigger(&world));
+    assert_eq!(world.only().timeline.iter().filter(|e| e.label.as_deref() == Some("trigger")).count(), 1);
+    let first = world.only().advised().next().expect("a step").draft.clone();
+    assert_eq!(first.target.key(), "Deployment/shop/db", "{}", first.command);
+    assert!(!world.only().advised().any(|a| a.draft.command.contains("rollout undo")));
+    // Nothing that was said of them loses what it speaks of.
+    assert!(ids.iter().all(|id| world.only().actions.iter().any(|a| &a.id == id)));
+}

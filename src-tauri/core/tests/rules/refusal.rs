@@ -4,6 +4,7 @@ use super::support::*;
 use afterwatch_core::object::{Kind, Object};
 use afterwatch_testkit::World;
 
+mod bounds;
 mod scope;
 mod webhook;
 

@@ -61,7 +61,7 @@ impl Page<'_> {
         let mut rows: Vec<Vec<String>> = Vec::new();
         // Going back is a way to end the impact: once it has ended, going back again would undo the repair.
         let over = !matches!(i.state, State::Open | State::Acknowledged);
-        for action in i.actions.iter().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)) {
+        for action in i.advised().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)) {
             let draft = &action.draft;
             let mut because = draft.because.trim().trim_end_matches('.').to_owned();
             if !because.is_empty() {

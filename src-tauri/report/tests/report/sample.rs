@@ -258,6 +258,7 @@ pub fn incident() -> Incident {
         actions: vec![Action {
             id: "A1".into(),
             applicable: false,
+            withdrawn: false,
             draft: ActionDraft {
                 kind: ActionKind::RolloutUndo,
                 target: deployment,

@@ -200,6 +200,7 @@ pub fn incident() -> Incident {
         actions: vec![Action {
             id: "A1".into(),
             applicable: true,
+            withdrawn: false,
             draft: ActionDraft {
                 kind: ActionKind::RolloutUndo,
                 target: deployment,

@@ -6,7 +6,7 @@ use crate::{
     evidence::{EvidenceDraft, EvidenceKind, Observed},
     finding::{CauseDraft, Finding, Signs},
     index::Now,
-    object::{KubeEvent, ObjectRef},
+    object::{Kind, KubeEvent, ObjectRef},
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
 };
@@ -144,12 +144,18 @@ pub fn undo(subject: &ObjectRef, because: &str) -> Option<ActionDraft> {
 
 /// The step that changes the workload by hand.
 pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -> ActionDraft {
+    let risk = match subject.kind.as_str() {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "replaces its pods",
+        "Job" | "Pod" => "most of it cannot be changed: it must be made anew",
+        "CronJob" => "its next runs are made so",
+        _ => "holds at once for everything that uses it",
+    };
     action(
         kind,
         subject,
         because,
-        "replaces its pods",
-        &format!("patch {}s", subject.kind.to_lowercase()),
+        risk,
+        &format!("patch {}", plural(&subject.kind)),
         format!("kubectl edit {}{}", subject.kubectl(), ns_flag(subject)),
     )
 }
@@ -157,4 +163,12 @@ pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -
 /// Seconds as a hold time.
 pub const fn hold(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
+}
+
+/// A kind as rights name it.
+fn plural(kind: &str) -> String {
+    match Kind::parse(kind) {
+        Some(kind) => kind.plural().to_owned(),
+        None => format!("{}s", kind.to_lowercase()),
+    }
 }

@@ -5,6 +5,7 @@ mod api;
 mod credential;
 mod disk;
 mod file;
+mod link;
 mod name;
 mod origin;
 mod policy;
@@ -285,7 +286,7 @@ fn contains_word(value: &str, text: &str) -> bool {
 pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     match signal.class {
         Class::MissingEnv | Class::MissingSetting => setting::missing(case, signal),
-        Class::BadConfig => setting::bad(case, signal),
+        Class::BadConfig => link::linked(case, signal).unwrap_or_else(|| setting::bad(case, signal)),
         Class::UnknownFlag => setting::flag(case, signal),
         Class::MissingFile | Class::NotAFile => file::missing(case, signal),
         Class::DiskFull => disk::full(case, signal),

@@ -12,7 +12,7 @@ use crate::{
     evidence::EvidenceKind,
     index::Index,
     logs::{self, Reading},
-    object::{Condition, Job, Object, Pod},
+    object::{Condition, Job, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
@@ -187,17 +187,27 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
             ActionKind::RerunJob,
             &me,
             "once the cause is put right",
-            "deletes the failed Job and its pods",
-            "delete jobs.batch",
-            format!(
-                "kubectl get job {0}{1} -o yaml > job.yaml && kubectl delete job {0}{1} && kubectl apply -f job.yaml",
-                me.name,
-                ns_flag(&me)
-            ),
+            "replaces the failed Job and its pods by new ones",
+            "delete and create jobs.batch",
+            rerun(&me),
         )
     });
     f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what its last words name"));
     cx.report(f);
+}
+
+/// Puts a new Job of the same specification in its place. What the API server gave to the old one (its selector, the
+/// labels with its uid) must not be in the new one, or it is refused when the old one is gone already; without jq nothing
+/// is sent, and nothing happens.
+fn rerun(job: &ObjectRef) -> String {
+    let labels =
+        r#"["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"]"#;
+    format!(
+        "kubectl get job {0}{1} -o json | jq '. as $old | {{apiVersion, kind, metadata: ($old.metadata | {{name, namespace, labels, annotations, ownerReferences}}), spec: ($old.spec | del(.selector, .manualSelector))}} | del(.metadata.labels{2}?, .spec.template.metadata.labels{2}?)' | kubectl replace --force -f -",
+        job.name,
+        ns_flag(job),
+        labels
+    )
 }
 
 /// The pods of a Job, those that are gone first: a Job that gives up deletes what still runs.

@@ -5,6 +5,7 @@ mod webhook;
 
 use std::sync::LazyLock;
 
+use jiff::SignedDuration;
 use regex::{Captures, Regex};
 
 use super::super::{
@@ -13,6 +14,7 @@ use super::super::{
     placement,
 };
 use crate::{
+    change::{Change, ChangeVerb},
     evidence::EvidenceDraft,
     finding::CauseDraft,
     object::{Kind, LimitRange, Object, ObjectRef, PodSpec, Quantity},
@@ -347,9 +349,50 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
         None => owner.pod_field("containers[].resources"),
     });
     c.referrer.clone_from(&range);
+    if let Some((range, change, path)) = range.as_ref().and_then(|r| tightened(cx, subject, r, resource)) {
+        c.entity = range.clone();
+        c.referrer = Some(subject.clone());
+        c.field = Some(format!("spec.{path}"));
+        c.statement.push_str(&format!(
+            " {} changed the LimitRange at {}, and what the workload asks for was not changed.",
+            change.who.as_deref().unwrap_or("Somebody"),
+            change.at.strftime("%H:%M:%S UTC")
+        ));
+        let steps = vec![
+            edit(ActionKind::SetLimitRange, range, "the limits must allow what ran until then"),
+            edit(ActionKind::SetResources, subject, "or it must stay within the limits of its namespace"),
+        ];
+        return (c, steps);
+    }
     let mut steps = vec![edit(ActionKind::SetResources, subject, "it must stay within the limits of its namespace")];
     steps.extend(range.map(|r| edit(ActionKind::SetLimitRange, &r, "or the limits must allow it")));
     (c, steps)
+}
+
+/// The change by which the bound became too narrow lately, and its field: the workload asks for what it asked for before.
+fn tightened<'a, 'r>(
+    cx: &Context<'a>,
+    subject: &ObjectRef,
+    range: &'r ObjectRef,
+    resource: &str,
+) -> Option<(&'r ObjectRef, &'a Change, String)> {
+    const LATELY: SignedDuration = SignedDuration::from_hours(1);
+    let lately = |c: &&Change| c.verb == ChangeVerb::Modified && cx.now.within(c.at, LATELY);
+    let bound = |path: &str| {
+        path.starts_with("limits[")
+            && path.ends_with(&format!(".{resource}"))
+            && [".max.", ".min.", ".maxLimitRequestRatio."].iter().any(|b| path.contains(b))
+    };
+    let index = cx.index;
+    let own = |c: &Change| c.fields.iter().any(|f| f.path.contains(".resources."));
+    if index.changes_of(subject).filter(lately).any(own) {
+        return None;
+    }
+    let found = index.changes_of(range).filter(lately).filter_map(|c| {
+        let field = c.fields.iter().find(|f| bound(f.path.trim_start_matches("spec.")))?;
+        Some((range, c, field.path.trim_start_matches("spec.").to_owned()))
+    });
+    found.max_by_key(|(_, c, _)| c.at)
 }
 
 fn priority(cx: &Context<'_>, owner: &Owner, name: &str) -> (CauseDraft, Vec<ActionDraft>) {

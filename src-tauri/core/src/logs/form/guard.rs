@@ -93,6 +93,16 @@ fn has(line: &str, words: &[&str]) -> bool {
     words.iter().any(|w| line.contains(w))
 }
 
+/// `2026-11-30T18:48`: the beginning of a time looks like a host with a port.
+fn is_time(name: &str) -> bool {
+    let form = |c: char, at: usize| match at {
+        4 | 7 => c == '-',
+        10 => c == 'T',
+        _ => c.is_ascii_digit(),
+    };
+    name.len() >= 13 && name.chars().take(13).enumerate().all(|(at, c)| form(c, at))
+}
+
 /// A form found this class in the line, and the line says something else.
 pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line: &str) -> bool {
     let lower = || line.to_ascii_lowercase();
@@ -115,6 +125,8 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
         // A token that is renewed when it expires works.
         Class::Authentication => has(&lower(), RENEWED),
         // A form of greater weight says more plainly where the name stands.
+        // A time of day.
+        _ if class.is_connection() && subject.is_some_and(is_time) => true,
         _ if class.is_connection() && weight < 88 => {
             subject.is_some_and(|s| NO_HOST.contains(&s.to_ascii_lowercase().as_str()))
         }

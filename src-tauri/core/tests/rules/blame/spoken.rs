@@ -115,3 +115,36 @@ fn a_run_that_has_said_nothing_yet_does_not_hide_what_the_one_before_said() {
     let all = format!("{:?}", faults[0].causes);
     assert!(all.contains("8081"), "{all}");
 }
+
+#[test]
+fn a_time_of_day_is_no_host() {
+    let log = "E, [2026-11-30T18:48:32.217504 #1] ERROR -- : Redis::CannotConnectError: Connection refused - connect(2) for sessions:6379 (redis://sessions:6379)";
+    let cause = dead(&checkout(), log, []).diagnose().faults[0].causes[0].clone();
+    assert_eq!(cause.rule_id, "log-connection-refused");
+    assert!(cause.statement.contains("connection to sessions:6379"), "{}", cause.statement);
+}
+
+#[test]
+fn the_only_bounded_scratch_volume_is_what_is_full() {
+    let app = mounted(json!({"emptyDir": {"sizeLimit": "4Mi"}}), json!({"mountPath": "/scratch"}));
+    let field = "spec.template.spec.volumes[v].emptyDir.sizeLimit";
+    let log = "write failed: [Errno 28] No space left on device";
+    one(&app, log, [], Expect { cause: "log-disk-full", field, says: &["sizeLimit of 4Mi"], ..DEAD });
+}
+
+#[test]
+fn what_service_links_put_into_the_environment_is_told_as_theirs() {
+    let session = App::deployment("shop/session");
+    let log = "ValueError: invalid literal for int() with base 10: 'tcp://10.0.0.7:80'";
+    let says = &["SESSION_PORT", "Service session", "service links"];
+    let field = "spec.template.spec.enableServiceLinks";
+    let there = || {
+        let serves = [session.pod("a", status::ready(-600)), session.service(json!({})), session.endpoints(&[true])];
+        session.objects().into_iter().chain(serves)
+    };
+    one(&checkout(), log, there(), Expect { cause: "log-bad-config", field, says, ..DEAD });
+    // It sets it itself.
+    let own = env(json!([{"name": "SESSION_PORT", "value": "tcp://10.0.0.7:80"}]));
+    let cause = dead(&own, log, there()).diagnose().faults[0].causes[0].clone();
+    assert!(!cause.statement.contains("service links"), "{}", cause.statement);
+}

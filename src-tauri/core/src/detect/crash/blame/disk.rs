@@ -30,8 +30,18 @@ pub(super) fn full(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         });
         all.next().filter(|_| all.next().is_none())
     };
+    // Or else the only emptyDir that is bounded.
+    let bounded = || {
+        let mut all = case.spec.volume_mounts.iter().filter_map(|mount| {
+            let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name)?;
+            volume.empty_dir.as_ref()?.get("sizeLimit")?;
+            Some(Place { mount, volume, within: String::new() })
+        });
+        all.next().filter(|_| all.next().is_none())
+    };
+    let told = found.is_some();
     let absolute = signal.subject.as_deref().is_some_and(|s| s.starts_with('/'));
-    let Some(p) = found.or_else(|| if absolute { None } else { only() }) else {
+    let Some(p) = found.or_else(|| if absolute { None } else { only().or_else(bounded) }) else {
         let limit = case.spec.resources.limits.get("ephemeral-storage");
         let said = limit.map(|l| format!("; its ephemeral-storage limit is {l}")).unwrap_or_default();
         return own.says(said).field(case.path("resources.limits.ephemeral-storage"));
@@ -65,7 +75,7 @@ pub(super) fn full(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         let said = limit.map_or_else(String::new, |l| format!(" with a sizeLimit of {l}"));
         return own
             .says(format!("; volume {} at {at} is an emptyDir{said}", p.volume.name))
-            .sure(if limit.is_some() { Confidence::Established } else { Confidence::Likely })
+            .sure(if limit.is_some() && told { Confidence::Established } else { Confidence::Likely })
             .field(case.owner.pod_field(&format!("volumes[{}].emptyDir.sizeLimit", p.volume.name)));
     }
     own.says(format!("; volume {} is mounted at {at}", p.volume.name))

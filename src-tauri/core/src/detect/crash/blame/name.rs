@@ -3,7 +3,7 @@
 use super::{
     Blame, Case,
     origin::{Origin, as_long, longer},
-    setting,
+    setting::{self, set_key},
 };
 use crate::{
     change::ChangeVerb,
@@ -160,8 +160,8 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
                     Some(key) => format!("; it comes from key {key} of ConfigMap {map}"),
                     None => format!("; its settings come from ConfigMap {map}"),
                 })
-                .on(case.reference(Kind::ConfigMap, &map), key.map(|k| format!("data[{k}]")), case)
-                .step(step),
+                .step(set_key(case, &map, key.as_deref()))
+                .on(case.reference(Kind::ConfigMap, &map), key.map(|k| format!("data[{k}]")), case),
             None if suggested => own.rule("host-name-unknown").step(step),
             None => own.rule("service-missing").on(missing, None, case).step(step),
         },

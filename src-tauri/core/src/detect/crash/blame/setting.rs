@@ -91,12 +91,12 @@ fn of_map(case: &Case<'_, '_>, own: Blame, from: Origin) -> Blame {
         .says(format!("; {name} comes from key {key} of ConfigMap {from}"))
         .says(if lately { ", which was written anew shortly before" } else { "" })
         .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
-        .step(set_key(case, &from, &key));
+        .step(set_key(case, &from, Some(&key)));
     with_keys(case, blame, &from)
 }
 
 /// A ConfigMap's key must get a value.
-fn set_key(case: &Case<'_, '_>, name: &str, key: &str) -> crate::remediation::ActionDraft {
+pub(super) fn set_key(case: &Case<'_, '_>, name: &str, key: Option<&str>) -> crate::remediation::ActionDraft {
     let target = case.reference(Kind::ConfigMap, name);
     action(
         ActionKind::SetConfigmapKey,
@@ -104,7 +104,11 @@ fn set_key(case: &Case<'_, '_>, name: &str, key: &str) -> crate::remediation::Ac
         format!("{} takes it from there", case.owner.subject),
         "its pods take it in when they start again",
         "patch configmaps",
-        format!("kubectl edit configmap {name}{} # key {key}", ns_flag(&target)),
+        format!(
+            "kubectl edit configmap {name}{}{}",
+            ns_flag(&target),
+            key.map(|key| format!(" # key {key}")).unwrap_or_default()
+        ),
     )
 }
 
@@ -170,7 +174,7 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .says(why)
                 .sure(if sure && same(&var) { Confidence::Established } else { Confidence::Likely })
                 .on(case.reference(Kind::ConfigMap, &from), Some(format!("data[{key}]")), case)
-                .step(set_key(case, &from, &key));
+                .step(set_key(case, &from, Some(&key)));
             with_keys(case, blame, &from)
         }
         Origin::Secret { name: var, secret, key } => {
@@ -185,7 +189,7 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             Some((map, key)) => own
                 .says(format!("; its configuration is key {key} of ConfigMap {map}"))
                 .on(case.reference(Kind::ConfigMap, &map), Some(format!("data[{key}]")), case)
-                .step(set_key(case, &map, &key)),
+                .step(set_key(case, &map, Some(&key))),
             None => absent(case, signal, name, own).step(set),
         },
     }
@@ -277,7 +281,7 @@ fn absent(case: &Case<'_, '_>, signal: &Signal, name: &str, own: Blame) -> Blame
                 .says(format!("; ConfigMap {from} (envFrom) has {near} instead of {name}"))
                 .sure(if sure { Confidence::Established } else { Confidence::Likely })
                 .on(reference, Some(format!("data[{near}]")), case)
-                .step(set_key(case, from, name));
+                .step(set_key(case, from, Some(name)));
             return with_keys(case, blame, from);
         }
         // Whoever takes all its settings from one ConfigMap misses this one there.
@@ -286,7 +290,7 @@ fn absent(case: &Case<'_, '_>, signal: &Signal, name: &str, own: Blame) -> Blame
                 .says(format!("; ConfigMap {from}, whose keys are its environment (envFrom), has no key {name}"))
                 .sure(if removed { Confidence::Established } else { Confidence::Likely })
                 .on(reference, Some(format!("data[{name}]")), case)
-                .step(set_key(case, from, name));
+                .step(set_key(case, from, Some(name)));
             return with_keys(case, blame, from);
         }
     }
@@ -471,7 +475,7 @@ pub(super) fn bound(case: &Case<'_, '_>, own: Blame, words: &[&str]) -> Blame {
             let reference = case.reference(Kind::ConfigMap, &from);
             let lately = case.wrote(&from, &key);
             let own = own.says(format!("; {name} comes from key {key} of ConfigMap {from}"));
-            let own = own.step(set_key(case, &from, &key));
+            let own = own.step(set_key(case, &from, Some(&key)));
             match lately {
                 true => own.says(", which was written anew shortly before").on(
                     reference,
