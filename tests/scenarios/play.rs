@@ -208,7 +208,7 @@ impl Played {
                     c.id, c.change.object, c.change.observed, c.change.summary
                 );
             }
-            for a in &i.actions {
+            for a in i.advised() {
                 out += &format!("action {}: {}\n", a.id, a.draft.command);
             }
         }

@@ -6,7 +6,7 @@ use afterwatch_core::{
     Timestamp,
     change::{ChangeVerb, IncidentChange},
     coverage::Gap,
-    incident::{Cause, Incident, State},
+    incident::{Cause, Incident},
     metrics::{self, Times},
     object::ObjectRef,
     remediation::{Action, ActionKind},
@@ -16,10 +16,9 @@ use afterwatch_core::{
 };
 use jiff::civil::Date;
 
-/// The steps that are offered: going back is one only while it still hurts, since afterwards it would undo the repair.
+/// The steps that are offered.
 pub fn offered(case: &Case) -> Vec<&Action> {
-    let over = !matches!(case.incident.state, State::Open | State::Acknowledged);
-    case.incident.advised().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)).collect()
+    case.incident.advised().collect()
 }
 
 /// A case, and the words for what is in it.

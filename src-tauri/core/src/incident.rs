@@ -10,7 +10,7 @@ use crate::{
     finding::{Finding, Signs},
     graph::Graph,
     object::ObjectRef,
-    remediation::Action,
+    remediation::{Action, ActionKind},
     severity::{Confidence, Severity},
     timeline::TimelineEntry,
 };
@@ -219,9 +219,11 @@ impl Incident {
         format!("INC-{}", self.number)
     }
 
-    /// The steps that the diagnosis advises as it is now, the first one first.
+    /// The steps that the diagnosis advises as it is now, the first one first. Going back is one only while it still
+    /// hurts: afterwards it would undo the repair.
     pub fn advised(&self) -> impl Iterator<Item = &Action> {
-        self.actions.iter().filter(|a| !a.withdrawn)
+        let over = !matches!(self.state, State::Open | State::Acknowledged);
+        self.actions.iter().filter(move |a| !(a.withdrawn || over && a.draft.kind == ActionKind::RolloutUndo))
     }
 
     /// The evidence with this id (`E7`, case ignored).

@@ -15,6 +15,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_history.sql"),
     include_str!("../migrations/0002_assistant.sql"),
     include_str!("../migrations/0003_postmortem.sql"),
+    include_str!("../migrations/0004_trigger.sql"),
 ];
 
 /// The format of the file; 0 while it is empty.

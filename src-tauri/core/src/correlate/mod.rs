@@ -248,13 +248,36 @@ fn build(routes: &route::Routes<'_>, now: Now<'_>, group: Group) -> Fault {
         those.flat_map(|(f, _)| &f.actions).filter(move |a| !(led && following && a.kind == ActionKind::SetProbe))
     };
     let steps = own.iter().chain(of(false)).chain(of(true));
-    fault.actions = steps.filter(|a| seen.insert(a.key())).cloned().collect();
+    fault.actions = steps.filter(|a| seen.insert(a.key())).filter(|a| goes_back(index, a, &fault)).cloned().collect();
     for i in 0..fault.evidence.len() {
         if fault.observed(fault.evidence[i].at) == Observed::Reconstructed {
             fault.evidence[i].observed = Observed::Reconstructed;
         }
     }
     fault
+}
+
+/// A step back leads somewhere, and not to what is broken: there is a revision before, and nobody went back already.
+/// Other steps are as they are.
+fn goes_back(index: &Index, step: &ActionDraft, fault: &Fault) -> bool {
+    if step.kind != ActionKind::RolloutUndo {
+        return true;
+    }
+    let target = &step.target;
+    let of_template = |c: &&Change| c.fields.iter().any(|f| f.path.starts_with("spec.template"));
+    let changes: Vec<&Change> = index.changes_of(target).filter(of_template).collect();
+    let reverts = |new: &Change, old: &Change| {
+        new.fields.iter().any(|a| old.fields.iter().any(|b| a.path == b.path && a.to == b.from && a.from == b.to))
+    };
+    let innocent = |c: &Change| fault.changes.iter().any(|(known, suspect)| !suspect && known.key() == c.key());
+    if let Some(newest) = changes.iter().max_by_key(|c| c.at) {
+        return !(innocent(newest) && changes.iter().any(|old| old.at < newest.at && reverts(newest, old)));
+    }
+    // The Deployment's controller counts its revisions; of others the first generation has no other before it.
+    !index.resolve(target).map(|o| o.meta()).is_some_and(|meta| {
+        let revision = meta.annotations.get("deployment.kubernetes.io/revision");
+        revision.is_some_and(|n| n == "1") || target.kind != "Deployment" && meta.generation == Some(1)
+    })
 }
 
 fn best(f: &Finding) -> Confidence {

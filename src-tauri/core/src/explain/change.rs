@@ -349,7 +349,7 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
         true => change.summary.clone(),
         false => summarise(&change.fields, cause.field.as_deref()),
     };
-    let undo_step = undo(&subject, &format!("it goes back to the revision before: {summary}"));
+    let undo_step = undo(&subject, &format!("it undoes this change: {summary}"));
     if !cause.evidence.iter().any(|e| e == key) {
         cause.evidence.push(key.to_owned());
     }
@@ -362,6 +362,9 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
         }
     } else if lead > JUST {
         return;
+    }
+    if !cause.statement.ends_with(['.', '!', '?', '…']) {
+        cause.statement.push('.');
     }
     let told =
         [" changed ", " deleted ", " created ", " scaled it from "].iter().any(|word| cause.statement.contains(word));

@@ -233,6 +233,10 @@ fn a_dependency_that_is_ready_and_never_restarted_is_ruled_out() {
     world.run(&db, [db.pod("0", status::ready(-3000))]);
     world.upsert_all([db.service(json!({})), db.endpoints(&[true])]);
     caller(&mut world, "dial tcp: connect to db:80 failed: connection refused");
+    // What nobody asks is ready whatever it does.
+    assert!(only(&world).ruled_out.iter().all(|r| !r.statement.contains("not restarted")));
+    let db = db.container(json!({"readinessProbe": {"tcpSocket": {"port": 8080}}}));
+    world.upsert(db.pod("0", status::ready(-3000)));
     ruled_out(&only(&world), &["StatefulSet db", "ready", "not restarted"], "no");
 }
 

@@ -387,6 +387,8 @@ fn a_liveness_probe_that_kills_what_served_for_long_is_no_slow_start() {
     assert_eq!(cause_of(&too_slow(&app, "liveness", 20, &message, "nothing of note")), "probe-refused");
     let other = app.clone().container(json!({"ports": [{"containerPort": 9090}]}));
     assert_eq!(cause_of(&too_slow(&other, "liveness", 20, &message, "loading model 40 %")), "probe-kills-slow-start");
+    let progress = "INFO FareTableWarmup : done with 4 of 30 fare tables";
+    assert_eq!(cause_of(&too_slow(&other, "liveness", 20, &message, progress)), "probe-kills-slow-start");
     assert_eq!(cause_of(&too_slow(&other, "liveness", 20, &message, "nothing of note")), "probe-port-wrong");
     let listening = "server listening on port 3000";
     assert_eq!(cause_of(&too_slow(&app, "liveness", 20, &message, listening)), "probe-port-wrong");

@@ -249,3 +249,41 @@ fn ready_pods_that_are_not_yet_available_are_told_with_the_seconds_they_must_las
     };
     check(&world, Expect { field: "spec.minReadySeconds", says, ..expect });
 }
+
+#[test]
+fn nobody_is_sent_back_to_what_is_not_there_or_is_broken() {
+    let steps = |world: &World| -> Vec<String> {
+        let faults = world.diagnose().faults;
+        faults.iter().flat_map(|f| &f.actions).map(|a| a.command.clone()).collect()
+    };
+    let undo = |world: &World| steps(world).iter().any(|c| c.contains("rollout undo"));
+    let wrong =
+        "rpc error: code = NotFound desc = failed to pull and unpack image \"registry.test/checkout:2\": not found";
+    let pod = |app: &App| app.pod("a", status::waiting("ErrImagePull", wrong, -60));
+    let revision = |n: &str| json!({"metadata": {"annotations": {"deployment.kubernetes.io/revision": n}}});
+    // Its first revision has none before it.
+    let app = checkout();
+    let mut first = world(&app, [pod(&app)]);
+    first.upsert(app.top(revision("1")));
+    assert!(!undo(&first), "{:?}", steps(&first));
+    first.upsert(app.top(revision("2")));
+    assert!(undo(&first), "{:?}", steps(&first));
+    // It went back already: the revision before is the broken one.
+    let image = |name: &str| checkout().container(json!({"image": name}));
+    let by = |name: &str, when: i64| {
+        let fields = json!([{"manager": "cd", "operation": "Update", "time": at(when)}]);
+        image(name).top(json!({"metadata": {"managedFields": fields}}))
+    };
+    let mut reverted = World::new().at(-3600);
+    reverted.upsert(by("registry.test/checkout:1", -3600));
+    reverted.upsert_all(image("registry.test/checkout:2").between(json!({})));
+    reverted.set_time(-70);
+    reverted.upsert(by("registry.test/checkout:2", -70));
+    reverted.upsert(pod(&image("registry.test/checkout:2")));
+    reverted.set_time(-10);
+    assert!(undo(&reverted), "{:?}", steps(&reverted));
+    reverted.set_time(-5);
+    reverted.upsert(by("registry.test/checkout:1", -5));
+    reverted.set_time(0);
+    assert!(!undo(&reverted), "{:?}", steps(&reverted));
+}

@@ -200,7 +200,12 @@ fn a_job_that_gave_up_quotes_its_last_words() {
     let mut world = world(&job, [pod.clone()]);
     world.log(&pod, "app", 0, "connecting\nFATAL: password authentication failed for user \"importer\"");
     world.upsert(job.top(gave_up("BackoffLimitExceeded", json!({}))));
-    check(&world, Expect { says: &["import", "3 times", "exit code 1", "password authentication failed"], ..JOB });
+    let says = &["import", "3 times", "exit code 1", "password authentication failed"];
+    let fault = check(&world, Expect { says, ..JOB });
+    // What the API server refuses must not be found out when the old one is gone.
+    let again = &fault.actions.iter().find(|a| a.command.contains("get job")).expect("it runs again").command;
+    assert!(again.contains("del(.selector") && again.ends_with("kubectl replace --force -f -"), "{again}");
+    assert!(!again.contains("kubectl delete"), "{again}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use afterwatch_core::{incident::State, remediation::ActionKind, severity::Confidence};
+use afterwatch_core::severity::Confidence;
 
 use super::{Page, cause::kind_in_words};
 use crate::text::inert;
@@ -59,9 +59,7 @@ impl Page<'_> {
             vec![kind.to_owned(), action, "no owner yet".to_owned(), "no date".to_owned(), "proposed".to_owned()]
         };
         let mut rows: Vec<Vec<String>> = Vec::new();
-        // Going back is a way to end the impact: once it has ended, going back again would undo the repair.
-        let over = !matches!(i.state, State::Open | State::Acknowledged);
-        for action in i.advised().filter(|a| !(over && a.draft.kind == ActionKind::RolloutUndo)) {
+        for action in i.advised() {
             let draft = &action.draft;
             let mut because = draft.because.trim().trim_end_matches('.').to_owned();
             if !because.is_empty() {

@@ -9,6 +9,7 @@ use afterwatch_core::{
     },
     postmortem::{Edit, Origin},
     severity::Severity,
+    timeline::EntryKind,
 };
 use afterwatch_store::SqliteStore;
 use proptest::prelude::*;
@@ -118,6 +119,31 @@ fn only_the_entry_that_says_when_it_started_may_move() {
     forged.timeline[0].label = Some("started".into());
     saved(&store, forged);
     assert_eq!(store.incident(&IncidentKey::Id(one.id)).unwrap().timeline, one.timeline);
+}
+
+#[test]
+fn which_change_set_it_off_may_be_seen_otherwise_later() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    let mut one = incident();
+    for (entry, label) in one.timeline.iter_mut().zip([Some("trigger"), None]) {
+        (entry.kind, entry.label) = (EntryKind::Change, label.map(str::to_owned));
+    }
+    let mut one = saved(&store, one);
+    let kept = |one: &Incident| store.incident(&IncidentKey::Id(one.id)).unwrap().timeline;
+    one.timeline[0].label = None;
+    one.timeline[1].label = Some("trigger".into());
+    let one = saved(&store, one);
+    assert_eq!(kept(&one), one.timeline);
+    // Nothing else of them, and no other label.
+    let mut forged = one.clone();
+    (forged.timeline[0].label, forged.timeline[0].text) = (Some("trigger".into()), "it never happened".into());
+    let forged = saved(&store, forged);
+    assert_eq!(kept(&one), one.timeline);
+    let other = Incident { timeline: one.timeline.clone(), ..forged };
+    let mut other = saved(&store, other);
+    other.timeline[0].label = Some("resolved".into());
+    assert!(store.save(std::slice::from_ref(&other), &[], &[]).is_err());
+    assert_eq!(kept(&one), one.timeline);
 }
 
 #[test]

@@ -6,11 +6,13 @@ mod credential;
 mod disk;
 mod file;
 mod link;
+mod listens;
 mod name;
 mod origin;
 mod policy;
 mod reach;
 mod rights;
+pub(super) mod runtime;
 mod server;
 mod setting;
 pub(super) mod stated;
@@ -21,13 +23,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{
     Context, backing,
-    context::{Owner, action, edit, ns_flag, object_evidence},
+    context::{Owner, edit, object_evidence},
     host::hosts,
 };
 use crate::{
     change::{Change, ChangeVerb},
     evidence::{EvidenceDraft, EvidenceKind},
-    index::Now,
     logs::{self, Class, Signal},
     object::{Container, Kind, Object, ObjectRef, Pod},
     remediation::{ActionDraft, ActionKind},
@@ -48,6 +49,7 @@ pub(in crate::detect) struct Case<'c, 'a> {
 }
 
 /// Who is to blame, and on what evidence.
+#[derive(Clone)]
 pub(in crate::detect) struct Blame {
     pub rule: String,
     pub confidence: Confidence,
@@ -324,9 +326,9 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         }
         Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
         Class::SharedMemory => case.own(signal).field(case.path("volumeMounts")),
-        Class::ExecFormat => architecture(case, signal),
-        Class::OutOfMemory => heap(case, signal),
-        Class::License => license(case, signal),
+        Class::ExecFormat => runtime::architecture(case, signal),
+        Class::OutOfMemory => runtime::heap(case, signal),
+        Class::License => runtime::license(case, signal),
         Class::KernelSetting => match &case.pod.spec.node_name {
             Some(node) => case.own(signal).says(format!(", on node {node}")),
             None => case.own(signal),
@@ -395,105 +397,4 @@ pub(in crate::detect) fn is_visible(blame: &Blame) -> bool {
             | "network-policy-blocks"
             | "dns-policy-wrong"
     )
-}
-
-/// The image is built for another machine than the node is.
-fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
-    let own = case.own(signal).field(case.path("image")).says(format!("; its image is {}", case.spec.image));
-    let node = case.pod.spec.node_name.as_deref().and_then(|n| case.cx.index.get(Kind::Node, None, n));
-    match node.map(|o| &**o) {
-        Some(object @ Object::Node(node)) if !node.status.node_info.architecture.is_empty() => {
-            let arch = &node.status.node_info.architecture;
-            let name = &node.metadata.name;
-            own.says(format!(", and node {name} is {arch}")).seen(
-                object,
-                "architecture",
-                format!("Node {name} is {arch}"),
-                &[("architecture", arch.clone())],
-                Now::STAMP,
-            )
-        }
-        _ => own,
-    }
-}
-
-/// The option that bounds a runtime's heap, and the variable or list it stands in.
-pub(super) fn heap_option(spec: &Container) -> Option<(String, String)> {
-    let bounds =
-        ["-Xmx", "--max-old-space-size", "--max_old_space_size", "MaxRAMPercentage", "GOMEMLIMIT", "memory_limit"];
-    let option = |value: &str| {
-        bounds.iter().find_map(|b| {
-            let at = value.find(b)?;
-            value[at..].split([' ', '"', '\'']).next().map(str::to_owned)
-        })
-    };
-    let of_env = spec.env.iter().find_map(|e| Some((e.name.clone(), e.value.as_deref().and_then(option)?)));
-    let of_list = |list: &[String], name: &str| list.iter().find_map(|a| option(a)).map(|o| (name.to_owned(), o));
-    of_env.or_else(|| of_list(&spec.args, "args")).or_else(|| of_list(&spec.command, "command"))
-}
-
-/// A runtime with a heap of its own: the option that bounds it, else the container's limit.
-fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
-    let own = case.own(signal);
-    let limit = case.spec.resources.limits.get("memory");
-    let of = limit.map(|l| format!("; the container's memory limit is {l}")).unwrap_or_default();
-    if let Some((name, option)) = heap_option(case.spec) {
-        let variable = case.spec.env.iter().any(|e| e.name == name);
-        let field = if variable { format!("env[{name}]") } else { name.clone() };
-        let kind = if variable { ActionKind::SetEnv } else { ActionKind::Patch };
-        return own
-            .says(format!(": {name} sets {option}{of}"))
-            .field(case.path(&field))
-            .step(case.edit(kind, format!("{option} bounds the heap")));
-    }
-    if signal.text.contains("Allowed memory size of") {
-        let own = own.says("; what is reached is PHP's own memory_limit, not the container's");
-        let ini = |key: &Option<String>| key.as_ref().is_some_and(|k| k.ends_with(".ini") || k.ends_with(".conf"));
-        return match file::only_map(case).filter(|(_, key)| ini(key)) {
-            Some((name, key)) => own.says(format!(", and its configuration is mounted from ConfigMap {name}")).on(
-                case.reference(Kind::ConfigMap, &name),
-                key.map(|k| format!("data[{k}]")),
-                case,
-            ),
-            None => own.field(case.path("image")),
-        };
-    }
-    let own = own.says(of).field(case.path("resources.limits.memory"));
-    let subject = &case.owner.subject;
-    own.step(action(
-        ActionKind::SetResources,
-        subject,
-        "it needs more memory than it has",
-        "replaces its pods; they need room on a node",
-        &format!("patch {}s", subject.kind.to_lowercase()),
-        format!(
-            "kubectl set resources {}{} -c {} --limits=memory=MEMORY",
-            subject.kubectl(),
-            ns_flag(subject),
-            case.spec.name
-        ),
-    ))
-}
-
-/// A license: the mounted file the line names, the variable, or the only mount that is called so.
-fn license(case: &Case<'_, '_>, signal: &Signal) -> Blame {
-    let own = case.own(signal);
-    let sounds = |name: &str| name.to_ascii_lowercase().contains("licen");
-    let named =
-        signal.text.split_whitespace().find(|w| w.starts_with('/') && (sounds(w) || file::from_volume(case, w)));
-    let mut mounts = case.spec.volume_mounts.iter().filter(|m| sounds(&m.mount_path) || sounds(&m.name));
-    let mounted = mounts.next().filter(|_| mounts.next().is_none()).map(|m| m.mount_path.as_str());
-    let mut variables = case.spec.env.iter().filter(|e| sounds(&e.name));
-    let variable = variables.next().filter(|_| variables.next().is_none());
-    match (named, variable, mounted) {
-        (Some(path), _, _) => file::content(case, path.trim_end_matches([':', '.', ',']), own),
-        (None, Some(e), _) => {
-            let named = Signal { class: Class::BadConfig, subject: Some(e.name.clone()), ..signal.clone() };
-            let blame = setting::bad(case, &named).rule(&own.rule).happened(&own.phrase);
-            let confidence = blame.confidence.min(Confidence::Likely);
-            blame.sure(confidence)
-        }
-        (None, None, Some(path)) => file::content(case, path, own),
-        (None, None, None) => own,
-    }
 }

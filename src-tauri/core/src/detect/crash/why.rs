@@ -5,7 +5,7 @@ use super::super::{
     context::{Owner, action, cause, edit, ns_flag},
     placement, probe,
 };
-use super::blame::{Blame, Case, blame, guess, heap_option, stated::stated};
+use super::blame::{Blame, Case, blame, guess, runtime::heap_option, stated::stated};
 use jiff::Timestamp;
 
 use crate::{

@@ -88,10 +88,12 @@ fn dependencies(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
         }
     }
     for (service, workload) in found.into_values().take(3) {
-        let namespace = service.metadata.namespace.as_deref().unwrap_or("");
-        let pods = routes.index.pods_matching(namespace, &service.spec.selector);
+        let pods = workload.uid.as_deref().map(|uid| routes.index.pods_of(uid)).unwrap_or_default();
         let pods: Vec<&Pod> = pods.into_iter().filter(|p| !p.finished() && !p.metadata.deleting()).collect();
-        let steady = |p: &&Pod| p.ready() && p.status.container_statuses.iter().all(|s| s.restart_count == 0);
+        // What nobody asks is ready whatever it does.
+        let asked = |p: &Pod| p.spec.containers.iter().any(|c| c.readiness_probe.is_some());
+        let steady =
+            |p: &&Pod| p.ready() && asked(p) && p.status.container_statuses.iter().all(|s| s.restart_count == 0);
         if pods.is_empty() || !pods.iter().all(steady) {
             continue;
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Blame, Case, api,
+    Blame, Case, api, listens,
     name::{beyond, infer, port_field, unknown, unset, written_port},
     policy::{Goal, blocked},
 };
@@ -280,17 +280,18 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
         }
     }
     if let Some(pod) = pods.iter().find(|p| p.ready()).or(pods.first()) {
-        let number = port.and_then(|p| match &p.target_port {
-            PortRef::Number(0) => Some(p.port),
-            PortRef::Number(n) => Some(*n),
-            PortRef::Name(n) => {
-                let mut all = pod.spec.containers.iter().flat_map(|c| &c.ports);
-                all.find(|d| d.name.as_deref() == Some(n)).map(|d| d.container_port)
-            }
-        });
+        let number = port.and_then(|p| number_of(p, &[pod]));
         if let Some(found) = policy(case, signal, &Goal::Pod { pod, port: number.or(at.port.filter(|_| headless)) }) {
             return found;
         }
+    }
+    if ready == Some(true)
+        && signal.class == Class::ConnectionRefused
+        && let Some(port) = port.or(ports.first().filter(|_| ports.len() == 1))
+        && let Some(target) = number_of(port, &pods)
+        && let Some(found) = listens::nobody(case, &object, &pods, target, &own)
+    {
+        return found;
     }
     let state = if ready == Some(true) { " and has ready endpoints" } else { "" };
     let own =
@@ -298,6 +299,18 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
     match case.written(&at.host) {
         Some(field) => own.field(field),
         None => own,
+    }
+}
+
+/// The port of these pods that a Service's port leads to.
+fn number_of(port: &ServicePort, pods: &[&Pod]) -> Option<u16> {
+    match &port.target_port {
+        PortRef::Number(0) => Some(port.port),
+        PortRef::Number(n) => Some(*n),
+        PortRef::Name(n) => {
+            let mut all = pods.iter().flat_map(|p| &p.spec.containers).flat_map(|c| &c.ports);
+            all.find(|d| d.name.as_deref() == Some(n)).map(|d| d.container_port)
+        }
     }
 }
 
