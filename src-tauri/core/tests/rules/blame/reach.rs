@@ -530,4 +530,23 @@ fn a_selector_that_finds_the_pods_of_another_workload_is_told() {
         },
     );
     assert!(fault.actions.iter().any(|a| a.command.contains("service/api")), "{:?}", fault.actions);
+    // Nobody asks either of them: it is the one that came lately.
+    let api = App::deployment("shop/api").container(json!({"ports": [{"containerPort": 8080}]}));
+    let pod = checkout().pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&checkout(), [pod.clone()]);
+    world.upsert_all(api.objects().into_iter().chain([
+        api.pod("a", status::ready(-600)),
+        api.service(json!({"spec": {"ports": [{"port": 80, "targetPort": 8080}]}})),
+        api.endpoints(&[true, true]),
+    ]));
+    world.set_time(-60);
+    let fields = json!([{"manager": "tom", "operation": "Update", "time": at(-60)}]);
+    world.upsert(report.top(json!({"metadata": {"creationTimestamp": at(-60), "managedFields": fields}})));
+    world.set_time(0);
+    world.upsert_all(report.between(json!({})));
+    let mut intruder = report.pod("a", status::ready(-50));
+    intruder.meta_mut().labels.insert("app".into(), "api".into());
+    world.upsert(intruder);
+    world.log(&pod, "app", 3, "Error: connect ECONNREFUSED api:80");
+    check(&world, Expect { says: &["Deployment report", "which tom created"], ..several });
 }

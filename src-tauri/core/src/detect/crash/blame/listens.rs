@@ -34,7 +34,15 @@ pub(super) fn nobody(case: &Case<'_, '_>, service: &Object, pods: &[&Pod], targe
     }
     let all: Vec<ObjectRef> = by_owner.values().map(|(owner, _)| owner.clone()).collect();
     let unasked: Vec<&(ObjectRef, &Pod)> = by_owner.values().filter(|(_, p)| ran(p) && !asked(p, target)).collect();
-    let [(workload, pod)] = unasked.as_slice() else { return None };
+    let created = |owner: &ObjectRef| case.changes(owner).into_iter().find(|c| c.verb == ChangeVerb::Created);
+    // Of several whom nobody asks the one that came lately, where the others were there before.
+    let (workload, pod) = match unasked.as_slice() {
+        [only] => only,
+        several => {
+            let mut new = several.iter().filter(|(owner, _)| created(owner).is_some());
+            new.next().filter(|_| new.next().is_none())?
+        }
+    };
     if workload.same_name(&case.owner.subject) || !ready.iter().all(|p| ran(p)) {
         return None;
     }
@@ -43,8 +51,8 @@ pub(super) fn nobody(case: &Case<'_, '_>, service: &Object, pods: &[&Pod], targe
     let lines = |what: String| [("target port", target.to_string()), ("pods", what)];
     if all.len() > 1 {
         let others: Vec<String> = all.iter().filter(|o| !o.same_name(workload)).map(ToString::to_string).collect();
-        let made = case.changes(workload).into_iter().find(|c| c.verb == ChangeVerb::Created);
-        let history = made.map(|c| format!(", which {} created at {}", who(c), c.at.strftime("%H:%M:%S UTC")));
+        let history =
+            created(workload).map(|c| format!(", which {} created at {}", who(c), c.at.strftime("%H:%M:%S UTC")));
         let said = format!(
             "; the selector of Service {name} finds pods of {} and of {workload}{}, and no readiness probe of the latter asks port {target}",
             words::list(&others, 3),
