@@ -143,6 +143,9 @@ fn figures() {
     let bench = std::env::var_os("AFTERWATCH_LLAMA_BENCH").filter(|program| !program.is_empty());
     let (mut read, mut written, mut held) = (Vec::new(), Vec::new(), Vec::new());
     let mut against = (Vec::new(), Vec::new());
+    // llama-bench reads such a prompt before it measures; so is it done here.
+    let warm = of_tokens(&mut worker, READ - AROUND, ROUNDS);
+    worker.asks(request(&warm, "Go on.", 1, None));
     for round in 0..ROUNDS {
         let text = of_tokens(&mut worker, READ - AROUND, round);
         let speed = |tokens: u32, ms: u32| f64::from(tokens) * 1e3 / f64::from(ms.max(1));
