@@ -1,6 +1,6 @@
 // What the palette finds: commands that can be run now, incidents, and the objects they are about.
 import { CATALOGUE } from "./catalogue";
-import { actionTitle, label, place, word } from "./incidents/words";
+import { actionTitle, label, offered, place, word } from "./incidents/words";
 import { objects } from "./incidents/objects";
 import type { IncidentSummary } from "./ipc/types";
 import { day } from "./shared/format";
@@ -66,7 +66,7 @@ export function find(d: Desk, query: string): Group[] {
         keys: e.keys.length > 0 ? e.keys : undefined,
         run: () => d.commands.run(e.command),
       }));
-  const copies: Offer[] = (page?.incident.actions ?? [])
+  const copies: Offer[] = (page ? offered(page.incident) : [])
     .filter((a) => a.command)
     .map((a, i) => ({
       id: `copy-${i}`,

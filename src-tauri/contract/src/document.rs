@@ -190,6 +190,11 @@ pub struct ActionDto {
     pub risk: String,
     pub requires: Vec<String>,
     pub command: String,
+    /// True where it is not offered any more: the diagnosis that advised it has changed, or going back would undo the
+    /// repair.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub withdrawn: bool,
 }
 
 /// A recorded item. The excerpt itself is asked for by id.
@@ -366,6 +371,7 @@ impl From<&core::remediation::Action> for ActionDto {
             risk: a.draft.risk.clone(),
             requires: a.draft.requires.clone(),
             command: a.draft.command.clone(),
+            withdrawn: a.withdrawn,
         }
     }
 }
@@ -437,7 +443,14 @@ impl IncidentDto {
                 })
                 .collect(),
             changes: i.changes.iter().map(Into::into).collect(),
-            actions: i.advised().map(Into::into).collect(),
+            actions: {
+                let offered: Vec<&str> = i.advised().map(|a| a.id.as_str()).collect();
+                let dto = |a: &core::remediation::Action| ActionDto {
+                    withdrawn: !offered.contains(&a.id.as_str()),
+                    ..a.into()
+                };
+                i.actions.iter().map(dto).collect()
+            },
             evidence: i.evidence.iter().map(Into::into).collect(),
             timeline: i.timeline.iter().map(Into::into).collect(),
             notifications: i.notifications,

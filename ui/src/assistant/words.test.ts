@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { citation, offered } from "../incidents/words";
 import { incident } from "../ipc/story/checkout";
 import type { ExchangeDto, ModelStateDto, StatementDto, WritingDto, WritingStep } from "../ipc/types";
 import {
@@ -186,6 +187,14 @@ describe("advice", () => {
     expect(ids(["A3", "A9"])).toEqual(["A3", "A1", "A2"]);
     expect(ids([])).toEqual(["A1", "A2", "A3"]);
     expect(ordered(incident, null).map((a) => a.id)).toEqual(["A1", "A2", "A3"]);
+  });
+
+  it("offers nothing that was withdrawn, and still knows what it was", () => {
+    const actions = incident.actions.map((a) => ({ ...a, withdrawn: a.id === "A1" }));
+    const later = { ...incident, actions };
+    expect(ordered(later, writing({ actions: ["A1", "A3"] })).map((a) => a.id)).toEqual(["A3", "A2"]);
+    expect(offered(later).map((a) => a.id)).toEqual(["A2", "A3"]);
+    expect(citation(later, "A1").title).toContain("Step A1");
   });
 });
 

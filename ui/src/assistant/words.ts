@@ -159,5 +159,5 @@ export function underStep(s: StatementDto, action: string, title: string): State
 /** The steps in the order of an advice; what it says nothing of follows as the rules have it. */
 export function ordered(incident: IncidentDto, advice: WritingDto | null): IncidentDto["actions"] {
   const first = advice?.actions.flatMap((id) => incident.actions.find((a) => a.id === id) ?? []) ?? [];
-  return [...first, ...incident.actions.filter((a) => !first.includes(a))];
+  return [...first, ...incident.actions.filter((a) => !first.includes(a))].filter((a) => !a.withdrawn);
 }

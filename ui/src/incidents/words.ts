@@ -123,6 +123,11 @@ export function evidenceWord(kind: string): string {
   );
 }
 
+/** The steps that are offered now: others are only spoken of. */
+export function offered(incident: IncidentDto): IncidentDto["actions"] {
+  return incident.actions.filter((a) => !a.withdrawn);
+}
+
 /** What an id such as `E7`, `C2` or `A1` stands for, for the chip that carries it. */
 export function citation(incident: IncidentDto, id: string): { href: string; title: string } {
   const action = incident.actions.find((a) => a.id === id);

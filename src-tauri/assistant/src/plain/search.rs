@@ -94,7 +94,7 @@ fn all(r: &Record<'_>) -> Vec<Row> {
         let text = format!("{before}: {}", o.statement);
         rows.push(Row { in_full: text.clone(), text, ids: o.evidence.clone() });
     }
-    for a in &i.actions {
+    for a in i.advised() {
         let text = format!("{}: {}", crate::record::action_name(a), a.draft.because);
         rows.push(Row { in_full: format!("{text}\n{}", a.draft.command), text, ids: vec![a.id.clone()] });
     }

@@ -257,8 +257,8 @@ fn build(routes: &route::Routes<'_>, now: Now<'_>, group: Group) -> Fault {
     fault
 }
 
-/// A step back leads somewhere, and not to what is broken: there is a revision before, and nobody went back already.
-/// Other steps are as they are.
+/// A step back leads somewhere, and not to what is broken: there is a revision before, and nothing was changed since the
+/// change that is suspected, not even back. Other steps are as they are.
 fn goes_back(index: &Index, step: &ActionDraft, fault: &Fault) -> bool {
     if step.kind != ActionKind::RolloutUndo {
         return true;
@@ -266,12 +266,9 @@ fn goes_back(index: &Index, step: &ActionDraft, fault: &Fault) -> bool {
     let target = &step.target;
     let of_template = |c: &&Change| c.fields.iter().any(|f| f.path.starts_with("spec.template"));
     let changes: Vec<&Change> = index.changes_of(target).filter(of_template).collect();
-    let reverts = |new: &Change, old: &Change| {
-        new.fields.iter().any(|a| old.fields.iter().any(|b| a.path == b.path && a.to == b.from && a.from == b.to))
-    };
-    let innocent = |c: &Change| fault.changes.iter().any(|(known, suspect)| !suspect && known.key() == c.key());
+    let judged = |c: &Change, as_: bool| fault.changes.iter().any(|(known, s)| *s == as_ && known.key() == c.key());
     if let Some(newest) = changes.iter().max_by_key(|c| c.at) {
-        return !(innocent(newest) && changes.iter().any(|old| old.at < newest.at && reverts(newest, old)));
+        return !(judged(newest, false) && changes.iter().any(|old| old.at < newest.at && judged(old, true)));
     }
     // The Deployment's controller counts its revisions; of others the first generation has no other before it.
     !index.resolve(target).map(|o| o.meta()).is_some_and(|meta| {

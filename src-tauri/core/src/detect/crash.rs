@@ -42,7 +42,7 @@ pub const RULES: &[Rule] = &[
         severities: CRASHING,
         limits: &[
             "Once a container has run for twice as long as it lived before (at least 45 s, at most 10 minutes).",
-            "A container that crashed once and runs again (in one look: for ten seconds longer than it lived), or that ran for hours before it crashed.",
+            "A container that crashed once and runs again (in one look: for ten seconds longer than it lived, and not a minute), or that ran for hours before it crashed.",
             "A container that ends with exit code 0, unless its pod restarts it always and it has ended so three times.",
             "A pod of a Job that failed once: `job-failed` judges the Job.",
             "A pod that the cluster ended (evicted, preempted, its node shut down), that its controller has replaced, or that ended more than an hour ago.",
@@ -242,7 +242,7 @@ fn death<'a>(now: Now<'_>, glance: bool, pod: &Pod, status: &'a ContainerStatus,
         _ => SignedDuration::ZERO,
     };
     let steady = (life * 2).clamp(STEADY, STEADY_MAX);
-    let usual = if life > STEADY_MAX { JUST_STARTED } else { life + JUST_STARTED };
+    let usual = if life > STEADY_MAX { JUST_STARTED } else { life.min(STEADY) + JUST_STARTED };
     let again = (status.restart_count >= 2 && often(now, pod, status, ended))
         || ended.reason.as_deref() == Some("OOMKilled")
         || (glance && failed(ended) && now.within(since, usual));

@@ -169,10 +169,13 @@ impl Index {
     /// The newest log of a container that could be read.
     pub fn newest_log(&self, pod_uid: &str, container: &str) -> Option<&LogRead> {
         self.note(Place::Logs(pod_uid));
-        self.logs
-            .of(pod_uid, container)
-            .filter(|l| l.read.lines.is_ok())
-            .max_by_key(|l| (l.read.lines.as_ref().is_ok_and(|lines| !lines.is_empty()), l.read.want.restart, l.at))
+        let read = || self.logs.of(pod_uid, container).filter(|l| l.read.lines.is_ok());
+        let newest = read().map(|l| l.read.want.restart).max()?;
+        // A run that has said nothing yet does not hide what the one before it said.
+        let says = |l: &super::logs::Log| l.read.lines.as_ref().is_ok_and(|lines| !lines.is_empty());
+        read()
+            .filter(|l| l.read.want.restart + 1 >= newest)
+            .max_by_key(|l| (says(l), l.read.want.restart, l.at))
             .map(|l| &l.read)
     }
 

@@ -47,6 +47,7 @@ pub(super) fn fault(incident: &mut Incident, fault: &Fault, now: Timestamp) {
         incident.severity = super::worst(incident).unwrap_or(incident.severity);
         return actions(incident, fault);
     }
+    acquit(incident, fault);
     let was_top = incident.causes.first().map(|c| (c.rule_id.clone(), c.entity.key()));
     incident.causes = fault
         .causes
@@ -143,16 +144,16 @@ fn changes(incident: &mut Incident, fault: &Fault, now: Timestamp) {
     for (change, suspect) in fault.changes.iter().rev() {
         take(incident, change, *suspect && (!fresh || since_well(change)), now);
     }
-    // Who was suspected while less was known is not any more, once another is.
-    let told = fault.causes.first().is_some_and(|c| c.confidence >= Confidence::Likely);
-    if told && fresh {
-        acquit(incident, fault);
-    }
 }
 
-/// Clears the changes that this diagnosis knows of and does not suspect, and names the trigger anew where it was one of
-/// them.
+/// Who was suspected while less was known is not any more, once another is: clears the changes that this diagnosis knows
+/// of and does not suspect, and names the trigger anew where it was one of them.
 fn acquit(incident: &mut Incident, fault: &Fault) {
+    let told = fault.causes.first().is_some_and(|c| c.confidence >= Confidence::Likely);
+    let known = |c: &IncidentChange| c.suspect && fault.changes.iter().any(|(f, s)| *s && f.key() == c.change.key());
+    if !told || !incident.changes.iter().any(known) {
+        return;
+    }
     let innocent = |c: &Change| fault.changes.iter().any(|(known, suspect)| !suspect && known.key() == c.key());
     let mut cleared: Vec<String> = Vec::new();
     for known in incident.changes.iter_mut().filter(|c| c.suspect && innocent(&c.change)) {
@@ -196,7 +197,7 @@ fn take(incident: &mut Incident, change: &Change, suspect: bool, now: Timestamp)
         ChangeVerb::Created => format!("{} created{who}", change.object),
         ChangeVerb::Deleted => format!("{} {}", change.object, change.summary),
     };
-    // The first suspect one of this time; an entry that was written is not changed any more.
+    // The first suspect one of this time; of an entry that was written only its label may change.
     let labels = |e: &&TimelineEntry| matches!(e.label.as_deref(), Some("trigger" | "reopened"));
     let told = incident.timeline.iter().rfind(labels).is_some_and(|e| e.label.as_deref() == Some("trigger"));
     let trigger = suspect && change.verb == ChangeVerb::Modified && !told;
@@ -321,11 +322,7 @@ pub(super) fn absorb(incident: &mut Incident, other: &Incident) {
 fn advise(incident: &mut Incident, fault: &Fault) {
     incident.actions.iter_mut().for_each(|a| a.withdrawn = true);
     actions(incident, fault);
-    let keys: Vec<_> = fault
-        .actions
-        .iter()
-        .map(|d| ActionDraft { command: in_context(&d.command, &incident.cluster), ..d.clone() }.key())
-        .collect();
+    let keys: Vec<_> = fault.actions.iter().map(ActionDraft::key).collect();
     let place = |a: &Action| keys.iter().position(|key| *key == a.draft.key()).unwrap_or(keys.len());
     incident.actions.sort_by_key(place);
 }

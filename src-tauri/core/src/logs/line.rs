@@ -219,8 +219,9 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
     }
     // What was escaped within the line is plain now.
     let mut text = crate::redact::text(&parts.join(": ")).into_owned();
-    for key in ["file", "path", "filename"] {
-        if let Some(path) = map.get(key).and_then(|v| v.as_str()).filter(|p| p.starts_with('/') && !text.contains(*p)) {
+    for key in ["file", "filename"] {
+        let named = |p: &&str| p.starts_with('/') && !text.contains(*p) && !is_source(p);
+        if let Some(path) = map.get(key).and_then(|v| v.as_str()).filter(named) {
             text.push_str(&format!(" ({key} {})", crate::redact::text(path)));
         }
     }
@@ -236,6 +237,15 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
     }
     let search = if beside.is_empty() { text.clone() } else { format!("{text}{}", crate::redact::text(&beside)) };
     Some(Line { text, search, level: level_of(&map), quiet: false })
+}
+
+/// Loggers name the file of the program that the call stands in, and its line.
+fn is_source(path: &str) -> bool {
+    const ENDINGS: [&str; 14] =
+        ["go", "py", "js", "mjs", "ts", "java", "kt", "rb", "rs", "cs", "php", "c", "cc", "cpp"];
+    let (file, line) = path.rsplit_once(':').unwrap_or((path, ""));
+    !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
+        || file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
 
 /// The level a structured line names; a number only where no word does.

@@ -228,6 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn what_ran_out_of_time_is_no_setting_and_a_caller_no_file() {
+        check("ERROR connect timeout: 10.0.12.7:5432", Class::Timeout, "10.0.12.7:5432");
+        let first = |line: &str| signals(&lines(line))[0].clone();
+        assert_eq!(
+            first("FATAL failed to create OTLP exporter: dial tcp 10.0.0.9:4317: connect: connection refused").class,
+            Class::ConnectionRefused
+        );
+        let yaml = "error loading config file \"/kube/config\": yaml: line 3: did not find expected key";
+        assert_eq!(first(yaml).class, Class::BadConfig, "{:?}", first(yaml));
+        let logrus = r#"{"level":"fatal","msg":"exiting due to previous errors","file":"/app/main.go:40"}"#;
+        assert!(!last_words(&lines(logrus)).unwrap().1.contains("main.go"));
+        check("connection refused, refer to https://docs.vendor.example/errors", Class::ConnectionRefused, "");
+    }
+
+    #[test]
     fn a_package_is_no_file() {
         let panic = "panic: invalid duration \"30secs\" in REQUEST_TIMEOUT\n\ngoroutine 1 [running]:\ngithub.com/kestrelpost/gateway/internal/config.MustLoad(...)\n\t/src/internal/config/load.go:41";
         assert!(

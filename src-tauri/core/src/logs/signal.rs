@@ -48,10 +48,15 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// What a pod of this name wrote: that it names itself is who writes, not whom it could not reach.
+    /// What a pod of this name wrote: that a logger names its own host is who writes, not whom it could not reach.
     pub(crate) fn of(mut self, pod: &str) -> Reading {
+        let beside = |text: &str| {
+            text.match_indices(pod).all(|(at, _)| text[..at].ends_with(" host=") || text[..at].ends_with(" hostname="))
+        };
         for signal in self.signals.iter_mut().filter(|s| s.class.is_connection()) {
-            signal.subject = signal.subject.take().filter(|s| s.split(':').next() != Some(pod));
+            let own =
+                signal.subject.as_deref().is_some_and(|s| s.split(':').next() == Some(pod)) && beside(&signal.text);
+            signal.subject = signal.subject.take().filter(|_| !own);
         }
         self
     }
@@ -197,7 +202,10 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
         };
         let root = if line.text.starts_with("Caused by: ") || line.text.contains("---> ") { 8 } else { 0 };
         // What is only counted and reported elsewhere: a program lives on without it.
-        let aside = if is_telemetry(&line.text) { 45 } else { 0 };
+        let aside = match found.class.is_connection() && line.level != Some(Level::Fatal) && is_telemetry(&line.text) {
+            true => 45,
+            false => 0,
+        };
         // A line near the end explains more.
         let recency = 20 * (i as i64 + 1) / i64::from(count);
         let weight = (i64::from(found.weight) + recency + level + root - aside).max(0) as u32;
@@ -237,10 +245,16 @@ fn host_beside(text: &str, search: &str, class: Class) -> Option<String> {
     if !wanted {
         return None;
     }
-    let first = |form: &LazyLock<Option<Regex>>, of: &str| {
-        Some(form.as_ref()?.captures(of)?.get(1)?.as_str().trim_end_matches('.').to_owned())
+    // `refer to https://…` names where to read on.
+    let asks = |before: &str| {
+        let word = before.split_whitespace().next_back().unwrap_or("").to_ascii_lowercase();
+        !["refer", "see", "go", "according", "visit"].contains(&word.as_str())
     };
-    first(&ASKED, text).or_else(|| first(&HOST, search))
+    let host = |found: regex::Captures<'_>| Some(found.get(1)?.as_str().trim_end_matches('.').to_owned());
+    let asked = ASKED.as_ref().and_then(|form| {
+        form.captures_iter(text).find(|c| c.get(0).is_some_and(|m| asks(&text[..m.start()]))).and_then(host)
+    });
+    asked.or_else(|| HOST.as_ref()?.captures(search).and_then(host))
 }
 
 /// The file a fault of configuration lies in.
@@ -285,7 +299,7 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         Class::Certificate if has(&["not yet valid", "notyetvalid"]) && !has(&["expired"]) => {
             Some("it is not yet valid")
         }
-        Class::Certificate if has(&["expired", "notafter"]) => Some(EXPIRED),
+        Class::Certificate if has(&["expired"]) => Some(EXPIRED),
         // Java's path validation says so of a certificate before it says which of the two.
         Class::Certificate if has(&["validity check failed"]) => {
             Some("it is not valid at this time (expired or not yet valid)")
@@ -381,7 +395,7 @@ fn without_negations(text: &str) -> String {
         Regex::new(concat!(
             r#"(?i)\b(?:0|no|zero|without(?: any)?|free of) (?:\w+ )?(?:errors?|failures?|failed|warnings?|exceptions?|timeouts?|problems?|panics?)\b"#,
             r#"|\b(?:\w+_)?(?:errors?|failed|failures?|err|exceptions?|timeouts?|timed[_ ]out|denied|refused|dropped|rejected|panics?)(?:_\w+)?["']?\s*[:=]\s*(?:0|null|nil|none|false|""|\[\]|\{\}|<nil>)(?:[,\s}\]]|$)"#,
-            r#"|\b\w*timeouts?(?:_?(?:ms|sec|secs|seconds|millis))?["']?\s*[:=]\s*["']?\d+(?:\.\d+)?(?:ms|s|m)?\b["']?"#,
+            r#"|(?:^\s*|[{,(\[]\s*)["']?\w*timeouts?\w*["']?\s*[:=]\s*["']?\d+(?:\.\d+)?(?:ms|s|m)?["']?\s*(?:[,;)}\]]|$)"#,
             r#"|\b(?:\d+ passed, )?0 failed\b|\b(?:on|if|for|when|handl\w+|catch\w*) (?:any )?(?:errors?|exceptions?|panics?|timeouts?)\b"#
         ))
         .ok()

@@ -282,8 +282,19 @@ fn nobody_is_sent_back_to_what_is_not_there_or_is_broken() {
     reverted.upsert(pod(&image("registry.test/checkout:2")));
     reverted.set_time(-10);
     assert!(undo(&reverted), "{:?}", steps(&reverted));
+    let mut restarted = reverted.clone();
     reverted.set_time(-5);
     reverted.upsert(by("registry.test/checkout:1", -5));
     reverted.set_time(0);
     assert!(!undo(&reverted), "{:?}", steps(&reverted));
+    // It was only restarted since: what is before that is the broken one as well.
+    restarted.set_time(-5);
+    let mut again = by("registry.test/checkout:2", -5);
+    if let afterwatch_core::object::Object::Deployment(d) = &mut again {
+        let when = ("kubectl.kubernetes.io/restartedAt".to_owned(), at(-5));
+        d.spec.template.metadata.annotations.extend([when]);
+    }
+    restarted.upsert(again);
+    restarted.set_time(0);
+    assert!(!undo(&restarted), "{:?}", steps(&restarted));
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `AFTERWATCH_BENCH_MODEL` | the model; else one of random weights and the size of half a billion is made (Python) |
 //! | `AFTERWATCH_BENCH_THREADS` | threads; else as the app would take |
-//! | `AFTERWATCH_LLAMA_BENCH` | llama.cpp's `llama-bench`, to compare with |
+//! | `AFTERWATCH_LLAMA_BENCH` | a `llama-bench` to compare with: of the same build (`.ci/build-llama-bench`) or Debian's (`.ci/debian-llama-bench`) |
 
 use std::{
     ffi::OsStr,

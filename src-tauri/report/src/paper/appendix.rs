@@ -81,7 +81,11 @@ pub(super) fn items(page: &Page<'_>) -> Vec<Item> {
         let words = kind_in_words(draft.kind);
         let title = format!("Step: {words} of {}", plain_object(&draft.target));
         let risk = if draft.risk.is_empty() { String::new() } else { format!(" · at worst: {}", draft.risk) };
-        let provenance = format!("Recommended by rule: {}{risk}", draft.because.trim().trim_end_matches('.'));
+        let provenance = format!(
+            "{}: {}{risk}",
+            if action.withdrawn { "Recommended at first, and withdrawn" } else { "Recommended by rule" },
+            draft.because.trim().trim_end_matches('.')
+        );
         out.add(&action.id, &title, provenance, Observed::Live, &draft.command, false);
     }
     out.items

@@ -4,4 +4,9 @@ import type { ObjectRefDto } from "./ObjectRefDto";
 /**
  * A recommended step.
  */
-export type ActionDto = { id: string, kind: string, applicable: boolean, target: ObjectRefDto, because: string, risk: string, requires: Array<string>, command: string, };
+export type ActionDto = { id: string, kind: string, applicable: boolean, target: ObjectRefDto, because: string, risk: string, requires: Array<string>, command: string, 
+/**
+ * True where it is not offered any more: the diagnosis that advised it has changed, or going back would undo the
+ * repair.
+ */
+withdrawn?: boolean, };

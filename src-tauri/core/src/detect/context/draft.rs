@@ -145,10 +145,10 @@ pub fn undo(subject: &ObjectRef, because: &str) -> Option<ActionDraft> {
 /// The step that changes the workload by hand.
 pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -> ActionDraft {
     let risk = match subject.kind.as_str() {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "replaces its pods",
+        "Deployment" | "StatefulSet" | "DaemonSet" => "replaces its pods",
         "Job" | "Pod" => "most of it cannot be changed: it must be made anew",
         "CronJob" => "its next runs are made so",
-        _ => "holds at once for everything that uses it",
+        _ => "whatever else uses it is affected too",
     };
     action(
         kind,

@@ -481,7 +481,12 @@ impl Case<'_> {
 }
 
 static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s|ed)?|warm(?:ing|s|ed)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s|ed)|index(?:ing|es|ed)|wait(?:ing|s)|recover\w*|connecting)\b|\b\d+ (?:of|out of) \d+\b|\b\d+/\d+\b|\b\d{1,3} ?%").ok()
+    Regex::new(concat!(
+        r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s)?|warm(?:ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s)|index(?:ing|es)|wait(?:ing|s)|recover\w*|connecting)\b",
+        // How far it is.
+        r"|\b(?:warm|load|import|index|cach|restor|sync|process|done|progress|complet|build|built|download|fetch|read)\w*[^\n]{0,40}?\b(?:\d+ (?:of|out of) \d+\b|\d+/\d+\b|\d{1,3} ?%)"
+    ))
+    .ok()
 });
 
 pub(super) fn is_timeout(lower: &str) -> bool {

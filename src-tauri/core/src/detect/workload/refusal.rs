@@ -5,7 +5,6 @@ mod webhook;
 
 use std::sync::LazyLock;
 
-use jiff::SignedDuration;
 use regex::{Captures, Regex};
 
 use super::super::{
@@ -14,7 +13,7 @@ use super::super::{
     placement,
 };
 use crate::{
-    change::{Change, ChangeVerb},
+    change::{Change, ChangeVerb, FieldChange},
     evidence::EvidenceDraft,
     finding::CauseDraft,
     object::{Kind, LimitRange, Object, ObjectRef, PodSpec, Quantity},
@@ -349,7 +348,7 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
         None => owner.pod_field("containers[].resources"),
     });
     c.referrer.clone_from(&range);
-    if let Some((range, change, path)) = range.as_ref().and_then(|r| tightened(cx, subject, r, resource)) {
+    if let Some((range, change, path)) = range.as_ref().and_then(|r| tightened(cx, subject, r, (bound, resource))) {
         c.entity = range.clone();
         c.referrer = Some(subject.clone());
         c.field = Some(format!("spec.{path}"));
@@ -369,28 +368,41 @@ fn limit_range(cx: &Context<'_>, owner: &Owner, m: &Captures<'_>) -> (CauseDraft
     (c, steps)
 }
 
-/// The change by which the bound became too narrow lately, and its field: the workload asks for what it asked for before.
+/// The change by which the bound that is violated became too narrow, and its field: the workload was there before, and
+/// asks for what it asked for then.
 fn tightened<'a, 'r>(
     cx: &Context<'a>,
     subject: &ObjectRef,
     range: &'r ObjectRef,
-    resource: &str,
+    (bound, resource): (&str, &str),
 ) -> Option<(&'r ObjectRef, &'a Change, String)> {
-    const LATELY: SignedDuration = SignedDuration::from_hours(1);
-    let lately = |c: &&Change| c.verb == ChangeVerb::Modified && cx.now.within(c.at, LATELY);
-    let bound = |path: &str| {
-        path.starts_with("limits[")
-            && path.ends_with(&format!(".{resource}"))
-            && [".max.", ".min.", ".maxLimitRequestRatio."].iter().any(|b| path.contains(b))
+    let (list, down) = match bound {
+        "maximum" => (".max.", true),
+        "minimum" => (".min.", false),
+        _ => (".maxLimitRequestRatio.", true),
     };
     let index = cx.index;
+    let modified = |c: &&Change| c.verb == ChangeVerb::Modified;
     let own = |c: &Change| c.fields.iter().any(|f| f.path.contains(".resources."));
-    if index.changes_of(subject).filter(lately).any(own) {
+    if index.changes_of(subject).filter(modified).any(own) {
         return None;
     }
-    let found = index.changes_of(range).filter(lately).filter_map(|c| {
-        let field = c.fields.iter().find(|f| bound(f.path.trim_start_matches("spec.")))?;
-        Some((range, c, field.path.trim_start_matches("spec.").to_owned()))
+    let there = index.resolve(subject)?.meta().creation_timestamp?;
+    let narrower = |f: &FieldChange| {
+        let amount = |text: &Option<String>| text.as_ref().and_then(|t| Quantity::new(t.as_str()).milli());
+        match (amount(&f.from), amount(&f.to)) {
+            (Some(from), Some(to)) => (to < from) == down && to != from,
+            (None, Some(_)) => true,
+            _ => false,
+        }
+    };
+    let found = index.changes_of(range).filter(modified).filter(|c| c.at > there).filter_map(|c| {
+        let path = |f: &FieldChange| f.path.trim_start_matches("spec.").to_owned();
+        let of = |f: &&FieldChange| {
+            let path = path(f);
+            path.starts_with("limits[") && path.contains(list) && path.ends_with(&format!(".{resource}"))
+        };
+        Some((range, c, path(c.fields.iter().filter(of).find(|f| narrower(f))?)))
     });
     found.max_by_key(|(_, c, _)| c.at)
 }

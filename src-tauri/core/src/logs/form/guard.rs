@@ -124,9 +124,9 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
         }
         // A token that is renewed when it expires works.
         Class::Authentication => has(&lower(), RENEWED),
-        // A form of greater weight says more plainly where the name stands.
         // A time of day.
         _ if class.is_connection() && subject.is_some_and(is_time) => true,
+        // A form of greater weight says more plainly where the name stands.
         _ if class.is_connection() && weight < 88 => {
             subject.is_some_and(|s| NO_HOST.contains(&s.to_ascii_lowercase().as_str()))
         }

@@ -93,7 +93,11 @@ pub(super) const FAMILIES: &[Family] = &[
                 82,
                 r#"(?i)(?:no such file or directory|file not found|cannot open|can't open|could not open|unable to open|failed to open|cannot find|cannot stat|ENOENT|no (?:such )?(?:config(?:uration)? )?file)[^/'"]*['"(]?((?:/|\./)[\w./@~-]+)"#,
             ),
-            (MissingFile, 82, r#"(?i)\berror (?:opening|loading|reading) (?:\w+ ){0,2}file:? ['"]?(/[^\s'":,]+)"#),
+            (
+                MissingFile,
+                82,
+                r#"(?i)\berror (?:opening|loading|reading) (?:\w+ ){0,2}file:? ['"]?(/[^\s'":,]+)['"]?\.?\s*$"#,
+            ),
             (MissingFile, 60, r"(?i)(?:no such file or directory|ENOENT|filenotfound|kind: NotFound)"),
             (NotAFile, 88, r#"(?i:is a directory)(?:[:,]? (?:\w+ )?['"]?)(/[^\s'":,]+)"#),
             (NotAFile, 88, r#"(/[^\s'":,]+)['"]?:? (?:\(?(?i:\w+ error: )?)?(?i:is a directory|is a folder)"#),

@@ -126,7 +126,7 @@ fn a_time_of_day_is_no_host() {
 
 #[test]
 fn the_only_bounded_scratch_volume_is_what_is_full() {
-    let app = mounted(json!({"emptyDir": {"sizeLimit": "4Mi"}}), json!({"mountPath": "/scratch"}));
+    let app = mounted(json!({"emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}}), json!({"mountPath": "/scratch"}));
     let field = "spec.template.spec.volumes[v].emptyDir.sizeLimit";
     let log = "write failed: [Errno 28] No space left on device";
     one(&app, log, [], Expect { cause: "log-disk-full", field, says: &["sizeLimit of 4Mi"], ..DEAD });

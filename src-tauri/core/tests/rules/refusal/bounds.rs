@@ -34,7 +34,15 @@ fn a_limit_range_that_was_narrowed_is_to_blame_unless_more_is_asked_for() {
     };
     let fault = check(&told("64Mi"), narrowed);
     assert_eq!(fault.actions[0].target.kind, "LimitRange", "{:?}", fault.actions);
-    // It asks for more than it did.
+    // Nothing became narrower, or another bound did.
+    let mut raised = World::new().at(-7200);
+    raised.upsert_all([app("64Mi").top(json!({})), range("32Mi", "capacity", -7200)]);
+    raised.set_time(-60);
+    raised.upsert(range("48Mi", "capacity", -60));
+    raised.set_time(0);
+    refuse(&mut raised, &app("64Mi"), &why);
     let field = "spec.template.spec.containers[app].resources.limits.memory";
+    check(&raised, Expect { cause: "limit-range-violated", field, ..REFUSED });
+    // It asks for more than it did.
     check(&told("32Mi"), Expect { cause: "limit-range-violated", field, ..REFUSED });
 }

@@ -30,11 +30,13 @@ pub(super) fn full(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         });
         all.next().filter(|_| all.next().is_none())
     };
-    // Or else the only emptyDir that is bounded.
+    // Or else the only volume in memory that is bounded.
     let bounded = || {
         let mut all = case.spec.volume_mounts.iter().filter_map(|mount| {
             let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name)?;
-            volume.empty_dir.as_ref()?.get("sizeLimit")?;
+            let empty = volume.empty_dir.as_ref()?;
+            // The kubelet evicts for what lies on the node's disk; only memory is full by itself.
+            empty.get("sizeLimit").filter(|_| empty.get("medium").and_then(Value::as_str) == Some("Memory"))?;
             Some(Place { mount, volume, within: String::new() })
         });
         all.next().filter(|_| all.next().is_none())

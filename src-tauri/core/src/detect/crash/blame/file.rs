@@ -2,8 +2,9 @@
 
 use super::{Blame, Case};
 use crate::{
-    change::ChangeVerb,
+    change::{Change, ChangeVerb},
     detect::context::{action, ns_flag},
+    explain::reach::is_controller,
     index::Now,
     logs::Signal,
     object::{
@@ -163,10 +164,11 @@ pub(super) fn content(case: &Case<'_, '_>, path: &str, own: Blame) -> Blame {
     }
     if let Some((name, key)) = secret_of(p.volume, &p.within) {
         let secret = case.reference(Kind::Secret, &name);
-        let lately = case.changes(&secret).iter().any(|c| c.verb == ChangeVerb::Modified);
+        let by_person = |c: &Change| c.verb == ChangeVerb::Modified && !c.who.as_deref().is_some_and(is_controller);
+        let lately = case.changes(&secret).into_iter().any(by_person);
         return own
             .says(format!("; the file is key {key} of Secret {name}, mounted at {}", p.mount.mount_path))
-            .says(if lately { " and written anew shortly before" } else { "" })
+            .says(if lately { "; that Secret was changed shortly before" } else { "" })
             .on(secret, Some(format!("data[{key}]")), case);
     }
     own

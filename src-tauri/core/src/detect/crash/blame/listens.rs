@@ -59,6 +59,11 @@ pub(super) fn nobody(case: &Case<'_, '_>, service: &Object, pods: &[&Pod], targe
             history.unwrap_or_default()
         );
         let shared = lines(all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        // Two may well serve behind one Service, such as a canary.
+        let blame = match created(workload) {
+            Some(_) => blame,
+            None => blame.needs(format!("whether the pods of {workload} are meant to serve behind Service {name}")),
+        };
         return Some(
             blame
                 .says(said)
@@ -80,8 +85,13 @@ pub(super) fn nobody(case: &Case<'_, '_>, service: &Object, pods: &[&Pod], targe
     }
     // A variable of this kind that was changed lately is where the port went.
     let moved = case.changes(workload).into_iter().find_map(|c| {
-        let port = |path: &str| path.contains(".env[") && path.to_ascii_uppercase().contains("PORT");
-        c.fields.iter().find(|f| port(&f.path)).map(|f| (c, f))
+        let port = |path: &str| {
+            let name = path.rsplit_once(".env[").and_then(|(_, rest)| rest.split(']').next()).unwrap_or("");
+            name.eq_ignore_ascii_case("PORT") || name.to_ascii_uppercase().ends_with("_PORT")
+        };
+        // What it calls has a port as well: only where it listened on this one until then.
+        let is = |value: &Option<String>| value.as_deref().and_then(|v| v.parse().ok()) == Some(target);
+        c.fields.iter().find(|f| port(&f.path) && is(&f.from) && !is(&f.to)).map(|f| (c, f))
     });
     let (changed, field) = moved?;
     let text = |t: &Option<String>| t.clone().unwrap_or_else(|| "nothing".to_owned());
@@ -118,11 +128,15 @@ fn who(change: &Change) -> &str {
     change.who.as_deref().unwrap_or("somebody")
 }
 
+/// Where a mesh's side-car asks in the place of the kubelet.
+const MESH: [u16; 2] = [15020, 15021];
+
 /// A readiness probe of the pod asks this port, or a program that may do so.
 fn asked(pod: &Pod, port: u16) -> bool {
-    pod.spec.containers.iter().any(|c| {
+    pod.spec.containers.iter().chain(&pod.spec.init_containers).any(|c| {
         let Some(probe) = &c.readiness_probe else { return false };
         let named = |name: &str| c.ports.iter().find(|p| p.name.as_deref() == Some(name)).map(|p| p.container_port);
-        probe.exec.is_some() || probe.port().is_some_and(|p| p.parse().ok().or_else(|| named(&p)) == Some(port))
+        let number = || probe.port().and_then(|p| p.parse().ok().or_else(|| named(&p)));
+        probe.exec.is_some() || number().is_some_and(|n| n == port || MESH.contains(&n))
     })
 }
