@@ -443,14 +443,7 @@ impl IncidentDto {
                 })
                 .collect(),
             changes: i.changes.iter().map(Into::into).collect(),
-            actions: {
-                let offered: Vec<&str> = i.advised().map(|a| a.id.as_str()).collect();
-                let dto = |a: &core::remediation::Action| ActionDto {
-                    withdrawn: !offered.contains(&a.id.as_str()),
-                    ..a.into()
-                };
-                i.actions.iter().map(dto).collect()
-            },
+            actions: i.actions.iter().map(|a| ActionDto { withdrawn: !i.offers(a), ..a.into() }).collect(),
             evidence: i.evidence.iter().map(Into::into).collect(),
             timeline: i.timeline.iter().map(Into::into).collect(),
             notifications: i.notifications,

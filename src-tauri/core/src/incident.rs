@@ -219,11 +219,16 @@ impl Incident {
         format!("INC-{}", self.number)
     }
 
-    /// The steps that the diagnosis advises as it is now, the first one first. Going back is one only while it still
-    /// hurts: afterwards it would undo the repair.
+    /// The steps that the diagnosis advises as it is now, the first one first.
     pub fn advised(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|a| self.offers(a))
+    }
+
+    /// This step of its own is still advised. Going back is only while it still hurts: afterwards it would undo the
+    /// repair.
+    pub fn offers(&self, action: &Action) -> bool {
         let over = !matches!(self.state, State::Open | State::Acknowledged);
-        self.actions.iter().filter(move |a| !(a.withdrawn || over && a.draft.kind == ActionKind::RolloutUndo))
+        !(action.withdrawn || over && action.draft.kind == ActionKind::RolloutUndo)
     }
 
     /// The evidence with this id (`E7`, case ignored).

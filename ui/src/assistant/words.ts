@@ -1,4 +1,5 @@
 // How the window speaks of the model, of what is being written, and of answers.
+import { offered } from "../incidents/words";
 import type { ExchangeDto, IncidentDto, ModelStateDto, StatementDto, WritingDto } from "../ipc/types";
 import { count, number } from "../shared/format";
 import type { Run } from "../state/run.svelte";
@@ -158,6 +159,7 @@ export function underStep(s: StatementDto, action: string, title: string): State
 
 /** The steps in the order of an advice; what it says nothing of follows as the rules have it. */
 export function ordered(incident: IncidentDto, advice: WritingDto | null): IncidentDto["actions"] {
-  const first = advice?.actions.flatMap((id) => incident.actions.find((a) => a.id === id) ?? []) ?? [];
-  return [...first, ...incident.actions.filter((a) => !first.includes(a))].filter((a) => !a.withdrawn);
+  const all = offered(incident);
+  const first = advice?.actions.flatMap((id) => all.find((a) => a.id === id) ?? []) ?? [];
+  return [...first, ...all.filter((a) => !first.includes(a))];
 }

@@ -264,7 +264,7 @@ fn next_steps(page: &mut Page<'_>, i: &Incident) {
     let hurt = matches!(i.state, State::Open | State::Acknowledged);
     page.heading(if hurt { "Next steps" } else { "Steps that were advised" });
     // What was advised stays advised; what is well again needs no step.
-    let told = || i.actions.iter().filter(|a| if hurt { i.advised().any(|o| o.id == a.id) } else { !a.withdrawn });
+    let told = || i.actions.iter().filter(|a| if hurt { i.offers(a) } else { !a.withdrawn });
     if told().next().is_none() {
         page.line("  No step is known for this.");
     }

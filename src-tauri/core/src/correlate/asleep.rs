@@ -8,7 +8,7 @@ use super::{
     route::Routes,
 };
 use crate::{
-    change::Change,
+    change::{Change, FieldChange},
     detect::{
         backing::{ON_NO_NODE, nowhere},
         context::{action, cause, edit, ns_flag, object_evidence},
@@ -37,15 +37,17 @@ struct Sleep<'a> {
     history: String,
 }
 
+/// What the change scaled to zero, and from how many.
+fn to_zero(change: &Change) -> Option<&FieldChange> {
+    change.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0"))
+}
+
 fn sleep<'a>(index: &'a Index, workload: &ObjectRef) -> Option<Sleep<'a>> {
     let object = index.resolve(workload)?;
     let who = |c: &Change| c.who.clone().unwrap_or_else(|| "Somebody".to_owned());
     if object.replicas() == Some(0) {
-        let to_zero = |c: &Change| {
-            c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")).map(|f| f.from.clone())
-        };
         let since = index.changes_of(workload).filter(|c| to_zero(c).is_some()).max_by_key(|c| c.at);
-        let history = match since.and_then(|c| Some((c, to_zero(c)??))) {
+        let history = match since.and_then(|c| Some((c, to_zero(c)?.from.as_ref()?))) {
             Some((c, from)) => format!(" {} scaled it from {from} to 0 ({}).", who(c), c.at.strftime("%H:%M:%S UTC")),
             None => String::new(),
         };
@@ -141,12 +143,7 @@ pub(super) fn wake(index: &Index, cause: &CauseDraft) -> Option<ActionDraft> {
     let entity = &cause.entity;
     match cause.rule_id.as_str() {
         SCALED_TO_ZERO => {
-            let before = index
-                .changes_of(entity)
-                .filter_map(|c| c.fields.iter().find(|f| f.path == "spec.replicas" && f.to.as_deref() == Some("0")))
-                .filter_map(|f| f.from.clone())
-                .last()
-                .unwrap_or_else(|| "1".to_owned());
+            let before = index.changes_of(entity).filter_map(|c| to_zero(c)?.from.as_deref()).last().unwrap_or("1");
             Some(action(
                 ActionKind::Scale,
                 entity,

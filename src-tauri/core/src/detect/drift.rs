@@ -140,8 +140,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             if named.is_some_and(|key| !secret && !touched.contains(&key)) {
                 continue;
             }
-            let quoted = touched.iter().find(|k| quotes(&text, k, &pod.spec)).map(|k| (*k).to_owned());
-            let quoted = named.filter(|_| !secret).map(str::to_owned).or(quoted);
+            let speaks = || touched.iter().copied().find(|k| quotes(&text, k, &pod.spec));
+            let quoted = named.filter(|_| !secret).or_else(speaks).map(str::to_owned);
             let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
             let score = u8::from(quoted.is_some());
             let ahead = f.started_at.duration_since(change.at);

@@ -4,6 +4,7 @@
 mod endless;
 mod file;
 mod host;
+mod listens;
 mod machine;
 mod reach;
 mod rights;

@@ -21,29 +21,23 @@ pub(super) fn full(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
     let claims = |v: &Volume| v.persistent_volume_claim.as_ref().map(|c| c.claim_name.clone());
     let found = signal.subject.as_deref().filter(|s| s.starts_with('/')).and_then(|s| place(case, s));
-    // Without a place: the only claim it mounts.
-    let only = || {
+    let sole = |fits: &dyn Fn(&Volume) -> bool| {
         let mut all = case.spec.volume_mounts.iter().filter_map(|mount| {
-            let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name)?;
-            volume.persistent_volume_claim.as_ref()?;
+            let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name).filter(|v| fits(v))?;
             Some(Place { mount, volume, within: String::new() })
         });
         all.next().filter(|_| all.next().is_none())
     };
-    // Or else the only volume in memory that is bounded.
-    let bounded = || {
-        let mut all = case.spec.volume_mounts.iter().filter_map(|mount| {
-            let volume = case.pod.spec.volumes.iter().find(|v| v.name == mount.name)?;
-            let empty = volume.empty_dir.as_ref()?;
-            // The kubelet evicts for what lies on the node's disk; only memory is full by itself.
-            empty.get("sizeLimit").filter(|_| empty.get("medium").and_then(Value::as_str) == Some("Memory"))?;
-            Some(Place { mount, volume, within: String::new() })
-        });
-        all.next().filter(|_| all.next().is_none())
+    // Without a place: the only claim it mounts, or else the only volume in memory that is bounded. For what lies on the
+    // node's disk the kubelet evicts; only memory is full by itself.
+    let bounded = |v: &Volume| {
+        let empty = v.empty_dir.as_ref();
+        empty.is_some_and(|e| e.get("sizeLimit").is_some() && e.get("medium").and_then(Value::as_str) == Some("Memory"))
     };
+    let only = || sole(&|v| v.persistent_volume_claim.is_some()).or_else(|| sole(&bounded));
     let told = found.is_some();
     let absolute = signal.subject.as_deref().is_some_and(|s| s.starts_with('/'));
-    let Some(p) = found.or_else(|| if absolute { None } else { only().or_else(bounded) }) else {
+    let Some(p) = found.or_else(|| if absolute { None } else { only() }) else {
         let limit = case.spec.resources.limits.get("ephemeral-storage");
         let said = limit.map(|l| format!("; its ephemeral-storage limit is {l}")).unwrap_or_default();
         return own.says(said).field(case.path("resources.limits.ephemeral-storage"));
