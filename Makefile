@@ -109,7 +109,7 @@ bench: deps-cluster deps-desktop node_modules ## the figures of the README; on a
 	AFTERWATCH_APP=$(CARGO_TARGET_DIR)/release/afterwatch AFTERWATCH_CLI=$(CARGO_TARGET_DIR)/release/kubectl-afterwatch \
 	  cargo test --locked -p afterwatch-tests --test desktop figures -- --ignored --nocapture
 	cargo test --release --locked -p afterwatch-core --test rules figures -- --ignored --nocapture
-	AFTERWATCH_LLAMA_BENCH=$$(.ci/build-llama-bench release || true) \
+	AFTERWATCH_LLAMA_BENCH=$$(.ci/build-llama-bench release || true):$$(.ci/debian-llama-bench || true) \
 	  cargo test --release --locked -p afterwatch-model --test worker figures -- --ignored --nocapture
 	cargo run --release --locked -p afterwatch-report --example pages -- $(CARGO_TARGET_DIR)/pages
 	@for bin in afterwatch kubectl-afterwatch afterwatch-model; do \

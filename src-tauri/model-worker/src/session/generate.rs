@@ -18,6 +18,8 @@ const CHUNK: usize = gguf::CHUNK as usize;
 const FIRST: usize = 128;
 /// Tokens of a piece at least: a smaller one takes hardly less time.
 const LEAST: usize = 16;
+/// How many tokens llama.cpp multiplies at once on a processor (its `repack.cpp`); it takes those left over one by one.
+const TILE: usize = 4;
 /// How long a piece may take before the next is smaller: so often it is said how far the reading is.
 const STEP: Duration = Duration::from_secs(5);
 
@@ -234,15 +236,17 @@ impl<'m> Writer<'m> {
 }
 
 /// How many of so many tokens are read at once, in as many pieces as it takes: a few that are left over would take
-/// hardly less time than a whole piece.
+/// hardly less time than a whole piece. Each but the last is of whole [`TILE`]s.
 fn portion(left: usize, piece: usize) -> usize {
-    left.div_ceil(left.div_ceil(piece).max(1))
+    let even = left.div_ceil(left.div_ceil(piece).max(1));
+    even.next_multiple_of(TILE).min(piece).min(left)
 }
 
-/// How many tokens the next piece has, by how long the last one took of so many.
+/// How many tokens the next piece has, by how long the last one took of so many. A short piece takes longer for each of
+/// its tokens than a whole one: it may say that there is time for more, not that there is too little.
 fn next(piece: usize, read: usize, took: Duration) -> usize {
     let as_long = |tokens: usize| took.mul_f64(tokens as f64 / read.max(1) as f64);
-    if as_long(piece) > STEP {
+    if took > STEP || read * 2 >= piece && as_long(piece) > STEP {
         (piece / 2).max(LEAST)
     } else if as_long(piece * 2) <= STEP {
         (piece * 2).min(CHUNK)
@@ -281,15 +285,16 @@ mod tests {
             }
             assert!((least..=most).contains(&piece), "{piece} at {speed} tokens a second");
         }
-        // A short piece says as much as a whole one.
-        assert_eq!(next(128, 8, Duration::from_millis(500)), 64);
+        // A short piece may be slow for being short: it says when there is time for more, and when it took too long itself.
+        assert_eq!(next(512, 17, Duration::from_millis(260)), 512);
         assert_eq!(next(128, 8, Duration::from_millis(100)), 256);
+        assert_eq!(next(128, 8, Duration::from_millis(5_100)), 64);
     }
 
     #[test]
     fn no_piece_is_much_smaller_than_the_others() {
         for (all, piece, want) in
-            [(525, 512, vec![263, 262]), (512, 512, vec![512]), (9, 512, vec![9]), (100, 48, vec![34, 33, 33])]
+            [(525, 512, vec![264, 261]), (512, 512, vec![512]), (9, 512, vec![9]), (100, 32, vec![28, 24, 24, 24])]
         {
             let (mut left, mut pieces) = (all, Vec::new());
             while left > 0 {

@@ -6,10 +6,9 @@
 //! |---|---|
 //! | `AFTERWATCH_BENCH_MODEL` | the model; else one of random weights and the size of half a billion is made (Python) |
 //! | `AFTERWATCH_BENCH_THREADS` | threads; else as the app would take |
-//! | `AFTERWATCH_LLAMA_BENCH` | a `llama-bench` to compare with: of the same build (`.ci/build-llama-bench`) or Debian's (`.ci/debian-llama-bench`) |
+//! | `AFTERWATCH_LLAMA_BENCH` | each `llama-bench` to compare with, between colons: of the same build (`.ci/build-llama-bench`), Debian's (`.ci/debian-llama-bench`) |
 
 use std::{
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -25,7 +24,7 @@ const READ: usize = 512;
 /// How many of those that are read the chat template and the question take.
 const AROUND: usize = 24;
 const WRITTEN: u32 = 128;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 fn figure(name: &str, value: f64, unit: &str) {
     println!("FIGURE {name} {value:.3} {unit}");
@@ -140,9 +139,10 @@ fn figures() {
     figure("worker_memory_loaded", resident(&mut worker), "MB");
     figure("memory_estimate", header.memory_bytes(4096) as f64 / 1e6, "MB");
 
-    let bench = std::env::var_os("AFTERWATCH_LLAMA_BENCH").filter(|program| !program.is_empty());
+    let benches = std::env::var_os("AFTERWATCH_LLAMA_BENCH").unwrap_or_default();
+    let benches: Vec<PathBuf> = std::env::split_paths(&benches).filter(|program| program.exists()).collect();
     let (mut read, mut written, mut held) = (Vec::new(), Vec::new(), Vec::new());
-    let mut against = (Vec::new(), Vec::new());
+    let mut against: Vec<(Vec<f64>, Vec<f64>)> = benches.iter().map(|_| Default::default()).collect();
     // llama-bench reads such a prompt before it measures; so is it done here.
     let warm = of_tokens(&mut worker, READ - AROUND, ROUNDS);
     worker.asks(request(&warm, "Go on.", 1, None));
@@ -153,8 +153,9 @@ fn figures() {
         let answer = generated(worker.asks(request(&text, "Go on.", WRITTEN, None)));
         read.push(speed(answer.prompt_tokens - answer.cached_tokens, answer.first_token_ms));
         written.push(writing(&answer));
-        if let Some(bench) = &bench {
-            let (their_read, their_written) = theirs(bench, &path, threads);
+        for (bench, against) in benches.iter().zip(&mut against) {
+            let (their_read, their_written) =
+                theirs(bench, &path, threads, answer.prompt_tokens - answer.cached_tokens);
             against.0.push(read[round] / their_read);
             against.1.push(written[round] / their_written);
         }
@@ -166,11 +167,13 @@ fn figures() {
     figure("generation_speed_with_grammar", median(held), "tokens/s");
     figure("worker_memory_after", resident(&mut worker), "MB");
     drop(worker);
-    if bench.is_some() {
-        figure("prompt_speed_against_llama_bench", median(against.0), "of it");
-        figure("generation_speed_against_llama_bench", median(against.1), "of it");
-    } else {
+    if benches.is_empty() {
         println!("llama-bench was not compared with: AFTERWATCH_LLAMA_BENCH names none");
+    }
+    for (bench, (read, written)) in benches.iter().zip(against) {
+        let which = bench.parent().and_then(Path::file_name).unwrap_or(bench.as_os_str()).to_string_lossy();
+        figure(&format!("prompt_speed_against_{which}"), median(read), "of it");
+        figure(&format!("generation_speed_against_{which}"), median(written), "of it");
     }
 
     let cache = folder.path().join("prefixes");
@@ -194,11 +197,12 @@ fn figures() {
     figure("cancel_while_reading", began.elapsed().as_secs_f64() * 1e3, "ms");
 }
 
-/// The same file with `llama-bench`, in the same minute and with the same priority: tokens a second, read and written.
-fn theirs(bench: &OsStr, path: &Path, threads: u32) -> (f64, f64) {
-    let (prompt, depth, tokens) = (READ.to_string(), READ.to_string(), WRITTEN.to_string());
+/// The same file with `llama-bench`, in the same minute and with the same priority: tokens a second, as many read as the
+/// worker has read, and written.
+fn theirs(bench: &Path, path: &Path, threads: u32, read: u32) -> (f64, f64) {
+    let (prompt, depth, tokens) = (read.to_string(), READ.to_string(), WRITTEN.to_string());
     let speed = |what: &[&str]| {
-        let mut command = Command::new(if cfg!(unix) { OsStr::new("nice") } else { bench });
+        let mut command = Command::new(if cfg!(unix) { "nice".as_ref() } else { bench.as_os_str() });
         if cfg!(unix) {
             command.args(["-n", "10"]).arg(bench);
         }
