@@ -51,7 +51,9 @@ pub(crate) fn kind_of(cause: &CauseDraft) -> Symptom {
     let id = cause.rule_id.as_str();
     let any = |words: &[&str]| words.iter().any(|w| id.contains(w));
     match id {
-        "host-name-unknown" | "service-missing" | "probe-port-wrong" | "probe-path-wrong" => Symptom::Own,
+        "host-name-unknown" | "service-missing" | "dependency-changed" | "probe-port-wrong" | "probe-path-wrong" => {
+            Symptom::Own
+        }
         "container-exits" if cause.confidence <= Confidence::Possible => Symptom::Weak,
         "container-exits" | "log-panic" | "log-pool-exhausted" => Symptom::Told,
         "deployment-stuck" => Symptom::Weak,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use self::said::{Said, What, said};
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, evidence, finding, hold, ns_flag},
+    context::{cause, evidence, finding, hold, read_log},
     crash,
     host::hosts,
 };
@@ -22,7 +22,6 @@ use crate::{
     logs::{Class, template},
     object::{Container, Kind, Object, ObjectRef, Pod},
     observation::LogRead,
-    remediation::ActionKind,
     severity::{Confidence, Severity},
     words,
 };
@@ -188,14 +187,7 @@ fn draft(cx: &Context<'_>, read: &LogRead) -> Option<(Finding, Said)> {
     f.evidence.push(item);
     f.evidence.extend(seen);
     f.actions = actions;
-    f.actions.push(action(
-        ActionKind::ManualCheck,
-        &owner.subject,
-        "its own words say what fails",
-        "reads only",
-        "get pods/log",
-        format!("kubectl logs {}{} -c {} --tail=200", me.kubectl(), ns_flag(&me), spec.name),
-    ));
+    f.actions.push(read_log(&owner.subject, &me, &spec.name, "its own words say what fails", "--tail=200"));
     f.causes.push(found);
     Some((f, said))
 }

@@ -21,7 +21,9 @@ use crate::{
 
 mod draft;
 
-pub use draft::{action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, object_evidence, undo};
+pub use draft::{
+    action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, object_evidence, read_log, undo,
+};
 
 /// No log is read again sooner.
 const YOUNG: SignedDuration = SignedDuration::from_secs(10);

@@ -124,11 +124,11 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             if touched.is_empty() && !secret {
                 continue;
             }
-            // Of a Secret it is not seen whether its data changed: the log must speak of credentials.
-            if secret
-                && !given
-                && !f.causes.iter().any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate"))
-            {
+            // Of a Secret it is not seen whether its data changed: the log must speak of credentials, or only what has
+            // started since fails.
+            let speaks =
+                f.causes.iter().any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate"));
+            if secret && !given && !speaks && !(said && split(cx, f, change.at).0 > 0 && made_after(pod, change.at)) {
                 continue;
             }
             // Environment is read when a container starts, and never again.
@@ -195,7 +195,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
 }
 
 /// The pod that fails, and which container of it; of a Job the last.
-fn failing<'a>(cx: &Context<'a>, f: &Finding) -> Option<(&'a Pod, String)> {
+pub(super) fn failing<'a>(cx: &Context<'a>, f: &Finding) -> Option<(&'a Pod, String)> {
     let index = cx.index;
     match &**index.resolve(&f.object)? {
         Object::Pod(pod) => Some((pod, f.part.clone())),
@@ -214,6 +214,11 @@ fn began(pod: &Pod, container: &str) -> Option<Timestamp> {
     let status = status?;
     let ended = [&status.state, &status.last_state].into_iter().filter_map(|s| s.terminated.as_ref()?.started_at);
     ended.chain(status.state.running.as_ref().and_then(|r| r.started_at)).max()
+}
+
+/// The pod was made after the change.
+fn made_after(pod: &Pod, change: Timestamp) -> bool {
+    pod.metadata.creation_timestamp.is_some_and(|made| made >= change.saturating_sub(SLACK).unwrap_or(change))
 }
 
 /// The change came shortly before the failure began.
@@ -249,7 +254,7 @@ fn quotes(text: &str, key: &str, spec: &PodSpec) -> bool {
 }
 
 /// What the log complains of. That a program prints its settings when it starts proves nothing.
-fn log_text(cx: &Context<'_>, pod: &Pod, container: &str) -> String {
+pub(super) fn log_text(cx: &Context<'_>, pod: &Pod, container: &str) -> String {
     const COMPLAINTS: &[&str] = &[
         "error",
         "fail",

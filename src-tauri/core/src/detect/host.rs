@@ -35,7 +35,7 @@ pub(crate) fn hosts(spec: &PodSpec) -> Vec<String> {
         for e in &c.env {
             let Some(value) = &e.value else { continue };
             let name = e.name.to_ascii_uppercase();
-            let names_host = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "ENDPOINT"]
+            let names_host = ["HOST", "HOSTNAME", "SERVER", "ADDR", "ADDRESS", "ENDPOINT", "PGHOST"]
                 .iter()
                 .any(|w| name == *w || name.ends_with(&format!("_{w}")));
             if names_host && NAME.as_ref().is_some_and(|r| r.is_match(value)) {

@@ -16,6 +16,7 @@ pub mod custom;
 pub mod deletion;
 pub mod dns;
 mod drift;
+mod family;
 pub mod gateway;
 pub(crate) mod host;
 pub mod image;
@@ -30,6 +31,7 @@ pub mod scheduling;
 pub mod source;
 mod stale;
 pub mod storage;
+mod upstream;
 pub mod workload;
 
 pub use context::Context;
@@ -130,5 +132,6 @@ fn run(mut cx: Context<'_>) -> (Detection, Memory) {
     stale::all(&mut cx);
     custom::all(&mut cx);
     drift::all(&mut cx);
+    upstream::all(&mut cx);
     cx.finish()
 }

@@ -159,7 +159,10 @@ fn blamed(change: &Change, fault: &Fault) -> bool {
     fault.causes.first().is_some_and(|c| {
         let key = format!("diff|{}", change.key());
         c.entity.same_name(&change.object)
-            && matches!(c.rule_id.as_str(), "configuration-changed" | "dependency-scaled-to-zero")
+            && matches!(
+                c.rule_id.as_str(),
+                "configuration-changed" | "dependency-changed" | "dependency-scaled-to-zero"
+            )
             && c.evidence.contains(&key)
     })
 }

@@ -11,7 +11,7 @@ pub use reach::{Reach, Reached, changes_reaching};
 
 use crate::{
     correlate::{Fault, route::Routes},
-    detect::context::{action, edit, ns_flag},
+    detect::context::{action, edit, ns_flag, undo},
     remediation::ActionKind,
 };
 
@@ -37,6 +37,12 @@ fn put_back(fault: &mut Fault) {
         ),
         ("configuration-changed", _) => {
             edit(ActionKind::ManualCheck, entity, "whether what it holds now is what the server accepts")
+        }
+        ("dependency-changed", _) => {
+            match undo(entity, "what was changed just before the trouble began is as it was") {
+                Some(step) => step,
+                None => return,
+            }
         }
         _ => return,
     };

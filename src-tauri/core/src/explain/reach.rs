@@ -179,6 +179,16 @@ impl Hangs {
         })
     }
 
+    /// The namespaces of the workload and of what it calls.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(String::as_str)
+    }
+
+    /// How close this object lies, if it does.
+    pub fn of_object(&self, object: &ObjectRef) -> Option<Reach> {
+        self.objects.get(&object.key()).copied()
+    }
+
     fn put(&mut self, key: String, reach: Reach) {
         let known = self.objects.entry(key).or_insert(reach);
         *known = reach.min(*known);

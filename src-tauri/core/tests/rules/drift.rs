@@ -296,3 +296,29 @@ fn of_several_keys_that_were_changed_the_one_that_is_to_blame_is_named() {
     );
     assert!(first.statement.contains("key TAX_RATE") && first.statement.contains("0,19"), "{}", first.statement);
 }
+
+#[test]
+fn a_secret_that_was_changed_before_only_the_new_pods_failed_is_to_be_looked_at_whatever_they_say() {
+    let app = checkout().replicas(2).container(json!({"envFrom": [{"secretRef": {"name": "web"}}]}));
+    let secret = |version: &str, when: i64| {
+        let written = json!({"manager": "sealed-secrets", "operation": "Update", "time": at(when)});
+        object("Secret shop/web", json!({"metadata": {"resourceVersion": version, "managedFields": [written]}}))
+    };
+    let played = |made: i64| {
+        let mut world = world(&app, [app.pod("a", status::ready(-3600))]);
+        world.upsert(secret("1", -3600));
+        world.set_time(-20);
+        world.upsert(secret("2", -20));
+        world.set_time(1);
+        let created = json!({"metadata": {"creationTimestamp": at(made)}});
+        let pod = app.pod_with("b", status::crashed(1, "Error", 2, 0), created);
+        world.upsert(pod.clone());
+        world.log(&pod, "app", 2, "OpenSSL::Cipher::CipherError: bad decrypt");
+        world.diagnose().faults[0].causes[0].clone()
+    };
+    let cause = played(-10);
+    assert_eq!((cause.rule_id.as_str(), cause.entity.key().as_str()), ("configuration-changed", "Secret/shop/web"));
+    assert_eq!(cause.confidence, Likely);
+    // One that ran before, and dies now, did not get it new.
+    assert_ne!(played(-3000).rule_id, "configuration-changed");
+}

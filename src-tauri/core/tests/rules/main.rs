@@ -56,6 +56,7 @@ mod support;
 mod suspect;
 mod unlooked;
 mod unseen;
+mod upstream;
 mod workload;
 
 use std::collections::BTreeSet;

@@ -160,6 +160,12 @@ pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -
     )
 }
 
+/// The step that reads the log of a container of a workload, or of one of its pods.
+pub fn read_log(subject: &ObjectRef, of: &ObjectRef, container: &str, because: &str, how: &str) -> ActionDraft {
+    let command = format!("kubectl logs {}{} -c {container} {how}", of.kubectl(), ns_flag(of));
+    action(ActionKind::ManualCheck, subject, because, "reads only", "get pods/log", command)
+}
+
 /// Seconds as a hold time.
 pub const fn hold(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)

@@ -286,6 +286,18 @@ fn contains_word(value: &str, text: &str) -> bool {
 
 /// Who must be changed for a line of this class.
 pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let relayed = matches!(
+        signal.class,
+        Class::StoreFull
+            | Class::SharedMemory
+            | Class::DiskFull
+            | Class::DiskError
+            | Class::ReadOnly
+            | Class::OutOfMemory
+    );
+    if let Some(blame) = relayed.then(|| server::relayed(case, signal)).flatten() {
+        return blame;
+    }
     match signal.class {
         Class::MissingEnv | Class::MissingSetting => setting::missing(case, signal),
         Class::BadConfig => link::linked(case, signal).unwrap_or_else(|| setting::bad(case, signal)),

@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, ns_flag},
+    context::{Owner, action, cause, edit, ns_flag, read_log},
     placement, probe,
 };
 use super::blame::{Blame, Case, blame, guess, runtime::heap_option, stated::stated};
@@ -392,14 +392,7 @@ pub(super) fn exits(case: &Case<'_, '_>, f: &mut Finding, ended: &Ended<'_>) {
             f.causes.push(c);
         }
     }
-    f.actions.push(action(
-        ActionKind::ManualCheck,
-        &owner.subject,
-        "its own words say what it misses",
-        "reads only",
-        "get pods/log",
-        format!("kubectl logs {}{} -c {} --previous", me.kubectl(), ns_flag(&me), spec.name),
-    ));
+    f.actions.push(read_log(&owner.subject, &me, &spec.name, "its own words say what it misses", "--previous"));
     if !f.actions.iter().any(|a| a.kind == ActionKind::Patch && a.target.same_name(&owner.subject)) {
         f.actions.push(edit(ActionKind::Patch, &owner.subject, "put right what the container's last words name"));
     }

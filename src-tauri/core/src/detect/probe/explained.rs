@@ -10,7 +10,7 @@ use super::{
         crash,
         host::hosts,
     },
-    verdict::{Case, is_timeout},
+    verdict::Case,
 };
 use crate::{
     evidence::EvidenceDraft,
@@ -53,8 +53,12 @@ impl Case<'_> {
         // A dependency whose pods are not ready has a fault of its own, which is told of there.
         let known = crash::blame::is_visible(&blame) && blame.rule != "dependency-without-endpoints";
         let own = !signal.class.is_connection() && !signal.class.is_crash();
-        let told =
-            matches!(signal.class, Class::Dns | Class::ConnectionRefused | Class::Timeout) && signal.subject.is_some();
+        let told = match signal.class {
+            Class::Dns | Class::ConnectionRefused | Class::Timeout => signal.subject.is_some(),
+            // Only what is known of whom says who is to answer for it.
+            Class::ServerError | Class::NotReady => elsewhere,
+            _ => false,
+        };
         if !known && !own && !told {
             return None;
         }
@@ -149,4 +153,8 @@ pub(super) fn log<'a>(cx: &Context<'a>, pod: &Pod, spec: &Container) -> Option<&
 pub(super) fn log_item(cx: &Context<'_>, pod: &Pod, spec: &Container) -> Option<EvidenceDraft> {
     let read = cx.index.newest_log(&pod.metadata.uid, &spec.name)?;
     Some(crash::log_evidence(cx, &pod.reference(), spec, read, Now::STAMP))
+}
+
+pub(super) fn is_timeout(lower: &str) -> bool {
+    lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
 }

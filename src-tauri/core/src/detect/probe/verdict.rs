@@ -8,10 +8,10 @@ use regex::Regex;
 use super::{
     super::{
         Context,
-        context::{Owner, cause, edit},
+        context::{Owner, cause, edit, read_log},
     },
     command::sleeps,
-    explained::Explained,
+    explained::{Explained, is_timeout},
     listening::{listens, told_to_listen},
 };
 use crate::{
@@ -92,7 +92,14 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
         "startup-budget-too-short" => "it must allow for as long as the start takes".to_owned(),
         _ => format!("the {} must ask what the program answers", case.word),
     };
-    f.actions.push(edit(ActionKind::SetProbe, &case.owner.subject, why));
+    let subject = &case.owner.subject;
+    f.actions.push(match v.rule {
+        // It answers, and says itself that it cannot serve: another probe would only hide that.
+        "probe-bad-status" if case.lower().contains("statuscode: 5") => {
+            read_log(subject, subject, &case.spec.name, "its log may say why it cannot serve", "--tail=100")
+        }
+        _ => edit(ActionKind::SetProbe, subject, why),
+    });
     c
 }
 
@@ -488,7 +495,3 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
-
-pub(super) fn is_timeout(lower: &str) -> bool {
-    lower.contains("timeout") || lower.contains("deadline exceeded") || lower.contains("timed out")
-}

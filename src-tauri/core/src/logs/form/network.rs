@@ -357,8 +357,9 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        keys: &["server error", "service unavailable", "bad gateway", "gateway time", ": 50", " 50", "=50"],
+        keys: &["misconf", "server error", "service unavailable", "bad gateway", "gateway time", ": 50", " 50", "=50"],
         forms: &[
+            (ServerError, 90, r"(?i)\bMISCONF\b[^\n]*(?:unable to persist|errors writing)"),
             (
                 ServerError,
                 84,

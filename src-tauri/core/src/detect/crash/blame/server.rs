@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::{Blame, Case, file, name, reach::target};
 use crate::{
+    detect::family,
     host,
     logs::Signal,
     object::{Kind, ObjectRef, Service},
@@ -83,7 +84,7 @@ pub(super) fn outsider(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
 /// A server that was reached and answers with an error of its own: its owner's matter, within the cluster or outside.
 pub(super) fn errs(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
-    let Some(text) = signal.subject.as_deref() else { return own };
+    let Some(text) = signal.subject.as_deref() else { return relayed(case, signal).unwrap_or(own) };
     let at = target(text);
     let Some(service) = host::service(case.cx.index, case.ns(), &at.host) else { return outsider(case, text, own) };
     let ns = service.metadata.namespace.as_deref().unwrap_or("");
@@ -93,4 +94,26 @@ pub(super) fn errs(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     own.says(format!("; Service {} leads to {server}, whose own log may say why", service.metadata.name))
         .on(server, None, case)
         .needs("the log of the server that answers so")
+}
+
+/// What a server says of itself through its client (that its memory or its disk is full): the workload that serves, where
+/// only one of those that are called is of the kind that the words are of. A server's own log is not its client's.
+pub(super) fn relayed(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
+    if family::is_of(&case.owner.subject.name, &case.pod.spec, &signal.text) {
+        return None;
+    }
+    let index = case.cx.index;
+    let mut servers: Vec<ObjectRef> = Vec::new();
+    for host in case.hosts() {
+        let Some(service) = host::service(index, case.ns(), &host) else { continue };
+        let ns = service.metadata.namespace.as_deref().unwrap_or("");
+        for pod in index.pods_matching(ns, &service.spec.selector).into_iter().filter(|p| !p.finished()) {
+            let server = case.cx.owner(pod).subject;
+            if family::is_of(&server.name, &pod.spec, &signal.text) && !servers.iter().any(|s| s.same_name(&server)) {
+                servers.push(server);
+            }
+        }
+    }
+    let [server] = servers.as_slice() else { return None };
+    Some(case.own(signal).says(format!("; so says {server}, which it calls, of itself")).on(server.clone(), None, case))
 }

@@ -1,0 +1,261 @@
+//! What was changed in another workload, which the one that fails calls: of itself nothing was changed, and it worked.
+
+use super::support::*;
+use afterwatch_core::object::{Kind, Object};
+use afterwatch_testkit::World;
+
+const CALLER: Expect =
+    Expect { rule: "container-crash-loop", object: "Pod/shop/checkout-r1-a", verdict: Likely, ..CHECKOUT };
+
+fn database() -> App {
+    App::of(Kind::StatefulSet, "shop/mysql").container(json!({"image": "mysql:8.4"}))
+}
+
+fn caller() -> App {
+    checkout().container(json!({"env": [{"name": "DATABASE_URL", "value": "jdbc:mysql://mysql:3306/shop"}]}))
+}
+
+/// Both run well since long ago.
+fn well(caller: &App, server: &App) -> World {
+    let mut world = world(caller, [caller.pod("a", status::ready(-3600))]);
+    world.run(server, [server.pod("0", status::ready(-3600))]);
+    world.upsert(server.service(json!({"spec": {"ports": [{"port": 3306, "targetPort": 3306}]}})));
+    world.upsert(server.endpoints(&[true]));
+    world
+}
+
+fn by(who: &str, when: i64) -> serde_json::Value {
+    json!({"metadata": {"managedFields": [{"manager": who, "operation": "Update", "time": at(when)}]}})
+}
+
+/// The server is changed at -20 by this.
+fn change(world: &mut World, server: &App, container: serde_json::Value) {
+    world.set_time(-20);
+    let changed = server.clone().revise(-20, container);
+    world.upsert(changed.top(by("dba-team", -20)));
+    world.upsert(changed.pod("0", status::ready(-15)));
+}
+
+/// The caller dies with this log.
+fn dies(world: &mut World, caller: &App, log: &str) {
+    world.set_time(1);
+    let pod = caller.pod("a", status::crashed(1, "Error", 1, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 1, log);
+}
+
+const ZONE: &str = "java.sql.SQLException: The server time zone value 'CEST' is unrecognized";
+
+#[test]
+fn a_database_that_was_changed_just_before_its_client_failed_is_looked_at_first() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    change(&mut world, &server, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    dies(&mut world, &caller, ZONE);
+    let says = &[
+        "dba-team changed StatefulSet mysql",
+        "env TZ",
+        "Deployment checkout has failed since; of checkout itself nothing was changed",
+        "CEST",
+    ];
+    let fault = check(&world, Expect { cause: "dependency-changed", entity: "StatefulSet/shop/mysql", says, ..CALLER });
+    assert!(fault.actions[0].command.contains("rollout undo statefulset/mysql"), "{:?}", fault.actions[0]);
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.name == "mysql"));
+}
+
+#[test]
+fn a_change_of_the_database_is_not_to_blame_for_what_its_client_says_of_something_else() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    change(&mut world, &server, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    dies(&mut world, &caller, "IndexError: list index out of range");
+    assert_ne!(world.diagnose().faults[0].causes[0].rule_id, "dependency-changed");
+}
+
+#[test]
+fn who_was_released_at_the_same_time_looks_at_its_own_release() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    change(&mut world, &server, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    world.set_time(-10);
+    let released = caller.clone().revise(-10, json!({"image": "checkout:2"}));
+    world.upsert(released.top(by("ci", -10)));
+    dies(&mut world, &caller, ZONE);
+    assert_ne!(world.diagnose().faults[0].causes[0].rule_id, "dependency-changed");
+}
+
+#[test]
+fn who_never_worked_is_not_broken_by_what_was_changed_since() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    // The pod is made when the change is.
+    change(&mut world, &server, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    world.set_time(1);
+    let created = json!({"metadata": {"creationTimestamp": at(-18)}});
+    let pod = caller.pod_with("a", status::crashed(1, "Error", 1, 0), created);
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 1, ZONE);
+    assert_ne!(world.diagnose().faults[0].causes[0].rule_id, "dependency-changed");
+}
+
+#[test]
+fn a_change_of_long_before_explains_nothing() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    world.set_time(-900);
+    let changed = server.clone().revise(-900, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    world.upsert(changed.top(by("dba-team", -900)));
+    dies(&mut world, &caller, ZONE);
+    assert_ne!(world.diagnose().faults[0].causes[0].rule_id, "dependency-changed");
+}
+
+fn settings(name: &str, key: &str, hash: &str, when: i64) -> Object {
+    let mut fields = by("terraform", when);
+    merge(&mut fields, &json!({"digests": {key: {"hash": hash, "bytes": 2}}}));
+    object(&format!("ConfigMap shop/{name}"), fields)
+}
+
+#[test]
+fn the_configuration_of_what_is_called_is_what_was_changed() {
+    let caller = checkout().container(json!({"env": [{"name": "REDIS_HOST", "value": "redis"}]}));
+    let server = App::deployment("shop/redis").container(json!({"image": "redis:7"})).spec(json!({
+        "volumes": [{"name": "conf", "configMap": {"name": "redis-conf"}}],
+    }));
+    let mut world = well(&caller, &server);
+    world.upsert(settings("redis-conf", "redis.conf", "aa", -3600));
+    world.set_time(-20);
+    world.upsert(settings("redis-conf", "redis.conf", "bb", -20));
+    world.upsert(server.pod("0", status::ready(-15)));
+    dies(&mut world, &caller, "RedisSystemException: NOSCRIPT No matching script. Please use EVAL.");
+    let says = &["terraform changed key redis.conf of ConfigMap redis-conf, which Deployment redis uses"];
+    let fault = check(
+        &world,
+        Expect {
+            cause: "configuration-changed",
+            entity: "ConfigMap/shop/redis-conf",
+            field: "data[redis.conf]",
+            says,
+            ..CALLER
+        },
+    );
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.name == "redis-conf"));
+}
+
+#[test]
+fn a_key_of_a_neighbour_that_the_log_speaks_of_leads_to_it_though_nothing_names_the_neighbour() {
+    let caller = checkout().container(json!({"env": [{"name": "OIDC_ISSUER", "value": "https://id.example.org"}]}));
+    let server =
+        App::deployment("shop/identity").container(json!({"envFrom": [{"configMapRef": {"name": "identity-config"}}]}));
+    let mut world = well(&caller, &server);
+    world.upsert(settings("identity-config", "issuer", "aa", -3600));
+    world.set_time(-20);
+    world.upsert(settings("identity-config", "issuer", "bb", -20));
+    world.upsert(server.pod("0", status::ready(-15)));
+    dies(&mut world, &caller, "fatal: oidc: issuer did not match the issuer returned by provider");
+    let says = &["terraform changed key issuer of ConfigMap identity-config, which Deployment identity uses"];
+    check(&world, Expect { cause: "configuration-changed", entity: "ConfigMap/shop/identity-config", says, ..CALLER });
+}
+
+#[test]
+fn a_workload_that_the_log_names_and_that_was_changed_is_looked_at_first() {
+    let caller = checkout();
+    let server = App::deployment("shop/order-producer");
+    let mut world = well(&caller, &server);
+    change(&mut world, &server, json!({"env": [{"name": "ORDER_SCHEMA", "value": "4"}]}));
+    dies(&mut world, &caller, "fatal: AvroTypeException: Found OrderV4, expecting OrderV3 (client.id=order-producer)");
+    let says = &["dba-team changed Deployment order-producer"];
+    check(&world, Expect { cause: "dependency-changed", entity: "Deployment/shop/order-producer", says, ..CALLER });
+}
+
+fn answers(world: &mut World, caller: &App, code: u16) {
+    world.set_time(1);
+    let pod = caller.pod("a", status::unready(-15));
+    world.upsert(pod.clone());
+    let told = format!("Readiness probe failed: HTTP probe failed with statuscode: {code}");
+    world.upsert(event(&pod, "Warning", "Unhealthy", &told, -15, 0, 4));
+    world.set_time(60);
+}
+
+fn probed() -> App {
+    checkout().container(json!({"readinessProbe": {"httpGet": {"path": "/api/health", "port": 8080}}}))
+}
+
+#[test]
+fn a_path_that_was_there_until_another_workload_was_changed_is_not_the_probes_fault() {
+    let (caller, server) = (probed(), App::deployment("shop/search"));
+    let mut world = well(&caller, &server);
+    change(&mut world, &server, json!({"env": [{"name": "CONTEXT_PATH", "value": "/search"}]}));
+    answers(&mut world, &caller, 404);
+    let expect = Expect {
+        rule: "readiness-failing",
+        cause: "dependency-changed",
+        entity: "Deployment/shop/search",
+        says: &["dba-team changed Deployment search", "404"],
+        ..CALLER
+    };
+    let fault = check(&world, expect);
+    assert!(!fault.actions.iter().any(|a| a.command.contains("deployment/checkout")), "{:#?}", fault.actions);
+}
+
+#[test]
+fn of_two_that_were_changed_neither_is_blamed_without_a_word() {
+    let (caller, server) = (probed(), App::deployment("shop/search"));
+    let mut world = well(&caller, &server);
+    let other = App::deployment("shop/mailer");
+    world.set_time(-3000);
+    world.run(&other, [other.pod("a", status::ready(-3000))]);
+    change(&mut world, &server, json!({"env": [{"name": "CONTEXT_PATH", "value": "/search"}]}));
+    let changed = other.clone().revise(-20, json!({"image": "mailer:2"}));
+    world.upsert(changed.top(by("ci", -20)));
+    answers(&mut world, &caller, 404);
+    assert_ne!(world.diagnose().faults[0].causes[0].rule_id, "dependency-changed");
+}
+
+/// The caller is told something by the server that it calls, which nobody changed.
+fn told(caller: &App, server: &App, log: &str) -> World {
+    let mut world = well(caller, server);
+    dies(&mut world, caller, log);
+    world
+}
+
+#[test]
+fn a_server_that_is_full_is_to_be_changed_not_who_is_told_so() {
+    let caller = checkout().container(json!({"env": [{"name": "REDIS_HOST", "value": "redis"}]}));
+    let server = App::deployment("shop/redis").container(json!({"image": "redis:7"}));
+    let full = "RedisCommandExecutionException: OOM command not allowed when used memory > 'maxmemory'.";
+    let says =
+        &["a store has reached its own limit", "so says Deployment redis, which it calls, of itself", "maxmemory"];
+    let expect = Expect { cause: "log-store-full", entity: "Deployment/shop/redis", says, ..CALLER };
+    check(&told(&caller, &server, full), expect);
+    // The server's own log is its own.
+    let mut world = world(&server, []);
+    let pod = server.pod("a", status::crashed(1, "Error", 1, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 1, "redis: OOM command not allowed when used memory > 'maxmemory'.");
+    assert_eq!(world.diagnose().faults[0].causes[0].entity.name, "redis");
+}
+
+#[test]
+fn shared_memory_that_a_database_lacks_is_the_databases() {
+    let (caller, server) = (
+        checkout().container(json!({"env": [{"name": "PGHOST", "value": "analytics-db"}]})),
+        App::of(Kind::StatefulSet, "shop/analytics-db").container(json!({"image": "postgres:17"})),
+    );
+    let line = "psycopg.errors.DiskFull: could not resize shared memory segment \"/PostgreSQL.1\" to 8388608 bytes: \
+                No space left on device";
+    let expect = Expect { cause: "log-shared-memory", entity: "StatefulSet/shop/analytics-db", ..CALLER };
+    check(&told(&caller, &server, line), expect);
+    // A program that calls nothing of the kind speaks of its own.
+    let own = told(&checkout(), &server, "RuntimeError: DataLoader's workers are out of shared memory");
+    check(&own, Expect { cause: "log-shared-memory", ..CALLER });
+}
+
+#[test]
+fn a_server_that_cannot_keep_what_it_is_given_is_to_be_changed() {
+    let caller = checkout().container(json!({"env": [{"name": "REDIS_URL", "value": "redis://redis:6379/0"}]}));
+    let server = App::deployment("shop/redis").container(json!({"image": "redis:7"}));
+    let line = "redis.exceptions.ResponseError: MISCONF Redis is configured to save RDB snapshots, but it's currently \
+                unable to persist to disk.";
+    let expect = Expect { cause: "log-server-error", entity: "Deployment/shop/redis", ..CALLER };
+    check(&told(&caller, &server, line), expect);
+}
