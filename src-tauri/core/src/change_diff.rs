@@ -43,7 +43,11 @@ fn relevant(object: &Object) -> Value {
         Object::Node(o) => put("spec", Ok(node(o))),
         Object::ConfigMap(o) => put("data", serde_json::to_value(&o.digests)),
         Object::StorageClass(o) => put("provisioner", Ok(Value::String(o.provisioner.clone()))),
-        Object::ServiceAccount(o) => put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets)),
+        Object::ServiceAccount(o) => {
+            put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets));
+            // Not said is yes.
+            put("automountServiceAccountToken", Ok(Value::Bool(o.automount_service_account_token.unwrap_or(true))));
+        }
         // Of a Secret only the metadata is known: its resourceVersion changes with its data and with its labels.
         Object::Secret(o) => {
             put("resourceVersion", Ok(Value::String(o.metadata.resource_version.clone())));

@@ -11,7 +11,7 @@ use crate::{
     change::{Change, FieldChange},
     detect::{
         backing::{ON_NO_NODE, nowhere},
-        context::{action, cause, edit, ns_flag, object_evidence},
+        context::{cause, edit, object_evidence, scale},
     },
     evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
@@ -144,14 +144,7 @@ pub(super) fn wake(index: &Index, cause: &CauseDraft) -> Option<ActionDraft> {
     match cause.rule_id.as_str() {
         SCALED_TO_ZERO => {
             let before = index.changes_of(entity).filter_map(|c| to_zero(c)?.from.as_deref()).last().unwrap_or("1");
-            Some(action(
-                ActionKind::Scale,
-                entity,
-                "what calls it needs at least one pod",
-                "its pods need room on a node",
-                &format!("patch {}s/scale", entity.kind.to_lowercase()),
-                format!("kubectl scale {}{} --replicas={before}", entity.kubectl(), ns_flag(entity)),
-            ))
+            Some(scale(entity, "what calls it needs at least one pod", before))
         }
         ON_NO_NODE if cause.field.is_some() => {
             Some(edit(ActionKind::SetNodeSelector, entity, "no node carries the labels it asks for"))

@@ -23,7 +23,7 @@ use crate::{
     explain,
     finding::{CauseDraft, EliminationDraft, Finding},
     index::{Index, Now},
-    object::ObjectRef,
+    object::{Object, ObjectRef},
     observation::LogWant,
     remediation::{ActionDraft, ActionKind},
     severity::{Confidence, Severity},
@@ -264,6 +264,10 @@ fn goes_back(index: &Index, step: &ActionDraft, fault: &Fault) -> bool {
         return true;
     }
     let target = &step.target;
+    // kubectl refuses to roll back what is paused.
+    if matches!(index.resolve(target).map(|o| &**o), Some(Object::Deployment(d)) if d.spec.paused) {
+        return false;
+    }
     let of_template = |c: &&Change| c.fields.iter().any(|f| f.path.starts_with("spec.template"));
     let changes: Vec<&Change> = index.changes_of(target).filter(of_template).collect();
     let judged = |c: &Change, as_: bool| fault.changes.iter().any(|(known, s)| *s == as_ && known.key() == c.key());

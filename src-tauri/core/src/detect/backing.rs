@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Context,
-    context::{action, cause, edit, ns_flag},
+    context::{action, cause, edit, ns_flag, scale},
     crash::endpoints_ready,
 };
 use crate::{
@@ -244,14 +244,7 @@ pub(super) fn told(cx: &Context<'_>, f: &mut Finding, blame: Blame, rule: &str, 
 fn step(blame: &Blame) -> Option<ActionDraft> {
     let entity = &blame.entity;
     Some(match blame.field.as_deref() {
-        Some("spec.replicas") => action(
-            ActionKind::Scale,
-            entity,
-            "something must answer",
-            "starts pods",
-            "patch deployments.apps/scale",
-            format!("kubectl scale {}{} --replicas=1", entity.kubectl(), ns_flag(entity)),
-        ),
+        Some("spec.replicas") => scale(entity, "something must answer", "1"),
         Some("spec.selector") => {
             edit(ActionKind::SetServiceSelector, entity, "the selector must name labels its pods have")
         }

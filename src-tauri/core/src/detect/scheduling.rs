@@ -45,6 +45,7 @@ pub const RULES: &[Rule] = &[
         threshold: None,
         advises: &[
             ActionKind::SetResources,
+            ActionKind::SetLimitRange,
             ActionKind::Scale,
             ActionKind::SetAffinity,
             ActionKind::SetNodeSelector,

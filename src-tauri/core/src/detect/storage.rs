@@ -272,7 +272,7 @@ fn recreate(claim: &ObjectRef) -> ActionDraft {
 pub(super) fn why_pending(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> (CauseDraft, Vec<ActionDraft>) {
     let me = claim.reference();
     if claim.status.phase.as_deref() == Some("Lost") {
-        return (lost(claim, claim.spec.volume_name.as_deref().unwrap_or("?")), vec![recreate(&me)]);
+        return lost(claim, claim.spec.volume_name.as_deref().unwrap_or("?"));
     }
     if claim.spec.volume_name.as_deref().is_some_and(|v| !v.is_empty()) {
         return why_unbound(cx, claim);

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::reach::{Hangs, Reach, is_controller};
+use super::{
+    reach::{Hangs, Reach, is_controller},
+    template,
+};
 use crate::{
-    change::{Change, ChangeVerb, FieldChange, diff, summarise},
+    change::{Change, ChangeVerb, FieldChange, summarise},
     correlate::{CLOCK_SLACK, Fault},
     detect::context::{evidence, undo},
-    evidence::{EvidenceKind, Observed},
+    evidence::EvidenceKind,
     finding::{CauseDraft, Finding},
     index::Index,
-    object::{Kind, Object, ObjectRef, ReplicaSet},
+    object::{Kind, ObjectRef},
     severity::Confidence,
 };
 
@@ -47,7 +50,7 @@ pub(super) fn explain(index: &Index, fault: &mut Fault) {
     let recent = |c: &&Change| c.at >= from || blamed(c, fault);
     let mut changes: Vec<(Change, Reach)> =
         index.changes().filter(recent).filter_map(|c| Some((c.clone(), reach(c)?))).collect();
-    for change in reconstructed(index, fault) {
+    for change in template::reconstructed(index, fault) {
         // What was seen live needs no second telling.
         let seen = changes.iter().any(|(c, _)| {
             c.object.same_name(&change.object) && c.at.duration_since(change.at).abs() < SignedDuration::from_secs(10)
@@ -189,6 +192,14 @@ fn brings_it(change: &Change, fault: &Fault) -> bool {
     })
 }
 
+/// What the first cause says is not there any more was deleted.
+fn took_away(change: &Change, fault: &Fault) -> bool {
+    let lost = |c: &CauseDraft| {
+        c.rule_id == "volume-lost" && c.statement.contains(&format!("{}, which does not exist", change.object))
+    };
+    change.verb == ChangeVerb::Deleted && fault.causes.first().is_some_and(lost)
+}
+
 /// When that began which a change may have brought about: what blames the changed field itself, else all of it.
 fn begun(change: &Change, fault: &Fault) -> Timestamp {
     let first = fault.causes.first().filter(|c| {
@@ -222,7 +233,7 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
     }
     // Where the fault is proven, what only lies around it is innocent.
     let proven = fault.causes.first().is_some_and(|c| c.confidence == Confidence::Established);
-    if proven && reach > Reach::Used {
+    if proven && reach > Reach::Used && !took_away(change, fault) {
         return false;
     }
     if reach > Reach::Used && !concerns(change, fault) {
@@ -421,67 +432,4 @@ pub(crate) fn diff_evidence(change: &Change) -> crate::evidence::EvidenceDraft {
     );
     item.observed = change.observed;
     item
-}
-
-/// The newest template against the one before, from the ReplicaSets a Deployment keeps: this tells of a roll-out that
-/// nobody watched.
-fn reconstructed(index: &Index, fault: &Fault) -> Vec<Change> {
-    let mut out = Vec::new();
-    let mut done = BTreeSet::new();
-    for subject in fault.findings.iter().map(|f| &f.subject) {
-        if !subject.is(Kind::Deployment) || !done.insert(subject.key()) {
-            continue;
-        }
-        let Some(deployment) = index.resolve(subject) else { continue };
-        let mut sets: Vec<&ReplicaSet> = index
-            .owned_by(&deployment.meta().uid)
-            .filter_map(|o| match &**o {
-                Object::ReplicaSet(r) => Some(r),
-                _ => None,
-            })
-            .collect();
-        sets.sort_by_key(|r| revision(r));
-        let [.., before, newest] = sets.as_slice() else { continue };
-        // A roll-back raises the old set's revision: then its creation says nothing about the time of the change.
-        let Some(at) = newest.metadata.creation_timestamp else { continue };
-        if before.metadata.creation_timestamp.is_some_and(|t| t > at) {
-            continue;
-        }
-        let wrap = |r: &ReplicaSet| {
-            let mut template = r.spec.template.clone();
-            template.metadata.labels.remove("pod-template-hash");
-            Object::ReplicaSet(ReplicaSet {
-                spec: crate::object::workload::ReplicaSetSpec { template, ..Default::default() },
-                ..Default::default()
-            })
-        };
-        let fields = diff(&wrap(before), &wrap(newest));
-        if fields.is_empty() {
-            continue;
-        }
-        let who = deployment
-            .meta()
-            .managed_fields
-            .iter()
-            .filter(|f| {
-                f.subresource.is_none()
-                    && f.time.is_some_and(|t| t.duration_since(at).abs() < SignedDuration::from_secs(5))
-            })
-            .map(|f| f.manager.clone())
-            .next_back();
-        out.push(Change {
-            object: deployment.reference(),
-            at,
-            who,
-            verb: ChangeVerb::Modified,
-            summary: summarise(&fields, None),
-            fields,
-            observed: Observed::Reconstructed,
-        });
-    }
-    out
-}
-
-fn revision(set: &ReplicaSet) -> u64 {
-    set.metadata.annotations.get("deployment.kubernetes.io/revision").and_then(|r| r.parse().ok()).unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 mod change;
 mod elimination;
 pub mod reach;
+mod template;
 
 use jiff::Timestamp;
 
@@ -20,6 +21,7 @@ pub(crate) fn explain(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
     change::explain(routes.index, fault);
     elimination::explain(routes, now, fault);
     put_back(fault);
+    template::held_back(routes.index, fault);
 }
 
 /// The step that puts back what was changed under the workload, where the cause is no part of the workload itself.

@@ -77,8 +77,15 @@ impl CustomResource {
                 Some(self.spec.target.as_ref().map(|t| t.name.as_str()).filter(|n| !n.is_empty()).unwrap_or(own))
             }
             ("bitnami.com", "SealedSecret") => Some(own),
-            _ => None,
+            _ => self.connection_secret(),
         }
+    }
+
+    /// Where it is told to write what others connect with: Crossplane's convention, and what other operators call it.
+    fn connection_secret(&self) -> Option<&str> {
+        let named = [&self.spec.write_connection_secret_to_ref, &self.spec.connection_secret_ref];
+        let named = named.into_iter().flatten().map(|n| n.name.as_str());
+        named.chain(self.spec.connection_secret_name.as_deref()).find(|name| !name.is_empty())
     }
 
     /// Of what only some kinds need, the rest keeps nothing: elsewhere the same name may hold anything.
@@ -144,6 +151,14 @@ pub struct CustomSpec {
     /// External Secrets: the Secret that is made, where it is not called like the object.
     #[serde(deserialize_with = "lenient")]
     pub target: Option<Named>,
+    /// Crossplane: the Secret that is made of what it provides.
+    #[serde(deserialize_with = "lenient")]
+    pub write_connection_secret_to_ref: Option<Named>,
+    /// Other operators: the same.
+    #[serde(deserialize_with = "lenient")]
+    pub connection_secret_ref: Option<Named>,
+    #[serde(deserialize_with = "lenient")]
+    pub connection_secret_name: Option<String>,
     /// Argo CD: where an Application is deployed to.
     #[serde(deserialize_with = "lenient")]
     pub destination: Destination,

@@ -45,3 +45,24 @@ fn a_selector_that_was_added_on_the_way_is_not_the_templates() {
     let field = "spec.template.spec.nodeSelector";
     check(&world, Expect { cause: "node-selector-unmatched", field, ..NO_NODE });
 }
+
+#[test]
+fn a_default_that_was_raised_is_to_be_changed_not_the_workload_that_asks_for_nothing() {
+    let range = |amount: &str, when: i64| {
+        let by = json!({"manager": "capacity", "operation": "Update", "time": at(when)});
+        let limits = json!([{"type": "Container", "defaultRequest": {"cpu": amount}}]);
+        object("LimitRange shop/defaults", json!({"metadata": {"managedFields": [by]}, "spec": {"limits": limits}}))
+    };
+    let mut world = waits(&asks("cpu", "12"), "0/1 nodes are available: 1 Insufficient cpu.");
+    world.upsert(range("10m", -3000));
+    world.upsert(range("12", -400));
+    world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
+    let expect = Expect {
+        cause: "request-too-large",
+        entity: "LimitRange/shop/defaults",
+        says: &["comes from LimitRange defaults", "capacity changed that"],
+        ..NO_NODE
+    };
+    let fault = check(&world, expect);
+    assert_eq!(fault.actions[0].target.kind, "LimitRange", "{:?}", fault.actions);
+}

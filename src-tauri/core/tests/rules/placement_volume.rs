@@ -4,6 +4,7 @@ use super::{
     placement::{NO_NODE, SHUT, node, tainted, waits},
     support::*,
 };
+use afterwatch_core::remediation::ActionKind;
 use afterwatch_testkit::World;
 
 /// A claim that is bound to a volume that can be used in this place only.
@@ -137,15 +138,25 @@ fn a_bound_claim_whose_volume_is_gone_is_found() {
         "PersistentVolumeClaim shop/orders",
         json!({"spec": {"volumeName": "pv-9"}, "status": {"phase": "Bound"}}),
     ));
-    check(
-        &world,
-        Expect {
-            cause: "volume-lost",
-            entity: "PersistentVolumeClaim/shop/orders",
-            says: &["orders", "pv-9", "not found"],
-            ..NO_NODE
-        },
-    );
+    let expect = Expect {
+        cause: "volume-lost",
+        entity: "PersistentVolumeClaim/shop/orders",
+        says: &["orders", "pv-9", "not found"],
+        ..NO_NODE
+    };
+    let fault = check(&world, expect);
+    // A claim that held something is not to be thrown away for its class.
+    assert!(fault.actions.iter().all(|a| a.kind != ActionKind::SetStorageClass), "{:?}", fault.actions);
+    assert!(fault.actions[0].because.contains("make a volume of that name over it anew"), "{:?}", fault.actions);
+    // Who deleted the volume, and when, is what set it off.
+    let volume =
+        object("PersistentVolume pv-9", json!({"spec": {"claimRef": {"namespace": "shop", "name": "orders"}}}));
+    world.set_time(-320);
+    world.upsert(volume.clone());
+    world.delete(volume);
+    world.set_time(0);
+    let fault = check(&world, expect);
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.object.name == "pv-9"), "{:?}", fault.changes);
 }
 
 #[test]

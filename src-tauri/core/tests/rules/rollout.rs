@@ -298,3 +298,26 @@ fn nobody_is_sent_back_to_what_is_not_there_or_is_broken() {
     restarted.set_time(0);
     assert!(!undo(&restarted), "{:?}", steps(&restarted));
 }
+
+#[test]
+fn what_was_put_right_under_a_pause_waits_to_be_resumed() {
+    let broken = checkout().container(json!({"env": [{"name": "PRICE_MODE", "value": "brutto"}]}));
+    let mut world = world(&broken, []);
+    let pod = broken.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, "ValueError: invalid PRICE_MODE: brutto");
+    let mended = checkout().container(json!({"env": [{"name": "PRICE_MODE", "value": "net"}]}));
+    let paused =
+        json!({"metadata": {"annotations": {"deployment.kubernetes.io/revision": "2"}}, "spec": {"paused": true}});
+    world.upsert(mended.top(paused));
+    let fault = world.diagnose().faults.remove(0);
+    let said = &fault.causes[0].statement;
+    assert!(said.contains("is paused") && said.contains("brutto → net"), "{said}");
+    assert!(fault.actions[0].command.contains("rollout resume deployment/checkout -n shop"), "{:?}", fault.actions);
+    assert!(!fault.actions.iter().any(|a| a.command.contains("rollout undo")), "{:?}", fault.actions);
+    // A pause by itself holds nothing back.
+    let same = json!({"spec": {"paused": true}});
+    world.upsert(broken.top(same));
+    let fault = world.diagnose().faults.remove(0);
+    assert!(!fault.causes[0].statement.contains("paused"), "{}", fault.causes[0].statement);
+}

@@ -257,3 +257,28 @@ fn pods_that_are_not_asked_about_yet_or_gated_are_silent() {
     let gated = app.pod_with("a", gated, json!({"spec": {"nodeName": null}}));
     silent(&world(&app, [gated, app.pod("b", status::ready(-600))]));
 }
+
+#[test]
+fn the_pods_it_must_be_near_are_those_of_a_workload_that_is_scaled_to_zero() {
+    let term = json!([{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "cache"}}}]);
+    let near =
+        checkout().spec(json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}}));
+    let mut world = waits(&near, "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.");
+    let cache = App::deployment("shop/cache");
+    world.upsert(cache.clone().replicas(0).top(json!({})));
+    let expect = Expect {
+        cause: "pod-affinity-unsatisfiable",
+        entity: "Deployment/shop/cache",
+        field: "spec.replicas",
+        says: &[
+            "no pod in namespace shop has app=cache",
+            "Deployment cache would have it, and is scaled to 0 replicas",
+        ],
+        ..NO_NODE
+    };
+    let fault = check(&world, expect);
+    assert!(fault.actions[0].command.contains("kubectl scale deployment/cache -n shop --replicas=1"));
+    // One that is to run and does not is no matter of its number.
+    world.upsert(cache.replicas(2).top(json!({})));
+    check(&world, Expect { cause: "pod-affinity-unsatisfiable", ..NO_NODE });
+}

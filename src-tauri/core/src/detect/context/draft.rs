@@ -160,6 +160,18 @@ pub fn edit(kind: ActionKind, subject: &ObjectRef, because: impl Into<String>) -
     )
 }
 
+/// The step that gives a workload without pods some again: so many replicas.
+pub fn scale(workload: &ObjectRef, because: impl Into<String>, replicas: &str) -> ActionDraft {
+    action(
+        ActionKind::Scale,
+        workload,
+        because,
+        "starts pods; they need room on a node",
+        &format!("patch {}s.apps/scale", workload.kind.to_lowercase()),
+        format!("kubectl scale {}{} --replicas={replicas}", workload.kubectl(), ns_flag(workload)),
+    )
+}
+
 /// The step that reads the log of a container of a workload, or of one of its pods.
 pub fn read_log(subject: &ObjectRef, of: &ObjectRef, container: &str, because: &str, how: &str) -> ActionDraft {
     let command = format!("kubectl logs {}{} -c {container} {how}", of.kubectl(), ns_flag(of));

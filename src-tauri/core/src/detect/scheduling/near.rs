@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::super::{
     Context,
-    context::{Owner, cause, edit},
+    context::{Owner, cause, edit, scale},
     placement,
 };
 use super::{nodes, replicas};
 use crate::{
     finding::{CauseDraft, Finding},
-    object::{Kind, LabelSelector, Node, Pod},
+    object::{Kind, LabelSelector, Node, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -55,6 +55,21 @@ impl Term {
         !pod.finished()
             && (self.namespaces.is_empty() || self.namespaces.iter().any(|n| n == there))
             && self.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))
+    }
+}
+
+impl Term {
+    /// The only workload whose pods it speaks of, where that is scaled to zero.
+    fn asleep(&self, cx: &Context<'_>, owner: &Owner) -> Option<ObjectRef> {
+        let selector = self.selector.as_ref()?;
+        let mut meant = [Kind::Deployment, Kind::StatefulSet].into_iter().flat_map(|k| cx.index.all(k)).filter(|o| {
+            let there = o.meta().namespace.as_deref().unwrap_or("");
+            (self.namespaces.is_empty() || self.namespaces.iter().any(|n| n == there))
+                && o.pod_template().is_some_and(|t| selector.matches(&t.metadata.labels))
+                && !o.reference().same_name(&owner.subject)
+        });
+        let only = meant.next().filter(|_| meant.next().is_none())?;
+        (only.replicas() == Some(0)).then(|| only.reference())
     }
 }
 
@@ -194,17 +209,26 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
         });
         Some(format!("no pod in {place} has {said}{}", near.unwrap_or_default()))
     });
+    let asleep = own.iter().filter(|t| !cx.index.pods().any(|p| t.means(p))).find_map(|t| t.asleep(cx, owner));
     let mut c = cause(
         "pod-affinity-unsatisfiable",
         Confidence::Established,
         owner.subject.clone(),
         format!(
-            "The pod affinity of {} matches no running pod{}{}. The scheduler says: {tail}",
+            "The pod affinity of {} matches no running pod{}{}{}. The scheduler says: {tail}",
             owner.subject,
             keys(&own),
-            why.map(|w| format!(": {w}")).unwrap_or_default()
+            why.map(|w| format!(": {w}")).unwrap_or_default(),
+            asleep.as_ref().map(|w| format!("; {w} would have it, and is scaled to 0 replicas")).unwrap_or_default()
         ),
     );
+    if let Some(asleep) = asleep {
+        f.actions.insert(0, scale(&asleep, format!("{} must be near its pods", owner.subject), "1"));
+        c.referrer = Some(owner.subject.clone());
+        c.field = Some("spec.replicas".into());
+        c.entity = asleep;
+        return c;
+    }
     c.field = Some(owner.pod_field("affinity.podAffinity"));
     c
 }

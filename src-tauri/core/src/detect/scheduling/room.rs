@@ -12,8 +12,9 @@ use super::super::{
 };
 use super::{node, node_ref, replicas};
 use crate::{
+    change::{Change, ChangeVerb},
     finding::{CauseDraft, Finding},
-    object::{Kind, KubeEvent, Node, Object, Pod, Quantity},
+    object::{Kind, KubeEvent, Node, Object, ObjectRef, Pod, Quantity},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -112,6 +113,19 @@ pub(super) fn resources(
                     " The workload itself sets no {first} request for container {}: it comes from LimitRange {}.",
                     ask.container, range.name
                 ));
+                if let Some((change, path)) = raised(cx, owner, &range, first) {
+                    c.statement.push_str(&format!(
+                        " {} changed that at {}, and the workload was there before.",
+                        change.who.as_deref().unwrap_or("Somebody"),
+                        change.at.strftime("%H:%M:%S UTC")
+                    ));
+                    let why = "its default is for every container that asks for nothing";
+                    f.actions.insert(0, edit(ActionKind::SetLimitRange, &range, why));
+                    c.referrer = Some(owner.subject.clone());
+                    c.field = Some(path);
+                    c.entity = range;
+                    return c;
+                }
                 c.referrer = Some(range);
             }
             Some(owner.field(ask.init, &ask.container, &format!("resources.{}.{first}", ask.list)))
@@ -122,6 +136,16 @@ pub(super) fn resources(
         }
     };
     c
+}
+
+/// The change of the default that a LimitRange gives, and its field, where the workload was there before it.
+fn raised<'a>(cx: &Context<'a>, owner: &Owner, range: &ObjectRef, resource: &str) -> Option<(&'a Change, String)> {
+    let there = cx.index.resolve(&owner.subject)?.meta().creation_timestamp?;
+    let of =
+        |path: &str| [".defaultRequest.", ".default."].iter().any(|list| path.ends_with(&format!("{list}{resource}")));
+    let found = cx.index.changes_of(range).filter(|c| c.verb == ChangeVerb::Modified && c.at > there);
+    let found = found.filter_map(|c| Some((c, c.fields.iter().find(|f| of(&f.path))?.path.clone())));
+    found.max_by_key(|(c, _)| c.at)
 }
 
 /// Nodes may not be read: the scheduler's word is all there is.

@@ -72,7 +72,8 @@ pub(super) fn claims(
             && volume_of(cx, volume).is_none()
             && (cx.index.knows(Kind::PersistentVolume, None) || lower.contains("bound to non-existent"))
         {
-            let mut c = storage::lost(claim, volume);
+            let (mut c, steps) = storage::lost(claim, volume);
+            f.actions.extend(steps);
             c.referrer = Some(owner.subject.clone());
             f.headline = format!("cannot be scheduled: the volume of claim {name} is gone");
             return Some(c);

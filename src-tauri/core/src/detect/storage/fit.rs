@@ -1,6 +1,6 @@
 //! Claims that wait for a volume somebody made: which volume comes nearest, and what keeps it from being taken.
 
-use super::super::context::{cause, edit};
+use super::super::context::{action, cause, edit, ns_flag};
 use super::{Context, complaint, size};
 use crate::{
     finding::CauseDraft,
@@ -206,17 +206,29 @@ fn volume_ref(volume: &PersistentVolume) -> ObjectRef {
     }
 }
 
-/// The volume a claim was bound to is not there any more.
-pub(in super::super) fn lost(claim: &PersistentVolumeClaim, volume: &str) -> CauseDraft {
+/// The volume a claim was bound to is not there any more. What it held may be: where the volume was to be retained, its
+/// storage is untouched, and a volume of the same name over it is bound to the claim again.
+pub(in super::super) fn lost(claim: &PersistentVolumeClaim, volume: &str) -> (CauseDraft, Vec<ActionDraft>) {
+    let me = claim.reference();
     let mut c = cause(
         "volume-lost",
         Confidence::Established,
-        claim.reference(),
+        me.clone(),
         format!(
             "PersistentVolumeClaim {} was bound to PersistentVolume {volume}, which does not exist any more (not found): the claim is Lost, and so is what the volume held unless it is kept elsewhere.",
             claim.metadata.name
         ),
     );
     c.field = Some("spec.volumeName".into());
-    c
+    let step = action(
+        ActionKind::ManualCheck,
+        &me,
+        format!(
+            "where the storage behind PersistentVolume {volume} is still there, make a volume of that name over it anew, and the claim is bound to it again; a new claim begins empty"
+        ),
+        "reads only; do not delete the claim before its data is safe or not needed",
+        "get persistentvolumeclaims",
+        format!("kubectl describe {}{}", me.kubectl(), ns_flag(&me)),
+    );
+    (c, vec![step])
 }

@@ -233,8 +233,24 @@ fn the_token_that_nobody_mounts_is_told_by_who_says_so() {
         [account.clone()],
         Expect { entity: "ServiceAccount/shop/watcher", field: "automountServiceAccountToken", ..told },
     );
-    let own = app.spec(json!({"automountServiceAccountToken": false}));
-    one(&own, log, [account], Expect { field: "spec.template.spec.automountServiceAccountToken", ..told });
+    let own = app.clone().spec(json!({"automountServiceAccountToken": false}));
+    one(&own, log, [account.clone()], Expect { field: "spec.template.spec.automountServiceAccountToken", ..told });
+    // Who took the token away is told, and the account is what is to be edited.
+    let mut world = world(&app, []);
+    world.upsert(object("ServiceAccount shop/watcher", json!({})));
+    world.set_time(-20);
+    let by = json!({"metadata": {"managedFields": [{"manager": "secops", "operation": "Update", "time": at(-20)}]}});
+    let mut taken = json!({"automountServiceAccountToken": false});
+    merge(&mut taken, &by);
+    world.upsert(object("ServiceAccount shop/watcher", taken));
+    world.set_time(1);
+    let pod = app.pod("a", status::crashed(1, "Error", 2, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 2, log);
+    let fault = world.diagnose().faults.remove(0);
+    let change = fault.changes.iter().find(|(c, _)| c.object.kind == "ServiceAccount").expect("the change");
+    assert!(change.1 && change.0.who.as_deref() == Some("secops"), "{change:?}");
+    assert!(fault.actions.iter().any(|a| a.target.kind == "ServiceAccount"), "{:?}", fault.actions);
 }
 
 #[test]

@@ -72,3 +72,21 @@ fn of_two_that_make_one_secret_the_surer_explains_what_misses_it() {
         assert_eq!(keys.len(), pod.evidence.len(), "evidence is told once");
     }
 }
+
+#[test]
+fn a_secret_that_an_operator_is_told_to_write_waits_for_what_the_operator_says() {
+    let app = checkout().container(json!({"envFrom": [{"secretRef": {"name": "orders-db"}}]}));
+    let missing = status::waiting("CreateContainerConfigError", "secret \"orders-db\" not found", -300);
+    for written in [
+        json!({"spec": {"connectionSecretName": "orders-db"}}),
+        json!({"spec": {"writeConnectionSecretToRef": {"name": "orders-db"}}}),
+        json!({"spec": {"connectionSecretRef": {"name": "orders-db"}}}),
+    ] {
+        let said = says("Ready", "False", "InvalidClass", "instance class db.r9.4xlarge is not offered here");
+        let mut world = world(&app, [app.pod("a", missing.clone())]);
+        world.upsert(database(with(written, said)));
+        let fault = world.diagnose().faults.remove(0);
+        assert_eq!(fault.causes[0].entity.kind, "Database", "{}", fault.causes[0].statement);
+        assert!(fault.causes[0].statement.contains("db.r9.4xlarge"), "{}", fault.causes[0].statement);
+    }
+}

@@ -3,7 +3,7 @@
 use super::{Blame, Case};
 use crate::{
     change::{Change, ChangeVerb},
-    detect::context::{action, ns_flag},
+    detect::context::{action, edit, ns_flag},
     explain::reach::is_controller,
     index::Now,
     logs::Signal,
@@ -255,7 +255,12 @@ fn without_token(case: &Case<'_, '_>, own: Blame) -> Blame {
         (None, Some(false)) => own
             .says(format!("; ServiceAccount {name} has {SETTING}: false, and the pod does not ask for its token"))
             .sure(Confidence::Established)
-            .on(case.reference(Kind::ServiceAccount, name), Some(SETTING.into()), case),
+            .on(case.reference(Kind::ServiceAccount, name), Some(SETTING.into()), case)
+            .step(edit(
+                ActionKind::Patch,
+                &case.reference(Kind::ServiceAccount, name),
+                "its pods get its token again when they are made anew",
+            )),
         _ => own.says(format!("; the token of ServiceAccount {name} is not mounted")).field(field),
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     detect::{
         backing::{ON_NO_NODE, nowhere},
-        context::{action, edit, ns_flag},
+        context::{edit, scale},
     },
     host::{self, Holder},
     index::Now,
@@ -361,14 +361,7 @@ fn without_endpoints(case: &Case<'_, '_>, service: &Service, object: &Object, po
                 .sure(Confidence::Established)
                 .on(target.clone(), Some("spec.replicas".into()), case)
                 .seen(workload, "replicas", format!("{target} has replicas 0"), &[("replicas", "0".into())], Now::STAMP)
-                .step(action(
-                    ActionKind::Scale,
-                    &target,
-                    format!("Service {name} has no pod to lead to"),
-                    "starts pods; they need room on a node",
-                    &format!("patch {}s", target.kind.to_lowercase()),
-                    format!("kubectl scale {}{} --replicas=1", target.kubectl(), ns_flag(&target)),
-                ));
+                .step(scale(&target, format!("Service {name} has no pod to lead to"), "1"));
         }
         if let Object::DaemonSet(set) = &**workload
             && let Some(nowhere) = nowhere(case.cx.index, set)
