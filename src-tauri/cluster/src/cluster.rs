@@ -31,6 +31,9 @@ pub struct Limits {
     pub idle: Duration,
     /// Between two lists of a kind that is not watched.
     pub poll: Duration,
+    /// Kinds that extensions brought are listed this long after something was found to be missing that one of them may be
+    /// to make: who is to make it takes a moment to say why it does not.
+    pub missed: Duration,
     /// One look at all kinds that extensions brought; what was not read by then counts as failed.
     pub look: Duration,
     /// For credential plugins: single sign-on in a browser takes this long.
@@ -48,6 +51,7 @@ impl Default for Limits {
             answer: Duration::from_secs(30),
             idle: Duration::from_secs(75),
             poll: Duration::from_secs(60),
+            missed: Duration::from_secs(5),
             look: Duration::from_secs(60),
             plugin: Duration::from_secs(60),
             refused: Duration::from_secs(60),

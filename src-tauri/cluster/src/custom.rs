@@ -1,5 +1,6 @@
 //! Kinds that extensions brought. Which there are is asked of the server each time, and each is listed every minute or
-//! two: they are many, they change rarely, and a watch is a connection.
+//! two: they are many, they change rarely, and a watch is a connection. They are listed at once when an event tells of a
+//! Secret or a ConfigMap that is missing: one of them may be what is to make it.
 //!
 //! A kind that the user may not read is left out without a word, as one that is not served: nobody can be expected to
 //! have rights on kinds that came with somebody else's operator. One that fails for another reason, or that could be
@@ -95,7 +96,14 @@ pub(crate) async fn follow(session: Arc<Session>, known: Arc<Mutex<Known>>) {
             Err(Closed) => return,
         }
         pending.take();
-        tokio::time::sleep(jittered(session.clock().real(session.limits().poll))).await;
+        let next = tokio::time::sleep(jittered(session.clock().real(session.limits().poll)));
+        tokio::select! {
+            () = next => {}
+            () = async {
+                session.out.misses().await;
+                tokio::time::sleep(session.clock().real(session.limits().missed)).await;
+            } => {}
+        }
     }
 }
 

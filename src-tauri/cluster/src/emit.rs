@@ -39,6 +39,9 @@ impl Scope {
 /// How often a lively watch says that it lives.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
+/// So many objects that miss something are told apart; beyond that extensions' kinds are listed at their own pace.
+const MISSING: usize = 1_000;
+
 #[derive(Debug, PartialEq, Eq)]
 enum Cover {
     Open { proof: Timestamp, told: Timestamp },
@@ -58,6 +61,9 @@ pub(crate) struct Emitter {
     last: Mutex<Option<Connection>>,
     closed: AtomicBool,
     closing: Notify,
+    /// Which objects miss a Secret or a ConfigMap, as events say; and that one more does.
+    missing: Mutex<HashSet<String>>,
+    misses: Notify,
 }
 
 type Sent = Result<(), Closed>;
@@ -72,6 +78,8 @@ impl Emitter {
             last: Mutex::default(),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
+            missing: Mutex::default(),
+            misses: Notify::new(),
         }
     }
 
@@ -90,6 +98,27 @@ impl Emitter {
         }
     }
 
+    /// Ends when an event says of one more object that it misses a Secret or a ConfigMap: an extension may be what makes
+    /// it.
+    pub async fn misses(&self) {
+        self.misses.notified().await;
+    }
+
+    fn note_missing(&self, fact: &Fact) {
+        let Fact::Upserted(Object::KubeEvent(event)) = fact else { return };
+        let lower = event.message().to_ascii_lowercase();
+        if !event.is_warning()
+            || !lower.contains("not found")
+            || !["secret", "configmap"].iter().any(|w| lower.contains(w))
+        {
+            return;
+        }
+        let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MISSING && known.insert(event.involved_object.uid.clone().unwrap_or_default()) {
+            self.misses.notify_one();
+        }
+    }
+
     /// One fact, received now.
     pub async fn send(&self, fact: Fact) -> Sent {
         self.send_at(self.clock.now(), fact).await
@@ -99,6 +128,7 @@ impl Emitter {
         if self.is_closed() {
             return Err(Closed);
         }
+        self.note_missing(&fact);
         if self.sink.send(Observation { at, fact }).await {
             return Ok(());
         }

@@ -18,6 +18,7 @@ use crate::{
     incident::{Incident, IncidentId, Occurrence, OpenedBy, State},
     index::Index,
     object::Kind,
+    remediation::{Action, ActionKind},
     severity::{Confidence, Severity},
     timeline::{EntryKind, TimelineEntry},
 };
@@ -356,6 +357,12 @@ fn quiet(incident: &mut Incident, now: Timestamp, watched: Option<Timestamp>, po
                 None => "The impact is over".to_owned(),
             };
             let evidence = if by == "itself" { Vec::new() } else { vec![by.clone()] };
+            // What was changed since is what put it right: the revision before is the one that broke.
+            if let Some(mended) = incident.changes.iter().find(|c| c.id == by).map(|c| c.change.object.clone()) {
+                let back =
+                    |a: &&mut Action| a.draft.kind == ActionKind::RolloutUndo && a.draft.target.same_name(&mended);
+                incident.actions.iter_mut().filter(back).for_each(|a| a.withdrawn = true);
+            }
             incident.recovered_by = Some(by);
             push(incident, now, EntryKind::Recovery, Some("mitigated"), text, evidence, Observed::Live);
             Some(Step::Mitigated)

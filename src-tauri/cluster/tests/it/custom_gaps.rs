@@ -304,3 +304,34 @@ async fn a_kind_without_a_status_any_more_is_forgotten() {
     .await;
     assert!(names(&memory).is_empty() && unread(&memory).is_empty());
 }
+
+#[tokio::test]
+async fn they_are_listed_at_once_when_something_is_missing_that_one_of_them_may_be_to_make() {
+    let told = |version: &str, uid: &str, message: &str| {
+        json!({"type": "ADDED", "object": {
+            "metadata": {"name": format!("e{version}"), "namespace": "shop", "uid": format!("e{version}"), "resourceVersion": version},
+            "involvedObject": {"kind": "Pod", "namespace": "shop", "name": uid, "uid": uid},
+            "type": "Warning", "reason": "Failed", "message": message,
+        }})
+    };
+    for (message, looks) in [("Error: secret \"db\" not found", 2), ("Back-off restarting failed container", 1)] {
+        let times = Arc::new(AtomicUsize::new(0));
+        let count = times.clone();
+        let stub = Stub::start(move |r| {
+            if path(r) == "/apis" {
+                count.fetch_add(1, SeqCst);
+            }
+            // The same pod says so twice.
+            let lines = vec![told("101", "a", message), told("102", "a", message)];
+            if r.of("events") && r.is_watch() { Some(Reply::Lines(lines)) } else { databases(r) }
+        })
+        .await;
+        let memory = Memory::default();
+        let limits =
+            afterwatch_cluster::Limits { poll: Duration::from_secs(60), idle: Duration::from_secs(60), ..limits() };
+        let _handle = Config::new(&stub.address, json!({})).cluster().with_limits(limits).watch(memory.sink());
+        until(&times, looks).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(times.load(SeqCst), looks, "{message}");
+    }
+}

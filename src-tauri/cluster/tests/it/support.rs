@@ -266,6 +266,7 @@ pub fn limits() -> Limits {
         answer: Duration::from_secs(1),
         idle: Duration::from_secs(1),
         poll: Duration::from_millis(500),
+        missed: Duration::from_millis(100),
         look: Duration::from_secs(10),
         plugin: Duration::from_millis(1500),
         refused: Duration::from_millis(2500),

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The cause of who calls what is scaled to zero.
-const SCALED_TO_ZERO: &str = "dependency-scaled-to-zero";
+pub(super) const SCALED_TO_ZERO: &str = "dependency-scaled-to-zero";
 
 /// Why a workload has no pod and is to have none.
 struct Sleep<'a> {

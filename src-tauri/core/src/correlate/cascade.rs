@@ -55,7 +55,9 @@ pub(crate) fn kind_of(cause: &CauseDraft) -> Symptom {
             Symptom::Own
         }
         "container-exits" if cause.confidence <= Confidence::Possible => Symptom::Weak,
-        "container-exits" | "log-panic" | "log-pool-exhausted" => Symptom::Told,
+        "container-exits" | "log-panic" => Symptom::Told,
+        // A pool is empty where too many ask as well as where nobody answers.
+        "log-pool-exhausted" => Symptom::Weak,
         "deployment-stuck" => Symptom::Weak,
         _ if any(&["policy"]) => Symptom::Own,
         _ if any(&["dns"]) => Symptom::Dns,

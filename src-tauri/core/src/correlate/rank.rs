@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    asleep::SCALED_TO_ZERO,
     cascade::{self, Symptom},
     group::Group,
 };
 use crate::{
+    detect::backing::ON_NO_NODE,
     finding::{CauseDraft, Finding},
     object::ObjectRef,
     severity::Confidence,
@@ -122,6 +124,12 @@ fn tier(cause: &CauseDraft) -> u8 {
         _ if cause.rule_id == "container-exits" && cause.confidence >= Confidence::Likely => 3,
         _ if shown_elsewhere(&cause.rule_id) => 5,
         ("Node", _) if cause.confidence >= Confidence::Likely => 0,
+        // What is not there at all cannot answer, whatever its callers make of that.
+        _ if matches!(cause.rule_id.as_str(), SCALED_TO_ZERO | ON_NO_NODE)
+            && cause.confidence >= Confidence::Likely =>
+        {
+            1
+        }
         // What several workloads have in common comes before what each of them says.
         _ if cause.rule_id.starts_with("shared-") => 1,
         // Names that cannot be looked up keep no pod from being placed or started.

@@ -42,6 +42,9 @@ const ELSEWHERE: &[&str] = &[
 /// Without a word of the log the change must have come this shortly before.
 const JUST: SignedDuration = SignedDuration::from_mins(5);
 
+/// Changes of one moment: none of them came first.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(30);
+
 /// Looks at every finding once more.
 pub fn all(cx: &mut Context<'_>) {
     let found: Vec<(usize, CauseDraft, Vec<EvidenceDraft>)> = cx
@@ -111,6 +114,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     let named = lead.field.as_deref().filter(|_| given).and_then(|f| f.strip_prefix("data[")?.strip_suffix(']'));
     // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
+    let mut unspoken: Vec<&Change> = Vec::new();
     let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
     let used =
         |c: &Change| uses.iter().any(|(o, _)| o.same_name(&c.object)) && (!given || lead.entity.same_name(&c.object));
@@ -148,6 +152,9 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             if score == 0 && ahead > JUST && ahead <= SOON && !later(cx, f, pod, change.at) {
                 continue;
             }
+            if score == 0 {
+                unspoken.push(change);
+            }
             if best.as_ref().is_none_or(|(s, at, _, _)| (score, change.at) > (*s, *at)) {
                 best = Some((score, change.at, change, key));
             }
@@ -173,23 +180,42 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     let mut evidence = lead.evidence.clone();
     evidence.push(item.key.clone());
     let proven = score > 0 && change.object.is(Kind::ConfigMap);
+    // What was changed with it explains as much where the log speaks of neither.
+    let with = |c: &&&Change| !c.object.same_name(&change.object) && c.at.duration_since(at).abs() <= TOGETHER;
+    let other = unspoken.iter().filter(|_| score == 0).find(with);
+    let or = other.map(|c| {
+        format!(
+            " {} changed {} at the same time, which may as well be why.",
+            c.who.as_deref().unwrap_or("Somebody"),
+            c.object
+        )
+    });
     let cause = CauseDraft {
         rule_id: "configuration-changed".into(),
-        confidence: if proven { Confidence::Established } else { Confidence::Likely },
+        confidence: match proven {
+            true => Confidence::Established,
+            false if or.is_some() => Confidence::Possible,
+            false => Confidence::Likely,
+        },
         signs: Signs { pro: 2 + u32::from(before > 0) + u32::from(proven), against: 0, unchecked: 0 },
         entity: cx.index.resolve(&change.object).map_or_else(|| change.object.clone(), |o| o.reference()),
         referrer: Some(f.subject.clone()),
         field: key.as_ref().map(|k| format!("data[{k}]")).or_else(|| lead.field.clone().filter(|_| given)),
         statement: format!(
-            "{who} changed {what} at {}, and {} of {} that started with it {} since.{well} {}",
+            "{who} changed {what} at {}, and {} of {} that started with it {} since.{well}{} {}",
             at.strftime("%H:%M:%S UTC"),
             words::count(after.max(1), "pod"),
             f.subject,
             if after <= 1 { "fails" } else { "fail" },
+            or.clone().unwrap_or_default(),
             words::clip_middle(&lead.statement, 480)
         ),
         evidence,
-        needs: if proven { Vec::new() } else { vec!["what the value was before: values are not kept".to_owned()] },
+        needs: match (proven, &or) {
+            (true, _) => Vec::new(),
+            (false, None) => vec!["what the value was before: values are not kept".to_owned()],
+            (false, Some(_)) => vec!["which of the changes it is that the program cannot live with".to_owned()],
+        },
     };
     Some((cause, vec![item]))
 }

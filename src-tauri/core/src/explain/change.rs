@@ -371,7 +371,8 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
         cause.signs.pro += 1;
         // Of a Secret only the version is known: an annotation raises it as its data does.
         let said = !change.object.is(Kind::Secret) && change.verb == ChangeVerb::Modified;
-        if cause.confidence == Confidence::Possible && said {
+        // Of two that were changed together neither became likelier.
+        if cause.confidence == Confidence::Possible && said && cause.rule_id != "configuration-changed" {
             cause.confidence = Confidence::Likely;
         }
     } else if lead > JUST {

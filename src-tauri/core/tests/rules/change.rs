@@ -197,6 +197,19 @@ fn the_change_just_before_is_suspect_and_told_with_the_cause() {
 }
 
 #[test]
+fn what_was_rolled_back_is_not_to_be_rolled_back_once_more() {
+    let mut world = lowered(-20);
+    let undo = |world: &World| world.only().advised().any(|a| a.draft.command.contains("rollout undo"));
+    assert!(undo(&world));
+    world.set_time(40);
+    world.upsert(limit("512Mi").top(by("kubectl-rollout", 40)));
+    world.upsert(limit("512Mi").pod("a", status::ready(45)));
+    world.look_at(60);
+    assert_eq!(world.only().recovered_by.as_deref(), Some("C2"));
+    assert!(!undo(&world), "{:?}", world.only().actions);
+}
+
+#[test]
 fn a_change_after_the_start_or_long_before_it_is_not_suspect() {
     for changed in [10, -2000] {
         let world = lowered(changed);

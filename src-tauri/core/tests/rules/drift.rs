@@ -322,3 +322,35 @@ fn a_secret_that_was_changed_before_only_the_new_pods_failed_is_to_be_looked_at_
     // One that ran before, and dies now, did not get it new.
     assert_ne!(played(-3000).rule_id, "configuration-changed");
 }
+
+#[test]
+fn of_two_that_were_changed_in_one_moment_neither_is_likelier_where_the_log_speaks_of_neither() {
+    let named = |name: &str, key: &str, hash: &str, who: &str, when: i64| {
+        let by = json!([{"manager": who, "operation": "Update", "time": at(when)}]);
+        let digests = json!({key: {"hash": hash, "bytes": 2}});
+        object(&format!("ConfigMap shop/{name}"), json!({"metadata": {"managedFields": by}, "digests": digests}))
+    };
+    let from = json!([{"configMapRef": {"name": "ledger"}}, {"configMapRef": {"name": "fees"}}]);
+    let app = checkout().replicas(2).container(json!({"envFrom": from}));
+    let played = |log: &str| {
+        let mut world = world(&app, [app.pod("a", status::ready(-3600))]);
+        world.upsert_all([
+            named("ledger", "LEDGER_MODE", "aa", "x", -3600),
+            named("fees", "FEE_TABLE", "aa", "x", -3600),
+        ]);
+        world.set_time(-20);
+        world.upsert(named("ledger", "LEDGER_MODE", "bb", "ledger-team", -20));
+        world.upsert(named("fees", "FEE_TABLE", "bb", "fees-team", -20));
+        world.set_time(1);
+        let pod = app.pod("b", status::crashed(1, "Error", 2, 0));
+        world.upsert(pod.clone());
+        world.log(&pod, "app", 2, log);
+        world.diagnose().faults[0].causes[0].clone()
+    };
+    let cause = played("fatal: balances do not reconcile (code 17)");
+    assert_eq!((cause.rule_id.as_str(), cause.confidence), ("configuration-changed", Possible), "{}", cause.statement);
+    assert!(cause.statement.contains("ledger-team") && cause.statement.contains("fees-team"), "{}", cause.statement);
+    assert!(!cause.needs.is_empty());
+    let cause = played("fatal: FEE_TABLE has no row for code 17");
+    assert_eq!((cause.entity.name.as_str(), cause.confidence), ("fees", Established), "{}", cause.statement);
+}

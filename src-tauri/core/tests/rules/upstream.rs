@@ -259,3 +259,36 @@ fn a_server_that_cannot_keep_what_it_is_given_is_to_be_changed() {
     let expect = Expect { cause: "log-server-error", entity: "Deployment/shop/redis", ..CALLER };
     check(&told(&caller, &server, line), expect);
 }
+
+#[test]
+fn what_was_scaled_to_zero_comes_before_what_its_callers_make_of_it() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    world.set_time(-20);
+    world.upsert(server.clone().replicas(0).top(by("cost-janitor", -20)));
+    world.delete(server.pod("0", status::ready(-3600)));
+    world.upsert(server.endpoints(&[]));
+    let log =
+        "SQLTransientConnectionException: HikariPool-1 - Connection is not available, request timed out after 30000ms";
+    dies(&mut world, &caller, log);
+    let expect = Expect {
+        cause: "dependency-scaled-to-zero",
+        entity: "StatefulSet/shop/mysql",
+        says: &["is scaled to zero", "cost-janitor"],
+        ..CALLER
+    };
+    check(&world, expect);
+}
+
+#[test]
+fn a_process_that_was_killed_was_not_killed_for_memory_unless_something_says_so() {
+    let caller = checkout();
+    let mut world = world(&caller, []);
+    let pod = caller.pod("a", status::crashed(137, "Error", 2, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 2, "exporting batch 12\nsh: line 4: 17 Killed");
+    let cause = world.diagnose().faults[0].causes[0].clone();
+    assert_eq!(cause.confidence, Possible, "{}", cause.statement);
+    assert!(cause.statement.contains("a process of it was killed"), "{}", cause.statement);
+    assert!(!cause.statement.contains("ran out of memory"), "{}", cause.statement);
+}

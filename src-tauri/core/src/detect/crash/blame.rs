@@ -339,6 +339,11 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
         Class::SharedMemory => case.own(signal).field(case.path("volumeMounts")),
         Class::ExecFormat => runtime::architecture(case, signal),
+        // A shell says only that something was killed; who kills for memory is the kernel, but not only.
+        Class::OutOfMemory if signal.text.trim_end().ends_with("Killed") => case
+            .own(signal)
+            .happened("a process of it was killed")
+            .needs("who killed it: the node's kernel log says so where memory was short"),
         Class::OutOfMemory => runtime::heap(case, signal),
         Class::License => runtime::license(case, signal),
         Class::KernelSetting => match &case.pod.spec.node_name {

@@ -84,6 +84,15 @@ impl Case<'_> {
         Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
     }
 
+    /// The last line of its log that calls itself an error, where nothing of it is understood.
+    pub(super) fn own_words(&self) -> Option<String> {
+        let log = self.log?;
+        let tail = &log[log.len().saturating_sub(60)..];
+        let line = tail.iter().rev().find(|l| calls_itself_an_error(l) && !is_request(l))?;
+        let words = words::clip(&logs::message(line), 160);
+        (!words.is_empty() && !self.said.contains(&words)).then(|| format!(" Its log says: “{words}”."))
+    }
+
     /// The probe's command asks for a file or a process, and says nothing more.
     fn only_looks(&self) -> bool {
         let command = self.probe.exec.as_ref().and_then(|e| e.get("command")).and_then(|c| c.as_array());

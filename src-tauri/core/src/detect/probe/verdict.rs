@@ -80,6 +80,9 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
     if !matches!(v.rule, "probe-kills-slow-start" | "startup-budget-too-short") {
         statement.push_str(&case.restarts());
     }
+    if matches!(v.rule, "probe-bad-status" | "probe-timeout") {
+        statement.push_str(&case.own_words().unwrap_or_default());
+    }
     statement.push_str(&case.together(cx));
     let mut c = cause(v.rule, v.confidence, case.owner.subject.clone(), statement);
     c.field = Some(case.owner.field(case.init, &case.spec.name, &format!("{}{}", case.field, v.below)));

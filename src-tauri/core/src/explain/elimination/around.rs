@@ -88,6 +88,10 @@ fn dependencies(routes: &Routes<'_>, now: Timestamp, fault: &mut Fault) {
         }
     }
     for (service, workload) in found.into_values().take(3) {
+        // What was changed just before is not well for being ready.
+        if fault.changes.iter().any(|(c, suspect)| *suspect && c.object.same_name(&workload)) {
+            continue;
+        }
         let pods = workload.uid.as_deref().map(|uid| routes.index.pods_of(uid)).unwrap_or_default();
         let pods: Vec<&Pod> = pods.into_iter().filter(|p| !p.finished() && !p.metadata.deleting()).collect();
         // What nobody asks is ready whatever it does.

@@ -244,3 +244,31 @@ fn the_job_that_failed_names_who_must_be_changed_too() {
         },
     );
 }
+
+#[test]
+fn a_binding_that_named_the_account_until_just_before_is_to_name_it_again() {
+    let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
+    let account = |name: &str| object(&format!("ServiceAccount shop/{name}"), json!({}));
+    let mut world = world(&app, []);
+    world.upsert_all([account("checkout"), account("auditor"), role(&["list"]), binding("checkout")]);
+    world.set_time(-20);
+    let by = json!([{"manager": "iam-sync", "operation": "Update", "time": at(-20)}]);
+    let mut moved = json!({"subjects": [{"kind": "ServiceAccount", "name": "auditor", "namespace": "shop"}]});
+    merge(&mut moved, &json!({"roleRef": {"kind": "Role", "name": "reader"}, "metadata": {"managedFields": by}}));
+    world.upsert(object("RoleBinding shop/reader-of-pods", moved));
+    world.set_time(1);
+    let pod = app.pod("a", status::crashed(1, "Error", 2, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 2, FORBIDDEN);
+    let expect = Expect {
+        cause: "log-cluster-access",
+        entity: "RoleBinding/shop/reader-of-pods",
+        field: "subjects",
+        says: &["RoleBinding reader-of-pods granted it until iam-sync changed its subjects at"],
+        verdict: Established,
+        ..DEAD
+    };
+    let fault = check(&world, expect);
+    assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.who.as_deref() == Some("iam-sync")));
+    assert_eq!(fault.actions[0].target.kind, "RoleBinding", "{:?}", fault.actions);
+}

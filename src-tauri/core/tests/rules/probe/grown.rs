@@ -1,7 +1,10 @@
 //! Probes of programs whose log grows while they are not ready.
 
 use super::*;
-use afterwatch_core::observation::{Fact, LogRead, LogWant};
+use afterwatch_core::{
+    observation::{Fact, LogRead, LogWant},
+    remediation::ActionKind,
+};
 
 const STATUS: &str = "Readiness probe failed: HTTP probe failed with statuscode: 503";
 const REFUSED: &str =
@@ -98,4 +101,24 @@ fn a_command_that_asks_another_host_is_refused_by_that() {
     let cause = &fault.causes[0];
     assert_eq!(cause.entity.key(), "Service/shop/stock", "{}", cause.statement);
     assert!(!cause.statement.contains("nothing listens on that port"), "{}", cause.statement);
+}
+
+#[test]
+fn a_program_that_says_itself_that_it_cannot_serve_is_quoted_and_its_probe_left_alone() {
+    let app = app();
+    let mut world = unready(&app, -60, STATUS);
+    let pod = app.pod("a", status::unready(-60));
+    world.log(&pod, "app", 0, "INFO started\nERROR ledger 2026-Q4 is not reconciled\nGET /healthz 503");
+    let fault = world.glance().faults.remove(0);
+    says(&fault.causes[0], &["503", "Its log says: “ERROR ledger 2026-Q4 is not reconciled”"]);
+    assert!(
+        fault.actions[0].command.contains("kubectl logs deployment/checkout -n shop -c app"),
+        "{:?}",
+        fault.actions
+    );
+    assert!(fault.actions.iter().all(|a| a.kind != ActionKind::SetProbe), "{:?}", fault.actions);
+    // One that asks for what is not there is to ask for something else.
+    let gone = "Readiness probe failed: HTTP probe failed with statuscode: 404";
+    let fault = unready(&app, -60, gone).glance().faults.remove(0);
+    assert_eq!(fault.actions[0].kind, ActionKind::SetProbe, "{:?}", fault.actions);
 }

@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Blame, Case, disk::security};
+use super::{Blame, Case, contains_word, disk::security};
 use crate::{
-    detect::context::action,
+    change::{Change, FieldChange},
+    detect::context::{action, edit},
     index::Now,
     logs::Signal,
     object::{
@@ -87,6 +88,15 @@ fn role<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>) -> Option<(&'a Object, &'a [
         object @ Object::ClusterRole(r) => Some((object, &r.rules)),
         _ => None,
     }
+}
+
+/// The change that took an account out of what a binding names.
+fn moved<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>, account: &str) -> Option<&'a Change> {
+    let took = |f: &FieldChange| {
+        let named = |text: &Option<String>| text.as_ref().is_some_and(|t| contains_word(t, account));
+        f.path.starts_with("subjects") && !named(&f.to) && (named(&f.from) || contains_word(&f.path, account))
+    };
+    case.changes(&grant.object.reference()).into_iter().find(|c| c.fields.iter().any(took))
 }
 
 /// The Kubernetes API forbids what the container asks of it: who lacks which right, and where it should stand.
@@ -206,6 +216,21 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             .sure(Confidence::Established)
             .on(reference.clone(), None, case)
             .seen(g.object, "grant", format!("{reference} holds in {there}"), &grant_lines(g), Now::STAMP)
+            .step(step);
+    }
+    // A binding that granted it until somebody changed whom it names.
+    if let Some((g, change)) = right.clone().filter(|g| reaches(g)).find_map(|g| Some((g, moved(case, g, account)?))) {
+        let reference = g.object.reference();
+        return own
+            .says(format!(
+                "; {reference} granted it until {} changed its subjects at {}",
+                change.who.as_deref().unwrap_or("somebody"),
+                change.at.strftime("%H:%M:%S UTC")
+            ))
+            .sure(Confidence::Established)
+            .on(reference.clone(), Some("subjects".into()), case)
+            .seen(g.object, "grant", format!("{reference} does not name {account}"), &grant_lines(g), Now::STAMP)
+            .step(edit(ActionKind::GrantRole, &reference, format!("it must name ServiceAccount {account} again")))
             .step(step);
     }
     // The right account stands beside: the workload runs with another.
