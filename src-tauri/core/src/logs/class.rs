@@ -215,6 +215,7 @@ impl Class {
                 Some(of_server) => format!("{of_server} (too many connections)"),
                 None => "the connection pool is exhausted (too many connections)".to_owned(),
             },
+            Class::Locked if signal.detail.is_some() => signal.detail.unwrap_or_default().to_owned(),
             Class::Locked => with(format!("the lock {s} is held by another"), "a lock is held by another"),
             Class::Database => {
                 with(format!("the database lacks {s}, or refuses the statement"), "the database refuses the statement")

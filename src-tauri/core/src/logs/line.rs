@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
-use super::around;
+use super::{around, source::is_source};
 
 /// How grave a line calls itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -237,15 +237,6 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
     }
     let search = if beside.is_empty() { text.clone() } else { format!("{text}{}", crate::redact::text(&beside)) };
     Some(Line { text, search, level: level_of(&map), quiet: false })
-}
-
-/// Loggers name the file of the program that the call stands in, and its line.
-fn is_source(path: &str) -> bool {
-    const ENDINGS: [&str; 14] =
-        ["go", "py", "js", "mjs", "ts", "java", "kt", "rb", "rs", "cs", "php", "c", "cc", "cpp"];
-    let (file, line) = path.rsplit_once(':').unwrap_or((path, ""));
-    !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
-        || file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
 
 /// The level a structured line names; a number only where no word does.

@@ -8,10 +8,12 @@ mod class;
 mod form;
 mod line;
 mod signal;
+mod source;
 mod template;
 
 pub use class::Class;
 pub use signal::{EXPIRED, NO_KEY_ID, NO_USER, Reading, Signal, read};
+pub(crate) use source::without_places;
 pub use template::{Template, template, templates};
 
 /// Longest quotation of a log line in a sentence.
