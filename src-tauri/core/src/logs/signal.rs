@@ -6,7 +6,8 @@ use regex::Regex;
 
 use super::{
     Class, around, form,
-    line::{self, Level, Line},
+    level::Level,
+    line::{self, Line},
     source,
 };
 

@@ -20,13 +20,18 @@ pub(super) fn is_source(path: &str) -> bool {
         || file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
 }
 
+/// The text is a place in source code and nothing else.
+pub(super) fn is_place(text: &str) -> bool {
+    text.contains(':') && without_places(text).trim().is_empty()
+}
+
 /// Without the places in source code, where hosts are looked for.
 pub(crate) fn without_places(text: &str) -> Cow<'_, str> {
     static PLACE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(&format!(r"[\w.@~+/\\:$<>-]*\w\.(?P<ending>{}):(?P<line>\d+)(?::\d+)*\b", ENDINGS.join("|"))).ok()
     });
     match PLACE.as_ref() {
-        Some(form) if text.contains(':') => form.replace_all(text, |found: &Captures<'_>| match is_place(found) {
+        Some(form) if text.contains(':') => form.replace_all(text, |found: &Captures<'_>| match is_file(found) {
             true => " ".to_owned(),
             false => found[0].to_owned(),
         }),
@@ -35,7 +40,7 @@ pub(crate) fn without_places(text: &str) -> Cow<'_, str> {
 }
 
 /// A file, and no host below the domain of a country, nor the rest of an address.
-fn is_place(found: &Captures<'_>) -> bool {
+fn is_file(found: &Captures<'_>) -> bool {
     const SCHEMES: [&str; 4] = ["file", "webpack", "webpack-internal", "app"];
     const WEB: [&str; 4] = ["80", "443", "8080", "8443"];
     let whole = &found[0];

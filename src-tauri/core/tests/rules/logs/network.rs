@@ -201,3 +201,23 @@ fn a_lock_of_a_database_is_no_silence_of_its_server() {
         ),
     ]);
 }
+
+#[test]
+fn a_replica_set_of_another_name_is_no_silence() {
+    let dump = |theirs: &str, error: &str| {
+        format!(
+            "/app/node_modules/mongodb/lib/sdam/topology.js:278\n            const timeoutError = new error_1.MongoServerSelectionError(`Server selection timed out after ${{timeoutMS}} ms`, this.description);\n                                 ^\n\n{error}\n    at Topology.selectServer (/app/node_modules/mongodb/lib/sdam/topology.js:278:38) {{\n  reason: TopologyDescription {{\n    type: 'ReplicaSetNoPrimary',\n    servers: Map(1) {{ 'mongo-0.mongo:27017' => [ServerDescription] {{ setName: '{theirs}', error: null }} }},\n    setName: 'clinic-rs',\n    maxElectionId: null\n  }},\n  code: undefined\n}}"
+        )
+    };
+    let error = "MongoServerSelectionError: Server selection timed out after 2000 ms";
+    let other = said(&dump("rs0", error));
+    let first = other.signal().expect("the name");
+    assert_eq!((first.class, first.value.as_deref()), (BadConfig, Some("clinic-rs")));
+    assert!(!other.signals.iter().any(|s| s.class == Timeout), "{:?}", other.signals);
+    let quote = other.words.expect("a quote").1;
+    assert!(quote.starts_with("MongoServerSelectionError") && quote.contains("clinic-rs"), "{quote}");
+    // Of the right name it has no primary, or nobody answers.
+    assert!(said(&dump("clinic-rs", error)).signals.iter().all(|s| s.class != BadConfig));
+    let refused = said(&dump("clinic-rs", "MongoServerSelectionError: connect ECONNREFUSED 10.0.0.9:27017"));
+    assert_eq!(refused.signal().map(|s| s.class), Some(ConnectionRefused));
+}
