@@ -23,6 +23,13 @@ const BYTES: usize = 512 << 10;
 const LINE_BYTES: usize = 4 << 10;
 /// What the kubelet says of a container it has removed.
 const EXCUSE: &str = "unable to retrieve container logs for ";
+/// What it says of a log file that it removes or moves at this moment; the file's path follows.
+const FILE_EXCUSES: [&str; 4] = [
+    "failed to try resolving symlinks in path ",
+    "failed to open log file ",
+    "failed to tail ",
+    "failed to read log file ",
+];
 /// What is said where the kubelet has put nothing in its place yet.
 const NOT_YET: &str = "the log of this run of the container is not there";
 /// What is said where later runs have taken its place, and none of them has ended.
@@ -89,9 +96,17 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<Tail, String> {
 fn gone(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(r) => r.code == 400 && r.message.contains("not found"),
-        Failure::Nonsense(text) => text.starts_with(EXCUSE) || text == NOT_YET || text == PASSED,
+        Failure::Nonsense(text) => is_excuse(text) || text == NOT_YET || text == PASSED,
         _ => false,
     }
+}
+
+/// The kubelet's own complaint, which it sends in place of a log, as one line. Of files it names the one in which it
+/// keeps the log; a program that itself collects logs says so among other lines.
+fn is_excuse(text: &str) -> bool {
+    let text = text.trim_end();
+    let of_file = |excuse: &str| text.strip_prefix(excuse).is_some_and(|rest| rest.contains("\"/var/log/pods/"));
+    !text.contains('\n') && (text.starts_with(EXCUSE) || FILE_EXCUSES.iter().any(|excuse| of_file(excuse)))
 }
 
 /// What came of asking once.
@@ -135,8 +150,9 @@ async fn attempt(server: &Server, want: &LogWant, previous: bool, lost: bool) ->
         }
     }
     let text = String::from_utf8_lossy(&log);
-    // Since 1.35 this answer comes with status 200: one dead container is kept per container, and it is not this one.
-    if text.starts_with(EXCUSE) {
+    // Since 1.35 this answer comes with status 200: one dead container is kept per container, and it is not this one; or
+    // its file is being put in place.
+    if is_excuse(&text) {
         return Err(Failure::Nonsense(plain(text.trim_end())));
     }
     let (lines, shortened) = tidy(&text);

@@ -56,6 +56,37 @@ async fn a_log_that_is_an_excuse_is_an_error_whatever_its_status() {
     assert!(error.unwrap_err().contains("previous terminated container"));
 }
 
+/// While a log file is put in place of another, the kubelet complains of it as if that were the log.
+#[tokio::test]
+async fn what_the_kubelet_says_of_its_own_files_is_no_word_of_the_program() {
+    let path = "/var/log/pods/shop_web-0_uid-web-0/app/1.log";
+    let excuses = [
+        format!("failed to try resolving symlinks in path \"{path}\": lstat {path}: no such file or directory"),
+        format!("failed to open log file \"{path}\": open {path}: no such file or directory"),
+        format!("failed to tail 1000 lines of log file \"{path}\": seek {path}: invalid argument"),
+    ];
+    for excuse in excuses {
+        let words = excuse.clone();
+        let error = log(move |_| Reply::Text(200, words.clone()), true).await.unwrap_err();
+        assert!(error.starts_with(&excuse[..20]), "{error}");
+        // It is asked again, as for a container that is being made anew.
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let settles = move |_: &Request| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => Reply::Text(200, excuse.clone()),
+            _ => Reply::Text(200, "panic: no config\n".into()),
+        };
+        assert_eq!(log(settles, true).await.unwrap(), ["panic: no config"]);
+    }
+    // What a program says of files, also one that collects logs, is its own.
+    for own in [
+        "failed to open log file \"/data/app.log\": no such file or directory\n",
+        "starting\nfailed to open log file \"/var/log/pods/shop_api-1_u/app/0.log\": permission denied\n",
+        "failed to create fsnotify watcher: too many open files\n",
+    ] {
+        assert_eq!(log(move |_| Reply::Text(200, own.into()), true).await.unwrap(), own.lines().collect::<Vec<_>>());
+    }
+}
+
 #[tokio::test]
 async fn the_log_of_a_container_that_was_made_anew_meanwhile_is_the_previous_one_now() {
     let script = |r: &Request| match r.path.contains("previous=true") {

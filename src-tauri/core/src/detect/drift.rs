@@ -3,7 +3,7 @@
 //! A change that is no fault by itself explains one: a ConfigMap or Secret that new containers read differently than
 //! old ones did.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -109,7 +109,8 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     if revised {
         return None;
     }
-    let text = log_text(cx, pod, &part);
+    let text = log_text(cx, pod, &part, false);
+    let spoken = spoken(&log_text(cx, pod, &part, true));
     // The key that is to blame already.
     let named = lead.field.as_deref().filter(|_| given).and_then(|f| f.strip_prefix("data[")?.strip_suffix(']'));
     // The best so far: quoted by the log or not, when, what, and which key.
@@ -146,7 +147,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             }
             let speaks = || touched.iter().copied().find(|k| quotes(&text, k, &pod.spec));
             let quoted = named.filter(|_| !secret).or_else(speaks).map(str::to_owned);
-            let key = quoted.clone().or_else(|| touched.first().map(|k| (*k).to_owned()));
+            let key = quoted.clone().or_else(|| meant(&touched, &spoken).map(str::to_owned));
             let score = u8::from(quoted.is_some());
             let ahead = f.started_at.duration_since(change.at);
             if score == 0 && ahead > JUST && ahead <= SOON && !later(cx, f, pod, change.at) {
@@ -279,8 +280,48 @@ fn quotes(text: &str, key: &str, spec: &PodSpec) -> bool {
     distinct(key) && says(key) || variables.into_iter().any(|e| distinct(&e.name) && says(&e.name))
 }
 
-/// What the log complains of. That a program prints its settings when it starts proves nothing.
-pub(super) fn log_text(cx: &Context<'_>, pod: &Pod, container: &str) -> String {
+/// The words of a text: `MongoServerSelectionError` speaks of a server, `replicaSet` of a set.
+fn spoken(text: &str) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    let mut word = String::new();
+    let mut lower = false;
+    for c in text.lines().flat_map(|line| logs::without_head(line).chars().chain(['\n'])) {
+        if !c.is_ascii_alphabetic() || (lower && c.is_ascii_uppercase()) {
+            out.insert(std::mem::take(&mut word));
+        }
+        lower = c.is_ascii_lowercase();
+        if c.is_ascii_alphabetic() {
+            word.push(c.to_ascii_lowercase());
+        }
+    }
+    out
+}
+
+/// Of the keys that were changed at once the one whose words are spoken of most. How a program logs breaks it only where
+/// it says so.
+fn meant<'k>(touched: &[&'k str], spoken: &BTreeSet<String>) -> Option<&'k str> {
+    let parts = |key: &str| -> BTreeSet<String> { self::spoken(key).into_iter().filter(|w| w.len() > 2).collect() };
+    let of_log = |parts: &BTreeSet<String>| {
+        parts
+            .iter()
+            .any(|w| matches!(w.as_str(), "log" | "logs" | "logging" | "loglevel" | "debug" | "verbose" | "verbosity"))
+    };
+    let rank = |key: &str| {
+        let parts = parts(key);
+        let said = parts.iter().filter(|w| spoken.contains(*w)).count();
+        match of_log(&parts) {
+            true if parts.len() > 1 && said == parts.len() => (1, said),
+            true => (0, 0),
+            false => (1, said),
+        }
+    };
+    // Of equals the first.
+    touched.iter().copied().rev().max_by_key(|key| rank(key))
+}
+
+/// What the log complains of, and, where that is wanted, what is set in below a complaint. That a program prints its
+/// settings when it starts proves nothing.
+pub(super) fn log_text(cx: &Context<'_>, pod: &Pod, container: &str, below: bool) -> String {
     const COMPLAINTS: &[&str] = &[
         "error",
         "fail",
@@ -310,7 +351,17 @@ pub(super) fn log_text(cx: &Context<'_>, pod: &Pod, container: &str) -> String {
         let lower = l.to_lowercase();
         COMPLAINTS.iter().any(|w| lower.contains(w))
     };
-    tail.iter().filter(|l| complains(l)).map(|l| logs::message(l)).collect::<Vec<_>>().join("\n")
+    let mut out = Vec::new();
+    let mut under = false;
+    for line in tail {
+        let set_in = under && line.starts_with([' ', '\t']);
+        under = complains(line) || set_in;
+        // The frames of a trace say where it happened and not what.
+        if complains(line) || below && set_in && !line.trim_start().starts_with("at ") {
+            out.push(logs::message(line));
+        }
+    }
+    out.join("\n")
 }
 
 /// How many pods of the workload started before the change and are ready, and how many after it and are not.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::object::PodSpec;
+use crate::{logs, object::PodSpec};
 
 /// The host names a pod is configured with, without ports, in order of appearance.
 pub(crate) fn hosts(spec: &PodSpec) -> Vec<String> {
@@ -41,13 +41,15 @@ pub(crate) fn hosts(spec: &PodSpec) -> Vec<String> {
             if names_host && NAME.as_ref().is_some_and(|r| r.is_match(value)) {
                 push(value);
             }
+            let value = logs::without_places(value);
             for form in FORMS.iter() {
-                form.captures_iter(value).for_each(|m| push(&m[1]));
+                form.captures_iter(&value).for_each(|m| push(&m[1]));
             }
         }
         for word in c.command.iter().chain(&c.args) {
+            let word = logs::without_places(word);
             for form in FORMS.iter() {
-                form.captures_iter(word).for_each(|m| push(&m[1]));
+                form.captures_iter(&word).for_each(|m| push(&m[1]));
             }
         }
     }
@@ -67,5 +69,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(hosts(&spec), ["db.prod", "cache", "orders-db", "kafka-0.kafka"]);
+        let place = r#"{"containers":[{"name":"a","args":["--break-at=order.rb:310","--db=pg.shop:5432"]}]}"#;
+        assert_eq!(hosts(&serde_json::from_str(place).unwrap()), ["pg.shop"]);
     }
 }

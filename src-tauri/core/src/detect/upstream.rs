@@ -119,7 +119,7 @@ fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDr
         return None;
     }
     let ns = pod.metadata.namespace.as_deref()?;
-    let text = drift::log_text(cx, pod, &part);
+    let text = drift::log_text(cx, pod, &part, true);
     let servers: Vec<(&Object, bool)> = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
         .into_iter()
         .flat_map(|kind| hangs.namespaces().map(move |ns| (kind, ns)))

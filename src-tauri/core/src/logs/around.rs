@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::line::{Level, Line};
+use super::{level::Level, line::Line};
 
 /// A traceback is looked through so far.
 const TRACE: usize = 30;

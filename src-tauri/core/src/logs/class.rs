@@ -43,6 +43,7 @@ pub enum Class {
     Authorization,
     ClusterAccess,
     Certificate,
+    HostKey,
     TlsMismatch,
     RateLimit,
     PoolExhausted,
@@ -159,7 +160,10 @@ impl Class {
                 _ => "its data was written by an incompatible version".to_owned(),
             },
             Class::KernelSetting => match (s.is_empty(), v.is_empty()) {
-                (false, false) => format!("the node's limit {s} is too low ({v})"),
+                (false, false) => match wanted(&signal.text) {
+                    Some(least) => format!("the node's limit {s} is too low: it is {v} and must be at least {least}"),
+                    None => format!("the node's limit {s} is too low ({v})"),
+                },
                 (false, true) => format!("the limit of {s} is reached or too low"),
                 _ => "a limit of the node's kernel is reached or too low".to_owned(),
             },
@@ -203,6 +207,10 @@ impl Class {
                 format!("the TLS certificate of {s} is not accepted{why}"),
                 &format!("a TLS certificate is not accepted{file}{why}"),
             ),
+            Class::HostKey => with(
+                format!("the SSH host key of {s} is not the one that is known (host key verification failed)"),
+                "the SSH host key of a server is not the one that is known (host key verification failed)",
+            ),
             Class::TlsMismatch => with(
                 format!("one side speaks TLS (SSL) and the other does not, at {s}"),
                 "one side speaks TLS (SSL) and the other does not",
@@ -215,6 +223,7 @@ impl Class {
                 Some(of_server) => format!("{of_server} (too many connections)"),
                 None => "the connection pool is exhausted (too many connections)".to_owned(),
             },
+            Class::Locked if signal.detail.is_some() => signal.detail.unwrap_or_default().to_owned(),
             Class::Locked => with(format!("the lock {s} is held by another"), "a lock is held by another"),
             Class::Database => {
                 with(format!("the database lacks {s}, or refuses the statement"), "the database refuses the statement")
@@ -229,4 +238,11 @@ impl Class {
             Class::Unhandled => format!("the program ends with an error that it does not handle{at}"),
         }
     }
+}
+
+/// The least that is asked for: `increase to at least [262144]`.
+fn wanted(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once("at least ")?;
+    let number = after.trim_start_matches('[').split(|c: char| !c.is_ascii_digit()).next()?;
+    Some(number).filter(|n| !n.is_empty())
 }

@@ -5,17 +5,11 @@ use std::{collections::HashMap, sync::LazyLock};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
-use super::around;
-
-/// How grave a line calls itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
-    Debug,
-    Routine,
-    Warn,
-    Error,
-    Fatal,
-}
+use super::{
+    around,
+    level::{Level, level, level_of},
+    source::{is_place, is_source},
+};
 
 /// A line as it is searched.
 #[derive(Clone, Debug)]
@@ -50,6 +44,13 @@ pub(super) fn read(lines: &[String]) -> Vec<Line> {
         let drawn = !rest.is_empty() && !rest.chars().any(char::is_alphanumeric);
         let quiet = frame || drawn || said.text.trim().is_empty() || is_noise(&said.text);
         out.push(Line { quiet, ..said });
+    }
+    // Node shows the line of code that threw, with a mark below it: where it stands, the code, the mark.
+    for i in 2..lines.len() {
+        let mark = lines[i].trim();
+        if !mark.is_empty() && mark.bytes().all(|b| b == b'^') && is_place(&lines[i - 2]) {
+            out[i - 2..i].iter_mut().for_each(|line| line.quiet = true);
+        }
     }
     join(&mut out, lines);
     out
@@ -115,6 +116,16 @@ fn join(lines: &mut [Line], raw: &[String]) {
             {
                 more.push(j);
             }
+            // The driver of MongoDB shows below the error what it knows of the servers: a set of another name than the one
+            // that is asked for.
+            if text.starts_with("MongoServerSelectionError") {
+                let dump = (n..lines.len()).take(20).filter(|&j| indented(j) && lines[j].text.contains("setName: '"));
+                let dump: Vec<usize> = dump.collect();
+                let name = |j: &usize| lines[*j].text.split("setName: '").nth(1)?.split('\'').next();
+                if dump.iter().any(|j| name(j) != name(&dump[0])) {
+                    more.extend(dump);
+                }
+            }
             // Node names what it could not use among the fields of the error, below the stack.
             if text.contains("Invalid URL")
                 && let Some(j) = (n..lines.len()).take(15).find(|&j| lines[j].text.trim().starts_with("input: "))
@@ -141,14 +152,13 @@ pub(super) fn message(raw: &str) -> Line {
     let plain = strip_prefix(&clean);
     if plain.starts_with('{')
         && let Ok(Value::Object(map)) = serde_json::from_str(plain)
-        && let Some(line) = fields(&map)
+        && let Some(line) = fields(&map, None)
     {
         return line;
     }
     if let Some(map) = logfmt(plain)
-        && let Some(mut line) = fields(&map)
+        && let Some(line) = fields(&map, level(&clean, plain))
     {
-        line.level = line.level.or_else(|| level(&clean, plain));
         return line;
     }
     let level = level(&clean, plain);
@@ -200,7 +210,8 @@ const BESIDE: &[&str] = &[
     "endpoint", "broker", "brokers", "server", "target", "value", "got", "setting", "upstream",
 ];
 
-fn fields(map: &Map<String, Value>) -> Option<Line> {
+/// A structured line; the level is what its head says, if it has one.
+fn fields(map: &Map<String, Value>, head: Option<Level>) -> Option<Line> {
     let map: HashMap<String, &Value> = map.iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect();
     let mut parts: Vec<String> = Vec::new();
     for key in MESSAGE {
@@ -236,49 +247,11 @@ fn fields(map: &Map<String, Value>) -> Option<Line> {
         }
     }
     let search = if beside.is_empty() { text.clone() } else { format!("{text}{}", crate::redact::text(&beside)) };
-    Some(Line { text, search, level: level_of(&map), quiet: false })
-}
-
-/// Loggers name the file of the program that the call stands in, and its line.
-fn is_source(path: &str) -> bool {
-    const ENDINGS: [&str; 14] =
-        ["go", "py", "js", "mjs", "ts", "java", "kt", "rb", "rs", "cs", "php", "c", "cc", "cpp"];
-    let (file, line) = path.rsplit_once(':').unwrap_or((path, ""));
-    !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
-        || file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
-}
-
-/// The level a structured line names; a number only where no word does.
-fn level_of(map: &HashMap<String, &Value>) -> Option<Level> {
-    let of = ["level", "severity", "lvl", "log.level", "levelname", "@l", "level_name", "loglevel", "severity_text"];
-    let values = || of.iter().filter_map(|key| map.get(*key).copied());
-    let number = |v: &Value| v.as_u64().or_else(|| v.as_str()?.parse().ok());
-    // MongoDB has a letter.
-    let letter = || match map.get("s").and_then(|v| v.as_str())? {
-        "F" => Some(Level::Fatal),
-        "E" => Some(Level::Error),
-        "W" => Some(Level::Warn),
-        "I" => Some(Level::Routine),
-        s if s.starts_with('D') => Some(Level::Debug),
-        _ => None,
-    };
-    let named = values().find_map(|v| word(v.as_str()?));
-    named.or_else(|| values().find_map(number).map(numbered)).or_else(letter)
-}
-
-/// A level by number: up to 7 as syslog has it, up to 99 as pino and bunyan, from there on as Monolog.
-fn numbered(level: u64) -> Level {
-    match level {
-        0..=2 | 60..=99 | 500.. => Level::Fatal,
-        3 | 50..=59 | 400..=499 => Level::Error,
-        4 | 40..=49 | 300..=399 => Level::Warn,
-        5 | 6 | 30..=39 | 200..=299 => Level::Routine,
-        _ => Level::Debug,
-    }
+    Some(Line { text, search, level: level_of(&map, head), quiet: false })
 }
 
 /// The text of a field; of an object what it says first.
-fn text_of(value: &Value) -> Option<String> {
+pub(super) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(condense(s)),
         Value::Number(n) => Some(n.to_string()),
@@ -395,36 +368,15 @@ pub(super) fn strip_prefix(line: &str) -> &str {
     rest
 }
 
-/// The level that stands in the head of a line, or of what is left of it without its time.
-fn level(line: &str, plain: &str) -> Option<Level> {
-    static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        regex(
-            r#"(?i)(?:^|[\s\["=:|(<])(fatal|ftl|fata|panic|pani|emerg|critical|crit|alert|error|err!?|erro|severe|fail|failed|exception|warn|warning|wrn|info|inf|information|notice|note|debug|dbug|dbg|trace|trce)(?:[\s\]\["':|,;)>]|$)"#,
-        )
+/// A message without its channel, its level and the name of its logger: `production.ERROR: `, `ERROR c.acme.App - `.
+pub(super) fn without_head(text: &str) -> &str {
+    static HEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        regex(concat!(
+            r"^(?:[\w-]+\.|\[[\w./-]+\]\s*)?\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY|FATAL|SEVERE)\]?",
+            r"(?:\s+\[?[a-z]\w*(?:[./]\w+)+\]?)?(?:\s+-{1,2})?(?:\s*:)?\s+"
+        ))
     });
-    // klog: the letter leads.
-    let klog = line.len() > 5 && line.as_bytes()[1..5].iter().all(u8::is_ascii_digit) && line.as_bytes()[5] == b' ';
-    match line.as_bytes().first() {
-        Some(b'E') if klog => return Some(Level::Error),
-        Some(b'F') if klog => return Some(Level::Fatal),
-        Some(b'W') if klog => return Some(Level::Warn),
-        Some(b'I') if klog => return Some(Level::Routine),
-        _ => {}
-    }
-    let head: String = plain.chars().take(40).collect();
-    word(WORD.as_ref()?.captures(&head)?.get(1)?.as_str())
-}
-
-fn word(level: &str) -> Option<Level> {
-    match level.to_ascii_lowercase().trim_end_matches('!') {
-        "fatal" | "ftl" | "fata" | "panic" | "pani" | "emerg" | "emergency" | "critical" | "crit" | "alert"
-        | "dpanic" => Some(Level::Fatal),
-        "error" | "err" | "erro" | "severe" | "fail" | "failed" | "exception" | "eror" => Some(Level::Error),
-        "warn" | "warning" | "wrn" => Some(Level::Warn),
-        "info" | "inf" | "information" | "notice" | "note" => Some(Level::Routine),
-        "debug" | "dbug" | "dbg" | "trace" | "trce" | "verbose" => Some(Level::Debug),
-        _ => None,
-    }
+    HEAD.as_ref().and_then(|r| r.find(text)).map_or(text, |head| &text[head.end()..])
 }
 
 /// A line of a stack trace, which explains less than the message above or below it.

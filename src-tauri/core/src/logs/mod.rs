@@ -6,12 +6,15 @@
 mod around;
 mod class;
 mod form;
+mod level;
 mod line;
 mod signal;
+mod source;
 mod template;
 
 pub use class::Class;
 pub use signal::{EXPIRED, NO_KEY_ID, NO_USER, Reading, Signal, read};
+pub(crate) use source::without_places;
 pub use template::{Template, template, templates};
 
 /// Longest quotation of a log line in a sentence.
@@ -31,6 +34,11 @@ pub fn last_words(lines: &[String]) -> Option<(usize, String)> {
 /// The message of a line, without time, level and JSON around it.
 pub fn message(line: &str) -> String {
     line::message(line).text
+}
+
+/// A message without what its logger puts before it: the channel, the level, the name of the logger.
+pub(crate) fn without_head(text: &str) -> &str {
+    line::without_head(text)
 }
 
 /// A server says in this line only that a client asked for what it has not.

@@ -6,7 +6,9 @@ use regex::Regex;
 
 use super::{
     Class, around, form,
-    line::{self, Level, Line},
+    level::Level,
+    line::{self, Line},
+    source,
 };
 
 /// One telling line.
@@ -219,7 +221,9 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
             detail: detail(&line.search, found.class),
             class: found.class,
             line: i,
-            subject: found.subject.or_else(|| host_beside(&line.text, &line.search, found.class)),
+            subject: found.subject.or_else(|| {
+                host_beside(&source::without_places(&line.text), &source::without_places(&line.search), found.class)
+            }),
             value: found.value,
             text,
             weight,
@@ -286,6 +290,21 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
         Class::Dns => {
             has(&["i/o timeout", "eai_again", "temporary failure", "timed out", "misbehaving", "no servers could be"])
                 .then_some("the DNS server does not answer")
+        }
+        Class::Locked if has(&["deadlock"]) => {
+            Some("transactions in the database wait for each other's locks (deadlock)")
+        }
+        Class::Locked
+            if has(&[
+                "lock timeout",
+                "wait timeout",
+                "waittimeout",
+                "locknotavailable",
+                "lock request time",
+                "locktimeout",
+            ]) || has(&["obtain lock on", "1205", "ora-00054", "ora-30006", "lockacquisition", "acquirelock"]) =>
+        {
+            Some("a lock in the database is held by another transaction for too long (lock timeout)")
         }
         Class::PoolExhausted if has(&["too many c", "connection slots", "max_user_conn"]) => {
             Some("the server takes no more connections: its own limit (max_connections) is reached")

@@ -7,6 +7,7 @@ mod host;
 mod listens;
 mod machine;
 mod reach;
+mod removed;
 mod rights;
 mod setting;
 mod source;

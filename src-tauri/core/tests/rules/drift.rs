@@ -354,3 +354,40 @@ fn of_two_that_were_changed_in_one_moment_neither_is_likelier_where_the_log_spea
     let cause = played("fatal: FEE_TABLE has no row for code 17");
     assert_eq!((cause.entity.name.as_str(), cause.confidence), ("fees", Established), "{}", cause.statement);
 }
+
+/// `checkout` reads two keys that are changed at once, and then fails with this log: the key that is named.
+fn named_of(keys: [&str; 2], log: &str) -> String {
+    let both = |hash: &str, when: i64| {
+        object(
+            "ConfigMap shop/settings",
+            json!({
+                "metadata": {"managedFields": [{"manager": "helm", "operation": "Update", "time": at(when)}]},
+                "digests": {keys[0]: {"hash": hash, "bytes": 3}, keys[1]: {"hash": hash, "bytes": 9}},
+            }),
+        )
+    };
+    let app = reads_env();
+    let mut world = world(&app, [app.pod("a", status::ready(-3600))]);
+    world.upsert(both("aa", -3600));
+    world.set_time(-20);
+    world.upsert(both("bb", -20));
+    world.set_time(1);
+    let pod = app.pod("b", status::crashed(1, "Error", 2, 0));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 2, log);
+    let cause = world.diagnose().faults[0].causes[0].clone();
+    assert_eq!(cause.rule_id, "configuration-changed", "{}", cause.statement);
+    cause.field.unwrap_or_default()
+}
+
+#[test]
+fn of_several_keys_the_one_whose_words_the_log_has_is_named() {
+    let mongo = "/app/node_modules/mongodb/lib/sdam/topology.js:278\n            const timeoutError = new error_1.MongoServerSelectionError(`Server selection timed out after ${timeoutMS} ms`, this.description);\n                                 ^\n\nMongoServerSelectionError: Server selection timed out after 2000 ms\n    at Topology.selectServer (/app/node_modules/mongodb/lib/sdam/topology.js:278:38) {\n  reason: TopologyDescription {\n    type: 'ReplicaSetNoPrimary',\n    servers: Map(1) { 'mongo-0.mongo:27017' => [ServerDescription] { setName: 'rs0', error: null } },\n    setName: 'clinic-rs',\n    maxElectionId: null\n  },\n  code: undefined\n}";
+    assert_eq!(named_of(["LOG_LEVEL", "MONGO_REPLICA_SET"], mongo), "data[MONGO_REPLICA_SET]");
+    // The words of a name, wherever they stand; and of how it logs only where that is what fails.
+    let ledger = "level=error msg=\"ledgerWriter cannot start: window is beyond the end\"";
+    assert_eq!(named_of(["LOG_LEVEL", "WRITER_WINDOW"], ledger), "data[WRITER_WINDOW]");
+    assert_eq!(named_of(["LOG_FORMAT", "WRITER_WINDOW"], "ERROR cannot go on"), "data[WRITER_WINDOW]");
+    assert_eq!(named_of(["DEBUG", "WRITER_WINDOW"], "ERROR widget 7 failed in debug build"), "data[WRITER_WINDOW]");
+    assert_eq!(named_of(["LOG_LEVEL", "WRITER_WINDOW"], "ERROR unknown log level: loud"), "data[LOG_LEVEL]");
+}

@@ -5,12 +5,14 @@ mod api;
 mod credential;
 mod disk;
 mod file;
+mod flag;
 mod link;
 mod listens;
 mod name;
 mod origin;
 mod policy;
 mod reach;
+mod removed;
 mod rights;
 pub(super) mod runtime;
 mod server;
@@ -301,7 +303,7 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     match signal.class {
         Class::MissingEnv | Class::MissingSetting => setting::missing(case, signal),
         Class::BadConfig => link::linked(case, signal).unwrap_or_else(|| setting::bad(case, signal)),
-        Class::UnknownFlag => setting::flag(case, signal),
+        Class::UnknownFlag => flag::unknown(case, signal),
         Class::MissingFile | Class::NotAFile => file::missing(case, signal),
         Class::DiskFull => disk::full(case, signal),
         Class::ReadOnly => disk::read_only(case, signal),
@@ -318,6 +320,10 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::ServerError => server::errs(case, signal),
         class if class.is_connection() => reach::host(case, signal),
         Class::Certificate => server::certificate(case, signal),
+        Class::HostKey => match file::mounted_as(case, "known_hosts") {
+            Some(path) => file::content(case, &path, case.own(signal)),
+            None => case.own(signal),
+        },
         Class::RateLimit => match signal.subject.as_deref() {
             Some(host) => server::outsider(case, host, case.own(signal)),
             None => case.own(signal),

@@ -1,7 +1,7 @@
 //! Forms about credentials, rights and certificates.
 
 use super::Family;
-use crate::logs::Class::{Authentication, Authorization, Certificate, ClusterAccess, TlsMismatch};
+use crate::logs::Class::{Authentication, Authorization, Certificate, ClusterAccess, HostKey, TlsMismatch};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -153,6 +153,21 @@ pub(super) const FAMILIES: &[Family] = &[
                 Certificate,
                 86,
                 r#"(?i)private key does not match|key values mismatch|PEM_read_bio|failed to find any PEM data|no start line|no certificate found in|cannot load certificate"#,
+            ),
+        ],
+    },
+    Family {
+        keys: &["host key", "hostkey", "host identification", "knownhosts", "known_hosts", "authenticity of host"],
+        forms: &[
+            (HostKey, 93, r"(?i)no (?:[\w-]+ )?host key is known for \[?(?P<s>[\w.-]+)(?:\]:(?P<p>\d+))?"),
+            (HostKey, 92, r"(?i)host key for \[?(?P<s>[\w.-]+)(?:\]:(?P<p>\d+))? has changed"),
+            (HostKey, 92, r"(?i)authenticity of host '\[?(?P<s>[\w.-]+)(?:\]:(?P<p>\d+))?"),
+            (HostKey, 92, r"(?i)(?:UnknownHostKey|reject HostKey|HostKey has been changed): (?P<s>[\w.-]+)"),
+            (HostKey, 92, r"(?i)server '(?P<s>[\w.-]+)' not found in known_hosts"),
+            (
+                HostKey,
+                76,
+                r"(?i)host key verification failed|remote host identification has changed|knownhosts: key (?:is unknown|mismatch)|host ?key (?:mismatch|check failed)|unknown (?:ssh )?host ?key",
             ),
         ],
     },

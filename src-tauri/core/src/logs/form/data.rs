@@ -109,8 +109,29 @@ pub(super) const FAMILIES: &[Family] = &[
         )],
     },
     Family {
-        keys: &["lock", "another instance", "another process", "another server", "already running", "postmaster.pid"],
+        keys: &[
+            "lock",
+            "ora-00054",
+            "ora-00060",
+            "ora-30006",
+            "another instance",
+            "another process",
+            "another server",
+            "already running",
+            "postmaster.pid",
+        ],
         forms: &[
+            // What a database says of its tables and rows; that somebody waited for it is no matter of the network.
+            (
+                Locked,
+                92,
+                r"(?i)due to lock timeout|lock ?wait ?timeout|lock (?:request )?time-?out (?:period )?exceeded|\bLockNotAvailable|LockTimeoutException|LockAcquisitionException|CannotAcquireLockException|could not obtain lock on (?:row|relation|tuple|table)|\b1205\b[^\n]{0,20}lock|\bORA-00054|\bORA-30006|was deadlocked on lock",
+            ),
+            (
+                Locked,
+                92,
+                r"(?i)deadlock detected|deadlock found when trying to get lock|\bORA-00060|DeadlockLoser|::Deadlocked\b|DeadlockDetected|ER_LOCK_DEADLOCK|was deadlocked on\b",
+            ),
             (Locked, 84, r"(?i)\balready running[^\n]*?(/[\w./-]+\.(?:pid|lock))\b"),
             (Locked, 84, r#"(?i)lock file "([^"]+)" already exists"#),
             (
@@ -138,7 +159,6 @@ pub(super) const FAMILIES: &[Family] = &[
             "sqlstate",
             "syntax error at",
             "duplicate",
-            "deadlock",
             "violates",
             "serialize",
             "already exists",
@@ -170,7 +190,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 Database,
                 70,
-                r"(?i)(?:SQLSTATE|syntax error at or near|error in your SQL syntax|duplicate (?:key value|entry|column)|deadlock detected|violates [\w-]+ constraint|could not serialize|UndefinedTable|UndefinedColumn|ORA-\d{5})",
+                r"(?i)(?:SQLSTATE|syntax error at or near|error in your SQL syntax|duplicate (?:key value|entry|column)|violates [\w-]+ constraint|could not serialize|UndefinedTable|UndefinedColumn|ORA-\d{5})",
             ),
         ],
     },

@@ -86,8 +86,31 @@ const OTHERWISE: &[&str] = &[
     "errcode: 13",
     "exec format",
 ];
-const ABSENT: &[&str] =
-    &["no such file", "not found", "not exist", "n't exist", "enoent", "is missing", "cannot be found"];
+const ABSENT: &[&str] = &[
+    "no such file",
+    "not found",
+    "notfound",
+    "not exist",
+    "n't exist",
+    "enoent",
+    "is missing",
+    "cannot be found",
+    "could not be found",
+    "can't be found",
+    "cannot find",
+    "could not find",
+    "couldn't find",
+    "can't find",
+    "unable to find",
+    "no such",
+    "os error 2",
+    "errno 2",
+    "error 2)",
+    "(2:",
+    "errcode: 2",
+    "error: 2",
+    "no file",
+];
 
 fn has(line: &str, words: &[&str]) -> bool {
     words.iter().any(|w| line.contains(w))
@@ -101,6 +124,16 @@ fn is_time(name: &str) -> bool {
         _ => c.is_ascii_digit(),
     };
     name.len() >= 13 && name.chars().take(13).enumerate().all(|(at, c)| form(c, at))
+}
+
+/// After what could not be opened the line goes on to say why: `cannot open /data: unknown format`.
+fn has_reason(lower: &str, subject: &str) -> bool {
+    let subject = subject.to_ascii_lowercase();
+    let Some((_, after)) = lower.rsplit_once(&subject) else { return false };
+    let after = after.trim_start_matches(['"', '\'', '`', ')', ']', '>', ' ']);
+    let why =
+        [": ", ":\t", " - ", "- ", "(", "because ", ", because ", "; "].iter().find_map(|w| after.strip_prefix(w));
+    why.is_some_and(|why| why.split(|c: char| !c.is_ascii_alphabetic()).filter(|w| w.len() > 1).count() > 1)
 }
 
 /// A form found this class in the line, and the line says something else.
@@ -120,7 +153,7 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
         }
         Class::MissingFile => {
             let lower = lower();
-            has(&lower, OTHERWISE) && !has(&lower, ABSENT)
+            !has(&lower, ABSENT) && (has(&lower, OTHERWISE) || subject.is_some_and(|s| has_reason(&lower, s)))
         }
         // A token that is renewed when it expires works.
         Class::Authentication => has(&lower(), RENEWED),
@@ -134,9 +167,16 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
     }
 }
 
-/// What it comes to: a file below `/dev` is a device.
+/// What frameworks call their settings in words.
+const CALLED: &[(&str, &str)] =
+    &[("application encryption key", "APP_KEY"), ("cipher or incorrect key length", "APP_KEY")];
+
+/// What it comes to: a file below `/dev` is a device, and a setting has a name.
 pub(super) fn meant(class: Class, subject: Option<String>) -> (Class, Option<String>) {
     let Some(name) = subject.as_deref() else { return (class, subject) };
+    if let Some((_, setting)) = CALLED.iter().find(|(words, _)| name.eq_ignore_ascii_case(words)) {
+        return (class, Some((*setting).to_owned()));
+    }
     let device = name.strip_prefix("/dev/").is_some_and(|d| {
         !["shm", "std", "fd", "tty", "pts", "null", "termination-log"].iter().any(|other| d.starts_with(other))
     });

@@ -153,6 +153,7 @@ pub(super) const FAMILIES: &[Family] = &[Family {
             r"(?i:value cannot be null)\.? \(Parameter '((?i:(?:\w*(?:connection|uri|url)string)|configuration|config|options|\w*settings?|\w*ur[il]|endpoint|\w*host(?:name)?|\w*api_?key|\w*secret|access_?token|password|user_?name|issuer|audience|authority|region|dsn|\w*path1?))'\)",
         ),
         (MissingSetting, 84, r"(?i:an AWS) (region) (?i:is required)|(?i:must specify a|could not find) (region)\b"),
-        (MissingSetting, 80, r"The ConnectionString property has not been initialized"),
+        (MissingSetting, 80, r"The (ConnectionString) property has not been initialized"),
+        (MissingSetting, 90, r"(?i)no (application encryption key) has been specified"),
     ],
 }];

@@ -18,7 +18,7 @@ use std::sync::{LazyLock, OnceLock};
 // Bytes and ASCII classes: that compiles and runs several times faster, and what is looked for is ASCII.
 use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
-use super::Class;
+use super::{Class, source};
 
 /// Patterns and the words, in lower case, without one of which none of them can fit.
 pub(super) struct Family {
@@ -77,6 +77,8 @@ pub(super) fn best(line: &str) -> Option<Match> {
     for word in compiled.keys.matches(line.as_bytes()) {
         hit[compiled.leads[word]] = true;
     }
+    // A host is looked for only where no file of a program and its line stand.
+    let hosts = source::without_places(line);
     let mut best: Option<Match> = None;
     for (family, regexes) in compiled.families.iter().zip(&hit).filter(|(_, h)| **h).map(|(f, _)| f) {
         for ((class, weight, pattern), regex) in family.forms.iter().zip(regexes) {
@@ -85,7 +87,9 @@ pub(super) fn best(line: &str) -> Option<Match> {
                 continue;
             }
             let Some(regex) = regex.get_or_init(|| compile(pattern).ok()) else { continue };
-            let Some(found) = regex.captures(line.as_bytes()) else { continue };
+            let names_host = class.is_connection() || *class == Class::Certificate;
+            let read = if names_host { &*hosts } else { line };
+            let Some(found) = regex.captures(read.as_bytes()) else { continue };
             let (subject, value) =
                 (subject(regex, &found), group(regex, &found, |n| n.is_some_and(|n| n.starts_with('v'))));
             if guard::is_misread(*class, *weight, subject.as_deref(), line) {

@@ -71,6 +71,7 @@ pub(super) const FAMILIES: &[Family] = &[
             "eaddrnotavail",
             "is not terminated",
             "cannot find field",
+            "setname",
             "alert: [pool",
             "plugin",
         ],
@@ -147,6 +148,10 @@ pub(super) const FAMILIES: &[Family] = &[
                 86,
                 r#"(?:parse error on field) "(?P<s>\w+)" of type "\w+": .*?(?:parsing|duration) "(?P<v>[^"]*)""#,
             ),
+            // The set that is asked for is not the one that the servers belong to.
+            (BadConfig, 90, r"MongoServerSelectionError[^\n]*?(?P<s>setName): '[^']+'[^\n]*setName: '(?P<v>[^']+)'"),
+            // Laravel's key.
+            (BadConfig, 90, r"(?i)unsupported (cipher or incorrect key length)"),
             (BadConfig, 86, r"Invalid URL.*? input: '(?P<v>[^']*)'"),
             (BadConfig, 86, r"(?i:unable to parse) (?P<v>\S+) to a broker endpoint"),
             (BadConfig, 88, r"(?i:invalid name) (?P<s>[\w.\[\]]+): Cannot find field"),

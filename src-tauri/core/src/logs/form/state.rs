@@ -191,7 +191,7 @@ pub(super) const FAMILIES: &[Family] = &[
         ],
         forms: &[
             (KernelSetting, 95, r"(vm\.max_map_count) \[(?P<v>\d+)\]"),
-            (KernelSetting, 92, r"(?i:max file descriptors) \[(?P<v>\d+)\]"),
+            (KernelSetting, 92, r"((?i:max file descriptors)) \[(?P<v>\d+)\]"),
             (
                 KernelSetting,
                 93,

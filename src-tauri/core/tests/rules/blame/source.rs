@@ -273,6 +273,55 @@ fn a_script_that_is_there_lacks_its_interpreter() {
     );
 }
 
+/// An editor of Windows wrote it anew: it was there before and is there now.
+#[test]
+fn a_script_that_was_written_anew_lacks_its_interpreter_and_one_that_was_added_was_missing() {
+    let app = checkout().spec(json!({"volumes": [{"name": "v", "configMap": {"name": "boot"}}]})).container(json!({
+        "command": ["/scripts/boot.sh"],
+        "volumeMounts": [{"name": "v", "mountPath": "/scripts"}],
+    }));
+    let script =
+        |key: &str, hash: &str| object("ConfigMap shop/boot", json!({"digests": {key: {"hash": hash, "bytes": 9}}}));
+    let told = |before: Object| {
+        let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+        let mut world = World::new();
+        world.set_time(-60);
+        world.upsert(before);
+        world.set_time(-20);
+        world.upsert(script("boot.sh", "h2"));
+        world.run(&app, [pod.clone()]);
+        world.set_time(0);
+        world.log(&pod, "app", 3, "exec /scripts/boot.sh: no such file or directory");
+        world.diagnose().faults[0].causes[0].statement.clone()
+    };
+    let anew = told(script("boot.sh", "h1"));
+    let says = ["cannot be run", "interpreter", "carriage return", "written anew"];
+    assert!(says.iter().all(|w| anew.contains(w)) && !anew.contains("does not exist (no such file)"), "{anew}");
+    let added = told(script("start.sh", "h1"));
+    assert!(added.contains("/scripts/boot.sh does not exist") && !added.contains("interpreter"), "{added}");
+}
+
+#[test]
+fn a_host_key_that_is_not_known_leads_to_the_known_hosts_that_are_mounted() {
+    let log = "No ED25519 host key is known for git.corp.example and you have requested strict checking.\nHost key verification failed.";
+    let told = Expect { cause: "log-host-key", says: &["host key", "git.corp.example"], ..DEAD };
+    let of_map = Expect { entity: "ConfigMap/shop/hosts", field: "data[known_hosts]", ..told };
+    let volume = json!({"configMap": {"name": "hosts"}});
+    let app = mounted(volume.clone(), json!({"mountPath": "/etc/git-secret"}));
+    one(&app, log, [map("hosts", &["known_hosts"])], of_map);
+    let one_file = json!({"mountPath": "/root/.ssh/known_hosts", "subPath": "known_hosts"});
+    one(&mounted(volume, one_file), log, [map("hosts", &["known_hosts", "config"])], of_map);
+    let secret = mounted(json!({"secret": {"secretName": "git-known-hosts"}}), json!({"mountPath": "/etc/git-secret"}));
+    one(&secret, log, [], Expect { entity: "Secret/shop/git-known-hosts?", ..told });
+    // Nothing of the kind is mounted.
+    one(
+        &mounted(json!({"configMap": {"name": "app"}}), json!({"mountPath": "/etc/app"})),
+        log,
+        [map("app", &["app.toml"])],
+        told,
+    );
+}
+
 #[test]
 fn a_license_is_told_by_the_file_it_is_mounted_from() {
     let app = mounted(json!({"secret": {"secretName": "rules-license"}}), json!({"mountPath": "/opt/rules/license"}));

@@ -148,3 +148,46 @@ fn what_service_links_put_into_the_environment_is_told_as_theirs() {
     let cause = dead(&own, log, there()).diagnose().faults[0].causes[0].clone();
     assert!(!cause.statement.contains("service links"), "{}", cause.statement);
 }
+
+#[test]
+fn an_everyday_value_or_the_head_of_a_line_speaks_of_no_variable() {
+    let told = |variables: Value, log: &str| dead(&env(variables), log, []).diagnose().faults[0].causes[0].clone();
+    for (value, log) in [
+        ("production", "[2026-11-30 22:24:10] production.ERROR: the ledger has two heads {\"exception\":\"x\"}"),
+        ("production", "ERROR cannot go on, the production ledger has two heads"),
+        ("development", "ERROR widget 7 is unknown in development"),
+        ("warning", "ERROR widget 7 raised a warning that is unknown"),
+        ("en_US.UTF-8", "ERROR cannot sort by en_US.UTF-8"),
+        ("Etc/UTC", "ERROR the ledger of Etc/UTC is unknown"),
+        ("payments", "[payments] ERROR cannot go on"),
+    ] {
+        let cause = told(json!([{"name": "APP_ENV", "value": value}]), log);
+        assert!(!cause.statement.contains("APP_ENV"), "{}", cause.statement);
+        assert!(cause.field.is_none_or(|f| !f.contains("APP_ENV")), "{log}");
+    }
+    // A value of its own is spoken of.
+    let cause = told(
+        json!([{"name": "LEDGER", "value": "northern-ledger"}]),
+        "ERROR northern-ledger has two heads, cannot go on",
+    );
+    assert!(cause.statement.contains("it speaks of the value of LEDGER"), "{}", cause.statement);
+}
+
+#[test]
+fn the_key_of_laravel_is_called_by_its_name() {
+    let missing = "[2026-11-30 22:24:10] production.ERROR: No application encryption key has been specified. {\"exception\":\"[object] (Illuminate\\\\Encryption\\\\MissingAppKeyException(code: 0): No application encryption key has been specified. at /var/www/html/vendor/laravel/framework/src/Illuminate/Encryption/EncryptionServiceProvider.php:79)\"}";
+    let wrong = "[2026-11-30 22:24:10] production.ERROR: Unsupported cipher or incorrect key length. Supported ciphers are: aes-128-cbc, aes-256-cbc.";
+    let variables = json!([
+        {"name": "APP_ENV", "value": "production"},
+        {"name": "APP_KEY", "valueFrom": {"secretKeyRef": {"name": "listings", "key": "APP_KEY"}}},
+    ]);
+    let of = Expect {
+        entity: "Secret/shop/listings",
+        field: "data[APP_KEY]",
+        says: &["APP_KEY", "Secret listings"],
+        ..DEAD
+    };
+    let secret = || object("Secret shop/listings", json!({"keys": ["APP_KEY"]}));
+    one(&env(variables.clone()), missing, [secret()], Expect { cause: "log-missing-setting", ..of });
+    one(&env(variables), wrong, [secret()], Expect { cause: "log-bad-config", ..of });
+}

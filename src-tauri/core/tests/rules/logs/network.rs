@@ -150,3 +150,74 @@ fn names_and_connections() {
         ),
     ]);
 }
+
+#[test]
+fn a_stack_frame_is_no_host() {
+    table(&[
+        (
+            "E, [2026-11-30T22:33:40.1 #1] ERROR -- : Net::ReadTimeout (request timed out): app/models/product.rb:31:in `featured'",
+            Timeout,
+            "",
+            "",
+        ),
+        ("connection refused\tclient/dial.go:212 while asking db:5432", ConnectionRefused, "db:5432", ""),
+        ("lib/shop/order.ex:91 connection reset by peer", ConnectionReset, "", ""),
+        ("main.py:120 connect ETIMEDOUT 10.0.12.7:5432", Timeout, "10.0.12.7:5432", ""),
+        // Below the domain of a country.
+        ("Get \"https://api.firma.rs:8443/v1\": context deadline exceeded", Timeout, "api.firma.rs:8443", ""),
+        ("shop.firma.rs:9443: connection timed out", Timeout, "shop.firma.rs:9443", ""),
+    ]);
+}
+
+#[test]
+fn a_lock_of_a_database_is_no_silence_of_its_server() {
+    let lock = "a lock in the database is held by another transaction for too long (lock timeout)";
+    let deadlock = "transactions in the database wait for each other's locks (deadlock)";
+    for (log, phrase) in [
+        (
+            "ERROR -- : ActiveRecord::LockWaitTimeout (PG::LockNotAvailable: ERROR: canceling statement due to lock timeout): app/models/product.rb:31:in `featured'",
+            lock,
+        ),
+        ("ERROR:  canceling statement due to lock timeout", lock),
+        ("psycopg2.errors.LockNotAvailable: could not obtain lock on row in relation \"jobs\"", lock),
+        ("ERROR 1205 (HY000): Lock wait timeout exceeded; try restarting transaction", lock),
+        ("SQLSTATE[HY000]: General error: 1205 Lock wait timeout exceeded at mysql://shop-db:3306/shop", lock),
+        ("ORA-00054: resource busy and acquire with NOWAIT specified or timeout expired", lock),
+        ("ERROR: deadlock detected", deadlock),
+        ("ERROR 1213 (40001): Deadlock found when trying to get lock; try restarting transaction", deadlock),
+    ] {
+        let reading = said(log);
+        let first = reading.signal().unwrap_or_else(|| panic!("nothing in {log}"));
+        assert_eq!((first.class, first.phrase().as_str()), (Locked, phrase), "{log}");
+    }
+    // Locks of files and of leaders are what they were, and a server that does not answer is silent.
+    table(&[
+        ("failed to obtain node locks, tried [/data] with lock id [0]", Locked, "/data", ""),
+        (
+            "psycopg2.OperationalError: connection to server at \"pg\", port 5432 failed: timeout expired",
+            Timeout,
+            "pg:5432",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn a_replica_set_of_another_name_is_no_silence() {
+    let dump = |theirs: &str, error: &str| {
+        format!(
+            "/app/node_modules/mongodb/lib/sdam/topology.js:278\n            const timeoutError = new error_1.MongoServerSelectionError(`Server selection timed out after ${{timeoutMS}} ms`, this.description);\n                                 ^\n\n{error}\n    at Topology.selectServer (/app/node_modules/mongodb/lib/sdam/topology.js:278:38) {{\n  reason: TopologyDescription {{\n    type: 'ReplicaSetNoPrimary',\n    servers: Map(1) {{ 'mongo-0.mongo:27017' => [ServerDescription] {{ setName: '{theirs}', error: null }} }},\n    setName: 'clinic-rs',\n    maxElectionId: null\n  }},\n  code: undefined\n}}"
+        )
+    };
+    let error = "MongoServerSelectionError: Server selection timed out after 2000 ms";
+    let other = said(&dump("rs0", error));
+    let first = other.signal().expect("the name");
+    assert_eq!((first.class, first.value.as_deref()), (BadConfig, Some("clinic-rs")));
+    assert!(!other.signals.iter().any(|s| s.class == Timeout), "{:?}", other.signals);
+    let quote = other.words.expect("a quote").1;
+    assert!(quote.starts_with("MongoServerSelectionError") && quote.contains("clinic-rs"), "{quote}");
+    // Of the right name it has no primary, or nobody answers.
+    assert!(said(&dump("clinic-rs", error)).signals.iter().all(|s| s.class != BadConfig));
+    let refused = said(&dump("clinic-rs", "MongoServerSelectionError: connect ECONNREFUSED 10.0.0.9:27017"));
+    assert_eq!(refused.signal().map(|s| s.class), Some(ConnectionRefused));
+}

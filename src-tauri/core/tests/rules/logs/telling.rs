@@ -57,3 +57,88 @@ fn a_server_that_takes_no_more_connections_is_no_pool_of_the_client() {
     let pool = phrase("QueuePool limit of size 5 overflow 10 reached, connection timed out");
     assert!(pool.contains("pool is exhausted"), "{pool}");
 }
+
+#[test]
+fn an_error_that_stands_in_a_field_of_its_own_is_an_error_without_a_level() {
+    let info = r#"{"logger":"","ts":"2026-11-30 22:01:14","caller":{"file":"main.go","line":540},"level":0,"msg":"starting up","pid":11}"#;
+    let host_key = r#"{"logger":"","ts":"2026-11-30 22:01:15","caller":{"file":"main.go","line":1981},"msg":"error syncing repo, will retry","error":"Run(git fetch ssh://git@git.hollis.example/docs.git HEAD --depth 1): exit status 128: { stderr: \"No ED25519 host key is known for git.hollis.example and you have requested strict checking.\\r\\nHost key verification failed.\\r\\nfatal: Could not read from remote repository.\" }","failCount":1}"#;
+    let end = r#"{"logger":"","ts":"2026-11-30 22:01:15","caller":{"file":"main.go","line":611},"msg":"too many failures, aborting","failCount":1}"#;
+    let reading = said(&[info, host_key, end].join("\n"));
+    let first = reading.signal().expect("the host key");
+    assert_eq!((first.class, first.subject.as_deref()), (HostKey, Some("git.hollis.example")));
+    assert!(reading.words.expect("a quote").1.contains("Host key verification failed"));
+    // Of no known form: the line with the error, whatever came before and after.
+    let error = r#"{"logger":"","ts":"2026-11-30 22:01:15","caller":{"file":"main.go","line":1981},"msg":"reconcile stopped","error":"widget 7 has two owners"}"#;
+    let klog =
+        r#"{"ts":1580306777.04,"caller":"app/main.go:63","msg":"reconcile stopped","err":"widget 7 has two owners"}"#;
+    let verbose = r#"{"ts":1580306777.05,"caller":"app/main.go:70","msg":"leaving","v":0}"#;
+    for lines in [[info, error, info], [info, klog, verbose]] {
+        let reading = said(&lines.join("\n"));
+        assert!(reading.telling, "{lines:?}");
+        assert!(reading.words.expect("a quote").1.contains("widget 7 has two owners"), "{lines:?}");
+    }
+    // An empty error is none, and what calls itself chatter stays that.
+    for chatter in [
+        r#"{"caller":"app/main.go:70","msg":"request served","error":""}"#,
+        r#"{"caller":"app/main.go:70","msg":"request served","err":"<nil>"}"#,
+        r#"{"level":"info","msg":"request served","error":"client went away"}"#,
+        r#"{"caller":"app/main.go:70","v":0,"msg":"request served","err":"client went away"}"#,
+        info,
+    ] {
+        assert!(!said(chatter).telling, "{chatter}");
+    }
+    // Where the number is that of syslog, zero is the gravest.
+    let gelf = r#"{"version":"1.1","host":"a","short_message":"lost the quorum","level":0}"#;
+    assert!(said(gelf).telling);
+}
+
+#[test]
+fn the_host_key_of_a_server_that_is_not_known_is_told() {
+    table(&[
+        ("Host key verification failed.\nfatal: Could not read from remote repository.", HostKey, "", ""),
+        (
+            "No RSA host key is known for [git.corp.example]:2222 and you have requested strict checking.",
+            HostKey,
+            "git.corp.example:2222",
+            "",
+        ),
+        ("Host key for github.com has changed and you have requested strict checking.", HostKey, "github.com", ""),
+        (
+            "paramiko.ssh_exception.SSHException: Server 'sftp.corp.example' not found in known_hosts",
+            HostKey,
+            "sftp.corp.example",
+            "",
+        ),
+        (
+            "com.jcraft.jsch.JSchException: UnknownHostKey: sftp.corp.example. RSA key fingerprint is ab:cd",
+            HostKey,
+            "sftp.corp.example",
+            "",
+        ),
+        ("ssh: handshake failed: knownhosts: key is unknown", HostKey, "", ""),
+        ("git@git.corp.example: Permission denied (publickey).", Authentication, "", ""),
+    ]);
+}
+
+#[test]
+fn what_cannot_be_opened_for_another_reason_is_not_missing() {
+    for log in [
+        "FATAL store: cannot open /data/tariffs: on-disk format \"v3\" is not one of [v1 v2]",
+        "could not open /var/lib/shop/index.db: checksum mismatch in page 12",
+        "failed to open /data/queue: database is from a newer release",
+        "unable to load /etc/app/model.onnx: opset 21 is beyond 19",
+        "cannot open '/data/tariffs' (wrong magic number)",
+    ] {
+        let reading = said(log);
+        assert!(!reading.signals.iter().any(|s| s.class == MissingFile), "{log}: {:?}", reading.signals);
+        assert!(reading.telling && reading.words.is_some(), "{log}");
+    }
+    table(&[
+        ("cannot open /data/tariffs", MissingFile, "/data/tariffs", ""),
+        ("FATAL: cannot open /data/routes.db", MissingFile, "/data/routes.db", ""),
+        ("cannot open /data/tariffs: No such file or directory", MissingFile, "/data/tariffs", ""),
+        ("could not open /etc/app.yaml: file does not exist", MissingFile, "/etc/app.yaml", ""),
+        ("failed to open /etc/app.yaml: ENOENT", MissingFile, "/etc/app.yaml", ""),
+        ("could not load /etc/app.yaml: entity not found (os error 2)", MissingFile, "/etc/app.yaml", ""),
+    ]);
+}

@@ -31,8 +31,15 @@ pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         return blame.sure(confidence);
     }
     let expired = signal.detail == Some(logs::EXPIRED);
-    // What says most plainly that it is a credential comes first.
+    // What says most plainly that it is a credential comes first; where a token is refused, a token.
     let words = ["PASS", "PWD", "SECRET", "TOKEN", "KEY", "CRED", "AUTH", "DSN", "URL", "URI"];
+    let lower = signal.text.to_ascii_lowercase();
+    let first: &[&str] = match () {
+        () if ["expiredtoken", "security token"].iter().any(|w| lower.contains(w)) => &["SESSION_TOKEN", "TOKEN"],
+        () if lower.contains("token") && !lower.contains("password") => &["TOKEN"],
+        () => &[],
+    };
+    let words: Vec<&str> = first.iter().chain(&words).copied().collect();
     let of_secrets = case.spec.env.iter().filter_map(|e| {
         let name = e.name.to_ascii_uppercase();
         let at = words.iter().position(|w| name.contains(w))?;

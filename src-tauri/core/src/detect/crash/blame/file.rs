@@ -81,6 +81,42 @@ pub(super) fn from_volume(case: &Case<'_, '_>, path: &str) -> bool {
     from_map(case, path) || place(case, path).is_some_and(|p| secret(&p))
 }
 
+/// Where the only file of a mounted ConfigMap or Secret lies whose name has this word.
+pub(super) fn mounted_as(case: &Case<'_, '_>, word: &str) -> Option<String> {
+    let named = |name: &str| name.contains(word);
+    let mut found = case.spec.volume_mounts.iter().filter_map(|m| {
+        let volume = case.pod.spec.volumes.iter().find(|v| v.name == m.name)?;
+        let at = m.mount_path.trim_end_matches('/');
+        let (name, items, keys): (&str, &[KeyToPath], Vec<String>) = match (&volume.config_map, &volume.secret) {
+            (Some(map), _) => (&map.name, &map.items, keys_of(case, Kind::ConfigMap, &map.name)),
+            (None, Some(secret)) => {
+                (&secret.secret_name, &secret.items, keys_of(case, Kind::Secret, &secret.secret_name))
+            }
+            (None, None) => return None,
+        };
+        if let Some(sub) = m.sub_path.as_deref() {
+            return (named(sub) || named(at)).then(|| at.to_owned());
+        }
+        let paths: Vec<&str> = match items.is_empty() {
+            true => keys.iter().map(String::as_str).collect(),
+            false => items.iter().map(|i| i.path.as_str()).collect(),
+        };
+        // Where its keys are not known, what it is called tells what it holds.
+        let by_name = || named(&name.replace(['-', '.'], "_")).then_some(word).filter(|_| paths.is_empty());
+        paths.iter().copied().find(|p| named(p)).or_else(by_name).map(|p| format!("{at}/{p}"))
+    });
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// The keys of a ConfigMap or Secret, as far as they are known.
+fn keys_of(case: &Case<'_, '_>, kind: Kind, name: &str) -> Vec<String> {
+    match case.get(kind, name) {
+        Some(Object::ConfigMap(map)) => map.digests.keys().cloned().collect(),
+        Some(Object::Secret(secret)) => secret.keys.iter().flatten().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The Secrets the container mounts, and where.
 pub(super) fn secrets<'c>(case: &'c Case<'_, '_>) -> impl Iterator<Item = (&'c str, &'c str)> {
     case.spec.volume_mounts.iter().filter_map(|m| {
@@ -269,15 +305,21 @@ fn without_token(case: &Case<'_, '_>, own: Blame) -> Blame {
 fn interpreter(case: &Case<'_, '_>, p: &Place<'_>, name: &str, key: &str, own: Blame) -> Option<Blame> {
     let Some(Object::ConfigMap(map)) = case.get(Kind::ConfigMap, name) else { return None };
     let reference = case.reference(Kind::ConfigMap, name);
-    if !map.digests.contains_key(key) || case.changes(&reference).iter().any(|c| !c.fields.is_empty()) {
+    let path = format!("data.{key}");
+    let changes = case.changes(&reference);
+    let mut fields = changes.iter().flat_map(|c| &c.fields).filter(|f| f.path == path);
+    // A key that came only lately may not have been there yet; one that was written anew was there all the time.
+    if !map.digests.contains_key(key) || fields.clone().any(|f| f.from.is_none()) {
         return None;
     }
+    let anew = if fields.next().is_some() { "; it was written anew shortly before" } else { "" };
     Some(
         own.happened("its script cannot be run (no such file)")
             .says(format!(
                 "; the script is there (key {key} of ConfigMap {name}, mounted at {}), so what does not exist is the interpreter that its first line names (#!) in image {}, also where that line ends in a carriage return (CRLF)",
                 p.mount.mount_path, case.spec.image
             ))
+            .says(anew)
             .on(reference.clone(), Some(format!("data[{key}]")), case)
             .step(edit_map(case, name, key)),
     )

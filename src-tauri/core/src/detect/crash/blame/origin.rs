@@ -136,6 +136,82 @@ pub(super) fn given(case: &Case<'_, '_>, text: &str) -> Option<Origin> {
     found.next().filter(|_| found.next().is_none())
 }
 
+/// A value that stands in many lines that do not speak of it: an environment, a level, a switch, a zone, a format.
+fn is_everyday(value: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "production",
+        "prod",
+        "staging",
+        "stage",
+        "development",
+        "develop",
+        "dev",
+        "testing",
+        "test",
+        "preview",
+        "local",
+        "localhost",
+        "default",
+        "release",
+        "debug",
+        "trace",
+        "verbose",
+        "info",
+        "information",
+        "notice",
+        "warn",
+        "warning",
+        "error",
+        "critical",
+        "fatal",
+        "emergency",
+        "true",
+        "false",
+        "enabled",
+        "disabled",
+        "enable",
+        "disable",
+        "always",
+        "never",
+        "auto",
+        "automatic",
+        "none",
+        "null",
+        "utc",
+        "etc/utc",
+        "gmt",
+        "europe/london",
+        "utf-8",
+        "utf8",
+        "posix",
+        "console",
+        "stdout",
+        "stderr",
+        "logfmt",
+        "json",
+        "plain",
+        "string",
+        "number",
+        "server",
+        "client",
+        "worker",
+        "master",
+        "primary",
+        "secondary",
+        "replica",
+        "database",
+        "service",
+        "timeout",
+        "connection",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let plain = lower.split('.').next().unwrap_or(&lower);
+    // `en_US`, `de_DE.UTF-8`.
+    let locale = plain.len() == 5
+        && plain.bytes().enumerate().all(|(at, b)| if at == 2 { b == b'_' } else { b.is_ascii_lowercase() });
+    locale || WORDS.contains(&lower.as_str())
+}
+
 /// The variable whose value, or whose URL's last part (a database, a virtual host), a text names; only where one does.
 pub(super) fn spoken_of<'c>(case: &'c Case<'_, '_>, text: &str) -> Option<&'c EnvVar> {
     let named = |e: &&EnvVar| {
@@ -145,6 +221,7 @@ pub(super) fn spoken_of<'c>(case: &'c Case<'_, '_>, text: &str) -> Option<&'c En
         let telling = |t: &str, least: usize| {
             let number = t.bytes().all(|b| b.is_ascii_digit());
             t.len() >= least
+                && !is_everyday(t)
                 && (number || !t.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
                 && contains_word(text, t)
         };

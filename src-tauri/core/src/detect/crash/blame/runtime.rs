@@ -68,7 +68,10 @@ pub(super) fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 key.map(|k| format!("data[{k}]")),
                 case,
             ),
-            None => own.field(case.path("image")),
+            None => {
+                let blame = setting::bound(case, own.clone(), &["MEMORY_LIMIT"]);
+                if blame.field.is_some() { blame } else { own.field(case.path("image")) }
+            }
         };
     }
     let own = own.says(of).field(case.path("resources.limits.memory"));

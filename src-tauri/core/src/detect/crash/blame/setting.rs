@@ -10,11 +10,12 @@ use super::{
         Origin, as_long, connection_string, given, longer, map, mentioned, normal, origin, read_by_code, spoken_of,
         variables,
     },
+    removed::{of_code, removed},
 };
 use crate::{
     detect::context::{action, ns_flag},
     index::Now,
-    logs::{Class, Signal},
+    logs::{self, Class, Signal},
     object::{Kind, Object, pod::EnvVar},
     remediation::ActionKind,
     severity::Confidence,
@@ -23,6 +24,7 @@ use crate::{
 
 /// A failure of no known form: the variable or the mounted file that its words name.
 pub(super) fn guess(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
+    let signal = &Signal { text: logs::without_head(&signal.text).to_owned(), ..signal.clone() };
     if let Some(name) = mentioned(case, &signal.text) {
         let named = Signal { subject: Some(name), ..signal.clone() };
         return Some(bad(case, &named));
@@ -190,6 +192,15 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 .says(format!("; its configuration is key {key} of ConfigMap {map}"))
                 .on(case.reference(Kind::ConfigMap, &map), Some(format!("data[{key}]")), case)
                 .step(set_key(case, &map, Some(&key))),
+            None if signal.class == Class::MissingSetting => match removed(case, name, &own) {
+                Some(blame) => blame,
+                // What a parameter of its code is called is no name of a variable.
+                None if of_code(signal) => match connection_string(case, &signal.text) {
+                    Some(known) => of_map(case, own.field(case.path("env")), known),
+                    None => own.field(case.path("env")),
+                },
+                None => absent(case, signal, name, own).step(set),
+            },
             None => absent(case, signal, name, own).step(set),
         },
     }
@@ -433,32 +444,6 @@ fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
             with_keys(case, blame, &name)
         }
         _ => own,
-    }
-}
-
-/// An option that the program does not know.
-pub(super) fn flag(case: &Case<'_, '_>, signal: &Signal) -> Blame {
-    let own = case.own(signal);
-    let Some(flag) = signal.subject.as_deref() else { return own.field(case.path("args")) };
-    let bare = flag.trim_start_matches('-');
-    let has = |list: &[String]| {
-        list.iter().any(|a| case.unprinted(a).split([' ', '=', '\n']).any(|w| w.trim_start_matches('-') == bare))
-    };
-    for (list, name) in [(&case.spec.args, "args"), (&case.spec.command, "command")] {
-        if has(list) {
-            return own
-                .says(format!("; it stands in its {name}"))
-                .sure(Confidence::Established)
-                .field(case.path(name))
-                .step(case.edit(ActionKind::Patch, format!("the program has no option {flag}")));
-        }
-    }
-    match case.spec.env.iter().find(|e| e.value.as_deref().is_some_and(|v| contains_word(v, bare))) {
-        Some(e) => own
-            .says(format!("; it stands in {}", e.name))
-            .sure(Confidence::Established)
-            .field(case.path(&format!("env[{}]", e.name))),
-        None => own.field(case.path("args")),
     }
 }
 
