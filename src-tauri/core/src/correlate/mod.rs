@@ -271,7 +271,13 @@ fn goes_back(index: &Index, step: &ActionDraft, fault: &Fault) -> bool {
     let of_template = |c: &&Change| c.fields.iter().any(|f| f.path.starts_with("spec.template"));
     let changes: Vec<&Change> = index.changes_of(target).filter(of_template).collect();
     let judged = |c: &Change, as_: bool| fault.changes.iter().any(|(known, s)| *s == as_ && known.key() == c.key());
+    // A later change did not touch what is to be changed back: the revision before has it, too.
+    let blamed = fault.causes.first().filter(|c| c.entity.same_name(target)).and_then(|c| c.field.as_deref());
+    let touches = |c: &&&Change| c.fields.iter().any(|f| blamed.is_some_and(|field| f.path.starts_with(field)));
     if let Some(newest) = changes.iter().max_by_key(|c| c.at) {
+        if changes.iter().any(|c| touches(&c)) && !touches(&newest) {
+            return false;
+        }
         return !(judged(newest, false) && changes.iter().any(|old| old.at < newest.at && judged(old, true)));
     }
     // The Deployment's controller counts its revisions; of others the first generation has no other before it.

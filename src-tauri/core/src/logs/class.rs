@@ -44,6 +44,7 @@ pub enum Class {
     ClusterAccess,
     Certificate,
     HostKey,
+    MissingKind,
     TlsMismatch,
     RateLimit,
     PoolExhausted,
@@ -206,6 +207,12 @@ impl Class {
             Class::Certificate => with(
                 format!("the TLS certificate of {s} is not accepted{why}"),
                 &format!("a TLS certificate is not accepted{file}{why}"),
+            ),
+            Class::MissingKind => with(
+                format!(
+                    "the API server has no kind {s} (no matches for kind): its CustomResourceDefinition is not installed"
+                ),
+                "the API server lacks a kind (no matches for kind): its CustomResourceDefinition is not installed",
             ),
             Class::HostKey => with(
                 format!("the SSH host key of {s} is not the one that is known (host key verification failed)"),

@@ -411,6 +411,7 @@ fn is_noise(text: &str) -> bool {
             r"|Reason: (?:App failed to load|Worker failed to boot)|^\[INFO\] Worker exiting|To see the full stack trace|Error starting ApplicationContext|^\*+$|^APPLICATION FAILED TO START|^Description:|^Action:",
             r"|^For more (?:details|information),? (?:run|see)|^(?:Use|See|Try|Run) .{0,40}--help\b",
             r"|^\(Background on this error at: |^\[SQL: |^\[parameters: ",
+            r"|(?:^|:|\s)Unclosed (?:client session|connector|connection)\b|^Task was destroyed but it is pending|appears to have started a thread named",
             r"|exited (?:unexpectedly,? )?with (?:exit )?(?:code|status) \d+\.?$|^Aborted(?: \(core dumped\))?$"
         ))
     });

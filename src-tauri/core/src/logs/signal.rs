@@ -106,8 +106,12 @@ fn led_to(lines: &[Line], best: &Signal) -> Option<usize> {
 
 /// The last line that calls itself fatal, else the root of the last trace, else the last that looks like an error.
 /// What only says that it ends because of something else comes last.
+///
+/// What was only warned of is not among them where something was called an error.
 fn last_error(lines: &[Line]) -> Option<usize> {
-    let last = |wanted: &dyn Fn(&Line) -> bool| lines.iter().rposition(|l| !l.quiet && wanted(l));
+    let errs = lines.iter().any(|l| !l.quiet && matches!(l.level, Some(Level::Error | Level::Fatal)));
+    let counts = |l: &Line| !l.quiet && !(errs && l.level == Some(Level::Warn));
+    let last = |wanted: &dyn Fn(&Line) -> bool| lines.iter().rposition(|l| counts(l) && wanted(l));
     last(&|l| l.level == Some(Level::Fatal) && !only_ends(&l.text))
         .or_else(|| last(&|l| l.text.starts_with("Caused by: ")))
         .or_else(|| last(&|l| is_error(l) && !only_ends(&l.text)).map(|at| more_telling(lines, at)))

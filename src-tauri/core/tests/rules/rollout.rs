@@ -321,3 +321,31 @@ fn what_was_put_right_under_a_pause_waits_to_be_resumed() {
     let fault = world.diagnose().faults.remove(0);
     assert!(!fault.causes[0].statement.contains("paused"), "{}", fault.causes[0].statement);
 }
+
+#[test]
+fn a_later_change_of_something_else_leaves_no_way_back_by_one_revision() {
+    let image = |name: &str, level: &str| {
+        checkout().container(json!({"image": name, "env": [{"name": "LOG_LEVEL", "value": level}]}))
+    };
+    let by = |app: App, when: i64| {
+        let fields = json!([{"manager": "cd", "operation": "Update", "time": at(when)}]);
+        app.top(json!({"metadata": {"managedFields": fields}}))
+    };
+    let wrong =
+        "rpc error: code = NotFound desc = failed to pull and unpack image \"registry.test/checkout:2\": not found";
+    let undo = |world: &World| {
+        let faults = world.diagnose().faults;
+        faults.iter().flat_map(|f| &f.actions).any(|a| a.command.contains("rollout undo"))
+    };
+    let mut world = World::new().at(-3600);
+    world.upsert(by(image("registry.test/checkout:1", "info"), -3600));
+    world.upsert_all(image("registry.test/checkout:2", "info").between(json!({})));
+    world.set_time(-70);
+    world.upsert(by(image("registry.test/checkout:2", "info"), -70));
+    let pod = image("registry.test/checkout:2", "info").pod("a", status::waiting("ErrImagePull", wrong, -60));
+    world.upsert(pod);
+    world.set_time(0);
+    assert!(undo(&world));
+    world.upsert(by(image("registry.test/checkout:2", "debug"), -65));
+    assert!(!undo(&world), "{:#?}", world.diagnose().faults[0].actions);
+}

@@ -279,6 +279,15 @@ fn the_pods_it_must_be_near_are_those_of_a_workload_that_is_scaled_to_zero() {
     let fault = check(&world, expect);
     assert!(fault.actions[0].command.contains("kubectl scale deployment/cache -n shop --replicas=1"));
     // One that is to run and does not is no matter of its number.
-    world.upsert(cache.replicas(2).top(json!({})));
+    let awake = cache.clone().replicas(2).top(json!({}));
+    world.upsert(awake.clone());
     check(&world, Expect { cause: "pod-affinity-unsatisfiable", ..NO_NODE });
+    // One that was deleted is to be made anew.
+    let pod = cache.pod("a", status::ready(-600));
+    world.upsert(pod.clone());
+    world.delete(awake);
+    world.delete(pod);
+    let says = &["Deployment cache, whose pods had it, was deleted at"];
+    let expect = Expect { cause: "pod-affinity-unsatisfiable", entity: "Deployment/shop/cache", says, ..NO_NODE };
+    check(&world, expect);
 }

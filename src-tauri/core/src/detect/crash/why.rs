@@ -60,6 +60,11 @@ pub(super) fn memory(
                     .push_str(&format!(" The workload itself sets no limit: it comes from LimitRange {}.", range.name));
                 c.referrer = Some(range);
             }
+            if let Some(volume) = in_memory(pod, spec) {
+                c.statement.push_str(&format!(
+                    " It mounts volume {volume}, which lies in memory (emptyDir, medium Memory): what is written there counts as well."
+                ));
+            }
             c.field = Some(field);
             c.evidence.push(key.to_owned());
             if let Some(short) = short_node(cx, pod, f.started_at) {
@@ -435,4 +440,15 @@ fn unset(spec: &Container) -> String {
 fn hides(spec: &Container) -> Option<&VolumeMount> {
     let folders = ["/bin", "/sbin", "/usr", "/usr/bin", "/usr/sbin", "/usr/local", "/usr/local/bin"];
     spec.volume_mounts.iter().find(|m| m.sub_path.is_none() && folders.contains(&m.mount_path.trim_end_matches('/')))
+}
+
+/// The volume of the container that lies in memory.
+fn in_memory<'p>(pod: &'p Pod, spec: &Container) -> Option<&'p str> {
+    let lies = |name: &str| {
+        pod.spec
+            .volumes
+            .iter()
+            .find(|v| v.name == name && v.empty_dir.as_ref().is_some_and(|dir| dir["medium"] == "Memory"))
+    };
+    spec.volume_mounts.iter().find_map(|m| lies(&m.name)).map(|v| v.name.as_str())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::{
@@ -11,8 +12,9 @@ use super::super::{
 };
 use super::{nodes, replicas};
 use crate::{
+    change::ChangeVerb,
     finding::{CauseDraft, Finding},
-    object::{Kind, LabelSelector, Node, ObjectRef, Pod},
+    object::{Kind, LabelSelector, Node, Object, ObjectRef, Pod},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -51,9 +53,13 @@ fn terms(pod: &Pod, which: &str) -> Vec<Term> {
 impl Term {
     /// The pod is one the term speaks of. No namespaces stand for all of them.
     fn means(&self, pod: &Pod) -> bool {
+        !pod.finished() && self.selects(pod)
+    }
+
+    /// The same of a pod that may have ended.
+    fn selects(&self, pod: &Pod) -> bool {
         let there = pod.metadata.namespace.as_deref().unwrap_or("");
-        !pod.finished()
-            && (self.namespaces.is_empty() || self.namespaces.iter().any(|n| n == there))
+        (self.namespaces.is_empty() || self.namespaces.iter().any(|n| n == there))
             && self.selector.as_ref().is_some_and(|s| s.matches(&pod.metadata.labels))
     }
 }
@@ -70,6 +76,29 @@ impl Term {
         });
         let only = meant.next().filter(|_| meant.next().is_none())?;
         (only.replicas() == Some(0)).then(|| only.reference())
+    }
+
+    /// The workload that was deleted lately whose pods it speaks of: its pods are known by their names.
+    fn deleted(&self, cx: &Context<'_>) -> Option<(ObjectRef, Timestamp)> {
+        let gone: Vec<&Pod> = cx
+            .index
+            .graves()
+            .filter_map(|(_, o)| match &**o {
+                Object::Pod(pod) if self.selects(pod) => Some(pod),
+                _ => None,
+            })
+            .collect();
+        let of = |pod: &Pod, workload: &ObjectRef| {
+            pod.metadata.namespace == workload.namespace
+                && pod.metadata.name.strip_prefix(&workload.name).is_some_and(|rest| rest.starts_with('-'))
+        };
+        let deleted = cx.index.changes().filter(|c| {
+            c.verb == ChangeVerb::Deleted
+                && matches!(c.object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet")
+                && cx.index.resolve(&c.object).is_none()
+                && gone.iter().any(|pod| of(pod, &c.object))
+        });
+        deleted.max_by_key(|c| c.at).map(|c| (c.object.clone(), c.at))
     }
 }
 
@@ -222,6 +251,13 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
             asleep.as_ref().map(|w| format!("; {w} would have it, and is scaled to 0 replicas")).unwrap_or_default()
         ),
     );
+    if let Some((gone, at)) = own.iter().filter(|_| asleep.is_none()).find_map(|t| t.deleted(cx)) {
+        c.statement.push_str(&format!(" {gone}, whose pods had it, was deleted at {}.", at.strftime("%H:%M:%S UTC")));
+        c.entity = gone;
+        c.referrer = Some(owner.subject.clone());
+        c.field = None;
+        return c;
+    }
     if let Some(asleep) = asleep {
         f.actions.insert(0, scale(&asleep, format!("{} must be near its pods", owner.subject), "1"));
         c.referrer = Some(owner.subject.clone());

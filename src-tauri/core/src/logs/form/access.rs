@@ -1,7 +1,9 @@
 //! Forms about credentials, rights and certificates.
 
 use super::Family;
-use crate::logs::Class::{Authentication, Authorization, Certificate, ClusterAccess, HostKey, TlsMismatch};
+use crate::logs::Class::{
+    Authentication, Authorization, Certificate, ClusterAccess, HostKey, MissingKind, TlsMismatch,
+};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -83,8 +85,10 @@ pub(super) const FAMILIES: &[Family] = &[
             "authorization",
             "permission '",
             "cannot ",
+            "no matches for kind",
         ],
         forms: &[
+            (MissingKind, 96, r#"no matches for kind \\*"(?P<s>\w+)\\*""#),
             (ClusterAccess, 97, r#"User \\?"(?P<s>[^"\\]+)\\?" cannot (?P<v>\w+) (?:resource|path)"#),
             (Authorization, 91, r"(?i)access denied for user '(?P<s>[^']+)'@'[^']*' to database"),
             (Authorization, 90, r#"no pg_hba\.conf entry for (?:host "[^"]+"|\[local\]), user "(?P<s>[^"]+)""#),

@@ -280,3 +280,16 @@ fn a_script_from_a_config_map_that_may_not_be_run() {
         },
     );
 }
+
+#[test]
+fn a_mounted_script_of_which_the_kernel_knows_no_format_lacks_its_first_line() {
+    let script = object("ConfigMap shop/entry", json!({"digests": {"run.sh": {"hash": "aa", "bytes": 40}}}));
+    let app = checkout()
+        .spec(json!({"volumes": [{"name": "entry", "configMap": {"name": "entry", "defaultMode": 493}}]}))
+        .container(json!({"volumeMounts": [{"name": "entry", "mountPath": "/entry"}]}));
+    let world = dead(&app, "exec /entry/run.sh: exec format error", [script]);
+    let cause = world.diagnose().faults[0].causes[0].clone();
+    assert_eq!(cause.entity.key(), "ConfigMap/shop/entry", "{}", cause.statement);
+    says(&cause, &["/entry/run.sh cannot be run (exec format error)", "#!", "run.sh"]);
+    assert!(!cause.statement.contains("architecture"), "{}", cause.statement);
+}

@@ -67,3 +67,19 @@ fn a_program_that_lies_in_the_working_directory_is_not_its_fault() {
     let fault = crate::support::world(&app, [app.pod("a", state)]).diagnose().faults.remove(0);
     assert!(!fault.causes[0].statement.contains("workingDir"), "{}", fault.causes[0].statement);
 }
+
+#[test]
+fn what_is_written_to_a_volume_in_memory_counts_against_the_limit() {
+    let app = checkout().container(json!({
+        "resources": {"limits": {"memory": "56Mi"}},
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+    }));
+    let told = |volume: Value| {
+        let app = app.clone().spec(json!({"volumes": [{"name": "scratch", "emptyDir": volume}]}));
+        let world = world(&app, [app.pod("a", status::crashed(137, "OOMKilled", 5, -5))]);
+        world.diagnose().faults[0].causes[0].statement.clone()
+    };
+    let said = told(json!({"medium": "Memory"}));
+    assert!(said.contains("volume scratch, which lies in memory (emptyDir, medium Memory)"), "{said}");
+    assert!(!told(json!({})).contains("emptyDir"), "one on the disk");
+}

@@ -142,3 +142,23 @@ fn what_cannot_be_opened_for_another_reason_is_not_missing() {
         ("could not load /etc/app.yaml: entity not found (os error 2)", MissingFile, "/etc/app.yaml", ""),
     ]);
 }
+
+#[test]
+fn what_was_only_warned_of_after_the_error_is_not_its_last_word() {
+    let quoted = |log: &str| said(log).words.unwrap().1;
+    let spring = "2026-11-30 22:55:01.001 ERROR 1 --- [main] o.s.o.jpa.LocalContainerEntityManagerFactoryBean : Failed to initialize JPA EntityManagerFactory: Schema-validation: missing column [vat_id] in table [customer]\n\
+                  2026-11-30 22:55:01.010 INFO 1 --- [main] o.apache.catalina.core.StandardService : Stopping service [Tomcat]\n\
+                  2026-11-30 22:55:01.020 WARN 1 --- [main] c.example.Pool : could not stop thread housekeeper, this is very likely an error";
+    assert!(quoted(spring).contains("missing column [vat_id]"), "{}", quoted(spring));
+    let aiohttp = "Traceback (most recent call last):\n  File \"/app/main.py\", line 3, in <module>\naiohttp.client_exceptions.NonHttpUrlClientError: htp://rates/latest\nERROR:asyncio:Unclosed client session";
+    assert!(quoted(aiohttp).contains("htp://rates/latest"), "{}", quoted(aiohttp));
+    // Where nothing is called an error a warning is all there is.
+    let warned = "2026-11-30T22:55:01Z INFO starting\n2026-11-30T22:55:02Z WARN cannot open the ledger";
+    assert!(quoted(warned).contains("cannot open the ledger"), "{}", quoted(warned));
+}
+
+#[test]
+fn a_kind_that_the_api_server_lacks_comes_before_the_wait_for_it() {
+    let log = "2026-11-30T22:50:00Z\tERROR\tcontroller-runtime.source.EventHandler\tif kind is a CRD, it should be installed before calling Start\t{\"kind\": \"SnapshotPlan.ops.thrush.example\", \"error\": \"no matches for kind \\\"SnapshotPlan\\\" in version \\\"ops.thrush.example/v1beta1\\\"\"}\n2026-11-30T22:52:00Z\tERROR\tsetup\tproblem running manager\t{\"error\": \"failed to wait for snapshotplan caches to sync: timed out waiting for cache to be synced for Kind *v1beta1.SnapshotPlan\"}";
+    table(&[(log, MissingKind, "SnapshotPlan", "")]);
+}

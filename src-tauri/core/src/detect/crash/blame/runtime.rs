@@ -10,8 +10,15 @@ use crate::{
     severity::Confidence,
 };
 
-/// The image is built for another machine than the node is.
+/// The image is built for another machine than the node is; a script that is mounted lacks its first line instead.
 pub(super) fn architecture(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    if let Some(path) = signal.subject.as_deref().filter(|path| file::from_volume(case, path)) {
+        let own = case.own(signal).happened(&format!(
+            "{path} cannot be run (exec format error): it is mounted, and a script whose first line is not #! and its \
+             interpreter"
+        ));
+        return file::content(case, path, own);
+    }
     let own = case.own(signal).field(case.path("image")).says(format!("; its image is {}", case.spec.image));
     let node = case.pod.spec.node_name.as_deref().and_then(|n| case.cx.index.get(Kind::Node, None, n));
     match node.map(|o| &**o) {
