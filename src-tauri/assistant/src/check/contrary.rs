@@ -203,7 +203,8 @@ fn pressure(lower: &str, scope: &Scope) -> Option<Wrong> {
 /// What wrote no log said nothing.
 fn silent(lower: &str, scope: &Scope) -> Option<Wrong> {
     let wrote = WROTE.as_ref()?.is_match(lower) && !denies(lower);
-    (wrote && scope.text.contains("wrote no log")).then(|| Wrong::Against("it wrote no log".to_owned()))
+    let early = scope.text.contains("had written no log") && !scope.text.contains("log of container");
+    (wrote && (early || scope.text.contains("wrote no log"))).then(|| Wrong::Against("it wrote no log".to_owned()))
 }
 
 /// It is said to have been pulled where the record says that it could not be.

@@ -131,8 +131,10 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             }
             // Of a Secret it is not seen whether its data changed: the log must speak of credentials, or only what has
             // started since fails.
-            let speaks =
-                f.causes.iter().any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate"));
+            let speaks = f
+                .causes
+                .iter()
+                .any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate" | "log-host-key"));
             if secret && !given && !speaks && !(said && split(cx, f, change.at).0 > 0 && made_after(pod, change.at)) {
                 continue;
             }
@@ -285,7 +287,7 @@ fn spoken(text: &str) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     let mut word = String::new();
     let mut lower = false;
-    for c in text.lines().flat_map(|line| logs::without_head(line).chars().chain(['\n'])) {
+    for c in text.chars().chain(['\n']) {
         if !c.is_ascii_alphabetic() || (lower && c.is_ascii_uppercase()) {
             out.insert(std::mem::take(&mut word));
         }
@@ -358,7 +360,7 @@ pub(super) fn log_text(cx: &Context<'_>, pod: &Pod, container: &str, below: bool
         under = complains(line) || set_in;
         // The frames of a trace say where it happened and not what.
         if complains(line) || below && set_in && !line.trim_start().starts_with("at ") {
-            out.push(logs::message(line));
+            out.push(logs::without_head(&logs::message(line)).to_owned());
         }
     }
     out.join("\n")

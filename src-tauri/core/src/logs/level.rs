@@ -84,7 +84,8 @@ pub(super) fn level(line: &str, plain: &str) -> Option<Level> {
     static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
             r#"(?i)(?:^|[\s\["=:|(<])(fatal|ftl|fata|panic|pani|emerg|critical|crit|alert|error|err!?|erro|severe|fail|failed|exception|warn|warning|wrn|info|inf|information|notice|note|debug|dbug|dbg|trace|trce)(?:[\s\]\["':|,;)>]|$)"#,
-        ).ok()
+        )
+        .ok()
     });
     // klog: the letter leads.
     let klog = line.len() > 5 && line.as_bytes()[1..5].iter().all(u8::is_ascii_digit) && line.as_bytes()[5] == b' ';

@@ -13,11 +13,14 @@ const ENDINGS: &[&str] = &[
 /// Those that are the domain of a country, too.
 const COUNTRIES: &[&str] = &["py", "rs", "cc", "pl", "pm", "sh"];
 
+/// Scripts that are mounted and edited, and that a message may be about.
+const SCRIPTS: &[&str] = &["sh", "bash", "lua", "pl"];
+
 /// Loggers name the file of the program that the call stands in, and its line.
 pub(super) fn is_source(path: &str) -> bool {
     let (file, line) = path.rsplit_once(':').unwrap_or((path, ""));
     !line.is_empty() && line.chars().all(|c| c.is_ascii_digit())
-        || file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+        || file.rsplit_once('.').is_some_and(|(_, ending)| ENDINGS.contains(&ending) && !SCRIPTS.contains(&ending))
 }
 
 /// The text is a place in source code and nothing else.

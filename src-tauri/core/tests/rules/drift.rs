@@ -389,5 +389,6 @@ fn of_several_keys_the_one_whose_words_the_log_has_is_named() {
     assert_eq!(named_of(["LOG_LEVEL", "WRITER_WINDOW"], ledger), "data[WRITER_WINDOW]");
     assert_eq!(named_of(["LOG_FORMAT", "WRITER_WINDOW"], "ERROR cannot go on"), "data[WRITER_WINDOW]");
     assert_eq!(named_of(["DEBUG", "WRITER_WINDOW"], "ERROR widget 7 failed in debug build"), "data[WRITER_WINDOW]");
+    assert_eq!(named_of(["DEBUG", "WRITER_WINDOW"], "DEBUG cannot go on beyond the window"), "data[WRITER_WINDOW]");
     assert_eq!(named_of(["LOG_LEVEL", "WRITER_WINDOW"], "ERROR unknown log level: loud"), "data[LOG_LEVEL]");
 }

@@ -67,10 +67,11 @@ pub(in crate::detect) fn log_evidence(
     let (at_line, words) =
         cx.index.said(&log.want).and_then(|r| r.words.as_ref()).map_or((usize::MAX, ""), |(i, w)| (*i, w.as_str()));
     let (summary, excerpt) = match &log.lines {
-        Ok(lines) if lines.is_empty() && cx.index.log_may_have_grown(&log.want) => {
-            (format!("Container {} had written no log yet", spec.name), "(empty)".to_owned())
+        // A log that is read soon after may hold what this one does not yet.
+        Ok(lines) if lines.is_empty() => {
+            let read = cx.index.log_read_at(&log.want).unwrap_or(at).strftime("%H:%M:%S UTC");
+            (format!("Container {} had written no log when it was read at {read}", spec.name), "(empty)".to_owned())
         }
-        Ok(lines) if lines.is_empty() => (format!("Container {} wrote no log", spec.name), "(empty)".to_owned()),
         Ok(lines) => {
             let excerpt = shown(lines, at_line);
             let run = log.later.map(|run| format!(", of a later run (restart {run})")).unwrap_or_default();

@@ -109,7 +109,6 @@ const ABSENT: &[&str] = &[
     "(2:",
     "errcode: 2",
     "error: 2",
-    "no file",
 ];
 
 fn has(line: &str, words: &[&str]) -> bool {

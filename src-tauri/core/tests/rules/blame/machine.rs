@@ -66,6 +66,13 @@ fn the_memory_that_php_may_take_is_the_variable_that_sets_it() {
             ..of
         },
     );
+    let from = from_map("PHP_MEMORY_LIMIT", "settings", "memory");
+    one(
+        &env(from),
+        log,
+        [map("settings", &["memory"])],
+        Expect { says: &["PHP_MEMORY_LIMIT comes from key memory of ConfigMap settings"], ..of },
+    );
     one(
         &env(json!([{"name": "PHP_MAX_EXECUTION_TIME", "value": "30"}])),
         log,

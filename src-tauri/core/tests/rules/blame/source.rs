@@ -302,6 +302,15 @@ fn a_script_that_was_written_anew_lacks_its_interpreter_and_one_that_was_added_w
 }
 
 #[test]
+fn a_script_of_the_image_may_lack_its_interpreter() {
+    let told = Expect { cause: "log-missing-file", ..DEAD };
+    let interpreter: &[&str] = &["/app/start.sh does not exist", "lacks it or the interpreter"];
+    one(&checkout(), "exec /app/start.sh: no such file or directory", [], Expect { says: interpreter, ..told });
+    let file: &[&str] = &["neither mounted nor in image"];
+    one(&checkout(), "open /app/start.toml: no such file or directory", [], Expect { says: file, ..told });
+}
+
+#[test]
 fn a_host_key_that_is_not_known_leads_to_the_known_hosts_that_are_mounted() {
     let log = "No ED25519 host key is known for git.corp.example and you have requested strict checking.\nHost key verification failed.";
     let told = Expect { cause: "log-host-key", says: &["host key", "git.corp.example"], ..DEAD };

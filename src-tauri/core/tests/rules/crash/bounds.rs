@@ -1,6 +1,7 @@
 //! What bounds a whole pod: its memory and its time.
 
 use afterwatch_core::object::Kind;
+use afterwatch_testkit::World;
 
 use crate::support::*;
 
@@ -34,4 +35,28 @@ fn a_pod_that_was_ended_at_its_deadline_says_so() {
     assert_eq!((cause.rule_id.as_str(), cause.confidence), ("pod-deadline", Established), "{}", cause.statement);
     assert_eq!(cause.field.as_deref(), Some("spec.activeDeadlineSeconds"));
     assert!(fault.title.contains("ran longer than it may"), "{}", fault.title);
+}
+
+/// A log that was read before the program's words had arrived says of no container that it never wrote any.
+#[test]
+fn an_empty_log_is_told_with_the_moment_it_was_read() {
+    let app = checkout();
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = world(&app, [pod.clone()]);
+    world.log(&pod, "app", 3, "");
+    let told = |world: &World| -> Vec<String> {
+        let fault = world.diagnose().faults.remove(0);
+        fault
+            .evidence
+            .iter()
+            .map(|e| e.summary.clone())
+            .filter(|s| s.contains("had written") || s.starts_with("Log"))
+            .collect()
+    };
+    let first = told(&world);
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert!(first[0].starts_with("Container app had written no log when it was read at "), "{first:?}");
+    assert!(first[0].ends_with(" UTC"), "{first:?}");
+    world.log(&pod, "app", 3, "FATAL: the ledger has two heads");
+    assert_eq!(told(&world), ["Log of container app: FATAL: the ledger has two heads"]);
 }

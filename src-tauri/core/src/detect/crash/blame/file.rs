@@ -236,7 +236,10 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     if path.starts_with("/var/run/secrets/kubernetes.io/serviceaccount") {
         return without_token(case, own);
     }
-    let Some(p) = place(case, path) else { return unmounted(case, path, written, own) };
+    let Some(p) = place(case, path) else {
+        let executed = signal.text.contains(&format!("exec {path}"));
+        return unmounted(case, path, executed, written, own);
+    };
     if let Some((name, key, all)) = map_of(p.volume, &p.within) {
         let runs = case.spec.command.first().is_some_and(|c| c == path) || signal.text.contains("exec ");
         if let Some(blame) = interpreter(case, &p, &name, &key, case.own(signal)).filter(|_| runs && all) {
@@ -404,7 +407,7 @@ fn not_in_map(
 }
 
 /// Nothing is mounted where the file should be.
-fn unmounted(case: &Case<'_, '_>, path: &str, written: Option<String>, own: Blame) -> Blame {
+fn unmounted(case: &Case<'_, '_>, path: &str, executed: bool, written: Option<String>, own: Blame) -> Blame {
     let file = path.rsplit('/').next().unwrap_or(path);
     // A ConfigMap of the pod has such a file, mounted elsewhere.
     if path.starts_with('/') && file.contains('.') {
@@ -433,7 +436,14 @@ fn unmounted(case: &Case<'_, '_>, path: &str, written: Option<String>, own: Blam
                 .field(case.path("volumeMounts"));
         }
     }
-    let own = own.says(format!("; it is neither mounted nor in image {}", case.spec.image));
+    let image = &case.spec.image;
+    let own = match executed {
+        // The kernel says the same of a script whose interpreter is not there.
+        true => own.says(format!(
+            "; it is not mounted, and image {image} lacks it or the interpreter that its first line names (#!)"
+        )),
+        false => own.says(format!("; it is neither mounted nor in image {image}")),
+    };
     let other = if path.contains('/') { "volumeMounts" } else { "command" };
     own.field(written.unwrap_or_else(|| case.path(other)))
 }

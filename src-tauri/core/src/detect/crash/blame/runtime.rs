@@ -77,7 +77,7 @@ pub(super) fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             ),
             None => {
                 let blame = setting::bound(case, own.clone(), &["MEMORY_LIMIT"]);
-                if blame.field.is_some() { blame } else { own.field(case.path("image")) }
+                if blame.phrase == own.phrase { own.field(case.path("image")) } else { blame }
             }
         };
     }
