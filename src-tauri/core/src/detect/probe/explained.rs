@@ -69,7 +69,7 @@ impl Case<'_> {
             (true, true) => "is told that it cannot serve",
             (true, false) => "is told that a dependency fails",
         };
-        let words = words::clip(&logs::message(&signal.text), 160);
+        let words = words::clip_middle(&logs::message(&signal.text), 200);
         let quote = if self.said.contains(&words) { String::new() } else { format!(" Its log says: “{words}”.") };
         let mut c = cause(
             &rule,
@@ -89,7 +89,7 @@ impl Case<'_> {
         let log = self.log?;
         let tail = &log[log.len().saturating_sub(60)..];
         let line = tail.iter().rev().find(|l| calls_itself_an_error(l) && !is_request(l))?;
-        let words = words::clip(&logs::message(line), 160);
+        let words = words::clip_middle(&logs::message(line), 200);
         (!words.is_empty() && !self.said.contains(&words)).then(|| format!(" Its log says: “{words}”."))
     }
 
