@@ -109,9 +109,13 @@ fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDr
     if !own && lead.entity.kind != "External" && !is_server(&lead.entity) {
         return None;
     }
-    let near: Vec<&Change> = near.copied().collect();
     let (pod, part) = drift::failing(cx, f)?;
     let made = pod.metadata.creation_timestamp?;
+    // It worked with what was there before.
+    let near: Vec<&Change> = near.copied().filter(|c| made < c.at && was_well(pod, c.at)).collect();
+    if near.is_empty() {
+        return None;
+    }
     let index = cx.index;
     let hangs = Hangs::of(index, &f.subject);
     // What was changed of itself, or of what it is made with, explains more.
@@ -133,8 +137,7 @@ fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDr
         .collect();
     let mut all: Vec<Candidate<'_>> = Vec::new();
     for change in near {
-        // It worked with what was there before.
-        if made >= change.at || !was_well(pod, change.at) || lead.entity.same_name(&change.object) {
+        if lead.entity.same_name(&change.object) {
             continue;
         }
         for (server, called) in servers.iter().filter(|(s, _)| concerns(cx, change, s)) {
@@ -151,6 +154,17 @@ fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDr
             all.push(Candidate { change, server, spoken, word });
         }
     }
+    // What it calls would have broken all of its pods; one that goes on with the same configuration speaks against that.
+    let goes_on = |at: Timestamp| {
+        let others = f.subject.uid.as_deref().map(|uid| index.pods_of(uid)).unwrap_or_default();
+        others.iter().any(|p| {
+            p.metadata.uid != pod.metadata.uid
+                && p.ready()
+                && p.metadata.creation_timestamp.is_some_and(|made| made < at)
+                && p.status.container_statuses.iter().all(|s| s.restart_count == 0)
+        })
+    };
+    all.retain(|c| c.spoken >= 3 || !goes_on(c.change.at));
     let silent = ANSWERS.contains(&lead.rule_id.as_str());
     let only = all.iter().map(|c| c.change.object.key()).collect::<BTreeSet<_>>().len() == 1;
     let enough = |c: &Candidate<'_>| {

@@ -73,6 +73,16 @@ fn a_change_of_the_database_is_not_to_blame_for_what_its_client_says_of_somethin
 }
 
 #[test]
+fn one_of_several_pods_that_call_the_same_does_not_fail_for_what_was_changed_there() {
+    let (caller, server) = (caller().replicas(2), database());
+    let mut world = well(&caller, &server);
+    world.upsert(caller.pod("b", status::ready(-3600)));
+    change(&mut world, &server, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    dies(&mut world, &caller, ZONE);
+    assert_ne!(world.diagnose().faults[0].causes[0].rule_id, "dependency-changed");
+}
+
+#[test]
 fn who_was_released_at_the_same_time_looks_at_its_own_release() {
     let (caller, server) = (caller(), database());
     let mut world = well(&caller, &server);
