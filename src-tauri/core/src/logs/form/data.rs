@@ -125,7 +125,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 Locked,
                 92,
-                r"(?i)due to lock timeout|lock ?wait ?timeout|lock (?:request )?time-?out (?:period )?exceeded|\bLockNotAvailable|LockTimeoutException|LockAcquisitionException|CannotAcquireLockException|could not obtain lock on (?:row|relation|tuple|table)|\b1205\b[^\n]{0,20}lock|\bORA-00054|\bORA-30006|was deadlocked on lock",
+                r"(?i)due to lock timeout|lock ?wait ?timeout|lock (?:request )?time[- ]?out (?:period )?exceeded|\bLockNotAvailable|LockTimeoutException|LockAcquisitionException|CannotAcquireLockException|could not obtain lock on (?:row|relation|tuple|table)|\b1205\b[^\n]{0,20}lock|\bORA-00054|\bORA-30006|was deadlocked on lock",
             ),
             (
                 Locked,

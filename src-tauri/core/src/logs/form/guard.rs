@@ -102,13 +102,11 @@ const ABSENT: &[&str] = &[
     "couldn't find",
     "can't find",
     "unable to find",
-    "no such",
-    "os error 2",
-    "errno 2",
+    // The number of the kernel's own word for it; others begin with that digit, too.
     "error 2)",
+    "errno 2)",
+    "errno 2]",
     "(2:",
-    "errcode: 2",
-    "error: 2",
 ];
 
 fn has(line: &str, words: &[&str]) -> bool {

@@ -183,6 +183,7 @@ fn a_lock_of_a_database_is_no_silence_of_its_server() {
         ("ERROR 1205 (HY000): Lock wait timeout exceeded; try restarting transaction", lock),
         ("SQLSTATE[HY000]: General error: 1205 Lock wait timeout exceeded at mysql://shop-db:3306/shop", lock),
         ("ORA-00054: resource busy and acquire with NOWAIT specified or timeout expired", lock),
+        ("Msg 1222: Lock request time out period exceeded.", lock),
         ("ERROR: deadlock detected", deadlock),
         ("ERROR 1213 (40001): Deadlock found when trying to get lock; try restarting transaction", deadlock),
     ] {

@@ -128,6 +128,8 @@ fn what_cannot_be_opened_for_another_reason_is_not_missing() {
         "failed to open /data/queue: database is from a newer release",
         "unable to load /etc/app/model.onnx: opset 21 is beyond 19",
         "cannot open '/data/tariffs' (wrong magic number)",
+        "failed to open /data/queue: No space left on device (os error 28)",
+        "could not open /mnt/ledger: No such device",
     ] {
         let reading = said(log);
         assert!(!reading.signals.iter().any(|s| s.class == MissingFile), "{log}: {:?}", reading.signals);
