@@ -39,7 +39,7 @@ impl Scope {
 /// How often a lively watch says that it lives.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
-/// So many objects that miss something are told apart; beyond that extensions' kinds are listed at their own pace.
+/// So many that are missing are told apart; beyond that extensions' kinds are listed at their own pace.
 const MISSING: usize = 1_000;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub(crate) struct Emitter {
     last: Mutex<Option<Connection>>,
     closed: AtomicBool,
     closing: Notify,
-    /// Which objects miss a Secret or a ConfigMap, as events say; and that one more does.
+    /// Which Secrets and ConfigMaps are missing, as events say; and that one more is.
     missing: Mutex<HashSet<String>>,
     misses: Notify,
 }
@@ -98,8 +98,7 @@ impl Emitter {
         }
     }
 
-    /// Ends when an event says of one more object that it misses a Secret or a ConfigMap: an extension may be what makes
-    /// it.
+    /// Ends when an event says of one more Secret or ConfigMap that it is missing: an extension may be what makes it.
     pub async fn misses(&self) {
         self.misses.notified().await;
     }
@@ -107,14 +106,15 @@ impl Emitter {
     fn note_missing(&self, fact: &Fact) {
         let Fact::Upserted(Object::KubeEvent(event)) = fact else { return };
         let lower = event.message().to_ascii_lowercase();
-        if !event.is_warning()
-            || !lower.contains("not found")
-            || !["secret", "configmap"].iter().any(|w| lower.contains(w))
-        {
+        if !event.is_warning() || !lower.contains("not found") {
             return;
         }
+        // Each pod says so in words of its own; what is missing has the same name for all of them.
+        let Some(at) = ["secret", "configmap"].iter().filter_map(|w| lower.rfind(&format!("{w} \""))).max() else { return };
+        let name: String = lower[at..].split('"').take(2).collect::<Vec<_>>().join("/");
+        let namespace = event.involved_object.namespace.as_deref().unwrap_or("");
         let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < MISSING && known.insert(event.involved_object.uid.clone().unwrap_or_default()) {
+        if known.len() < MISSING && known.insert(format!("{namespace}/{name}")) {
             self.misses.notify_one();
         }
     }

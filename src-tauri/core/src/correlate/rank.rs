@@ -134,6 +134,8 @@ fn tier(cause: &CauseDraft) -> u8 {
         _ if cause.rule_id.starts_with("shared-") => 1,
         // Names that cannot be looked up keep no pod from being placed or started.
         _ if cause.rule_id == "statefulset-service-missing" => 5,
+        // What may not even have been changed says less than the log.
+        ("Secret", _) if cause.rule_id == "configuration-changed" && cause.confidence < Confidence::Likely => 3,
         // That a probe fails says less than the log of what it asks.
         (_, Symptom::Weak) => 4,
         // That something did not answer says less than why it did not.

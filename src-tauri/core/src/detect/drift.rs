@@ -3,7 +3,7 @@
 //! A change that is no fault by itself explains one: a ConfigMap or Secret that new containers read differently than
 //! old ones did.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::LazyCell, collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -109,13 +109,17 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     if revised {
         return None;
     }
-    let text = log_text(cx, pod, &part, false);
-    let spoken = spoken(&log_text(cx, pod, &part, true));
+    let text = LazyCell::new(|| log_text(cx, pod, &part, false));
+    let spoken = LazyCell::new(|| spoken(&log_text(cx, pod, &part, true)));
     // The key that is to blame already.
     let named = lead.field.as_deref().filter(|_| given).and_then(|f| f.strip_prefix("data[")?.strip_suffix(']'));
     // The best so far: quoted by the log or not, when, what, and which key.
     let mut best: Option<(u8, Timestamp, &Change, Option<String>)> = None;
     let mut unspoken: Vec<&Change> = Vec::new();
+    let credentials = f
+        .causes
+        .iter()
+        .any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate" | "log-host-key"));
     let tried = |c: &Change| near(c.at, f.started_at) || later(cx, f, pod, c.at);
     let used =
         |c: &Change| uses.iter().any(|(o, _)| o.same_name(&c.object)) && (!given || lead.entity.same_name(&c.object));
@@ -131,11 +135,11 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
             }
             // Of a Secret it is not seen whether its data changed: the log must speak of credentials, or only what has
             // started since fails.
-            let speaks = f
-                .causes
-                .iter()
-                .any(|c| matches!(c.rule_id.as_str(), "log-authentication" | "log-certificate" | "log-host-key"));
-            if secret && !given && !speaks && !(said && split(cx, f, change.at).0 > 0 && made_after(pod, change.at)) {
+            let split_by_it = || {
+                let of_labels = change.fields.iter().any(|x| x.path.starts_with("labels"));
+                said && !of_labels && split(cx, f, change.at).0 > 0 && made_after(pod, change.at)
+            };
+            if secret && !given && !credentials && !split_by_it() {
                 continue;
             }
             // Environment is read when a container starts, and never again.
@@ -182,6 +186,9 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
     let item = diff_evidence(change);
     let mut evidence = lead.evidence.clone();
     evidence.push(item.key.clone());
+    // Only its number says that it was changed, perhaps no more than an annotation of it.
+    let number = change.object.is(Kind::Secret) && !given && !credentials && change.keys().next().is_none();
+    let unseen = number && f.started_at.duration_since(at) > SOON;
     let proven = score > 0 && change.object.is(Kind::ConfigMap);
     // What was changed with it explains as much where the log speaks of neither.
     let with = |c: &&&Change| !c.object.same_name(&change.object) && c.at.duration_since(at).abs() <= TOGETHER;
@@ -197,7 +204,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         rule_id: "configuration-changed".into(),
         confidence: match proven {
             true => Confidence::Established,
-            false if or.is_some() => Confidence::Possible,
+            false if or.is_some() || unseen => Confidence::Possible,
             false => Confidence::Likely,
         },
         signs: Signs { pro: 2 + u32::from(before > 0) + u32::from(proven), against: 0, unchecked: 0 },
@@ -216,6 +223,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         evidence,
         needs: match (proven, &or) {
             (true, _) => Vec::new(),
+            (false, None) if unseen => vec!["whether what it holds was changed: values are not read".to_owned()],
             (false, None) => vec!["what the value was before: values are not kept".to_owned()],
             (false, Some(_)) => vec!["which of the changes it is that the program cannot live with".to_owned()],
         },

@@ -2,8 +2,8 @@
 
 use crate::object::{Object, PodSpec};
 
-/// What a program calls, by the words that its clients use: what a name or an image of the server has, and what a log
-/// has that speaks of it.
+/// What a program calls, by the words that its clients use: what a word of the server's name or image begins with (with
+/// `$`: what the whole word is), and what a log has that speaks of it.
 const FAMILIES: &[(&[&str], &[&str])] = &[
     (&["redis", "valkey", "keydb", "dragonfly"], &["redis", "lettuce", "jedis", "misconf", "readonly you can't"]),
     (
@@ -32,7 +32,7 @@ const FAMILIES: &[(&[&str], &[&str])] = &[
     (&["rabbit", "amqp"], &["rabbit", "amqp", "broker"]),
     (&["elastic", "opensearch"], &["elastic", "opensearch"]),
     (&["vault"], &["vault"]),
-    (&["keycloak", "dex", "identity", "auth"], &["oidc", "oauth", "issuer", "jwks", "jwt", "token"]),
+    (&["keycloak", "dex$", "identity$", "auth$"], &["oidc", "oauth", "issuer", "jwks", "jwt"]),
     (&["minio"], &["s3exception", "minio", "nosuchbucket"]),
     (&["nats"], &["nats"]),
 ];
@@ -45,12 +45,19 @@ pub(super) fn fits(server: &Object, text: &str) -> bool {
 /// The text speaks as clients of what runs here under this name do.
 pub(super) fn is_of(name: &str, spec: &PodSpec, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    let mut names = vec![name.to_ascii_lowercase()];
+    let mut names = vec![name];
     for container in &spec.containers {
-        names.push(container.name.to_ascii_lowercase());
-        names.push(container.image.to_ascii_lowercase());
+        // Of an image the name counts, and not whose registry it lies in.
+        names.extend([&container.name, container.image.rsplit('/').next().unwrap_or("")]);
     }
+    let words: Vec<String> =
+        names.iter().flat_map(|n| n.split(|c: char| !c.is_ascii_alphanumeric())).map(str::to_ascii_lowercase).collect();
+    // `postgresql`, `mongodb`, `rabbitmq`: the rest of the word is of the same thing.
+    let is = |word: &String, form: &&str| match form.strip_suffix('$') {
+        Some(whole) => word == whole,
+        None => word.starts_with(form),
+    };
     FAMILIES.iter().any(|(servers, clients)| {
-        names.iter().any(|n| servers.iter().any(|s| n.contains(s))) && clients.iter().any(|c| text.contains(c))
+        words.iter().any(|w| servers.iter().any(|s| is(w, s))) && clients.iter().any(|c| text.contains(c))
     })
 }

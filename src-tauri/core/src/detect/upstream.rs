@@ -4,7 +4,10 @@
 //! words, or the way its configuration names, lead to a workload that was changed just before, that change is to be
 //! looked at first: the objects of the one that fails are as they were when it worked.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,7 +20,7 @@ use crate::{
         reach::{Hangs, Reach, is_controller, routine},
     },
     finding::{CauseDraft, Finding, Signs},
-    object::{Condition, Kind, Object, ObjectRef, Pod, PodSpec},
+    object::{Condition, Kind, Object, ObjectRef, Pod, PodSpec, has_all},
     remediation::ActionKind,
     severity::Confidence,
     words,
@@ -48,6 +51,56 @@ const OWN: &[&str] = &[
     "probe-timeout",
 ];
 
+/// Words that stand in any log, and that settings and workloads are called.
+const EVERYDAY: &[&str] = &[
+    "access",
+    "admin",
+    "auth",
+    "backend",
+    "cache",
+    "client",
+    "config",
+    "connection",
+    "data",
+    "database",
+    "debug",
+    "default",
+    "error",
+    "events",
+    "frontend",
+    "gateway",
+    "health",
+    "image",
+    "level",
+    "login",
+    "manager",
+    "message",
+    "metrics",
+    "monitor",
+    "orders",
+    "payment",
+    "payments",
+    "proxy",
+    "queue",
+    "request",
+    "requests",
+    "router",
+    "search",
+    "server",
+    "service",
+    "session",
+    "status",
+    "storage",
+    "store",
+    "test",
+    "timeout",
+    "token",
+    "user",
+    "users",
+    "version",
+    "worker",
+];
+
 /// Looks at every finding once more.
 pub fn all(cx: &mut Context<'_>) {
     let telling = |c: &&Change| {
@@ -64,19 +117,67 @@ pub fn all(cx: &mut Context<'_>) {
     if changes.is_empty() {
         return;
     }
-    let found: Vec<(usize, CauseDraft, EvidenceDraft)> = cx
-        .found()
-        .iter()
-        .enumerate()
-        .filter_map(|(i, f)| source(cx, f, &changes).map(|(cause, item)| (i, cause, item)))
-        .collect();
+    let mut look = Look { changes, ..Look::default() };
+    let mut found: Vec<(usize, CauseDraft, EvidenceDraft)> = Vec::new();
+    for (i, f) in cx.found().iter().enumerate() {
+        found.extend(source(cx, f, &mut look).map(|(cause, item)| (i, cause, item)));
+    }
     let findings = cx.findings_mut();
     for (i, cause, item) in found {
         let finding = Arc::make_mut(&mut findings[i]);
         finding.evidence.push(item);
         // Nothing of it was changed, and it worked.
         finding.actions.retain(|a| a.kind != ActionKind::SetProbe);
+        if let Some(lead) = finding.causes.first_mut().filter(|c| ANSWERS.contains(&c.rule_id.as_str())) {
+            lead.confidence = lead.confidence.min(Confidence::Possible);
+        }
         finding.causes.insert(0, cause);
+    }
+}
+
+/// What is worked out once for all findings.
+#[derive(Default)]
+struct Look<'a> {
+    changes: Vec<&'a Change>,
+    /// The workloads that a change concerns, by its place among the changes.
+    concerned: BTreeMap<usize, Vec<&'a Object>>,
+    /// What hangs on a subject, by its key.
+    around: BTreeMap<String, Around<'a>>,
+}
+
+struct Around<'a> {
+    hangs: Hangs,
+    /// Its pods that are ready and have never died, and when they were made.
+    well: Vec<(&'a str, Timestamp)>,
+}
+
+impl<'a> Look<'a> {
+    fn around(&mut self, cx: &Context<'a>, subject: &ObjectRef) -> &Around<'a> {
+        self.around.entry(subject.key()).or_insert_with(|| {
+            let pods = subject.uid.as_deref().map(|uid| cx.index.pods_of(uid)).unwrap_or_default();
+            let well = |p: &&Pod| p.ready() && p.status.container_statuses.iter().all(|s| s.restart_count == 0);
+            Around {
+                hangs: Hangs::of(cx.index, subject),
+                well: pods
+                    .into_iter()
+                    .filter(well)
+                    .filter_map(|p| Some((&*p.metadata.uid, p.metadata.creation_timestamp?)))
+                    .collect(),
+            }
+        })
+    }
+
+    fn concerned(&mut self, cx: &Context<'a>, at: usize) -> &[&'a Object] {
+        let change = self.changes[at];
+        self.concerned.entry(at).or_insert_with(|| {
+            let ns = change.object.namespace.as_deref().unwrap_or("");
+            [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
+                .into_iter()
+                .flat_map(|kind| cx.index.in_namespace(kind, ns))
+                .map(|o| &**o)
+                .filter(|o| concerns(cx, change, o))
+                .collect()
+        })
     }
 }
 
@@ -85,23 +186,23 @@ struct Candidate<'a> {
     change: &'a Change,
     /// The workload that was changed, or that uses what was changed.
     server: &'a Object,
+    called: bool,
     spoken: u8,
     /// The key or the variable that the log speaks of.
     word: Option<String>,
 }
 
-fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDraft, EvidenceDraft)> {
+fn source<'a>(cx: &Context<'a>, f: &Finding, look: &mut Look<'a>) -> Option<(CauseDraft, EvidenceDraft)> {
     let lead = f.causes.first()?;
-    let near = |c: &&&Change| {
+    let is_near = |c: &Change| {
         let ahead = f.started_at.duration_since(c.at);
         ahead >= -SLACK && ahead <= JUST
     };
     let family = matches!(f.rule_id.as_str(), "container-crash-loop" | "readiness-failing" | "liveness-failing");
-    let mut near = changes.iter().filter(near).peekable();
-    if near.peek().is_none()
-        || !family
+    if !family
         || lead.confidence >= Confidence::Established
         || OWN.contains(&lead.rule_id.as_str())
+        || !look.changes.iter().any(|c| is_near(c))
     {
         return None;
     }
@@ -112,63 +213,56 @@ fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDr
     let (pod, part) = drift::failing(cx, f)?;
     let made = pod.metadata.creation_timestamp?;
     // It worked with what was there before.
-    let near: Vec<&Change> = near.copied().filter(|c| made < c.at && was_well(pod, c.at)).collect();
+    let near: Vec<usize> = (0..look.changes.len())
+        .filter(|at| is_near(look.changes[*at]) && made < look.changes[*at].at && was_well(pod, look.changes[*at].at))
+        .collect();
     if near.is_empty() {
         return None;
     }
     let index = cx.index;
-    let hangs = Hangs::of(index, &f.subject);
     // What was changed of itself, or of what it is made with, explains more.
-    if near.iter().any(|c| hangs.reach(c).is_some_and(|reach| reach <= Reach::Used)) {
+    let hangs = &look.around(cx, &f.subject).hangs;
+    let itself = |c: &Change| hangs.reach(c).is_some_and(|reach| reach <= Reach::Used);
+    if index.changes().any(|c| is_near(c) && !routine(c) && !c.who.as_deref().is_some_and(is_controller) && itself(c)) {
         return None;
     }
     let ns = pod.metadata.namespace.as_deref()?;
     let text = drift::log_text(cx, pod, &part, true);
-    let servers: Vec<(&Object, bool)> = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
-        .into_iter()
-        .flat_map(|kind| hangs.namespaces().map(move |ns| (kind, ns)))
-        .flat_map(|(kind, ns)| index.in_namespace(kind, ns))
-        .filter_map(|o| {
-            let me = o.reference();
-            let called = hangs.of_object(&me) == Some(Reach::Called);
-            let here = me.namespace.as_deref() == Some(ns);
-            (!me.same_name(&f.subject) && (called || here)).then_some((&**o, called))
-        })
-        .collect();
     let mut all: Vec<Candidate<'_>> = Vec::new();
-    for change in near {
+    for at in near {
+        let change = look.changes[at];
         if lead.entity.same_name(&change.object) {
             continue;
         }
-        for (server, called) in servers.iter().filter(|(s, _)| concerns(cx, change, s)) {
+        let servers: Vec<&Object> = look.concerned(cx, at).to_vec();
+        let hangs = &look.around(cx, &f.subject).hangs;
+        for server in servers {
             let me = server.reference();
-            let word = quoted(change, &text);
+            let called = hangs.of_object(&me) == Some(Reach::Called);
+            if me.same_name(&f.subject) || !called && me.namespace.as_deref() != Some(ns) {
+                continue;
+            }
+            let word = quoted(change, &text).filter(|word| !has_setting(cx, pod, word));
             let spoken = match () {
-                () if says(&text, &me.name) => 3,
+                () if !everyday(&me.name) && says(&text, &me.name) => 3,
                 () if word.is_some() => 3,
                 () if lead.entity.same_name(&me) => 3,
-                () if *called && family::fits(server, &text) => 2,
-                () if *called => 1,
+                () if called && family::fits(server, &text) => 2,
+                () if called => 1,
                 () => 0,
             };
-            all.push(Candidate { change, server, spoken, word });
+            all.push(Candidate { change, server, called, spoken, word });
         }
     }
     // What it calls would have broken all of its pods; one that goes on with the same configuration speaks against that.
-    let goes_on = |at: Timestamp| {
-        let others = f.subject.uid.as_deref().map(|uid| index.pods_of(uid)).unwrap_or_default();
-        others.iter().any(|p| {
-            p.metadata.uid != pod.metadata.uid
-                && p.ready()
-                && p.metadata.creation_timestamp.is_some_and(|made| made < at)
-                && p.status.container_statuses.iter().all(|s| s.restart_count == 0)
-        })
-    };
-    all.retain(|c| c.spoken >= 3 || !goes_on(c.change.at));
+    let well = &look.around(cx, &f.subject).well;
+    let goes_on = |at: Timestamp| well.iter().any(|(uid, made)| *uid != pod.metadata.uid && *made < at);
+    all.retain(|c| c.called && c.spoken >= 3 || !goes_on(c.change.at));
     let silent = ANSWERS.contains(&lead.rule_id.as_str());
     let only = all.iter().map(|c| c.change.object.key()).collect::<BTreeSet<_>>().len() == 1;
     let enough = |c: &Candidate<'_>| {
-        c.spoken >= 2 || silent && (only || c.spoken == 1) && f.started_at.duration_since(c.change.at) <= AT_ONCE
+        let may = c.spoken == 1 || only && c.change.object.same_name(&c.server.reference()) && serves(cx, c.server);
+        c.spoken >= 2 || silent && may && f.started_at.duration_since(c.change.at) <= AT_ONCE
     };
     let best = all.iter().filter(|c| enough(c)).max_by_key(|c| (c.spoken, c.change.at, c.change.key()))?;
     // What is failing itself tells of its own fault.
@@ -179,12 +273,16 @@ fn source(cx: &Context<'_>, f: &Finding, changes: &[&Change]) -> Option<(CauseDr
 }
 
 fn cause(cx: &Context<'_>, f: &Finding, lead: &CauseDraft, best: &Candidate<'_>) -> (CauseDraft, EvidenceDraft) {
-    let Candidate { change, server, spoken, word } = best;
+    let Candidate { change, server, spoken, word, .. } = best;
     let server = server.reference();
     let itself = change.object.same_name(&server);
     let key = word.clone().filter(|_| !itself).or_else(|| change.keys().next().map(str::to_owned));
+    let of_template = || change.fields.iter().map(|x| &x.path).filter(|p| p.starts_with("spec.template."));
     let field = match itself {
-        true => change.fields.iter().map(|x| x.path.clone()).find(|p| p.starts_with("spec.")),
+        true => of_template()
+            .find(|p| word.as_ref().is_some_and(|w| p.contains(&format!(".env[{w}]"))))
+            .or_else(|| of_template().next())
+            .cloned(),
         false => key.as_ref().map(|k| format!("data[{k}]")),
     };
     let what = match (itself, &key) {
@@ -195,15 +293,16 @@ fn cause(cx: &Context<'_>, f: &Finding, lead: &CauseDraft, best: &Candidate<'_>)
     let item = diff_evidence(change);
     let mut evidence = lead.evidence.clone();
     evidence.push(item.key.clone());
+    let unnamed = *spoken == 0;
     let cause = CauseDraft {
         rule_id: if itself { "dependency-changed" } else { "configuration-changed" }.into(),
-        confidence: Confidence::Likely,
+        confidence: if unnamed { Confidence::Possible } else { Confidence::Likely },
         signs: Signs { pro: 2 + u32::from(*spoken >= 2), against: 0, unchecked: u32::from(*spoken < 3) },
         entity: cx.index.resolve(&change.object).map_or_else(|| change.object.clone(), |o| o.reference()),
         referrer: Some(f.subject.clone()),
         field,
         statement: format!(
-            "{} changed {what} at {}, and {} has failed since; of {} itself nothing was changed. {}",
+            "{} changed {what} at {}, and {} has failed since; of {} itself nothing was changed then. {}",
             change.who.as_deref().unwrap_or("Somebody"),
             change.at.strftime("%H:%M:%S UTC"),
             f.subject,
@@ -211,9 +310,37 @@ fn cause(cx: &Context<'_>, f: &Finding, lead: &CauseDraft, best: &Candidate<'_>)
             words::clip_middle(&lead.statement, 480)
         ),
         evidence,
-        needs: Vec::new(),
+        needs: match unnamed {
+            true => vec![format!("whether {} calls {server}: nothing that was recorded says so", f.subject.name)],
+            false => Vec::new(),
+        },
     };
     (cause, item)
+}
+
+/// The container's own environment has a setting of this name, by itself or by a ConfigMap that it takes in whole.
+fn has_setting(cx: &Context<'_>, pod: &Pod, name: &str) -> bool {
+    let mut containers = pod.spec.containers.iter().chain(&pod.spec.init_containers);
+    containers.any(|c| {
+        let mut maps = c.env_from.iter().filter_map(|from| from.config_map_ref.as_ref());
+        let ns = pod.metadata.namespace.as_deref();
+        c.env.iter().any(|e| e.name == name)
+            || maps.any(|map| match cx.index.get(Kind::ConfigMap, ns, &map.name).map(|o| &**o) {
+                Some(Object::ConfigMap(map)) => map.digests.contains_key(name),
+                _ => false,
+            })
+    })
+}
+
+/// A Service leads to its pods: others can call it.
+fn serves(cx: &Context<'_>, workload: &Object) -> bool {
+    let (Some(ns), Some(template)) = (workload.meta().namespace.as_deref(), workload.pod_template()) else {
+        return false;
+    };
+    cx.index.in_namespace(Kind::Service, ns).any(|o| match &**o {
+        Object::Service(s) => !s.spec.selector.is_empty() && has_all(&template.metadata.labels, &s.spec.selector),
+        _ => false,
+    })
 }
 
 fn is_server(object: &ObjectRef) -> bool {
@@ -269,10 +396,7 @@ fn quoted(change: &Change, text: &str) -> Option<String> {
 /// Words that stand in any log.
 fn everyday(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["level", "error", "config", "server", "timeout", "message", "status", "debug", "image", "version"]
-        .contains(&name.as_str())
-        || name.contains("log_level")
-        || name.contains("loglevel")
+    EVERYDAY.contains(&name.as_str()) || name.contains("log_level") || name.contains("loglevel")
 }
 
 /// The text has this name as a word of its own.

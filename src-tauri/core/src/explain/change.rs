@@ -372,7 +372,10 @@ fn tie(fault: &mut Fault, change: &Change, key: &str, own: bool, proven: bool) {
         // Of a Secret only the version is known: an annotation raises it as its data does.
         let said = !change.object.is(Kind::Secret) && change.verb == ChangeVerb::Modified;
         // Of two that were changed together neither became likelier.
-        if cause.confidence == Confidence::Possible && said && cause.rule_id != "configuration-changed" {
+        if cause.confidence == Confidence::Possible
+            && said
+            && !matches!(cause.rule_id.as_str(), "configuration-changed" | "dependency-changed")
+        {
             cause.confidence = Confidence::Likely;
         }
     } else if lead > JUST {

@@ -14,6 +14,7 @@ use crate::{
     correlate::{Fault, route::Routes},
     detect::context::{action, edit, ns_flag, undo},
     remediation::ActionKind,
+    severity::Confidence,
 };
 
 /// Adds changes, eliminations and the steps they suggest to a fault.
@@ -40,7 +41,7 @@ fn put_back(fault: &mut Fault) {
         ("configuration-changed", _) => {
             edit(ActionKind::ManualCheck, entity, "whether what it holds now is what the server accepts")
         }
-        ("dependency-changed", _) => {
+        ("dependency-changed", _) if cause.confidence >= Confidence::Likely => {
             match undo(entity, "what was changed just before the trouble began is as it was") {
                 Some(step) => step,
                 None => return,

@@ -97,11 +97,19 @@ pub(super) fn held_back(index: &Index, fault: &mut Fault) {
     if fields.is_empty() {
         return;
     }
+    // It is what the cause is about, or it merely waits, perhaps half finished.
+    let about = fault.causes.first().is_some_and(|c| {
+        let one = |field: &str| fields.iter().any(|f| f.path.starts_with(field) || field.starts_with(&f.path));
+        c.entity.same_name(&subject) && c.field.as_deref().is_none_or(one)
+    });
     if let Some(cause) = fault.causes.first_mut() {
         let said = words::clip_parts(&summarise(&fields, cause.field.as_deref()), 180);
         cause.statement.push_str(&format!(
             " {subject} is paused, so that what its template says since ({said}) is not rolled out."
         ));
+    }
+    if !about {
+        return;
     }
     let resume = action(
         ActionKind::RolloutResume,

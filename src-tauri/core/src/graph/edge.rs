@@ -191,8 +191,7 @@ impl<'a> Draft<'a> {
                 None => self.push(Relation::Needs, object.reference(), wanted, None),
             }
         }
-        let ns = object.meta().namespace.as_deref();
-        self.to(Relation::Makes, object, Kind::Secret, ns, custom.makes_secret().unwrap_or(""), "");
+        self.to(Relation::Makes, object, Kind::Secret, custom.makes_in(), custom.makes_secret().unwrap_or(""), "");
         self.deployed(object);
     }
 

@@ -242,14 +242,18 @@ impl Index {
     }
 
     /// Whether a Service has a ready endpoint; `None` when slices cannot be read there. The slices of one that publishes
-    /// pods which are not ready call all of them ready: there the pods tell.
+    /// pods which are not ready call all of them ready: there those count that run, and have not died.
     pub fn has_endpoint(&self, namespace: &str, service: &str) -> Option<bool> {
         let of_pods = self.get(Kind::Service, Some(namespace), service).and_then(|o| match &**o {
             Object::Service(s) if s.spec.publish_not_ready_addresses && !s.spec.selector.is_empty() => Some(s),
             _ => None,
         });
         if let Some(service) = of_pods.filter(|_| self.knows(Kind::Pod, Some(namespace))) {
-            return Some(self.pods_matching(namespace, &service.spec.selector).iter().any(|p| p.ready()));
+            let runs = |p: &&Pod| {
+                let all = &p.status.container_statuses;
+                !all.is_empty() && all.iter().all(|s| s.state.running.is_some() && s.restart_count == 0)
+            };
+            return Some(self.pods_matching(namespace, &service.spec.selector).iter().any(|p| p.ready() || runs(p)));
         }
         self.knows(Kind::EndpointSlice, Some(namespace)).then(|| {
             self.slices_of(namespace, service)

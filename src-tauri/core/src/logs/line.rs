@@ -373,7 +373,7 @@ pub(super) fn without_head(text: &str) -> &str {
     static HEAD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         regex(concat!(
             r"^(?:[\w-]+\.|\[[\w./-]+\]\s*)?\[?(?:DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY|FATAL|SEVERE)\]?",
-            r"(?:\s+\[?[a-z]\w*(?:[./]\w+)+\]?)?(?:\s+-{1,2})?(?:\s*:)?\s+"
+            r"(?:\s+[a-z]\w*(?:[./]\w+)+\s+(?:-{1,2}|:)\s+|(?:\s+\[[a-z]\w*(?:[./]\w+)+\])?(?:\s+-{1,2})?(?:\s*:)?\s+)"
         ))
     });
     HEAD.as_ref().and_then(|r| r.find(text)).map_or(text, |head| &text[head.end()..])

@@ -64,6 +64,20 @@ mod tests {
     }
 
     #[test]
+    fn a_head_ends_where_the_message_begins() {
+        for (text, message) in [
+            ("ERROR c.acme.App - boom", "boom"),
+            ("ERROR [c.acme.App] boom", "boom"),
+            ("FATAL - boom", "boom"),
+            ("ERROR application.yml: line 12: boom", "application.yml: line 12: boom"),
+            ("FATAL redis.conf: boom", "redis.conf: boom"),
+            ("ERROR spring.datasource.url must be set", "spring.datasource.url must be set"),
+        ] {
+            assert_eq!(super::without_head(text), message);
+        }
+    }
+
+    #[test]
     fn words_that_only_look_telling_name_nothing() {
         check(
             "starting with role worker\npanic: runtime error: index out of range [3] with length 3",

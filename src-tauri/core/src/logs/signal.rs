@@ -110,7 +110,7 @@ fn led_to(lines: &[Line], best: &Signal) -> Option<usize> {
 /// What was only warned of is not among them where something was called an error.
 fn last_error(lines: &[Line]) -> Option<usize> {
     let errs = lines.iter().any(|l| !l.quiet && matches!(l.level, Some(Level::Error | Level::Fatal)));
-    let counts = |l: &Line| !l.quiet && !(errs && l.level == Some(Level::Warn));
+    let counts = |l: &Line| !(l.quiet || errs && l.level == Some(Level::Warn));
     let last = |wanted: &dyn Fn(&Line) -> bool| lines.iter().rposition(|l| counts(l) && wanted(l));
     last(&|l| l.level == Some(Level::Fatal) && !only_ends(&l.text))
         .or_else(|| last(&|l| l.text.starts_with("Caused by: ")))
@@ -306,7 +306,15 @@ fn detail(text: &str, class: Class) -> Option<&'static str> {
                 "locknotavailable",
                 "lock request time",
                 "locktimeout",
-            ]) || has(&["obtain lock on", "1205", "ora-00054", "ora-30006", "lockacquisition", "acquirelock"]) =>
+                "obtain lock on row",
+                "obtain lock on relation",
+                "obtain lock on tuple",
+                "obtain lock on table",
+                "ora-00054",
+                "ora-30006",
+                "lockacquisition",
+                "acquirelock",
+            ]) =>
         {
             Some("a lock in the database is held by another transaction for too long (lock timeout)")
         }

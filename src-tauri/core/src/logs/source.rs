@@ -31,7 +31,9 @@ pub(super) fn is_place(text: &str) -> bool {
 /// Without the places in source code, where hosts are looked for.
 pub(crate) fn without_places(text: &str) -> Cow<'_, str> {
     static PLACE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(&format!(r"[\w.@~+/\\:$<>-]*\w\.(?P<ending>{}):(?P<line>\d+)(?::\d+)*\b", ENDINGS.join("|"))).ok()
+        // Without Unicode: it is looked for in every line.
+        let form = r"(?-u)[\w.@~+/\\:$<>-]*\w\.(?P<ending>ENDINGS):(?P<line>\d+)(?::\d+)*\b";
+        Regex::new(&form.replace("ENDINGS", &ENDINGS.join("|"))).ok()
     });
     match PLACE.as_ref() {
         Some(form) if text.contains(':') => form.replace_all(text, |found: &Captures<'_>| match is_file(found) {

@@ -68,7 +68,7 @@ impl CustomResource {
         self.metadata.generation.zip(self.status.observed_generation).is_some_and(|(now, seen)| seen < now)
     }
 
-    /// The name of the Secret that its controller makes of it, in its namespace.
+    /// The name of the Secret that its controller makes of it.
     pub fn makes_secret(&self) -> Option<&str> {
         let own = self.metadata.name.as_str();
         match (self.group(), self.kind.as_str()) {
@@ -82,10 +82,16 @@ impl CustomResource {
     }
 
     /// Where it is told to write what others connect with: Crossplane's convention, and what other operators call it.
+    /// `connectionSecretRef` is none of them: some read what it names.
     fn connection_secret(&self) -> Option<&str> {
-        let named = [&self.spec.write_connection_secret_to_ref, &self.spec.connection_secret_ref];
-        let named = named.into_iter().flatten().map(|n| n.name.as_str());
-        named.chain(self.spec.connection_secret_name.as_deref()).find(|name| !name.is_empty())
+        let named = self.spec.write_connection_secret_to_ref.as_ref().map(|n| n.name.as_str());
+        named.or(self.spec.connection_secret_name.as_deref()).filter(|name| !name.is_empty())
+    }
+
+    /// The namespace of the Secret that it makes: its own, or, of Crossplane's that have none, the one it writes to.
+    pub fn makes_in(&self) -> Option<&str> {
+        let named = self.spec.write_connection_secret_to_ref.as_ref().and_then(|n| n.namespace.as_deref());
+        self.metadata.namespace.as_deref().or(named)
     }
 
     /// Of what only some kinds need, the rest keeps nothing: elsewhere the same name may hold anything.
@@ -94,7 +100,7 @@ impl CustomResource {
             self.status.state = None;
             self.status.reason = None;
         }
-        if self.makes_secret().is_none() {
+        if !matches!(self.group(), "cert-manager.io" | "external-secrets.io") {
             self.spec.secret_name = None;
             self.spec.target = None;
         }
@@ -155,8 +161,6 @@ pub struct CustomSpec {
     #[serde(deserialize_with = "lenient")]
     pub write_connection_secret_to_ref: Option<Named>,
     /// Other operators: the same.
-    #[serde(deserialize_with = "lenient")]
-    pub connection_secret_ref: Option<Named>,
     #[serde(deserialize_with = "lenient")]
     pub connection_secret_name: Option<String>,
     /// Argo CD: where an Application is deployed to.

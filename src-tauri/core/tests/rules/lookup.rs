@@ -58,6 +58,20 @@ fn a_service_has_the_endpoints_its_slices_say() {
 }
 
 #[test]
+fn a_service_that_publishes_pods_before_they_are_ready_has_those_that_run() {
+    let app = checkout();
+    let mut world = world(&app, [app.pod("a", status::unready(-60))]);
+    world.upsert(app.service(json!({"spec": {"publishNotReadyAddresses": true}})));
+    world.upsert(app.endpoints(&[true]));
+    let has = |world: &World| world.index.has_endpoint("shop", "checkout");
+    assert_eq!(has(&world), Some(true), "it is asked though it is not ready");
+    world.upsert(app.pod("a", status::crashed(1, "Error", 3, -5)));
+    assert_eq!(has(&world), Some(false), "its slice calls it ready still");
+    world.upsert(app.pod("a", status::ready(-5)));
+    assert_eq!(has(&world), Some(true));
+}
+
+#[test]
 fn only_pods_that_may_have_something_to_tell_are_visited() {
     let app = checkout();
     let (ready, old) =

@@ -53,7 +53,12 @@ fn a_default_that_was_raised_is_to_be_changed_not_the_workload_that_asks_for_not
         let limits = json!([{"type": "Container", "defaultRequest": {"cpu": amount}}]);
         object("LimitRange shop/defaults", json!({"metadata": {"managedFields": [by]}, "spec": {"limits": limits}}))
     };
-    let mut world = waits(&asks("cpu", "12"), "0/1 nodes are available: 1 Insufficient cpu.");
+    let pending = || {
+        let app = asks("cpu", "12");
+        let waiting = status::unschedulable("0/1 nodes are available: 1 Insufficient cpu.", -30);
+        world(&app, [app.pod_with("a", waiting, json!({"metadata": {"creationTimestamp": at(-40)}}))])
+    };
+    let mut world = pending();
     world.upsert(range("10m", -3000));
     world.upsert(range("12", -400));
     world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
@@ -65,4 +70,11 @@ fn a_default_that_was_raised_is_to_be_changed_not_the_workload_that_asks_for_not
     };
     let fault = check(&world, expect);
     assert_eq!(fault.actions[0].target.kind, "LimitRange", "{:?}", fault.actions);
+    // Who lowered it did not bring that about.
+    let mut world = pending();
+    world.upsert(range("24", -3000));
+    world.upsert(range("12", -400));
+    world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
+    let said = world.diagnose().faults[0].causes[0].statement.clone();
+    assert!(!said.contains("capacity changed that"), "{said}");
 }

@@ -315,6 +315,14 @@ fn what_was_put_right_under_a_pause_waits_to_be_resumed() {
     assert!(said.contains("is paused") && said.contains("brutto → net"), "{said}");
     assert!(fault.actions[0].command.contains("rollout resume deployment/checkout -n shop"), "{:?}", fault.actions);
     assert!(!fault.actions.iter().any(|a| a.command.contains("rollout undo")), "{:?}", fault.actions);
+    // What waits is something else, perhaps half done: it is told, and nobody is told to roll it out.
+    let aside = broken.clone().container(json!({"env": [{"name": "PRICE_MODE", "value": "brutto"}], "image": "b:9"}));
+    let paused =
+        json!({"metadata": {"annotations": {"deployment.kubernetes.io/revision": "2"}}, "spec": {"paused": true}});
+    world.upsert(aside.top(paused));
+    let fault = world.diagnose().faults.remove(0);
+    assert!(fault.causes[0].statement.contains("is paused"), "{}", fault.causes[0].statement);
+    assert!(!fault.actions.iter().any(|a| a.command.contains("rollout resume")), "{:?}", fault.actions);
     // A pause by itself holds nothing back.
     let same = json!({"spec": {"paused": true}});
     world.upsert(broken.top(same));

@@ -290,4 +290,13 @@ fn the_pods_it_must_be_near_are_those_of_a_workload_that_is_scaled_to_zero() {
     let says = &["Deployment cache, whose pods had it, was deleted at"];
     let expect = Expect { cause: "pod-affinity-unsatisfiable", entity: "Deployment/shop/cache", says, ..NO_NODE };
     check(&world, expect);
+    // Another has taken its place, whose node is full.
+    let next = App::deployment("shop/cache-v2").pod_with(
+        "a",
+        status::ready(-600),
+        json!({"metadata": {"labels": {"app": "cache"}}}),
+    );
+    world.upsert(next);
+    let said = world.diagnose().faults[0].causes[0].statement.clone();
+    assert!(!said.contains("was deleted at"), "{said}");
 }

@@ -201,10 +201,76 @@ fn a_path_that_was_there_until_another_workload_was_changed_is_not_the_probes_fa
         cause: "dependency-changed",
         entity: "Deployment/shop/search",
         says: &["dba-team changed Deployment search", "404"],
+        verdict: Possible,
         ..CALLER
     };
     let fault = check(&world, expect);
     assert!(!fault.actions.iter().any(|a| a.command.contains("deployment/checkout")), "{:#?}", fault.actions);
+    // Nothing says that the one calls the other: nobody is told to take anything back.
+    assert!(!fault.actions.iter().any(|a| a.command.contains("rollout undo")), "{:#?}", fault.actions);
+    assert!(fault.causes[0].needs[0].contains("whether checkout calls Deployment search"), "{:?}", fault.causes[0]);
+}
+
+#[test]
+fn what_nobody_can_call_is_not_what_a_probe_depends_on() {
+    let (caller, mailer) = (probed(), App::deployment("shop/mailer"));
+    let mut world = world(&caller, [caller.pod("a", status::ready(-3600))]);
+    world.run(&mailer, [mailer.pod("0", status::ready(-3600))]);
+    change(&mut world, &mailer, json!({"image": "mailer:2"}));
+    answers(&mut world, &caller, 503);
+    assert!(world.diagnose().faults[0].causes.iter().all(|c| c.rule_id != "dependency-changed"));
+}
+
+#[test]
+fn who_was_released_just_before_is_not_said_to_be_as_it_was() {
+    let (caller, server) = (caller(), database());
+    let mut world = well(&caller, &server);
+    world.set_time(-60);
+    let released = caller.clone().revise(-60, json!({"image": "checkout:2"}));
+    world.upsert(released.top(by("ci", -60)));
+    let made = json!({"metadata": {"creationTimestamp": at(-58)}});
+    world.upsert(released.pod_with("b", status::ready(-50), made.clone()));
+    change(&mut world, &server, json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]}));
+    world.set_time(1);
+    let pod = released.pod_with("b", status::crashed(1, "Error", 1, 0), made);
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 1, ZONE);
+    let fault = world.diagnose().faults.remove(0);
+    assert!(fault.causes.iter().all(|c| c.rule_id != "dependency-changed"), "{:#?}", fault.causes);
+}
+
+#[test]
+fn words_of_every_day_and_settings_of_its_own_lead_to_no_neighbour() {
+    let blamed = |caller: &App, neighbour: &App, container: serde_json::Value, log: &str| {
+        let mut world = well(caller, neighbour);
+        change(&mut world, neighbour, container);
+        dies(&mut world, caller, log);
+        world.diagnose().faults[0].causes.iter().any(|c| c.rule_id == "dependency-changed")
+    };
+    let image = json!({"image": "server:2"});
+    assert!(!blamed(&checkout(), &App::deployment("shop/server"), image, "fatal: Internal Server Error, giving up"));
+    let log = "fatal: cannot go on with LEDGER_DSN";
+    let dsn = json!({"env": [{"name": "LEDGER_DSN", "value": "b"}]});
+    let own = checkout().container(json!({"env": [{"name": "LEDGER_DSN", "value": "a"}]}));
+    let reports = App::deployment("shop/reports");
+    assert!(blamed(&checkout(), &reports, dsn.clone(), log), "it has none of that name itself");
+    assert!(!blamed(&own, &reports, dsn.clone(), log));
+    // One of its pods goes on.
+    let mut world = well(&checkout().replicas(2), &reports);
+    world.upsert(checkout().replicas(2).pod("b", status::ready(-3600)));
+    change(&mut world, &reports, dsn);
+    dies(&mut world, &checkout().replicas(2), log);
+    assert!(world.diagnose().faults[0].causes.iter().all(|c| c.rule_id != "dependency-changed"));
+}
+
+#[test]
+fn what_a_family_of_servers_is_called_is_a_word_and_no_part_of_one() {
+    let neighbour = App::deployment("shop/authors");
+    let caller = checkout().container(json!({"env": [{"name": "AUTHORS_URL", "value": "http://authors:3306"}]}));
+    let mut world = well(&caller, &neighbour);
+    change(&mut world, &neighbour, json!({"image": "authors:2"}));
+    dies(&mut world, &caller, "fatal: the jwt has no issuer");
+    assert!(world.diagnose().faults[0].causes.iter().all(|c| c.rule_id != "dependency-changed"));
 }
 
 #[test]
@@ -243,6 +309,18 @@ fn a_server_that_is_full_is_to_be_changed_not_who_is_told_so() {
     world.upsert(pod.clone());
     world.log(&pod, "app", 1, "redis: OOM command not allowed when used memory > 'maxmemory'.");
     assert_eq!(world.diagnose().faults[0].causes[0].entity.name, "redis");
+}
+
+#[test]
+fn a_program_that_speaks_of_its_client_has_memory_and_disks_of_its_own() {
+    let (caller, server) = (caller(), database());
+    for line in [
+        "Exception in thread \"HikariPool-1 housekeeper\" java.lang.OutOfMemoryError: Java heap space",
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database or disk is full",
+    ] {
+        let fault = told(&caller, &server, line).diagnose().faults.remove(0);
+        assert_ne!(fault.causes[0].entity.name, "mysql", "{}", fault.causes[0].statement);
+    }
 }
 
 #[test]

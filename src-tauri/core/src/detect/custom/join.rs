@@ -143,7 +143,7 @@ impl<'a> Missed<'a> {
     /// This object makes a Secret that is not there. Of several that make the same one the surest explains it.
     pub fn note(&mut self, cx: &Context<'_>, o: &'a CustomResource, because: &CauseDraft, evidence: &[EvidenceDraft]) {
         let Some(name) = o.makes_secret() else { return };
-        let ns = o.metadata.namespace.as_deref();
+        let ns = o.makes_in();
         let secret = ObjectRef::missing(Kind::Secret, ns, name);
         if !cx.index.knows(Kind::Secret, ns) || cx.index.get(Kind::Secret, ns, name).is_some() {
             return;

@@ -238,7 +238,8 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
         });
         Some(format!("no pod in {place} has {said}{}", near.unwrap_or_default()))
     });
-    let asleep = own.iter().filter(|t| !cx.index.pods().any(|p| t.means(p))).find_map(|t| t.asleep(cx, owner));
+    let alone: Vec<_> = own.iter().filter(|t| !cx.index.pods().any(|p| t.means(p))).collect();
+    let asleep = alone.iter().find_map(|t| t.asleep(cx, owner));
     let mut c = cause(
         "pod-affinity-unsatisfiable",
         Confidence::Established,
@@ -251,7 +252,7 @@ pub(super) fn affinity(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Own
             asleep.as_ref().map(|w| format!("; {w} would have it, and is scaled to 0 replicas")).unwrap_or_default()
         ),
     );
-    if let Some((gone, at)) = own.iter().filter(|_| asleep.is_none()).find_map(|t| t.deleted(cx)) {
+    if let Some((gone, at)) = alone.iter().filter(|_| asleep.is_none()).find_map(|t| t.deleted(cx)) {
         c.statement.push_str(&format!(" {gone}, whose pods had it, was deleted at {}.", at.strftime("%H:%M:%S UTC")));
         c.entity = gone;
         c.referrer = Some(owner.subject.clone());

@@ -12,7 +12,7 @@ use super::super::{
 };
 use super::{node, node_ref, replicas};
 use crate::{
-    change::{Change, ChangeVerb},
+    change::{Change, ChangeVerb, FieldChange},
     finding::{CauseDraft, Finding},
     object::{Kind, KubeEvent, Node, Object, ObjectRef, Pod, Quantity},
     remediation::ActionKind,
@@ -113,7 +113,7 @@ pub(super) fn resources(
                     " The workload itself sets no {first} request for container {}: it comes from LimitRange {}.",
                     ask.container, range.name
                 ));
-                if let Some((change, path)) = raised(cx, owner, &range, first) {
+                if let Some((change, path)) = raised(cx, pod, owner, &range, first) {
                     c.statement.push_str(&format!(
                         " {} changed that at {}, and the workload was there before.",
                         change.who.as_deref().unwrap_or("Somebody"),
@@ -138,13 +138,24 @@ pub(super) fn resources(
     c
 }
 
-/// The change of the default that a LimitRange gives, and its field, where the workload was there before it.
-fn raised<'a>(cx: &Context<'a>, owner: &Owner, range: &ObjectRef, resource: &str) -> Option<(&'a Change, String)> {
+/// The change that raised the default that a LimitRange gave to the pod, and its field, where the workload was there
+/// before it. A default limit is the request, too, where there is no default request.
+fn raised<'a>(
+    cx: &Context<'a>,
+    pod: &Pod,
+    owner: &Owner,
+    range: &ObjectRef,
+    resource: &str,
+) -> Option<(&'a Change, String)> {
     let there = cx.index.resolve(&owner.subject)?.meta().creation_timestamp?;
-    let of =
-        |path: &str| [".defaultRequest.", ".default."].iter().any(|list| path.ends_with(&format!("{list}{resource}")));
-    let found = cx.index.changes_of(range).filter(|c| c.verb == ChangeVerb::Modified && c.at > there);
-    let found = found.filter_map(|c| Some((c, c.fields.iter().find(|f| of(&f.path))?.path.clone())));
+    let made = pod.metadata.creation_timestamp?;
+    let Some(Object::LimitRange(now)) = cx.index.resolve(range).map(|o| &**o) else { return None };
+    let of_request = now.spec.limits.iter().any(|l| l.default_request.contains_key(resource));
+    let end = format!("{}{resource}", if of_request { ".defaultRequest." } else { ".default." });
+    let amount = |text: &Option<String>| text.as_ref().and_then(|t| Quantity::new(t.as_str()).milli());
+    let more = |f: &&FieldChange| f.path.ends_with(&end) && amount(&f.to) > amount(&f.from);
+    let found = cx.index.changes_of(range).filter(|c| c.verb == ChangeVerb::Modified && c.at > there && c.at <= made);
+    let found = found.filter_map(|c| Some((c, c.fields.iter().find(more)?.path.clone())));
     found.max_by_key(|(c, _)| c.at)
 }
 

@@ -150,7 +150,10 @@ pub(super) fn is_misread(class: Class, weight: u32, subject: Option<&str>, line:
         }
         Class::MissingFile => {
             let lower = lower();
-            !has(&lower, ABSENT) && (has(&lower, OTHERWISE) || subject.is_some_and(|s| has_reason(&lower, s)))
+            // Java's exception of that name is for every file that cannot be opened.
+            let absent = |text: &str| has(text, ABSENT);
+            has(&lower, OTHERWISE) && !absent(&lower.replace("filenotfoundexception", ""))
+                || !absent(&lower) && subject.is_some_and(|s| has_reason(&lower, s))
         }
         // A token that is renewed when it expires works.
         Class::Authentication => has(&lower(), RENEWED),

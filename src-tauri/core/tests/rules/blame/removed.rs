@@ -38,6 +38,23 @@ fn a_key_that_was_removed_is_what_a_parameter_of_that_name_misses() {
 }
 
 #[test]
+fn a_key_that_is_back_is_not_what_is_missing() {
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    let mut world = World::new();
+    let (with, without) = (["ConnectionStrings__Freight", "LEVEL"], ["LEVEL"]);
+    for (when, keys) in [(-900, &with[..]), (-600, &without[..]), (-300, &with[..])] {
+        world.set_time(when);
+        world.upsert(map("settings", keys));
+    }
+    world.run(&app, [pod.clone()]);
+    world.set_time(0);
+    world.log(&pod, "app", 3, NULL);
+    let said = world.diagnose().faults[0].causes[0].statement.clone();
+    assert!(!said.contains("was removed"), "{said}");
+}
+
+#[test]
 fn a_parameter_is_no_name_of_a_variable() {
     // Nothing of that name was removed.
     let fault =

@@ -272,3 +272,33 @@ fn a_binding_that_named_the_account_until_just_before_is_to_name_it_again() {
     assert!(fault.changes.iter().any(|(c, suspect)| *suspect && c.who.as_deref() == Some("iam-sync")));
     assert_eq!(fault.actions[0].target.kind, "RoleBinding", "{:?}", fault.actions);
 }
+
+#[test]
+fn who_adds_an_account_or_takes_its_namesake_away_has_taken_nothing_from_it() {
+    let app = checkout().spec(json!({"serviceAccountName": "checkout"}));
+    let subject = |name: &str, ns: &str| json!({"kind": "ServiceAccount", "name": name, "namespace": ns});
+    let auditor = subject("auditor", "shop");
+    for (before, after) in [
+        (json!([auditor]), json!([auditor, subject("checkout", "shopp")])),
+        (json!([auditor, subject("checkout", "other")]), json!([auditor])),
+    ] {
+        let names = |subjects: &serde_json::Value, when: i64| {
+            let by = json!([{"manager": "iam-sync", "operation": "Update", "time": at(when)}]);
+            let body = json!({
+                "subjects": subjects, "roleRef": {"kind": "Role", "name": "reader"}, "metadata": {"managedFields": by}
+            });
+            object("RoleBinding shop/reader-of-pods", body)
+        };
+        let mut world = world(&app, []);
+        let account = |name: &str| object(&format!("ServiceAccount shop/{name}"), json!({}));
+        world.upsert_all([account("checkout"), account("auditor"), role(&["list"]), names(&before, -900)]);
+        world.set_time(-20);
+        world.upsert(names(&after, -20));
+        world.set_time(1);
+        let pod = app.pod("a", status::crashed(1, "Error", 2, 0));
+        world.upsert(pod.clone());
+        world.log(&pod, "app", 2, FORBIDDEN);
+        let said = world.diagnose().faults[0].causes[0].statement.clone();
+        assert!(!said.contains("granted it until"), "{said}");
+    }
+}

@@ -80,7 +80,6 @@ fn a_secret_that_an_operator_is_told_to_write_waits_for_what_the_operator_says()
     for written in [
         json!({"spec": {"connectionSecretName": "orders-db"}}),
         json!({"spec": {"writeConnectionSecretToRef": {"name": "orders-db"}}}),
-        json!({"spec": {"connectionSecretRef": {"name": "orders-db"}}}),
     ] {
         let said = says("Ready", "False", "InvalidClass", "instance class db.r9.4xlarge is not offered here");
         let mut world = world(&app, [app.pod("a", missing.clone())]);

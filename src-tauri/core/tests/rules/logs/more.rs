@@ -352,6 +352,8 @@ fn files_that_are_there_and_ports_that_are_not_free() {
     table(&[
         ("failed to open log: open /var/log/app.log: permission denied", PermissionDenied, "/var/log/app.log", ""),
         ("cannot open '/data/db': Permission denied", PermissionDenied, "/data/db", ""),
+        ("java.io.FileNotFoundException: /data/app.log (Permission denied)", PermissionDenied, "/data/app.log", ""),
+        ("java.io.FileNotFoundException: /data/app.yml (No such file or directory)", MissingFile, "/data/app.yml", ""),
         ("cp: cannot stat '/secrets/a': Permission denied", PermissionDenied, "/secrets/a", ""),
         ("can't open /dev/fuse: Operation not permitted", PermissionDenied, "/dev/fuse", ""),
         ("unable to open database file /data/app.db: disk I/O error", DiskError, "/data/app.db", ""),

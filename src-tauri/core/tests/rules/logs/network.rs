@@ -191,6 +191,10 @@ fn a_lock_of_a_database_is_no_silence_of_its_server() {
         let first = reading.signal().unwrap_or_else(|| panic!("nothing in {log}"));
         assert_eq!((first.class, first.phrase().as_str()), (Locked, phrase), "{log}");
     }
+    // A lock of a file is no transaction's.
+    let log = "StoreLockException: Unable to obtain lock on store lock file: /data/databases/store_lock";
+    let reading = said(log);
+    assert!(reading.signal().is_none_or(|s| s.phrase() != lock), "{log}");
     // Locks of files and of leaders are what they were, and a server that does not answer is silent.
     table(&[
         ("failed to obtain node locks, tried [/data] with lock id [0]", Locked, "/data", ""),

@@ -1,7 +1,12 @@
 //! Settings that were taken away shortly before, and that a log names in words of its own.
 
 use super::{Blame, Case, origin::normal, setting::set_key};
-use crate::{change::Change, logs::Signal, object::Kind, words};
+use crate::{
+    change::Change,
+    logs::Signal,
+    object::{Kind, Object},
+    words,
+};
 
 /// A program names the parameter of its code and not the setting: `(Parameter 'connectionString')`.
 pub(super) fn of_code(signal: &Signal) -> bool {
@@ -30,13 +35,19 @@ pub(super) fn removed(case: &Case<'_, '_>, name: &str, own: &Blame) -> Option<Bl
         let keys = fields.filter_map(|f| f.path.strip_prefix(prefix)).map(|k| k.split(']').next().unwrap_or(k));
         keys.filter(|k| fits(k)).map(str::to_owned).collect()
     };
+    let back = |map: &str, key: &str| match case.cx.index.resolve(&case.reference(Kind::ConfigMap, map)).map(|o| &**o) {
+        Some(Object::ConfigMap(map)) => map.digests.contains_key(key),
+        _ => false,
+    };
     let mut found: Vec<(Option<&str>, String)> = Vec::new();
     for map in case.spec.env_from.iter().filter_map(|f| f.config_map_ref.as_ref()) {
         let changes = case.changes(&case.reference(Kind::ConfigMap, &map.name));
-        found.extend(taken(&changes, "data.").into_iter().map(|key| (Some(map.name.as_str()), key)));
+        let keys = taken(&changes, "data.").into_iter().filter(|key| !back(&map.name, key));
+        found.extend(keys.map(|key| (Some(map.name.as_str()), key)));
     }
     let mine = case.changes(&case.owner.subject);
-    found.extend(taken(&mine, &case.path("env[")).into_iter().map(|key| (None, key)));
+    let keys = taken(&mine, &case.path("env[")).into_iter();
+    found.extend(keys.filter(|key| !case.spec.env.iter().any(|e| e.name == *key)).map(|key| (None, key)));
     found.dedup();
     let [(map, key)] = found.as_slice() else { return None };
     Some(match map {

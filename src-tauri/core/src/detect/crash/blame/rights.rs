@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Blame, Case, contains_word, disk::security};
+use super::{Blame, Case, disk::security};
 use crate::{
     change::{Change, FieldChange},
     detect::context::{action, edit},
@@ -91,12 +91,21 @@ fn role<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>) -> Option<(&'a Object, &'a [
 }
 
 /// The change that took an account out of what a binding names.
-fn moved<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>, account: &str) -> Option<&'a Change> {
-    let took = |f: &FieldChange| {
-        let named = |text: &Option<String>| text.as_ref().is_some_and(|t| contains_word(t, account));
-        f.path.starts_with("subjects") && !named(&f.to) && (named(&f.from) || contains_word(&f.path, account))
+fn moved<'a>(case: &Case<'_, 'a>, grant: &Grant<'_>, ns: &str, account: &str) -> Option<&'a Change> {
+    let took = |c: &&Change| {
+        let of = |part: &str| {
+            let path = format!("subjects[{account}].{part}");
+            c.fields.iter().find(|f| f.path == path)
+        };
+        let gone = |f: &FieldChange| f.from.is_some() && f.to.is_none();
+        // It is another's where the namespace that was named is another.
+        let mine = |f: &FieldChange| f.from.as_deref() == Some(ns) && f.to.as_deref() != Some(ns);
+        match of("namespace") {
+            Some(f) => mine(f),
+            None => of("kind").is_some_and(gone),
+        }
     };
-    case.changes(&grant.object.reference()).into_iter().find(|c| c.fields.iter().any(took))
+    case.changes(&grant.object.reference()).into_iter().find(took)
 }
 
 /// The Kubernetes API forbids what the container asks of it: who lacks which right, and where it should stand.
@@ -219,7 +228,9 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             .step(step);
     }
     // A binding that granted it until somebody changed whom it names.
-    if let Some((g, change)) = right.clone().filter(|g| reaches(g)).find_map(|g| Some((g, moved(case, g, account)?))) {
+    if let Some((g, change)) =
+        right.clone().filter(|g| reaches(g)).find_map(|g| Some((g, moved(case, g, ns, account)?)))
+    {
         let reference = g.object.reference();
         return own
             .says(format!(

@@ -6,7 +6,7 @@ use super::{Blame, Case, file, name, reach::target};
 use crate::{
     detect::family,
     host,
-    logs::Signal,
+    logs::{Class, Signal},
     object::{Kind, ObjectRef, Service},
 };
 
@@ -96,10 +96,35 @@ pub(super) fn errs(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         .needs("the log of the server that answers so")
 }
 
+/// What a program can only have been told by a server, of those failures that it may have by itself as well.
+const TOLD: &[&str] = &[
+    "psycopg",
+    "psqlexception",
+    "sqlstate",
+    "pq: ",
+    "pg::",
+    "could not extend file",
+    "misconf",
+    "readonly you can't",
+    "rediscommandexecutionexception",
+    "responseerror",
+    "replyerror",
+    "mongoservererror",
+    "cluster_block_exception",
+    "error 1114",
+    "(1114,",
+];
+
 /// What a server says of itself through its client (that its memory or its disk is full): the workload that serves, where
 /// only one of those that are called is of the kind that the words are of. A server's own log is not its client's.
 pub(super) fn relayed(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
-    if family::is_of(&case.owner.subject.name, &case.pod.spec, &signal.text) {
+    let told = || {
+        let text = signal.text.to_ascii_lowercase();
+        TOLD.iter().any(|word| text.contains(word))
+    };
+    // A program has memory and disks of its own.
+    let either = matches!(signal.class, Class::DiskFull | Class::DiskError | Class::ReadOnly | Class::OutOfMemory);
+    if either && !told() || family::is_of(&case.owner.subject.name, &case.pod.spec, &signal.text) {
         return None;
     }
     let index = case.cx.index;
