@@ -110,7 +110,9 @@ impl Emitter {
             return;
         }
         // Each pod says so in words of its own; what is missing has the same name for all of them.
-        let Some(at) = ["secret", "configmap"].iter().filter_map(|w| lower.rfind(&format!("{w} \""))).max() else { return };
+        let Some(at) = ["secret", "configmap"].iter().filter_map(|w| lower.rfind(&format!("{w} \""))).max() else {
+            return;
+        };
         let name: String = lower[at..].split('"').take(2).collect::<Vec<_>>().join("/");
         let namespace = event.involved_object.namespace.as_deref().unwrap_or("");
         let mut known = self.missing.lock().unwrap_or_else(PoisonError::into_inner);

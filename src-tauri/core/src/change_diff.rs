@@ -8,6 +8,8 @@ use crate::object::Object;
 
 /// Longest value quoted in a change.
 const QUOTE: usize = 200;
+/// So much of a value is told in one line.
+const SHOWN: usize = 80;
 
 pub(super) fn fields(old: &Object, new: &Object) -> Vec<FieldChange> {
     let mut out = Vec::new();
@@ -157,7 +159,10 @@ fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
                 walk(&format!("{path}[{i}]"), a, b, out);
             }
         }
-        _ => out.push(FieldChange { path: path.to_owned(), from: quote(old), to: quote(new) }),
+        _ => {
+            let (from, to) = contrast(text(old), text(new));
+            out.push(FieldChange { path: path.to_owned(), from, to });
+        }
     }
 }
 
@@ -214,7 +219,30 @@ fn items(v: &Value) -> Vec<(&str, &Value)> {
     v.as_array().into_iter().flatten().filter_map(|i| Some((i.get("name")?.as_str()?, i))).collect()
 }
 
-fn quote(v: &Value) -> Option<String> {
+/// Two values to be told beside each other: of long ones the parts where they differ, with a little of what is around.
+fn contrast(from: Option<String>, to: Option<String>) -> (Option<String>, Option<String>) {
+    const AROUND: usize = 24;
+    let clip = |t: String| crate::words::clip(&t, QUOTE);
+    let (Some(a), Some(b)) = (&from, &to) else { return (from.map(clip), to.map(clip)) };
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().max(b.len()) <= SHOWN {
+        return (from, to);
+    }
+    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let most = a.len().min(b.len()) - head;
+    let tail = a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(x, y)| x == y).count();
+    let part = |text: &[char]| {
+        let (start, end) = (head.saturating_sub(AROUND), (text.len() - tail + AROUND).min(text.len()));
+        // Not in the middle of a word.
+        let start = (0..=start).rev().find(|i| *i == 0 || text[*i - 1] == ' ').filter(|i| head - i <= 2 * AROUND);
+        let start = start.unwrap_or(head.saturating_sub(AROUND));
+        let (before, after) = (if start > 0 { "…" } else { "" }, if end < text.len() { "…" } else { "" });
+        clip(format!("{before}{}{after}", text[start..end].iter().collect::<String>()))
+    };
+    (Some(part(&a)), Some(part(&b)))
+}
+
+fn text(v: &Value) -> Option<String> {
     if empty(v) && !matches!(v, Value::Bool(_)) {
         return None;
     }
@@ -228,7 +256,7 @@ fn quote(v: &Value) -> Option<String> {
         }
         other => strip(other).to_string(),
     };
-    Some(crate::words::clip(&text, QUOTE))
+    Some(text)
 }
 
 /// Without the defaults that our own types add.
@@ -277,7 +305,7 @@ fn describe(field: &FieldChange) -> String {
     if field.path == "resourceVersion" {
         return "content or labels changed (values are never read)".into();
     }
-    let clip = |t: &str| crate::words::clip(t, 80);
+    let clip = |t: &str| crate::words::clip(t, SHOWN);
     match (&field.from, &field.to) {
         (Some(a), Some(b)) => format!("{name} {} → {}", clip(a), clip(b)),
         (None, Some(b)) => format!("{name} added: {}", clip(b)),

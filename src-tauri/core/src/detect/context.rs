@@ -22,7 +22,7 @@ use crate::{
 mod draft;
 
 pub use draft::{
-    action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, object_evidence, read_log, scale, undo,
+    action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, object_evidence, read_log, scale, set, undo,
 };
 
 /// No log is read again sooner.

@@ -291,7 +291,7 @@ fn quotes(text: &str, key: &str, spec: &PodSpec) -> bool {
 }
 
 /// The words of a text: `MongoServerSelectionError` speaks of a server, `replicaSet` of a set.
-fn spoken(text: &str) -> BTreeSet<String> {
+pub(super) fn spoken(text: &str) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
     let mut word = String::new();
     let mut lower = false;

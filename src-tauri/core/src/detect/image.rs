@@ -2,7 +2,7 @@
 
 use super::{
     Context, Hold, Rule,
-    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, undo},
+    context::{Owner, action, cause, edit, event_evidence, evidence, finding, hold, ns_flag, set, undo},
     placement,
     rule::BY_WORKLOAD,
 };
@@ -146,13 +146,12 @@ fn steps(f: &mut Finding, subject: &ObjectRef, why: &str, container: &str) {
             "the node needs room for images: unused ones can go, or its disk is too small",
         )),
         _ => {
-            f.actions.push(action(
+            f.actions.push(set(
                 ActionKind::SetImage,
                 subject,
                 "an image that exists and may be pulled",
                 "replaces its pods",
-                &format!("patch {}s", subject.kind.to_lowercase()),
-                format!("kubectl set image {}{} {container}=IMAGE:TAG", subject.kubectl(), ns_flag(subject)),
+                ("image", format!("{container}=IMAGE:TAG")),
             ));
             f.actions.extend(undo(subject, "the revision before may have had an image that exists"));
         }
@@ -176,6 +175,7 @@ fn why_of(
     let mut entity = owner.subject.clone();
     let mut referrer = None;
     let mut extra = String::new();
+    let mut hidden = false;
     let Place { words: at, mut field } = place;
     // Where the registry wants to know who asks, a login that is missing is why. Some say "not found" instead.
     let refused = matches!(why, "unauthorised" | "not-found");
@@ -199,7 +199,9 @@ fn why_of(
             secret.name,
             ns.unwrap_or("")
         );
-        if why == "unauthorised" {
+        // To a stranger a private registry may have nothing at all, as long as none of its images runs here.
+        hidden = why == "not-found" && !cx.index.running_images().any(|i| registry(i) == registry(image));
+        if why == "unauthorised" || hidden {
             entity = ObjectRef::missing(Kind::Secret, ns, &secret.name);
             referrer = Some(owner.subject.clone());
             field = owner.pod_field("imagePullSecrets");
@@ -275,6 +277,11 @@ fn why_of(
     }
     let statement = format!("Image {image} of {at} cannot be pulled: {words_of}.{extra}");
     let mut c = cause(&format!("image-{why}"), Confidence::Established, entity, statement);
+    if hidden {
+        c.confidence = Confidence::Likely;
+        c.signs.pro = 2;
+        c.needs.push("a login: whether the registry has the image under this name is seen with one".into());
+    }
     c.referrer = referrer;
     c.field = Some(field);
     c

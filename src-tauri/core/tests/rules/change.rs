@@ -51,6 +51,18 @@ fn fields_are_told_from_what_to_what() {
 }
 
 #[test]
+fn of_long_values_the_parts_that_differ_are_told() {
+    let script =
+        "for a in \"$@\"; do case \"$a\" in --listen=*|--backend=*|--max-conns=*) ;; *) exit 2;; esac; done; sleep 9";
+    let args = |more: &str| json!({"args": [script, "proxy", "--listen=:8080", more, "--max-conns=200"]});
+    let told = summary(args("--backend=api"), args("--backend=api --enable-grpcweb"));
+    assert!(told.contains("→ …") && told.contains("--enable-grpcweb --max-conns=200"), "{told}");
+    assert!(!told.contains("case"), "{told}");
+    let long = |last: &str| json!({"args": ["é".repeat(300), last]});
+    check(long("a"), long("b"), &["é a → …", "é b"]);
+}
+
+#[test]
 fn a_container_added_before_another_does_not_rename_it() {
     let mut world = World::new();
     let app = checkout();

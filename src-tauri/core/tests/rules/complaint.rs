@@ -127,3 +127,24 @@ fn what_its_users_do_wrong_is_not_why_it_is_not_ready() {
     let log = ["10.1.0.9 - - \"POST /login HTTP/1.1\" 401 12", "10.1.0.9 - - \"GET /orders HTTP/1.1\" 429 12"];
     check(&says(&app(json!({})), &log, []), Expect { cause: "probe-bad-status", ..UNREADY });
 }
+
+#[test]
+fn a_path_that_was_there_and_is_gone_is_explained_by_what_the_program_says_again_and_again() {
+    let app = app(json!({}));
+    let played = |started: i64| {
+        let mut state = status::unready(-60);
+        state["containerStatuses"][0]["state"]["running"]["startedAt"] = json!(at(started));
+        let pod = app.pod("a", state);
+        let told = "Readiness probe failed: HTTP probe failed with statuscode: 404";
+        let mut world = world(&app, [pod.clone()]);
+        world.upsert(event(&pod, "Warning", "Unhealthy", told, -55, -1, 9));
+        let line = "ERROR 1 --- [nio-8080-exec-3] o.h.e.j.s.SqlExceptionHelper : HikariPool-1 - Connection is not \
+                    available, request timed out after 30000ms (total=5, active=5, idle=0, waiting=42)";
+        world.log(&pod, "app", 0, &[line; 4].join("\n"));
+        world
+    };
+    let says = &["HikariPool-1", "404"];
+    check(&played(-900), Expect { cause: "log-pool-exhausted", says, ..UNREADY });
+    // One that was never ready with it may simply not have it.
+    assert_eq!(played(-61).diagnose().faults[0].causes[0].rule_id, "probe-path-wrong");
+}

@@ -259,3 +259,17 @@ fn the_image_of_a_volume_is_not_that_of_the_container() {
         },
     );
 }
+
+#[test]
+fn a_registry_of_which_nothing_runs_here_may_hide_its_images_from_who_has_no_login() {
+    let app = web().spec(json!({"imagePullSecrets": [{"name": "registry-login"}]}));
+    let mut world = pulling(&app, "ErrImagePull", NOT_FOUND);
+    let says = &["shop/web:7", "Its pull secret registry-login does not exist"];
+    let secret = Expect { entity: "Secret/shop/registry-login?", field: "", verdict: Likely, says, ..PULL };
+    let fault = check(&world, secret);
+    assert!(fault.actions[0].command.contains("create secret docker-registry registry-login"), "{:?}", fault.actions);
+    // It shows others.
+    let other = App::deployment("shop/admin").container(json!({"image": "registry.test/shop/web:6"}));
+    world.run(&other, [other.pod("a", status::ready(-600))]);
+    check(&world, Expect { says, ..PULL });
+}

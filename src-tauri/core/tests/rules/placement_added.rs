@@ -2,6 +2,7 @@
 
 use super::placement::{NO_NODE, asks, waits};
 use super::support::*;
+use afterwatch_core::object::Kind;
 use afterwatch_testkit::World;
 
 #[test]
@@ -77,4 +78,19 @@ fn a_default_that_was_raised_is_to_be_changed_not_the_workload_that_asks_for_not
     world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
     let said = world.diagnose().faults[0].causes[0].statement.clone();
     assert!(!said.contains("capacity changed that"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_changed_in_place_is_to_be_made_anew() {
+    let no_room = "0/1 nodes are available: 1 Insufficient cpu.";
+    for (app, step) in [
+        (App::of(Kind::Job, "shop/import"), "kubectl get job/import -n shop -o yaml"),
+        (App::deployment("shop/import"), "kubectl set resources deployment/import -n shop -c app --requests=cpu=LESS"),
+    ] {
+        let app = app.container(json!({"resources": {"requests": {"cpu": "12"}}}));
+        let fault = waits(&app, no_room).diagnose().faults.remove(0);
+        let commands: Vec<&str> = fault.actions.iter().map(|a| &*a.command).collect();
+        assert!(commands.contains(&step), "{commands:?}");
+        assert!(!commands.iter().any(|c| c.contains("set resources job")), "{commands:?}");
+    }
 }

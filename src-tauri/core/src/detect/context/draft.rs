@@ -123,6 +123,26 @@ pub fn action(
     }
 }
 
+/// A step that sets something in the pod template of a workload: `kubectl set WHAT OBJECT REST`. The template of a Job and
+/// most of a Pod cannot be changed: there the manifest is what must be changed, and made anew.
+pub fn set(
+    kind: ActionKind,
+    subject: &ObjectRef,
+    because: impl Into<String>,
+    risk: &str,
+    (what, rest): (&str, String),
+) -> ActionDraft {
+    let object = format!("{}{}", subject.kubectl(), ns_flag(subject));
+    if subject.kind == "Job" || subject.kind == "Pod" && what != "image" {
+        let risk = "it cannot be changed in place: it must be deleted, and made anew from its manifest with the change";
+        let requires = format!("create {}", plural(&subject.kind));
+        return action(kind, subject, because, risk, &requires, format!("kubectl get {object} -o yaml"));
+    }
+    let risk = if subject.kind == "CronJob" { "its next runs are made so" } else { risk };
+    let requires = format!("patch {}", plural(&subject.kind));
+    action(kind, subject, because, risk, &requires, format!("kubectl set {what} {object} {rest}"))
+}
+
 /// `-n NS` for kubectl lines.
 pub fn ns_flag(object: &ObjectRef) -> String {
     object.namespace.as_ref().map(|n| format!(" -n {n}")).unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, ns_flag, read_log},
+    context::{Owner, cause, edit, read_log, set},
     placement, probe,
 };
 use super::blame::{Blame, Case, blame, guess, runtime::heap_option, stated::stated};
@@ -79,18 +79,12 @@ pub(super) fn memory(
                 .milli()
                 .map(|m| m * 2 / 1000 / (1024 * 1024))
                 .map_or_else(|| "MEMORY".to_owned(), |mi| format!("{mi}Mi"));
-            f.actions.push(action(
+            f.actions.push(set(
                 ActionKind::SetResources,
                 &owner.subject,
                 format!("the container needs more than {limit}"),
                 "replaces its pods; they need room on a node",
-                &format!("patch {}s", owner.subject.kind.to_lowercase()),
-                format!(
-                    "kubectl set resources {}{} -c {} --limits=memory={bigger}",
-                    owner.subject.kubectl(),
-                    ns_flag(&owner.subject),
-                    spec.name
-                ),
+                ("resources", format!("-c {} --limits=memory={bigger}", spec.name)),
             ));
         }
         None if pod.spec.resources.limits.contains_key("memory") => {

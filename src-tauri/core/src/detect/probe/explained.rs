@@ -17,7 +17,7 @@ use crate::{
     finding::CauseDraft,
     index::Now,
     logs::{self, Class, Signal},
-    object::{Container, Pod, PodSpec},
+    object::{Condition, Container, Pod, PodSpec},
     remediation::ActionDraft,
     severity::Confidence,
     words,
@@ -34,7 +34,10 @@ impl Case<'_> {
     /// The program is there and says that it cannot serve; of a command its own words say why, of a program its log.
     pub(super) fn explained(&self, cx: &Context<'_>, since: Timestamp) -> Option<Explained> {
         let lower = self.lower();
-        let answers = lower.contains("statuscode: 5") || lower.contains("not_serving") || self.probe.exec.is_some();
+        let answers = lower.contains("statuscode: 5")
+            || lower.contains("not_serving")
+            || self.probe.exec.is_some()
+            || self.lost_its_path();
         // A program that waits for something before it listens, or while it is asked, says so again and again. The kubelet
         // may not have told of a failure that has only begun.
         let silent = self.refused() || is_timeout(&lower) || lower.is_empty();
@@ -82,6 +85,17 @@ impl Case<'_> {
         c.needs = blame.needs;
         c.field = blame.field.or_else(|| (!elsewhere).then(|| owner.field(self.init, &spec.name, self.field)));
         Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
+    }
+
+    /// It is told that there is nothing of this path, and was ready with it in this run of the container.
+    pub(super) fn lost_its_path(&self) -> bool {
+        const SLACK: SignedDuration = SignedDuration::from_secs(3);
+        let turned = Condition::find(&self.pod.status.conditions, "Ready").filter(|c| c.status == "False");
+        let turned = turned.and_then(|c| c.last_transition_time);
+        let started = self.status.state.running.as_ref().and_then(|r| r.started_at);
+        self.word == "readiness probe"
+            && self.lower().contains("statuscode: 404")
+            && turned.zip(started).is_some_and(|(turned, started)| turned.duration_since(started) > SLACK)
     }
 
     /// The last line of its log that calls itself an error, where nothing of it is understood.

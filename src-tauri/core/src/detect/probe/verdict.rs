@@ -56,7 +56,8 @@ struct Verdict {
 
 pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> CauseDraft {
     let v = case.command().or_else(|| case.port(cx)).or_else(|| case.scheme()).or_else(|| case.host());
-    let v = v.or_else(|| case.status_code());
+    // A path that was there is not misspelt.
+    let v = v.or_else(|| case.status_code().filter(|_| !case.lost_its_path()));
     if v.is_none()
         && let Some(c) = case.only_within(cx, f.started_at)
     {
@@ -75,7 +76,7 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
         f.actions.extend(actions);
         return c;
     }
-    let v = v.or_else(|| case.slow_start()).unwrap_or_else(|| case.otherwise());
+    let v = v.or_else(|| case.status_code()).or_else(|| case.slow_start()).unwrap_or_else(|| case.otherwise());
     let mut statement = v.statement;
     if !matches!(v.rule, "probe-kills-slow-start" | "startup-budget-too-short") {
         statement.push_str(&case.restarts());
@@ -111,11 +112,10 @@ impl Case<'_> {
     fn restarts(&self) -> String {
         match self.kills {
             0 => String::new(),
-            n => format!(
-                " The kubelet has restarted it {} for that, {} s after its start at the earliest.",
-                words::times(n),
-                self.probe.budget_seconds()
-            ),
+            n => {
+                let (n, s) = (words::times(n), self.probe.budget_seconds());
+                format!(" The kubelet has restarted it {n} for that, {s} s after its start at the earliest.")
+            }
         }
     }
 

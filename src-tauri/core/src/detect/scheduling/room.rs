@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::super::{
     Context,
-    context::{Owner, action, cause, edit, event_evidence, ns_flag},
+    context::{Owner, action, cause, edit, event_evidence, ns_flag, set},
     placement::{self, Ask},
 };
 use super::{node, node_ref, replicas};
@@ -193,18 +193,12 @@ fn advise(f: &mut Finding, pod: &Pod, owner: &Owner, lacking: &[String], impossi
     let asked = placement::asked(&pod.spec, first);
     let target = asked.map(|a| a.container).or_else(|| pod.spec.containers.first().map(|c| c.name.clone()));
     if first != "pods" {
-        f.actions.push(action(
+        f.actions.push(set(
             ActionKind::SetResources,
             &owner.subject,
             "a request that fits on a node",
             "replaces its pods",
-            &format!("patch {}s", owner.subject.kind.to_lowercase()),
-            format!(
-                "kubectl set resources {}{} -c {} --requests={first}=LESS",
-                owner.subject.kubectl(),
-                ns_flag(&owner.subject),
-                target.unwrap_or_default()
-            ),
+            ("resources", format!("-c {} --requests={first}=LESS", target.unwrap_or_default())),
         ));
     }
     if !impossible {

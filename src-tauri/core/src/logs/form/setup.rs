@@ -74,6 +74,9 @@ pub(super) const FAMILIES: &[Family] = &[
             "setname",
             "alert: [pool",
             "plugin",
+            "no connector for",
+            "] is not ",
+            "] not ",
         ],
         forms: &[
             (
@@ -91,6 +94,12 @@ pub(super) const FAMILIES: &[Family] = &[
                 BadConfig,
                 87,
                 r#"^(?P<s>[\w.]+): (?i:input should be|value error|value is not a valid|unable to parse|extra inputs|unexpected value)"#,
+            ),
+            (BadConfig, 88, r"(?i:no connector for|unsupported driver) \[(?P<v>[\w.-]+)\]"),
+            (
+                BadConfig,
+                88,
+                r"(?i:driver|disk|store|connection|guard|mailer|channel) \[(?P<v>[\w.-]+)\] (?i:(?:is )?not (?:defined|supported|configured))",
             ),
             (BadConfig, 90, r#"Property: (?P<s>[\w.\[\]-]+) Value: "?(?P<v>[^"\s]+)"#),
             (

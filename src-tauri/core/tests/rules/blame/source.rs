@@ -426,3 +426,46 @@ fn a_list_in_brackets_at_the_end_of_a_line_is_read() {
     let statement = dead(&checkout(), log, []).diagnose().faults[0].causes[0].statement.clone();
     assert!(statement.contains("[DB_HOST, DB_PORT]"), "{statement}");
 }
+
+#[test]
+fn a_port_that_no_service_has_comes_from_the_only_setting_that_can_hold_it() {
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    let db = App::deployment("shop/catalog-db");
+    let service = db.service(json!({"spec": {"ports": [{"port": 5432, "targetPort": 5432}]}}));
+    let with = |values: &[(&str, &str)]| {
+        let mut all = db.objects();
+        all.extend([db.pod("r", status::ready(-600)), service.clone(), db.endpoints(&[true])]);
+        all.push(valued("settings", values));
+        all
+    };
+    let log = "psycopg.OperationalError: connection to server at \"catalog-db\", port 5433 failed: Connection refused";
+    let host = ("DB_HOST", "catalog-db");
+    for (values, key) in [
+        (&[host, ("DB_PORT", "5433"), ("PORT", "8080")][..], "data[DB_PORT]"),
+        (&[host, ("PGPORT", "5433")], "data[PGPORT]"),
+        (&[("DATABASE_URL", "postgres://catalog-db:5433/shop")], "data[DATABASE_URL]"),
+    ] {
+        let expect = Expect { cause: "service-port-unknown", entity: "ConfigMap/shop/settings", field: key, ..DEAD };
+        one(&app, log, with(values), Expect { verdict: Likely, says: &["no port 5433", "comes from key"], ..expect });
+    }
+    // Two that may be it are none.
+    let two = with(&[host, ("READ_PORT", "5433"), ("WRITE_PORT", "5432")]);
+    one(&app, log, two, Expect { cause: "service-port-unknown", verdict: Likely, ..DEAD });
+}
+
+#[test]
+fn of_settings_as_long_the_one_of_which_the_line_speaks_is_refused() {
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "settings"}}]}));
+    let values = [("APP_ENV", "production"), ("LOG_CHANNEL", "stderr"), ("QUEUE_CONNECTION", "rediss")];
+    let log = "production.ERROR: No connector for [rediss]. {\"exception\":\"[object] (InvalidArgumentException(code: 0): \
+               No connector for [rediss]. at /app/vendor/laravel/framework/src/Illuminate/Queue/QueueManager.php:185)\"}";
+    let expect = Expect {
+        cause: "log-bad-config",
+        entity: "ConfigMap/shop/settings",
+        field: "data[QUEUE_CONNECTION]",
+        verdict: Likely,
+        says: &["rediss", "QUEUE_CONNECTION"],
+        ..DEAD
+    };
+    one(&app, log, [valued("settings", &values)], expect);
+}

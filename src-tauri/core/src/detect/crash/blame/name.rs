@@ -290,6 +290,21 @@ pub(super) fn port_field(case: &Case<'_, '_>, hosts: &[&str], port: u16) -> Opti
     lists.find(|(list, _)| option(list)).map(|(_, name)| (case.path(name), false))
 }
 
+/// The key of a ConfigMap that holds the port it asks a host for, where only one can: of the variables for a port the one
+/// that has a word of the host's name, else the only one; or what holds the host with the port.
+pub(super) fn port_source(case: &Case<'_, '_>, host: &str, port: u16) -> Option<Origin> {
+    let words = |name: &str| -> Vec<String> {
+        name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_uppercase).filter(|w| w.len() > 1).collect()
+    };
+    let of_host = words(host);
+    let for_port = |name: &str| words(name).iter().any(|w| w.ends_with("PORT"));
+    let of_it = |name: &str| for_port(name) && words(name).iter().any(|w| of_host.contains(w));
+    let number = port.to_string();
+    as_long(case, &[&number], of_it)
+        .or_else(|| as_long(case, &[&number], for_port))
+        .or_else(|| longer(case, &format!("{host}:{port}"), sounds_like_host))
+}
+
 /// The host of the pod's own configuration that fits the failure: for a name that cannot be resolved one without a
 /// Service, for a refused connection one whose Service has no ready endpoint. None where several fit or none does.
 pub(super) fn infer(case: &Case<'_, '_>, class: Class) -> Option<String> {

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use super::{
     Blame, Case, api, listens,
-    name::{beyond, infer, port_field, unknown, unset, written_port},
+    name::{beyond, infer, port_field, port_source, unknown, unset, written_port},
     policy::{Goal, blocked},
+    setting::of_map,
 };
 use crate::{
     detect::{
@@ -239,7 +240,10 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
                 &me,
                 format!("port {asked} is asked for"),
             )),
-            _ => blame.field(case.path("env")),
+            _ => match port_source(case, &at.host, asked) {
+                Some(found) => of_map(case, blame, found).sure(Confidence::Likely),
+                None => blame.field(case.path("env")),
+            },
         };
     }
     if service.spec.selector.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{Blame, Case, file, setting};
 use crate::{
-    detect::context::{action, ns_flag},
+    detect::context::set,
     index::Now,
     logs::{Class, Signal},
     object::{Container, Kind, Object},
@@ -83,18 +83,12 @@ pub(super) fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
     let own = own.says(of).field(case.path("resources.limits.memory"));
     let subject = &case.owner.subject;
-    own.step(action(
+    own.step(set(
         ActionKind::SetResources,
         subject,
         "it needs more memory than it has",
         "replaces its pods; they need room on a node",
-        &format!("patch {}s", subject.kind.to_lowercase()),
-        format!(
-            "kubectl set resources {}{} -c {} --limits=memory=MEMORY",
-            subject.kubectl(),
-            ns_flag(subject),
-            case.spec.name
-        ),
+        ("resources", format!("-c {} --limits=memory=MEMORY", case.spec.name)),
     ))
 }
 

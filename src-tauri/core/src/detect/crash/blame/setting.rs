@@ -13,7 +13,10 @@ use super::{
     removed::{of_code, removed},
 };
 use crate::{
-    detect::context::{action, ns_flag},
+    detect::{
+        context::{action, ns_flag, set},
+        drift,
+    },
     index::Now,
     logs::{self, Class, Signal},
     object::{Kind, Object, pod::EnvVar},
@@ -86,7 +89,7 @@ pub(super) fn database(case: &Case<'_, '_>, signal: &Signal, name: &str) -> Opti
 }
 
 /// A value of a ConfigMap is refused.
-fn of_map(case: &Case<'_, '_>, own: Blame, from: Origin) -> Blame {
+pub(super) fn of_map(case: &Case<'_, '_>, own: Blame, from: Origin) -> Blame {
     let Origin::Map { name, map: from, key } = from else { return own };
     let lately = case.wrote(&from, &key);
     let blame = own
@@ -138,19 +141,12 @@ pub(super) fn missing(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     if name.starts_with('-') {
         return own.field(case.path("args")).step(case.edit(ActionKind::Patch, format!("{name} must be given")));
     }
-    let set = action(
+    let set = set(
         ActionKind::SetEnv,
         &case.owner.subject,
         format!("{name} must be set"),
         "replaces its pods",
-        &format!("patch {}s", case.owner.subject.kind.to_lowercase()),
-        format!(
-            "kubectl set env {}{} -c {} {}=VALUE",
-            case.owner.subject.kubectl(),
-            ns_flag(&case.owner.subject),
-            case.spec.name,
-            normal(name)
-        ),
+        ("env", format!("-c {} {}=VALUE", case.spec.name, normal(name))),
     );
     // A variable that is only called alike may be another.
     let same = |var: &str| normal(var) == normal(name);
@@ -354,7 +350,14 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         let value = value.filter(|v| v.len() >= LONG && !secret && case.written(v).is_none())?;
         as_long(case, &[value], |_| true)
     };
-    let named = named.or_else(|| read_by_code(case, signal)).or_else(long);
+    // Of several as long the only one whose name has a word that the line speaks of.
+    let words = drift::spoken(&signal.text);
+    let spoken = |n: &str| drift::spoken(n).iter().any(|w| w.len() >= 4 && words.contains(w));
+    let long_and_spoken = || {
+        let value = value.filter(|v| v.len() >= LONG && !secret && case.written(v).is_none())?;
+        as_long(case, &[value], spoken)
+    };
+    let named = named.or_else(|| read_by_code(case, signal)).or_else(long).or_else(long_and_spoken);
     let named = named.or_else(|| connection_string(case, &signal.text));
     match named {
         Some(Origin::Literal { name, value: set }) => {
@@ -410,13 +413,12 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 
 pub(super) fn set_env(case: &Case<'_, '_>, name: &str) -> crate::remediation::ActionDraft {
     let subject = &case.owner.subject;
-    action(
+    set(
         ActionKind::SetEnv,
         subject,
         format!("{name} must have a value that the program takes"),
         "replaces its pods",
-        &format!("patch {}s", subject.kind.to_lowercase()),
-        format!("kubectl set env {}{} -c {} {name}=VALUE", subject.kubectl(), ns_flag(subject), case.spec.name),
+        ("env", format!("-c {} {name}=VALUE", case.spec.name)),
     )
 }
 
