@@ -242,7 +242,7 @@ fn service(cx: &mut Context<'_>, s: &Service) {
         let mut f =
             finding("service-without-endpoints", me.clone(), &cx.owner(matching[0]).subject, Severity::High, since);
         f.headline = format!("leaves Service {} without endpoints", me.name);
-        f.started_basis = "last ready pod lost".into();
+        f.started_basis = "without a ready pod since".into();
         f.message = format!(
             "Service {} has no ready endpoint: none of its {} is ready",
             me.name,

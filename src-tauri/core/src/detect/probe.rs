@@ -42,7 +42,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(LOST, "for a pod that was ready before"),
             Hold::AtMost(
                 BUDGET_MAX,
-                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused and nothing else is wrong, or the kubelet has said nothing)",
+                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused or a file is awaited and nothing else is wrong, or the kubelet has said nothing)",
             ),
         ],
         severities: BY_WORKLOAD,
@@ -396,10 +396,11 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     if cx.options.waive_holds || cx.is_due(&f) {
         want_current(cx, pod, spec, status, unready_since);
     }
-    // In a start the right port is refused, too, for as long as the program loads; and where the kubelet has said nothing
-    // yet, it may not have asked.
+    // In a start the right port is refused, too, for as long as the program loads, and the file is not there yet that
+    // says that it has; and where the kubelet has said nothing, it may not have asked.
     let starting = !was_ready && status.restart_count == 0;
-    if starting && (unhealthy.is_empty() || f.causes.first().is_some_and(|c| c.rule_id == "probe-refused")) {
+    let ordinary = |rule: &str| rule == "probe-refused" || rule == "probe-failing" && case.only_looks();
+    if starting && (unhealthy.is_empty() || f.causes.first().is_some_and(|c| ordinary(&c.rule_id))) {
         f.hold = f.hold.max(hold(STARTING));
     }
     cx.report(f);

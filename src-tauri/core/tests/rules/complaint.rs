@@ -148,3 +148,26 @@ fn a_path_that_was_there_and_is_gone_is_explained_by_what_the_program_says_again
     // One that was never ready with it may simply not have it.
     assert_eq!(played(-61).diagnose().faults[0].causes[0].rule_id, "probe-path-wrong");
 }
+
+#[test]
+fn a_command_that_asks_a_service_by_its_variable_asks_that_service() {
+    let asks = "wget -nv -T 2 -O /dev/null http://$QUOTE_ENGINE_SERVICE_HOST/healthz";
+    let probe = json!({"exec": {"command": ["sh", "-c", asks]}, "periodSeconds": 4});
+    let (app, engine) = (checkout().container(json!({"readinessProbe": probe})), App::deployment("shop/quote-engine"));
+    let pod = app.pod("a", status::unready(-60));
+    let mut world = world(&app, [pod.clone()]);
+    world.upsert_all([engine.clone().replicas(0).top(json!({})), engine.service(json!({}))]);
+    world.upsert(event(
+        &pod,
+        "Warning",
+        "Unhealthy",
+        "Readiness probe failed: failed: Connection refused.",
+        -55,
+        -1,
+        9,
+    ));
+    let says = &["Service quote-engine", "is scaled to zero"];
+    let cause = "dependency-scaled-to-zero";
+    let expect = Expect { cause, entity: "Deployment/shop/quote-engine", field: "spec.replicas", says, ..UNREADY };
+    check(&world, Expect { verdict: Established, ..expect });
+}

@@ -1,6 +1,9 @@
 //! What a program that answers its probe with an error says of it, and who must be changed for that.
 
+use std::sync::LazyLock;
+
 use jiff::{SignedDuration, Timestamp};
+use regex::{Captures, Regex};
 
 use super::{
     super::{
@@ -108,7 +111,7 @@ impl Case<'_> {
     }
 
     /// The probe's command asks for a file or a process, and says nothing more.
-    fn only_looks(&self) -> bool {
+    pub(super) fn only_looks(&self) -> bool {
         let command = self.probe.exec.as_ref().and_then(|e| e.get("command")).and_then(|c| c.as_array());
         let words: Vec<&str> = command.into_iter().flatten().filter_map(|w| w.as_str()).collect();
         let line = words.join(" ");
@@ -124,7 +127,12 @@ impl Case<'_> {
     /// The only other host that the probe's command asks.
     fn asked_host(&self) -> Option<String> {
         let words = self.probe.exec.as_ref()?.get("command")?.as_array()?;
-        let command = words.iter().filter_map(|w| w.as_str()).map(str::to_owned).collect();
+        // `$DB_SERVICE_HOST`: what Kubernetes tells every container of the Services of its namespace.
+        static LINK: LazyLock<Option<Regex>> =
+            LazyLock::new(|| Regex::new(r"\$\{?(?P<name>[A-Z][A-Z0-9_]*)_SERVICE_HOST\}?").ok());
+        let named = |found: &Captures<'_>| found["name"].to_ascii_lowercase().replace('_', "-");
+        let text = |w: &str| LINK.as_ref().map_or(w.to_owned(), |r| r.replace_all(w, named).into_owned());
+        let command = words.iter().filter_map(|w| w.as_str()).map(text).collect();
         let asks = Container { command, ..Container::default() };
         let mut hosts = hosts(&PodSpec { containers: vec![asks], ..PodSpec::default() });
         hosts.retain(|h| !h.starts_with("localhost") && !h.starts_with("127.") && h != "0.0.0.0");

@@ -69,3 +69,12 @@ fn a_start_that_is_as_slow_as_it_always_was_is_waited_for() {
     world.set_time(15);
     assert_eq!(world.diagnose().faults.len(), 1, "it takes more than twice as long");
 }
+
+#[test]
+fn a_file_that_says_that_the_start_is_over_is_waited_for() {
+    let app = asks(json!({"periodSeconds": 3, "exec": {"command": ["sh", "-c", "test -f /tmp/ready"]}}));
+    let mut world = unready(&app, -16, "Readiness probe failed: ");
+    patient(&world);
+    world.set_time(16);
+    assert_eq!(world.diagnose().faults[0].causes[0].rule_id, "probe-failing");
+}
