@@ -109,8 +109,15 @@ fn node(node: &crate::object::Node) -> Value {
     serde_json::json!({"unschedulable": node.spec.unschedulable, "taints": taints})
 }
 
+/// Fields of a pod that are true where nothing is said.
+const TRUE_UNSAID: [&str; 2] = [".automountServiceAccountToken", ".enableServiceLinks"];
+
 fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
-    if old == new || (empty(old) && empty(new)) {
+    let unsaid = TRUE_UNSAID.iter().any(|field| path.ends_with(field));
+    let said = |v: &Value| if unsaid && v.is_null() { Value::Bool(true) } else { Value::Null };
+    let (was, is) = (said(old), said(new));
+    let (old, new) = (if was.is_null() { old } else { &was }, if is.is_null() { new } else { &is });
+    if old == new || (!unsaid && empty(old) && empty(new)) {
         return;
     }
     // A variable that comes, goes, or changes where its value is from reads best as one.
