@@ -318,7 +318,7 @@ fn a_host_key_that_is_not_known_leads_to_the_known_hosts_that_are_mounted() {
     let volume = json!({"configMap": {"name": "hosts"}});
     let app = mounted(volume.clone(), json!({"mountPath": "/etc/git-secret"}));
     one(&app, log, [map("hosts", &["known_hosts"])], of_map);
-    let one_file = json!({"mountPath": "/root/.ssh/known_hosts", "subPath": "known_hosts"});
+    let one_file = json!({"mountPath": "/home/git/.ssh/known_hosts", "subPath": "known_hosts"});
     one(&mounted(volume, one_file), log, [map("hosts", &["known_hosts", "config"])], of_map);
     let secret = mounted(json!({"secret": {"secretName": "git-known-hosts"}}), json!({"mountPath": "/etc/git-secret"}));
     one(&secret, log, [], Expect { entity: "Secret/shop/git-known-hosts?", ..told });
