@@ -114,9 +114,12 @@ const TRUE_UNSAID: [&str; 2] = [".automountServiceAccountToken", ".enableService
 
 fn walk(path: &str, old: &Value, new: &Value, out: &mut Vec<FieldChange>) {
     let unsaid = TRUE_UNSAID.iter().any(|field| path.ends_with(field));
-    let said = |v: &Value| if unsaid && v.is_null() { Value::Bool(true) } else { Value::Null };
-    let (was, is) = (said(old), said(new));
-    let (old, new) = (if was.is_null() { old } else { &was }, if is.is_null() { new } else { &is });
+    let (old, new) = match unsaid {
+        true => {
+            (if old.is_null() { &Value::Bool(true) } else { old }, if new.is_null() { &Value::Bool(true) } else { new })
+        }
+        false => (old, new),
+    };
     if old == new || (!unsaid && empty(old) && empty(new)) {
         return;
     }

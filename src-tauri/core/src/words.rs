@@ -12,6 +12,13 @@ pub fn clip(text: &str, max: usize) -> String {
     format!("{}…", cut[..at].trim_end_matches([' ', ',', ';', ':']))
 }
 
+/// The text has this word, and not only as a part of a longer name.
+pub fn has_word(text: &str, word: &str) -> bool {
+    let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-');
+    text.match_indices(word)
+        .any(|(at, _)| edge(text[..at].chars().next_back()) && edge(text[at + word.len()..].chars().next()))
+}
+
 /// The same with both ends: what wraps an error stands before it.
 pub fn clip_middle(text: &str, max: usize) -> String {
     let long = text.chars().count();

@@ -281,12 +281,7 @@ fn quotes(text: &str, key: &str, spec: &PodSpec) -> bool {
     });
     // Words such as `level` stand in any log.
     let distinct = |w: &str| w.len() > 2 && (w.contains(['_', '.', '-']) || w.chars().any(|c| c.is_ascii_uppercase()));
-    let says = |w: &str| {
-        text.match_indices(w).any(|(at, _)| {
-            let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-');
-            edge(text[..at].chars().next_back()) && edge(text[at + w.len()..].chars().next())
-        })
-    };
+    let says = |w: &str| words::has_word(text, w);
     distinct(key) && says(key) || variables.into_iter().any(|e| distinct(&e.name) && says(&e.name))
 }
 

@@ -318,7 +318,7 @@ fn cause(cx: &Context<'_>, f: &Finding, lead: &CauseDraft, best: &Candidate<'_>)
     (cause, item)
 }
 
-/// The container's own environment has a setting of this name, by itself or by a ConfigMap that it takes in whole.
+/// A container of the pod has a setting of this name, by itself or by a ConfigMap that it takes in whole.
 fn has_setting(cx: &Context<'_>, pod: &Pod, name: &str) -> bool {
     let mut containers = pod.spec.containers.iter().chain(&pod.spec.init_containers);
     containers.any(|c| {
@@ -404,9 +404,5 @@ fn says(text: &str, name: &str) -> bool {
     if name.len() < 4 {
         return false;
     }
-    let (text, name) = (text.to_ascii_lowercase(), name.to_ascii_lowercase());
-    text.match_indices(&name).any(|(at, _)| {
-        let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-');
-        edge(text[..at].chars().next_back()) && edge(text[at + name.len()..].chars().next())
-    })
+    words::has_word(&text.to_ascii_lowercase(), &name.to_ascii_lowercase())
 }

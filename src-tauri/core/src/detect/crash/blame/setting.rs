@@ -348,16 +348,14 @@ pub(super) fn bad(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let secret = case.spec.env_from.iter().any(|f| f.secret_ref.is_some());
     let long = || {
         let value = value.filter(|v| v.len() >= LONG && !secret && case.written(v).is_none())?;
-        as_long(case, &[value], |_| true)
+        // Of several as long the only one whose name has a word that the line speaks of.
+        let spoken = || {
+            let words = drift::spoken(&signal.text);
+            as_long(case, &[value], |n| drift::spoken(n).iter().any(|w| w.len() >= 4 && words.contains(w)))
+        };
+        as_long(case, &[value], |_| true).or_else(spoken)
     };
-    // Of several as long the only one whose name has a word that the line speaks of.
-    let words = drift::spoken(&signal.text);
-    let spoken = |n: &str| drift::spoken(n).iter().any(|w| w.len() >= 4 && words.contains(w));
-    let long_and_spoken = || {
-        let value = value.filter(|v| v.len() >= LONG && !secret && case.written(v).is_none())?;
-        as_long(case, &[value], spoken)
-    };
-    let named = named.or_else(|| read_by_code(case, signal)).or_else(long).or_else(long_and_spoken);
+    let named = named.or_else(|| read_by_code(case, signal)).or_else(long);
     let named = named.or_else(|| connection_string(case, &signal.text));
     match named {
         Some(Origin::Literal { name, value: set }) => {
