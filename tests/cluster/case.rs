@@ -12,6 +12,8 @@ pub struct Case {
     /// The file's name without its ending.
     #[serde(skip)]
     pub name: String,
+    #[serde(skip)]
+    text: String,
     /// What the table at the end says of it.
     pub summary: String,
     /// The family of rules it is about; `calm` for what must stay silent.
@@ -154,11 +156,8 @@ pub fn load(folder: &Path) -> Result<Vec<Case>> {
         if path.extension().is_none_or(|ending| ending != "yaml") {
             continue;
         }
-        let text = std::fs::read_to_string(&path)?;
-        let mut case: Case = serde_saphyr::from_str(&text).with_context(|| format!("{} is no case", path.display()))?;
-        case.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        check(&case).with_context(|| format!("{} does not hold together", path.display()))?;
-        cases.push(case);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        cases.push(parse(name, std::fs::read_to_string(&path)?)?);
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     let mut owner = BTreeMap::new();
@@ -168,6 +167,27 @@ pub fn load(folder: &Path) -> Result<Vec<Case>> {
         }
     }
     Ok(cases)
+}
+
+fn parse(name: String, text: String) -> Result<Case> {
+    let mut case: Case = serde_saphyr::from_str(&text).with_context(|| format!("{name} is no case"))?;
+    (case.name, case.text) = (name, text);
+    check(&case).with_context(|| format!("{} does not hold together", case.name))?;
+    Ok(case)
+}
+
+impl Case {
+    /// The same in a namespace where nothing was played yet, and with its own names for what all namespaces share.
+    /// Images stay as they are.
+    pub fn elsewhere(&self) -> Result<Case> {
+        let own = regex::Regex::new(&format!(r"\b{}\b", regex::escape(&self.namespace)))?;
+        let other = format!("{}-again", self.namespace);
+        let renamed = |line: &str| match line.contains("image:") {
+            true => line.to_owned(),
+            false => own.replace_all(line, other.as_str()).into_owned(),
+        };
+        parse(self.name.clone(), self.text.lines().map(renamed).collect::<Vec<_>>().join("\n"))
+    }
 }
 
 fn check(case: &Case) -> Result<()> {

@@ -32,7 +32,11 @@ pub fn print(played: &[Played], skipped: &[Case], layer: &str) -> ExitCode {
             seconds(one.detected),
             seconds(one.resolved),
             one.took.as_secs_f64(),
-            if one.wrong.is_empty() { one.verdict.as_str() } else { "FAILED" },
+            match (one.wrong.is_empty(), one.before.is_empty()) {
+                (false, _) => "FAILED".to_owned(),
+                (true, true) => one.verdict.clone(),
+                (true, false) => format!("{} at the second play", one.verdict),
+            },
         );
     }
     println!(
@@ -56,12 +60,22 @@ pub fn print(played: &[Played], skipped: &[Case], layer: &str) -> ExitCode {
             println!("    {wrong}");
         }
     }
+    let twice: Vec<&Played> = played.iter().filter(|one| !one.before.is_empty()).collect();
+    if !twice.is_empty() {
+        println!("\nplayed twice, for what was wrong first:");
+    }
+    for one in &twice {
+        println!("  {}: {}", one.name, one.before.join("; "));
+    }
     let (passed, failed, skipped) = (played.len() - failed.len(), failed.len(), skipped.len());
     let verdict = if failed == 0 { "ok" } else { "FAILED" };
     println!(
         "\ntest result: {verdict}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; 0 filtered out"
     );
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    println!(
+        "{passed} passed, {} of them at the second play, {failed} failed, {skipped} skipped",
+        twice.iter().filter(|one| one.wrong.is_empty()).count()
+    );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -36,16 +36,23 @@ const NOT_YET: &str = "the log of this run of the container is not there";
 const PASSED: &str = "the container was restarted again before its log was read";
 /// The times in which a kubelet puts the new container in the dead one's place, also where the node is busy.
 const SETTLE: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1600)];
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a log is waited for; then the others have their turn, and it is asked for once more: the log of a run that
+/// has ended is there only for a while.
+const LIMITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(20)];
 
 /// Reads the log that is wanted, or says why it cannot be.
 pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
-    let result = match inner.log_turns.acquire().await {
-        Ok(_turn) => tokio::time::timeout(LIMIT, fetch(inner, &want))
-            .await
-            .unwrap_or_else(|_| Err(format!("the log did not arrive within {} s", LIMIT.as_secs()))),
-        Err(_) => Err("no more logs are read".to_owned()),
-    };
+    let mut result = Err("no more logs are read".to_owned());
+    for limit in LIMITS {
+        let Ok(_turn) = inner.log_turns.acquire().await else { break };
+        match tokio::time::timeout(limit, fetch(inner, &want)).await {
+            Ok(answered) => {
+                result = answered;
+                break;
+            }
+            Err(_) => result = Err(format!("the log did not arrive within {} s", limit.as_secs())),
+        }
+    }
     match result {
         Ok(tail) => LogRead { want, lines: Ok(tail.lines), truncated: tail.truncated, later: tail.later },
         Err(reason) => LogRead { want, lines: Err(redact::text(&reason).into_owned()), truncated: false, later: None },

@@ -215,3 +215,17 @@ async fn the_last_words_of_a_log_with_long_lines_are_kept() {
         assert!(stub.count(|r| r.path.contains("/log?")) <= 10);
     }
 }
+
+#[tokio::test]
+async fn a_log_that_does_not_arrive_is_asked_for_once_more() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let lines = log(
+        move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => Reply::Hang,
+            _ => Reply::Text(200, "panic: no config\n".into()),
+        },
+        true,
+    )
+    .await;
+    assert_eq!(lines.unwrap(), ["panic: no config"]);
+}

@@ -30,7 +30,7 @@ pub const RULES: &[Rule] = &[
         severities: &[(Severity::Medium, "always")],
         limits: &[
             "For its first seconds, while its pods are within their grace period, and for three minutes where a ready node's kubelet is ending them.",
-            "Content without a finalizer for two minutes: it is being deleted.",
+            "For three minutes content that nobody is seen to hold, by a finalizer or otherwise: it is being deleted.",
         ],
         threshold: None,
         advises: &[ActionKind::RemoveFinalizer, ActionKind::ManualCheck],

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::{
     explained::{log, log_item},
+    listening::prepares,
     verdict::{Case, verdict},
 };
 use super::{
@@ -42,7 +43,7 @@ pub const RULES: &[Rule] = &[
             Hold::Exactly(LOST, "for a pod that was ready before"),
             Hold::AtMost(
                 BUDGET_MAX,
-                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused or a file is awaited and nothing else is wrong, or the kubelet has said nothing)",
+                "for a new pod: the budget of its own probes (initial delay + period × failures, at least 10 s; 30 s where the connection is refused or a file is awaited and nothing else is wrong; a minute where the kubelet has said nothing; two where its log tells of work that a start takes)",
             ),
         ],
         severities: BY_WORKLOAD,
@@ -105,6 +106,10 @@ const EVENTS: SignedDuration = SignedDuration::from_mins(6);
 const LOST: i64 = 5;
 /// Seconds that nothing may listen in a first start, where nothing else is wrong with it.
 const STARTING: i64 = 30;
+/// The same where the kubelet has not said that the probe fails: a busy one asks late.
+const UNHEARD: i64 = 60;
+/// The same where its log tells how far its start has got.
+const AT_WORK: i64 = 120;
 /// Seconds: no probe's budget is waited for longer.
 const BUDGET_MAX: i64 = 600;
 /// Seconds that whoever sets a readiness gate may take.
@@ -400,9 +405,15 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     // says that it has; and where the kubelet has said nothing, it may not have asked.
     let starting = !was_ready && status.restart_count == 0;
     let ordinary = |rule: &str| rule == "probe-refused" || rule == "probe-failing" && case.only_looks();
-    if starting && (unhealthy.is_empty() || f.causes.first().is_some_and(|c| ordinary(&c.rule_id))) {
-        f.hold = f.hold.max(hold(STARTING));
-    }
+    let rule = f.causes.first().map_or("", |c| c.rule_id.as_str());
+    let usual = match () {
+        () if !starting => 0,
+        () if rule.starts_with("probe-") && log.is_some_and(prepares) => AT_WORK,
+        () if unhealthy.is_empty() => UNHEARD,
+        () if ordinary(rule) => STARTING,
+        () => 0,
+    };
+    f.hold = f.hold.max(hold(usual));
     cx.report(f);
 }
 

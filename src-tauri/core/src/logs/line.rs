@@ -257,9 +257,22 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
         Value::Number(n) => Some(n.to_string()),
         Value::Array(items) => items.first().and_then(text_of),
         Value::Object(map) => {
-            let said = ["message", "msg", "errmsg", "error", "exception", "reason", "detail", "stack", "stack_trace"]
-                .iter()
-                .find_map(|k| map.get(*k).and_then(text_of).filter(|t| !t.is_empty()))?;
+            const SAID: [&str; 13] = [
+                "message",
+                "msg",
+                "errmsg",
+                "error",
+                "err",
+                "exception",
+                "reason",
+                "detail",
+                "description",
+                "text",
+                "cause",
+                "stack",
+                "stack_trace",
+            ];
+            let said = SAID.iter().find_map(|k| map.get(*k).and_then(text_of).filter(|t| !t.is_empty()))?;
             let kind = ["type", "name", "class", "code", "codeName", "kind"]
                 .iter()
                 .find_map(|k| map.get(*k).and_then(Value::as_str))

@@ -103,6 +103,29 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_deeper_or_earlier_is_read_where_it_names_more() {
+        check(
+            r#"{"level":"fatal","msg":"cannot start","error":{"kind":"ConfigError","cause":"open /etc/gate/rules.yaml: no such file or directory"}}"#,
+            Class::MissingFile,
+            "/etc/gate/rules.yaml",
+        );
+        check(
+            "WARN o.a.k.c.ClientUtils - Couldn't resolve server broker-1.kafka:9092 from bootstrap.servers as DNS resolution failed for broker-1.kafka\nERROR Application failed\norg.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in bootstrap.servers",
+            Class::Dns,
+            "broker-1.kafka:9092",
+        );
+        let redis = "*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\nReading the configuration file, at line 3\n>>> 'dir /data/rdb'\n";
+        check(&format!("{redis}No such file or directory"), Class::MissingFile, "/data/rdb");
+        check(&format!("{redis}Permission denied"), Class::PermissionDenied, "/data/rdb");
+        check(&format!("{redis}Bad directive or wrong number of arguments"), Class::BadConfig, "dir");
+        check(
+            "Unhandled exception. System.InvalidOperationException: Section 'Smtp:Host' not found in configuration.",
+            Class::MissingSetting,
+            "Smtp:Host",
+        );
+    }
+
+    #[test]
     fn a_message_that_was_escaped_is_redacted_again() {
         let line = r#"{"level":"error","msg":"refused {\"pass\u0077ord\":\"hunter2\"}"}"#;
         assert!(!message(line).contains("hunter2"), "{}", message(line));

@@ -196,7 +196,7 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
         }
         let later = fatal.filter(|f| *f > i);
         if line.level == Some(Level::Warn)
-            && later.is_some_and(|f| !found.class.is_connection() || tells_otherwise(&lines[f].search))
+            && later.is_some_and(|f| !found.class.is_connection() || tells_otherwise(&lines[f..]))
         {
             continue;
         }
@@ -395,12 +395,14 @@ fn speaks_of(text: &str, host: Option<&str>) -> bool {
     host.is_none_or(|h| text.contains(h)) || !NAMED.as_ref().is_some_and(|r| r.is_match(text))
 }
 
-/// A last error that is about something else than that nobody answers.
-fn tells_otherwise(text: &str) -> bool {
+/// A last error that is, with what its trace says, about something else than that nobody answers.
+fn tells_otherwise(last: &[Line]) -> bool {
     static ANSWER: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?i)connect|dial|time(?:d )?-?out|unavailable|unreachable|reach|refused|resolv|\bhost\b|network|dns|retr(?:y|ies)|attempt|giv(?:e|ing) up|respon[ds]|database|broker|redis|server|upstream|dependency|start|exit|shut(?:ting)? ?down|terminat|abort|health").ok()
     });
-    looks_like_error(&without_negations(text)) && !ANSWER.as_ref().is_some_and(|r| r.is_match(text))
+    let answers = |line: &Line| ANSWER.as_ref().is_some_and(|r| r.is_match(&line.search));
+    last.first().is_some_and(|line| looks_like_error(&without_negations(&line.search)))
+        && !last.iter().filter(|line| !line.quiet).take(6).any(answers)
 }
 
 /// Traces and metrics could not be handed on.

@@ -34,6 +34,8 @@ fn namespace(since: i64, conditions: &[(&str, &str)]) -> Object {
 
 const CONTENT: (&str, &str) =
     ("NamespaceContentRemaining", "Some resources are remaining: persistentvolumeclaims. has 1 resource instances");
+const PROTECTED: &str =
+    "Some content in the namespace has finalizers remaining: kubernetes.io/pvc-protection in 1 resource instances";
 const HELD: (&str, &str) = (
     "NamespaceFinalizersRemaining",
     "Some content in the namespace has finalizers remaining: example.com/backup in 1 resource instances",
@@ -139,8 +141,16 @@ fn namespaces_that_are_emptied_as_promised_are_silent() {
     let mut world = World::new();
     world.upsert(namespace(-60, &[CONTENT]));
     silent(&world);
-    world.set_time(60);
+    world.set_time(119);
+    silent(&world);
+    world.set_time(120);
     check(&world, Expect { cause: "namespace-content-remains", verdict: Likely, ..GONE });
+    // The control plane has not looked again since the last claim went, whose protection the namespace still names.
+    let mut world = World::new();
+    world.upsert(namespace(-60, &[CONTENT, ("NamespaceFinalizersRemaining", PROTECTED)]));
+    silent(&world);
+    world.upsert(leaving("PersistentVolumeClaim old/data", -60, &["kubernetes.io/pvc-protection"]));
+    assert!(!world.diagnose().faults.is_empty(), "it is still there");
     // Its pods have a grace period of two minutes.
     let mut world = World::new();
     world.upsert(namespace(-60, &[CONTENT, HELD]));
@@ -151,12 +161,10 @@ fn namespaces_that_are_emptied_as_promised_are_silent() {
     silent(&world);
     // One whose node is at work on it, and slow: the claim that it uses waits for it.
     let protection = "kubernetes.io/pvc-protection";
-    let remaining =
-        format!("Some content in the namespace has finalizers remaining: {protection} in 1 resource instances");
     let ending = |finalizers: Value, node: Object| {
         let mut world = World::new();
         world.upsert(node);
-        world.upsert(namespace(-90, &[CONTENT, ("NamespaceFinalizersRemaining", &remaining)]));
+        world.upsert(namespace(-90, &[CONTENT, ("NamespaceFinalizersRemaining", PROTECTED)]));
         world.upsert(leaving("PersistentVolumeClaim old/data", -90, &[protection]));
         world.upsert(object(
             "Pod old/web",

@@ -18,8 +18,10 @@ use crate::{
     words,
 };
 
-/// Content without a finalizer may take this long to go.
-const CONTENT: SignedDuration = SignedDuration::from_secs(120);
+/// What nobody is seen to hold may take this long to go: a busy control plane empties many namespaces one by one.
+const CONTENT: SignedDuration = SignedDuration::from_mins(3);
+/// Finalizers that the cluster's own controllers take off as soon as nothing uses the object.
+const BUILT_IN: &[&str] = &["kubernetes.io/", "batch.kubernetes.io/", "foregroundDeletion", "orphan"];
 
 pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     let Some(since) = due(&ns.metadata, cx.now) else { return };
@@ -39,14 +41,18 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     // Its pods end first; that takes as long as they were promised.
     let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(cx, p)));
     // Load balancers and disks are taken down outside the cluster.
-    let outside = finalizers.is_some_and(|c| is_slow(&named(c.message.as_deref().unwrap_or(""))));
-    if failure.is_none() && outside && age < SignedDuration::from_secs(OUTSIDE) {
+    let named = finalizers.map(|c| named(c.message.as_deref().unwrap_or(""))).unwrap_or_default();
+    if failure.is_none() && is_slow(&named) && age < SignedDuration::from_secs(OUTSIDE) {
         return;
     }
-    let slow = failure.is_none() && finalizers.is_none() && own_finalizers.is_empty();
+    // The namespace is looked at again only after a while: what it names may be gone.
+    let holder = holder(cx, name, finalizers);
+    let built_in = |finalizer: &String| BUILT_IN.iter().any(|b| finalizer.starts_with(b));
+    let held = finalizers.is_some() && (holder.is_some() || named.is_empty() || !named.iter().all(built_in));
+    let slow = failure.is_none() && !held && own_finalizers.is_empty();
     let ended =
         cx.index.graves().any(|(at, o)| cx.now.within(*at, FRESH) && o.meta().namespace.as_deref() == Some(name));
-    if ending || ended || slow && (content.is_none() || age < CONTENT) {
+    if ending || ended || slow && (content.or(finalizers).is_none() || age < CONTENT) {
         return;
     }
     let me = ns.reference();
@@ -98,7 +104,7 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     } else if !own_finalizers.is_empty() {
         f.actions.push(remove(&me, &own_finalizers));
         finalizer_cause(&me, &own_finalizers, None)
-    } else if let Some((holder, meta_item, held)) = holder(cx, name, finalizers) {
+    } else if let Some((holder, meta_item, held)) = holder {
         f.actions.push(remove(&holder, &held));
         let mut c = finalizer_cause(&holder, &held, None);
         c.statement = format!(
@@ -119,7 +125,7 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
             "list all resources",
             format!("kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl get -n {name} --ignore-not-found --show-kind"),
         ));
-        let confidence = if finalizers.is_some() { Confidence::Established } else { Confidence::Likely };
+        let confidence = if held { Confidence::Established } else { Confidence::Likely };
         let mut c = cause(
             "namespace-content-remains",
             confidence,

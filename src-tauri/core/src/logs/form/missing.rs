@@ -140,6 +140,12 @@ pub(super) const FAMILIES: &[Family] = &[Family {
             84,
             r#"(?i:no (?:value|setting|default) (?:was )?(?:found |given |provided |specified |set )?for (?:required )?(?:parameter|variable|setting|key|property|option|environment variable)):? ['"`]?([\w.-]+)"#,
         ),
+        // .NET's configuration, by the path of the key.
+        (
+            MissingSetting,
+            86,
+            r"(?i:section|key|setting|value) '([A-Z]\w*(?::\w+)+)' (?i:(?:was )?not (?:found|present) in|is missing (?:from|in)|has no value in)",
+        ),
         (MissingSetting, 84, r"(?i:connection string) '(\w+)' (?i:not found|is missing|was not found)"),
         (
             MissingSetting,

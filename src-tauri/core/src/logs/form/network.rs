@@ -87,7 +87,9 @@ pub(super) const FAMILIES: &[Family] = &[
             ),
             (Dns, 86, r"php_network_getaddresses: getaddrinfo failed[^\n]*\bHost: (?P<s>[\w.-]+)"),
             (Dns, 84, r"php_network_getaddresses: getaddrinfo (?:for (?P<s>\S+) )?failed"),
-            (Dns, 84, r"no servers could be reached|No resolvable bootstrap urls|produced zero addresses"),
+            (Dns, 84, r"no servers could be reached|produced zero addresses"),
+            // Kafka's clients name each host before, in a warning.
+            (Dns, 60, r"No resolvable bootstrap urls"),
             (
                 Dns,
                 72,

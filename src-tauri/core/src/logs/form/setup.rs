@@ -1,7 +1,7 @@
 //! Forms about what a program is set up with: values and options.
 
 use super::Family;
-use crate::logs::Class::{BadConfig, UnknownFlag};
+use crate::logs::Class::{BadConfig, MissingFile, PermissionDenied, UnknownFlag};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -215,6 +215,9 @@ pub(super) const FAMILIES: &[Family] = &[
             (BadConfig, 90, r#"time: (?:unknown unit|missing unit|invalid duration)[^\n]*?duration "?(?P<v>[^"\s]+)"#),
             (BadConfig, 88, r"Failed to find attribute '(?P<v>[^']+)' in '"),
             (BadConfig, 86, r"unknown keyword '(?P<s>[^']+)' in '"),
+            // Redis says below the line of its configuration what it met there.
+            (MissingFile, 95, r"^>>> '[\w-]+ (/[^\s']+)' No such file or directory"),
+            (PermissionDenied, 95, r"^>>> '[\w-]+ (/[^\s']+)' Permission denied"),
             (BadConfig, 90, r"^>>> '(?P<s>[\w-]+)(?: (?P<v>[^']*))?'"),
             (BadConfig, 88, r#"unrecognized configuration parameter "(?P<s>[^"]+)""#),
             (UnknownFlag, 88, r"unknown variable '(?P<s>[\w-]+)(?:=[^']*)?'"),

@@ -80,3 +80,25 @@ fn another_port_of_the_loopback_address_says_nothing_of_the_one_that_is_asked() 
         assert_eq!(cause.rule_id == "listens-on-loopback", loopback, "{}", cause.statement);
     }
 }
+
+/// The client's probe asks the Service, whose target port nobody behind it offers: one fault, told where it lies.
+#[test]
+fn a_probe_that_asks_a_service_of_a_wrong_port_is_a_symptom_of_it() {
+    let mut world = World::new();
+    let api = App::deployment("shop/api").container(json!({"ports": [{"containerPort": 8080}]}));
+    world.run(&api, [api.pod("a", status::ready(-600))]);
+    let ports = json!([{"name": "http", "port": 80, "targetPort": 9090}]);
+    world.upsert_all([api.service(json!({"spec": {"ports": ports}})), api.endpoints(&[true])]);
+    let command = json!(["sh", "-c", "wget -q -O- http://api/healthz"]);
+    let web = App::deployment("shop/web")
+        .container(json!({"readinessProbe": {"exec": {"command": command}, "periodSeconds": 5}}));
+    let pod = web.pod("a", status::unready(-60));
+    world.run(&web, [pod.clone()]);
+    let said = "Readiness probe failed: wget: can't connect to remote host (10.0.0.7): Connection refused\n";
+    world.upsert(event(&pod, "Warning", "Unhealthy", said, -55, -1, 9));
+    world.log(&pod, "app", 0, "waiting for requests");
+    let faults = world.diagnose().faults;
+    let titles: Vec<&str> = faults.iter().map(|f| f.title.as_str()).collect();
+    assert_eq!(titles.len(), 1, "{titles:?}");
+    assert_eq!(faults[0].causes[0].entity.key(), "Service/shop/api", "{}", faults[0].causes[0].statement);
+}

@@ -78,3 +78,42 @@ fn a_file_that_says_that_the_start_is_over_is_waited_for() {
     world.set_time(16);
     assert_eq!(world.diagnose().faults[0].causes[0].rule_id, "probe-failing");
 }
+
+#[test]
+fn a_start_whose_probe_the_kubelet_has_not_answered_for_is_given_a_minute() {
+    let app = app();
+    let mut world = world(&app, [app.pod("a", status::unready(-59))]);
+    patient(&world);
+    world.set_time(1);
+    assert_eq!(world.diagnose().faults.len(), 1);
+}
+
+#[test]
+fn a_start_that_tells_how_far_it_has_got_is_waited_for() {
+    let refused = format!("Readiness {REFUSED}");
+    let started = |since: i64, last: &str| {
+        let app = app();
+        let mut world = unready(&app, since, &refused);
+        world.log(&app.pod("a", status::unready(since)), "app", 0, &format!("INFO catalogue 4.2\n{last}"));
+        world
+    };
+    for last in [
+        "INFO loading model shard 3 of 12",
+        "rebuilding search index, this may take a few minutes",
+        "Replaying journal segments from 2041",
+        "warming cache: 45%",
+        "INFO Downloading weights for ranker-v3",
+    ] {
+        let mut world = started(-60, last);
+        patient(&world);
+        world.set_time(60);
+        assert_eq!(world.diagnose().faults.len(), 1, "{last}: two minutes are enough to be told");
+    }
+    for last in [
+        "INFO starting",
+        "ERROR replaying journal segment 3 of 12: checksum differs",
+        "INFO listening on :8080\nINFO warming cache: 45%",
+    ] {
+        assert_eq!(started(-60, last).diagnose().faults.len(), 1, "{last}");
+    }
+}
