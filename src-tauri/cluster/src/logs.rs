@@ -42,21 +42,22 @@ const LIMITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(20)]
 
 /// Reads the log that is wanted, or says why it cannot be.
 pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
-    let mut result = Err("no more logs are read".to_owned());
+    let mut reason = "no more logs are read".to_owned();
     for limit in LIMITS {
         let Ok(_turn) = inner.log_turns.acquire().await else { break };
-        match tokio::time::timeout(limit, fetch(inner, &want)).await {
-            Ok(answered) => {
-                result = answered;
+        reason = match tokio::time::timeout(limit, fetch(inner, &want)).await {
+            Ok(Ok(tail)) => {
+                return LogRead { want, lines: Ok(tail.lines), truncated: tail.truncated, later: tail.later };
+            }
+            Ok(Err(problem @ Failure::Transport(_))) => problem.to_string(),
+            Ok(Err(answer)) => {
+                reason = answer.to_string();
                 break;
             }
-            Err(_) => result = Err(format!("the log did not arrive within {} s", limit.as_secs())),
-        }
+            Err(_) => format!("the log did not arrive within {} s", limit.as_secs()),
+        };
     }
-    match result {
-        Ok(tail) => LogRead { want, lines: Ok(tail.lines), truncated: tail.truncated, later: tail.later },
-        Err(reason) => LogRead { want, lines: Err(redact::text(&reason).into_owned()), truncated: false, later: None },
-    }
+    LogRead { want, lines: Err(redact::text(&reason).into_owned()), truncated: false, later: None }
 }
 
 /// Lines of one run of a container.
@@ -67,8 +68,8 @@ struct Tail {
     later: Option<u32>,
 }
 
-async fn fetch(inner: &Inner, want: &LogWant) -> Result<Tail, String> {
-    let mut link = inner.connector.link().await.map_err(|p| p.message)?;
+async fn fetch(inner: &Inner, want: &LogWant) -> Result<Tail, Failure> {
+    let mut link = inner.connector.link().await.map_err(Failure::Transport)?;
     let (mut previous, mut renewed, mut settle) = (want.previous, false, SETTLE.iter());
     let mut first: Option<Failure> = None;
     loop {
@@ -82,7 +83,7 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<Tail, String> {
             Ok(Read::NotThere(words)) => Failure::Nonsense(words.into()),
             Err(Failure::Refused(r)) if r.code == 401 && !renewed => {
                 renewed = true;
-                link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(|p| p.message)?;
+                link = inner.connector.renew(link.generation, Some(&r.message)).await.map_err(Failure::Transport)?;
                 continue;
             }
             Err(failure) => failure,
@@ -90,9 +91,9 @@ async fn fetch(inner: &Inner, want: &LogWant) -> Result<Tail, String> {
         // It is being made anew: in a moment the one that is meant is the previous one. Or it is gone for good, and the
         // run after it has ended as well.
         if !gone(&failure) {
-            return Err(failure.to_string());
+            return Err(failure);
         }
-        let Some(time) = settle.next() else { return Err(first.unwrap_or(failure).to_string()) };
+        let Some(time) = settle.next() else { return Err(first.unwrap_or(failure)) };
         previous = first.is_none() || !previous;
         first = first.or(Some(failure));
         tokio::time::sleep(*time).await;
