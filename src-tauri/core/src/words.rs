@@ -12,6 +12,12 @@ pub fn clip(text: &str, max: usize) -> String {
     format!("{}…", cut[..at].trim_end_matches([' ', ',', ';', ':']))
 }
 
+/// The text as a sentence begins.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// The text has this word, and not only as a part of a longer name.
 pub fn has_word(text: &str, word: &str) -> bool {
     let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-');

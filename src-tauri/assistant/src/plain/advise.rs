@@ -1,6 +1,6 @@
 //! Which of the offered steps to take, in the order the rules give.
 
-use afterwatch_core::writing::Statement;
+use afterwatch_core::{words, writing::Statement};
 
 use super::unknown;
 use crate::record::{Record, action_name, offered, sentence};
@@ -19,7 +19,7 @@ pub(super) fn advise(record: &Record<'_>) -> (Vec<Statement>, Vec<String>) {
         .map(|step| {
             let draft = &step.draft;
             let because = draft.because.trim().trim_end_matches('.');
-            let name = capital(&action_name(step));
+            let name = words::capital(&action_name(step));
             let mut text = if because.is_empty() { sentence(&name) } else { format!("{name}: {because}.") };
             if !draft.risk.trim().is_empty() {
                 text.push_str(&format!(" At worst: {}.", draft.risk.trim().trim_end_matches('.')));
@@ -30,10 +30,4 @@ pub(super) fn advise(record: &Record<'_>) -> (Vec<Statement>, Vec<String>) {
         })
         .collect();
     (statements, steps.iter().map(|s| s.id.clone()).collect())
-}
-
-/// With a capital at its beginning.
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use afterwatch_core::{
 };
 use jiff::SignedDuration;
 
-use super::{advise::capital, unknown};
+use super::unknown;
 use crate::record::{Record, action_name, between, entity, object, offered};
 
 /// More findings than this are counted instead of told.
@@ -361,7 +361,7 @@ pub(super) fn people(r: &Record<'_>) -> Vec<Statement> {
         .iter()
         .filter_map(|e| {
             let who = e.who.as_ref()?;
-            Some(r.recorded(&format!("{}: {} ({who})", r.time(e.at), capital(&e.text)), &e.evidence))
+            Some(r.recorded(&format!("{}: {} ({who})", r.time(e.at), words::capital(&e.text)), &e.evidence))
         })
         .collect()
 }

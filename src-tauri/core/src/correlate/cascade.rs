@@ -2,8 +2,9 @@
 //!
 //! A finding is a symptom of another object's fault where three things hold: it is of a kind that a dead dependency
 //! brings about (a refused connection, a timeout, a probe that fails), it names that dependency (its log does, or its
-//! own configuration), and the dependency's fault began before it or about then. Nothing else links two faults: not one
-//! namespace, not one node, not one moment.
+//! own configuration), and the dependency's fault began before it or about then. So is a program that lacks a table where
+//! the Job that was to make it, in the same database, failed. Nothing else links two faults: not one namespace, not one
+//! node, not one moment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use super::route::{Routes, Suspected};
 use crate::{
     finding::{CauseDraft, Finding},
     logs::Class,
-    object::{ObjectRef, Service},
+    object::{ObjectRef, PodSpec, Service, pod::SourceRef},
     severity::Confidence,
 };
 
@@ -156,6 +157,17 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
             });
             up[i].extend(policies.map(|f| f.subject.key()).filter(|key| *key != me));
         }
+        if lacks_schema(finding) {
+            let migrations = findings.iter().filter(|f| {
+                f.subject.kind == "Job"
+                    && f.subject.namespace == finding.subject.namespace
+                    && symptom(f) != Symptom::Weak
+                    && explains(f, finding, How::Named, false)
+                    && routes.spec(&f.subject).is_some_and(|spec| migrates(&f.subject.name, spec))
+                    && share(routes, &f.subject, &finding.subject)
+            });
+            up[i].extend(migrations.map(|f| f.subject.key()).filter(|key| *key != me));
+        }
         if let Some(object) = caller(finding) {
             let (services, others) = routes.calls(object);
             let behind = services.into_iter().flat_map(|s| {
@@ -185,6 +197,35 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
         }
     }
     up
+}
+
+/// Its own words say that a table, a column or a whole database is not there.
+fn lacks_schema(finding: &Finding) -> bool {
+    const GONE: [&str; 5] =
+        ["does not exist", "doesn't exist", "no such table", "unknown column", "invalid object name"];
+    finding.causes.first().filter(|c| c.rule_id == "log-database").is_some_and(|c| {
+        let statement = c.statement.to_lowercase();
+        GONE.iter().any(|w| statement.contains(w))
+    })
+}
+
+/// They are set up with one host, one ConfigMap or one Secret.
+fn share(routes: &Routes<'_>, one: &ObjectRef, other: &ObjectRef) -> bool {
+    let sources = |subject: &ObjectRef| -> BTreeSet<(bool, String)> {
+        let spec = routes.spec(subject);
+        let of = |secret: bool, refs: Vec<SourceRef>| refs.into_iter().map(move |r| (secret, r.name));
+        let all = spec.into_iter().flat_map(|s| of(false, s.config_map_refs()).chain(of(true, s.secret_refs())));
+        all.filter(|(_, name)| name != "kube-root-ca.crt").collect()
+    };
+    !routes.configured(one).is_disjoint(&routes.configured(other)) || !sources(one).is_disjoint(&sources(other))
+}
+
+/// What it is called or runs says that it makes the tables of a database.
+fn migrates(name: &str, spec: &PodSpec) -> bool {
+    const WORDS: [&str; 8] = ["migrat", "schema", "flyway", "liquibase", "alembic", "initdb", "init-db", "db-init"];
+    let of = |text: &str| WORDS.iter().any(|w| text.to_lowercase().contains(w));
+    of(name)
+        || spec.containers.iter().any(|c| of(&c.name) || of(&c.image) || c.command.iter().chain(&c.args).any(|a| of(a)))
 }
 
 /// How a workload is known to call a Service.

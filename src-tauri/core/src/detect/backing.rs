@@ -232,7 +232,7 @@ pub(super) fn told(cx: &Context<'_>, f: &mut Finding, blame: Blame, rule: &str, 
         f.subject = workload.clone();
         return;
     }
-    let mut c = cause(rule, Confidence::Established, blame.entity.clone(), capital(&statement));
+    let mut c = cause(rule, Confidence::Established, blame.entity.clone(), words::capital(&statement));
     c.field = blame.field.clone();
     c.referrer = blame.referrer.clone();
     c.evidence = vec![key];
@@ -266,9 +266,4 @@ fn step(blame: &Blame) -> Option<ActionDraft> {
         ),
         Some(_) => return None,
     })
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

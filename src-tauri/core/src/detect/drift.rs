@@ -179,7 +179,7 @@ fn source(cx: &Context<'_>, f: &Finding) -> Option<(CauseDraft, Vec<EvidenceDraf
         0 => String::new(),
         n => format!(
             " {} that started before it {} ready.",
-            capital(&words::count(n, "pod")),
+            words::capital(&words::count(n, "pod")),
             if n == 1 { "is" } else { "are" }
         ),
     };
@@ -381,9 +381,4 @@ fn split(cx: &Context<'_>, f: &Finding, at: Timestamp) -> (usize, usize) {
     let before = pods.iter().filter(|p| p.ready() && started(p).is_some_and(|t| t < at)).count();
     let after = pods.iter().filter(|p| !p.ready()).count();
     (before, after)
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }

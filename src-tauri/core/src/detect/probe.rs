@@ -3,6 +3,7 @@
 mod command;
 mod explained;
 mod listening;
+mod slow;
 mod verdict;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::{
     explained::{log, log_item},
     listening::prepares,
+    slow::never_asked,
     verdict::{Case, verdict},
 };
 use super::{
@@ -21,7 +23,6 @@ use super::{
 use crate::{
     evidence::EvidenceKind,
     finding::Finding,
-    index::Now,
     object::{
         Condition, Container, ContainerStatus, Kind, KubeEvent, Pod,
         pod::{Probe, Terminated},
@@ -321,15 +322,6 @@ fn killed(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerS
         want_current(cx, pod, spec, status, first);
         cx.report(f);
     }
-}
-
-/// The runtime cannot run what the probe of a container that has not started yet is to run.
-fn never_asked(now: Now<'_>, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
-    status.started == Some(false)
-        && status.state.running.is_some()
-        && unhealthy
-            .last()
-            .is_some_and(|e| e.message().contains("errored") && e.last_seen().is_some_and(|t| !now.beyond(t, EVENTS)))
 }
 
 fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &ContainerStatus, init: bool) {

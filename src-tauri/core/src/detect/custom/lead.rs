@@ -14,6 +14,7 @@ use crate::{
     index::deployer,
     object::{CustomResource, Kind, Object, ObjectRef, custom::Named, kind::extension},
     severity::Confidence,
+    words,
 };
 
 /// How far it is followed.
@@ -292,13 +293,8 @@ fn named(
     // Messages write it in small letters; the object's own reference has its spelling.
     let own = stands_on(o).into_iter().find(|w| w.name == name && w.kind.to_lowercase() == lower);
     let own = own.map(|w| (w.kind, w.api_version));
-    let (kind, api) = own.or(known).or_else(|| said.then(|| (capital(word), format!("{group}/v1"))))?;
+    let (kind, api) = own.or(known).or_else(|| said.then(|| (words::capital(word), format!("{group}/v1"))))?;
     let named = Named { name: name.to_owned(), ..Named::default() };
     let wanted = named.reference(&api, &kind, namespace);
     (cx.index.resolve(&wanted).is_none() && knows(cx, &wanted, false)).then_some((wanted, Confidence::Likely))
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
 }

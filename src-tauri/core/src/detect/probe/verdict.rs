@@ -1,22 +1,18 @@
 //! Why a probe fails, from what the kubelet says, what the container declares and what its log says.
 
-use std::sync::LazyLock;
-
 use jiff::SignedDuration;
-use regex::Regex;
 
 use super::{
     super::{
         Context,
         context::{Owner, cause, edit, read_log},
     },
-    command::sleeps,
     explained::{Explained, is_timeout},
     listening::{listens, told_to_listen},
+    slow::Slowed,
 };
 use crate::{
     finding::{CauseDraft, Finding},
-    logs,
     object::{Container, ContainerStatus, Pod, pod::Probe},
     remediation::ActionKind,
     severity::Confidence,
@@ -47,7 +43,7 @@ pub(super) struct Case<'a> {
 }
 
 /// What is concluded: the rule, how sure, in which words, and the field below the probe's own.
-struct Verdict {
+pub(super) struct Verdict {
     rule: &'static str,
     confidence: Confidence,
     statement: String,
@@ -85,8 +81,16 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
         statement.push_str(&case.own_words().unwrap_or_default());
     }
     statement.push_str(&case.together(cx));
+    const OF_TIME: [&str; 4] = ["probe-kills-slow-start", "startup-budget-too-short", "probe-refused", "probe-timeout"];
+    let slowed = OF_TIME.contains(&v.rule).then(|| case.slowed(cx)).flatten();
     let mut c = cause(v.rule, v.confidence, case.owner.subject.clone(), statement);
     c.field = Some(case.owner.field(case.init, &case.spec.name, &format!("{}{}", case.field, v.below)));
+    if let Some(Slowed { statement, field, step }) = slowed {
+        c.statement.push_str(&statement);
+        c.field = Some(field);
+        c.confidence = c.confidence.min(Confidence::Likely);
+        f.actions.push(step);
+    }
     c.signs.pro = 2;
     if v.confidence < Confidence::Established {
         c.needs.push("what the program listens on and answers".into());
@@ -164,12 +168,18 @@ impl Case<'_> {
     pub(super) fn told(&self) -> String {
         let text = ["failed: ", "errored: ", "state: "].iter().find_map(|p| self.said.split_once(p).map(|(_, t)| t));
         match text.unwrap_or(&self.said).trim() {
-            "" => String::new(),
+            text if text.is_empty() || text.ends_with("probe failed:") => String::new(),
             text => format!(" The kubelet says: {}.", words::clip(text.trim_end_matches('.'), 220)),
         }
     }
 
-    fn found(&self, rule: &'static str, confidence: Confidence, statement: String, below: &'static str) -> Verdict {
+    pub(super) fn found(
+        &self,
+        rule: &'static str,
+        confidence: Confidence,
+        statement: String,
+        below: &'static str,
+    ) -> Verdict {
         Verdict { rule, confidence, statement, below }
     }
 
@@ -370,79 +380,6 @@ impl Case<'_> {
         Some(self.found(rule, Confidence::Likely, statement, ".httpGet.path"))
     }
 
-    /// The kubelet gives up before the program has started.
-    fn slow_start(&self) -> Option<Verdict> {
-        if self.word == "readiness probe" || self.kills == 0 {
-            return None;
-        }
-        let lower = self.lower();
-        let silent =
-            self.refused() || is_timeout(&lower) || lower.contains("statuscode: 503") || self.probe.exec.is_some();
-        if !silent {
-            return None;
-        }
-        let p = self.probe;
-        let budget = p.budget_seconds();
-        // A program that had served for long before it was killed did start.
-        let lived = self
-            .status
-            .last_state
-            .terminated
-            .as_ref()
-            .and_then(|t| Some(t.finished_at?.duration_since(t.started_at?).as_secs()));
-        let grace = self.pod.spec.termination_grace_period_seconds.unwrap_or(30);
-        if lived.is_some_and(|s| s > budget + p.period_seconds.unwrap_or(10) + grace + 5) {
-            return None;
-        }
-        let sleeps = sleeps(self.spec);
-        // What does nothing but sleep never serves, however long it is given.
-        if sleeps.is_some_and(|(_, goes_on)| !goes_on) {
-            return None;
-        }
-        let sleeps = sleeps.map(|(s, _)| s).filter(|s| *s >= budget);
-        let words_said = self.log.filter(|l| listens(l).is_none()).and_then(|l| {
-            let last = l.iter().rev().map(|x| logs::message(x)).find(|x| !x.trim().is_empty())?;
-            STARTING.as_ref().is_some_and(|r| r.is_match(&last)).then(|| words::clip(&last, 120))
-        });
-        let startup = self.word == "startup probe";
-        // Refused on a port that fits nothing else known is a slow start for a start-up probe; of a liveness probe it
-        // takes a sign.
-        let ready_later = self.status.ready && self.spec.readiness_probe.is_some();
-        if !startup && (self.spec.startup_probe.is_some() || sleeps.is_none() && words_said.is_none() && !ready_later) {
-            return None;
-        }
-        let sum = format!(
-            "{budget} s (initialDelaySeconds {} + periodSeconds {} × failureThreshold {})",
-            p.initial_delay_seconds.unwrap_or(0),
-            p.period_seconds.unwrap_or(10),
-            p.failure_threshold.unwrap_or(3)
-        );
-        let longer = match (sleeps, words_said) {
-            (Some(s), _) => format!("its command alone sleeps {s} s before it serves"),
-            (None, Some(w)) => format!("when it is killed it still says “{w}”"),
-            (None, None) => "it has not answered by then".to_owned(),
-        };
-        let killed = lived.map(|s| format!(" The last run was killed after {s} s.")).unwrap_or_default();
-        let times = words::times(self.kills);
-        let told = self.told();
-        let (rule, statement, below) = if startup {
-            let statement = format!(
-                "The startup probe of container {} ({}) allows its start {sum}, and the start takes longer: {longer}. It was restarted {times}.{killed}{told}",
-                self.spec.name,
-                p.describe()
-            );
-            ("startup-budget-too-short", statement, ".failureThreshold")
-        } else {
-            let statement = format!(
-                "The liveness probe of container {} ({}) kills it before it has started (slow start): it is given {sum} and has no startupProbe, and {longer}. It was restarted {times}.{killed}{told}",
-                self.spec.name,
-                p.describe()
-            );
-            ("probe-kills-slow-start", statement, ".initialDelaySeconds")
-        };
-        Some(self.found(rule, Confidence::Likely, statement, below))
-    }
-
     fn otherwise(&self) -> Verdict {
         let lower = self.lower();
         let (asks, told) = (self.asks(), self.told());
@@ -489,12 +426,3 @@ impl Case<'_> {
         self.found("probe-failing", Confidence::Likely, statement, "")
     }
 }
-
-static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(concat!(
-        r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s)?|warm(?:ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s)|index(?:ing|es)|wait(?:ing|s)|recover\w*|connecting)\b",
-        // How far it is.
-        r"|\b(?:warm|load|import|index|cach|restor|sync|process|done|progress|complet|build|built|download|fetch|read)\w*[^\n]{0,40}?\b(?:\d+ (?:of|out of) \d+\b|\d+/\d+\b|\d{1,3} ?%)"
-    ))
-    .ok()
-});

@@ -140,3 +140,24 @@ fn a_webhook_whose_server_crashes_is_the_servers_fault() {
     assert_eq!(fault.causes[0].entity.key(), "Deployment/policy/guard", "{}", fault.causes[0].statement);
     assert_eq!(subjects(&fault), ["cart", "guard", "web"]);
 }
+
+#[test]
+fn a_table_that_a_failed_migration_was_to_make_is_the_migrations_fault() {
+    let calls =
+        |host: &str| json!({"env": [{"name": "DATABASE_URL", "value": format!("postgres://{host}:5432/orders")}]});
+    let both = |job: &str, host: &str| {
+        let mut world = World::new();
+        let job = App::of(Kind::Job, job).container(calls(host));
+        crashing(&mut world, &job, -60, "FATAL: password authentication failed for user \"migrator\"");
+        let web = App::deployment("shop/web").container(calls("orders-db"));
+        crashing(&mut world, &web, -20, "ERROR: relation \"orders\" does not exist at character 15");
+        world
+    };
+    let fault = one(&both("shop/orders-migrate", "orders-db"));
+    cause(&fault, "log-authentication", "Job/shop/orders-migrate");
+    assert_eq!(subjects(&fault), ["orders-migrate", "web"]);
+    // One that does something else, one of another database, one of another namespace.
+    several(&both("shop/orders-report", "orders-db"), 2);
+    several(&both("shop/orders-migrate", "stock-db"), 2);
+    several(&both("depot/orders-migrate", "orders-db"), 2);
+}

@@ -76,7 +76,9 @@ fn a_file_that_says_that_the_start_is_over_is_waited_for() {
     let mut world = unready(&app, -16, "Readiness probe failed: ");
     patient(&world);
     world.set_time(16);
-    assert_eq!(world.diagnose().faults[0].causes[0].rule_id, "probe-failing");
+    let found = world.diagnose().faults[0].causes[0].clone();
+    assert_eq!(found.rule_id, "probe-failing");
+    assert!(!found.statement.contains("The kubelet says"), "it says no more than that: {}", found.statement);
 }
 
 #[test]
@@ -116,4 +118,36 @@ fn a_start_that_tells_how_far_it_has_got_is_waited_for() {
     ] {
         assert_eq!(started(-60, last).diagnose().faults.len(), 1, "{last}");
     }
+}
+
+#[test]
+fn a_start_that_got_slow_with_its_cpu_limit_is_told_with_it() {
+    let probe = json!({"tcpSocket": {"port": 8080}, "periodSeconds": 5, "failureThreshold": 3});
+    let limited = |cpu: Value| json!({"resources": {"limits": {"cpu": cpu}}, "startupProbe": probe});
+    let before = checkout().container(limited(json!("500m")));
+    let lowered = |to: &str, when: i64| {
+        let mut world = World::new().at(-400);
+        world.run(&before, [before.pod("a", status::ready(-3000))]);
+        world.set_time(-220);
+        let now = before.clone().revise(when, limited(json!(to)));
+        world.upsert(now.top(json!({})));
+        let mut state = status::restarted(137, "Error", 3, -12, -10);
+        state["containerStatuses"][0]["ready"] = json!(false);
+        state["containerStatuses"][0]["lastState"]["terminated"]["startedAt"] = json!(at(-28));
+        let pod = now.pod("b", state);
+        world.set_time(0);
+        world.run(&now, [pod.clone()]);
+        world.upsert(event(&pod, "Warning", "Unhealthy", &format!("Startup {REFUSED}"), -200, -14, 9));
+        let killing = "Container app failed startup probe, will be restarted";
+        world.upsert(event(&pod, "Normal", "Killing", killing, -190, -14, 3));
+        world.log(&pod, "app", 3, "INFO warming cache: 15%");
+        cause(&world, "startup-failing")
+    };
+    let limit = "spec.template.spec.containers[app].resources.limits.cpu";
+    let found = lowered("20m", -219);
+    assert_eq!((found.field.as_deref(), found.confidence), (Some(limit), Likely), "{}", found.statement);
+    says(&found, &["startup probe", "15 s", "lowered from 500m to 20m", "a start takes longer"]);
+    // What was raised is no reason, and neither is what was lowered after the pod was made.
+    assert_ne!(lowered("1", -219).field.as_deref(), Some(limit));
+    assert_ne!(lowered("20m", -230).field.as_deref(), Some(limit));
 }

@@ -1,0 +1,156 @@
+//! Starts that take longer than a probe allows, and what makes them slow.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{
+    super::{Context, backing, context::set},
+    EVENTS,
+    command::sleeps,
+    explained::is_timeout,
+    listening::listens,
+    verdict::{Case, Verdict},
+};
+use crate::{
+    index::Now,
+    logs,
+    object::{ContainerStatus, KubeEvent, Quantity},
+    remediation::{ActionDraft, ActionKind},
+    severity::Confidence,
+    words,
+};
+
+/// What a start waits for, in the words of a log.
+static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s)?|warm(?:ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s)|index(?:ing|es)|wait(?:ing|s)|recover\w*|connecting)\b",
+        // How far it is.
+        r"|\b(?:warm|load|import|index|cach|restor|sync|process|done|progress|complet|build|built|download|fetch|read)\w*[^\n]{0,40}?\b(?:\d+ (?:of|out of) \d+\b|\d+/\d+\b|\d{1,3} ?%)"
+    ))
+    .ok()
+});
+
+/// The runtime cannot run what the probe of a container that has not started yet is to run.
+pub(super) fn never_asked(now: Now<'_>, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
+    status.started == Some(false)
+        && status.state.running.is_some()
+        && unhealthy
+            .last()
+            .is_some_and(|e| e.message().contains("errored") && e.last_seen().is_some_and(|t| !now.beyond(t, EVENTS)))
+}
+
+/// That a container may use less of the processor since shortly before its pod was made.
+pub(super) struct Slowed {
+    /// A sentence about it.
+    pub statement: String,
+    pub field: String,
+    pub step: ActionDraft,
+}
+
+impl Case<'_> {
+    /// The kubelet gives up before the program has started.
+    pub(super) fn slow_start(&self) -> Option<Verdict> {
+        if self.word == "readiness probe" || self.kills == 0 {
+            return None;
+        }
+        let lower = self.lower();
+        let silent =
+            self.refused() || is_timeout(&lower) || lower.contains("statuscode: 503") || self.probe.exec.is_some();
+        if !silent {
+            return None;
+        }
+        let p = self.probe;
+        let budget = p.budget_seconds();
+        // A program that had served for long before it was killed did start.
+        let lived = self
+            .status
+            .last_state
+            .terminated
+            .as_ref()
+            .and_then(|t| Some(t.finished_at?.duration_since(t.started_at?).as_secs()));
+        let grace = self.pod.spec.termination_grace_period_seconds.unwrap_or(30);
+        if lived.is_some_and(|s| s > budget + p.period_seconds.unwrap_or(10) + grace + 5) {
+            return None;
+        }
+        let sleeps = sleeps(self.spec);
+        // What does nothing but sleep never serves, however long it is given.
+        if sleeps.is_some_and(|(_, goes_on)| !goes_on) {
+            return None;
+        }
+        let sleeps = sleeps.map(|(s, _)| s).filter(|s| *s >= budget);
+        let words_said = self.log.filter(|l| listens(l).is_none()).and_then(|l| {
+            let last = l.iter().rev().map(|x| logs::message(x)).find(|x| !x.trim().is_empty())?;
+            STARTING.as_ref().is_some_and(|r| r.is_match(&last)).then(|| words::clip(&last, 120))
+        });
+        let startup = self.word == "startup probe";
+        // Refused on a port that fits nothing else known is a slow start for a start-up probe; of a liveness probe it
+        // takes a sign.
+        let ready_later = self.status.ready && self.spec.readiness_probe.is_some();
+        if !startup && (self.spec.startup_probe.is_some() || sleeps.is_none() && words_said.is_none() && !ready_later) {
+            return None;
+        }
+        let sum = format!(
+            "{budget} s (initialDelaySeconds {} + periodSeconds {} × failureThreshold {})",
+            p.initial_delay_seconds.unwrap_or(0),
+            p.period_seconds.unwrap_or(10),
+            p.failure_threshold.unwrap_or(3)
+        );
+        let longer = match (sleeps, words_said) {
+            (Some(s), _) => format!("its command alone sleeps {s} s before it serves"),
+            (None, Some(w)) => format!("when it is killed it still says “{w}”"),
+            (None, None) => "it has not answered by then".to_owned(),
+        };
+        let killed = lived.map(|s| format!(" The last run was killed after {s} s.")).unwrap_or_default();
+        let times = words::times(self.kills);
+        let told = self.told();
+        let (rule, statement, below) = if startup {
+            let statement = format!(
+                "The startup probe of container {} ({}) allows its start {sum}, and the start takes longer: {longer}. It was restarted {times}.{killed}{told}",
+                self.spec.name,
+                p.describe()
+            );
+            ("startup-budget-too-short", statement, ".failureThreshold")
+        } else {
+            let statement = format!(
+                "The liveness probe of container {} ({}) kills it before it has started (slow start): it is given {sum} and has no startupProbe, and {longer}. It was restarted {times}.{killed}{told}",
+                self.spec.name,
+                p.describe()
+            );
+            ("probe-kills-slow-start", statement, ".initialDelaySeconds")
+        };
+        Some(self.found(rule, Confidence::Likely, statement, below))
+    }
+
+    /// The change that lowered its CPU limit: whatever it does takes longer now, its start first of all.
+    pub(super) fn slowed(&self, cx: &Context<'_>) -> Option<Slowed> {
+        let (owner, made) = (&self.owner.subject, self.pod.metadata.creation_timestamp?);
+        let field = self.owner.field(self.init, &self.spec.name, "resources.limits.cpu");
+        let cores = |text: &Option<String>| text.as_deref().and_then(|t| Quantity::new(t).milli());
+        let recent = backing::changes(cx, owner).filter(|c| (-5..=3600).contains(&made.duration_since(c.at).as_secs()));
+        let lowered = recent.filter_map(|c| {
+            let limit = c.fields.iter().find(|f| f.path == field)?;
+            let now = cores(&limit.to)?;
+            cores(&limit.from).is_none_or(|before| now < before).then_some((c, limit))
+        });
+        let (change, limit) = lowered.max_by_key(|(c, _)| c.at)?;
+        let (to, who) = (limit.to.as_deref()?, change.who.as_deref().unwrap_or("somebody"));
+        let at = change.at.strftime("%H:%M:%S UTC");
+        let (what, back) = match limit.from.as_deref() {
+            Some(from) => (format!("Its CPU limit was lowered from {from} to {to}"), from),
+            // Zero takes the limit off.
+            None => (format!("It was given a CPU limit of {to}, where it had none,"), "0"),
+        };
+        Some(Slowed {
+            statement: format!(" {what} by {who} at {at}: a start takes longer with less."),
+            step: set(
+                ActionKind::SetResources,
+                owner,
+                format!("it may use {to} of a processor, and needs more to start in time"),
+                "restarts its pods",
+                ("resources", format!("-c {} --limits=cpu={back}", self.spec.name)),
+            ),
+            field,
+        })
+    }
+}
