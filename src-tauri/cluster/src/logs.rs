@@ -36,16 +36,23 @@ const NOT_YET: &str = "the log of this run of the container is not there";
 const PASSED: &str = "the container was restarted again before its log was read";
 /// The times in which a kubelet puts the new container in the dead one's place, also where the node is busy.
 const SETTLE: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1600)];
-/// How long a log is waited for; then the others have their turn, and it is asked for once more: the log of a run that
-/// has ended is there only for a while.
-const LIMITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(20)];
+/// How long a log is waited for.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How often it is asked for where it does not arrive: the log of a run that has ended is there only for a while, that of
+/// one that goes on is read again anyway.
+const ATTEMPTS: [usize; 2] = [1, 2];
+/// The pause before it is asked for once more.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Reads the log that is wanted, or says why it cannot be.
 pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
     let mut reason = "no more logs are read".to_owned();
-    for limit in LIMITS {
+    for attempt in 0..ATTEMPTS[usize::from(want.previous)] {
+        if attempt > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
         let Ok(_turn) = inner.log_turns.acquire().await else { break };
-        reason = match tokio::time::timeout(limit, fetch(inner, &want)).await {
+        reason = match tokio::time::timeout(LIMIT, fetch(inner, &want)).await {
             Ok(Ok(tail)) => {
                 return LogRead { want, lines: Ok(tail.lines), truncated: tail.truncated, later: tail.later };
             }
@@ -54,7 +61,7 @@ pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
                 reason = answer.to_string();
                 break;
             }
-            Err(_) => format!("the log did not arrive within {} s", limit.as_secs()),
+            Err(_) => format!("the log did not arrive within {} s", LIMIT.as_secs()),
         };
     }
     LogRead { want, lines: Err(redact::text(&reason).into_owned()), truncated: false, later: None }

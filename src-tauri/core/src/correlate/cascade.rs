@@ -8,16 +8,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use jiff::SignedDuration;
+use regex::Regex;
 
 use super::route::{Routes, Suspected};
 use crate::{
     finding::{CauseDraft, Finding},
     logs::Class,
-    object::{ObjectRef, PodSpec, Service, pod::SourceRef},
+    object::{
+        ObjectRef, PodSpec, Service,
+        pod::{EnvVar, SourceRef},
+    },
     severity::Confidence,
 };
 
@@ -157,12 +161,13 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
             });
             up[i].extend(policies.map(|f| f.subject.key()).filter(|key| *key != me));
         }
-        if lacks_schema(finding) {
+        if lacks_schema(routes, finding) {
             let migrations = findings.iter().filter(|f| {
                 f.subject.kind == "Job"
                     && f.subject.namespace == finding.subject.namespace
                     && symptom(f) != Symptom::Weak
                     && explains(f, finding, How::Named, false)
+                    && finding.started_at.duration_since(f.started_at) <= BEFORE
                     && routes.spec(&f.subject).is_some_and(|spec| migrates(&f.subject.name, spec))
                     && share(routes, &f.subject, &finding.subject)
             });
@@ -199,31 +204,46 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
     up
 }
 
-/// Its own words say that a table, a column or a whole database is not there.
-fn lacks_schema(finding: &Finding) -> bool {
-    const GONE: [&str; 5] =
-        ["does not exist", "doesn't exist", "no such table", "unknown column", "invalid object name"];
-    finding.causes.first().filter(|c| c.rule_id == "log-database").is_some_and(|c| {
-        let statement = c.statement.to_lowercase();
-        GONE.iter().any(|w| statement.contains(w))
-    })
+/// Its own words say that a table, a column or a whole database is not there, and nothing that it is set up with but the
+/// database's address names it.
+fn lacks_schema(routes: &Routes<'_>, finding: &Finding) -> bool {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"(?i)\b(?:relation|table|column|database|schema)\b[^\n]{0,80}(?:does not|doesn't) exist|no such table|unknown column|invalid object name"#).ok()
+    });
+    let Some(cause) = finding.causes.first().filter(|c| c.rule_id == "log-database") else { return false };
+    let containers =
+        || routes.spec(&finding.subject).into_iter().flat_map(|s| s.init_containers.iter().chain(&s.containers));
+    let address = |field: &str| {
+        let named = |e: &&EnvVar| field.ends_with(&format!("env[{}]", e.name));
+        containers().flat_map(|c| &c.env).filter(named).any(|e| e.value.as_deref().is_some_and(|v| v.contains("://")))
+    };
+    cause.entity.same_name(&finding.subject)
+        && cause.field.as_deref().is_none_or(address)
+        && FORM.as_ref().is_some_and(|r| r.is_match(&cause.statement))
 }
 
-/// They are set up with one host, one ConfigMap or one Secret.
+/// They are set up with one host, or their environments with one ConfigMap or Secret.
 fn share(routes: &Routes<'_>, one: &ObjectRef, other: &ObjectRef) -> bool {
-    let sources = |subject: &ObjectRef| -> BTreeSet<(bool, String)> {
-        let spec = routes.spec(subject);
-        let of = |secret: bool, refs: Vec<SourceRef>| refs.into_iter().map(move |r| (secret, r.name));
-        let all = spec.into_iter().flat_map(|s| of(false, s.config_map_refs()).chain(of(true, s.secret_refs())));
-        all.filter(|(_, name)| name != "kube-root-ca.crt").collect()
+    // Where everybody sends what is only measured.
+    const ALL: [&str; 6] = ["otel", "jaeger", "collector", "statsd", "sentry", "proxy"];
+    let hosts = |subject: &ObjectRef| -> BTreeSet<String> {
+        let all = routes.configured(subject);
+        all.iter().filter(|host| !ALL.iter().any(|w| host.contains(w))).cloned().collect()
     };
-    !routes.configured(one).is_disjoint(&routes.configured(other)) || !sources(one).is_disjoint(&sources(other))
+    let sources = |subject: &ObjectRef| -> BTreeSet<(bool, String)> {
+        let of = |secret: bool, refs: Vec<SourceRef>| refs.into_iter().map(move |r| (secret, r));
+        let spec = routes.spec(subject).into_iter();
+        let all = spec.flat_map(|s| of(false, s.config_map_refs()).chain(of(true, s.secret_refs())));
+        all.filter(|(_, r)| r.via.starts_with("env")).map(|(secret, r)| (secret, r.name)).collect()
+    };
+    !hosts(one).is_disjoint(&hosts(other)) || !sources(one).is_disjoint(&sources(other))
 }
 
 /// What it is called or runs says that it makes the tables of a database.
 fn migrates(name: &str, spec: &PodSpec) -> bool {
-    const WORDS: [&str; 8] = ["migrat", "schema", "flyway", "liquibase", "alembic", "initdb", "init-db", "db-init"];
-    let of = |text: &str| WORDS.iter().any(|w| text.to_lowercase().contains(w));
+    static FORM: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)migrat|flyway|liquibase|alembic|\binit-?db\b|\bdb-?init\b").ok());
+    let of = |text: &str| FORM.as_ref().is_some_and(|r| r.is_match(text));
     of(name)
         || spec.containers.iter().any(|c| of(&c.name) || of(&c.image) || c.command.iter().chain(&c.args).any(|a| of(a)))
 }

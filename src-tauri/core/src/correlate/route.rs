@@ -125,6 +125,8 @@ impl<'a> Routes<'a> {
 
     fn find_behind(&self, service: &Service) -> Vec<ObjectRef> {
         let namespace = service.metadata.namespace.as_deref().unwrap_or("");
+        // Read here, so that what was found is forgotten once the Service changes.
+        let Some(service) = self.named(namespace, &service.metadata.name) else { return Vec::new() };
         let selector = &service.spec.selector;
         let mut found: BTreeMap<String, ObjectRef> = BTreeMap::new();
         if !selector.is_empty() {

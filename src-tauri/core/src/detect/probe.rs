@@ -10,8 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::{
     explained::{log, log_item},
-    listening::prepares,
-    slow::never_asked,
+    slow::{never_asked, prepares},
     verdict::{Case, verdict},
 };
 use super::{
@@ -396,16 +395,20 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     // In a start the right port is refused, too, for as long as the program loads, and the file is not there yet that
     // says that it has; and where the kubelet has said nothing, it may not have asked.
     let starting = !was_ready && status.restart_count == 0;
-    let ordinary = |rule: &str| rule == "probe-refused" || rule == "probe-failing" && case.only_looks();
     let rule = f.causes.first().map_or("", |c| c.rule_id.as_str());
+    let ordinary = rule == "probe-refused" || rule == "probe-failing" && case.only_looks();
+    let passes = ordinary || rule == "probe-timeout" || case.lower().contains("statuscode: 503");
     let usual = match () {
-        () if !starting => 0,
-        () if rule.starts_with("probe-") && log.is_some_and(prepares) => AT_WORK,
+        () if !starting || !rule.starts_with("probe-") => 0,
+        () if (passes || unhealthy.is_empty()) && log.is_some_and(prepares) => AT_WORK,
         () if unhealthy.is_empty() => UNHEARD,
-        () if ordinary(rule) => STARTING,
+        () if ordinary => STARTING,
         () => 0,
     };
     f.hold = f.hold.max(hold(usual));
+    if usual == AT_WORK {
+        cx.ordinary_until_due(&mut f);
+    }
     cx.report(f);
 }
 

@@ -257,7 +257,7 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
         Value::Number(n) => Some(n.to_string()),
         Value::Array(items) => items.first().and_then(text_of),
         Value::Object(map) => {
-            const SAID: [&str; 13] = [
+            const SAID: [&str; 11] = [
                 "message",
                 "msg",
                 "errmsg",
@@ -266,8 +266,6 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
                 "exception",
                 "reason",
                 "detail",
-                "description",
-                "text",
                 "cause",
                 "stack",
                 "stack_trace",

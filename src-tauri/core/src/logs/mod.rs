@@ -123,6 +123,12 @@ mod tests {
             Class::MissingSetting,
             "Smtp:Host",
         );
+        check("fail: Startup[0] Section 'Smtp' not found in configuration.", Class::MissingSetting, "Smtp");
+        let first = |log: &str| signals(&lines(log)).first().map(|s| s.class);
+        assert_ne!(first("ERROR Key 'Session:42' not found in cache"), Some(Class::MissingSetting));
+        // What was only warned of is not why it ended, though it says that it ends.
+        let warned = "WARN could not connect to redis:6379: connection refused, continuing without cache\nERROR tenant 42 has two primary regions\nINFO shutting down";
+        assert_ne!(first(warned), Some(Class::ConnectionRefused));
     }
 
     #[test]

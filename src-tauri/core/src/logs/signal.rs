@@ -401,8 +401,10 @@ fn tells_otherwise(last: &[Line]) -> bool {
         Regex::new(r"(?i)connect|dial|time(?:d )?-?out|unavailable|unreachable|reach|refused|resolv|\bhost\b|network|dns|retr(?:y|ies)|attempt|giv(?:e|ing) up|respon[ds]|database|broker|redis|server|upstream|dependency|start|exit|shut(?:ting)? ?down|terminat|abort|health").ok()
     });
     let answers = |line: &Line| ANSWER.as_ref().is_some_and(|r| r.is_match(&line.search));
-    last.first().is_some_and(|line| looks_like_error(&without_negations(&line.search)))
-        && !last.iter().filter(|line| !line.quiet).take(6).any(answers)
+    let Some((first, rest)) = last.split_first() else { return false };
+    // What has a level of its own is another message.
+    let mut trace = rest.iter().filter(|line| !line.quiet).take_while(|line| line.level.is_none()).take(5);
+    looks_like_error(&without_negations(&first.search)) && !answers(first) && !trace.any(answers)
 }
 
 /// Traces and metrics could not be handed on.

@@ -217,6 +217,16 @@ fn happen(world: &mut World, (what, who, how): Step) {
         jiff::SignedDuration::from_millis(pick(&[0, 0, 20, 1000, 4000, 11_000, 31_000, 61_000, 400_000], who + how));
 }
 
+/// What stands behind a Service is found anew once it selects others.
+#[test]
+fn a_service_that_selects_others_leads_elsewhere() {
+    let mut world = World::new();
+    for step in [(16, 52, 0), (15, 5, 405), (0, 54, 484), (9, 5, 28), (5, 2, 164)] {
+        happen(&mut world, step);
+        world.diagnose();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -150,7 +150,11 @@ fn namespaces_that_are_emptied_as_promised_are_silent() {
     world.upsert(namespace(-60, &[CONTENT, ("NamespaceFinalizersRemaining", PROTECTED)]));
     silent(&world);
     world.upsert(leaving("PersistentVolumeClaim old/data", -60, &["kubernetes.io/pvc-protection"]));
-    assert!(!world.diagnose().faults.is_empty(), "it is still there");
+    let stuck = |world: &World| {
+        let findings = world.diagnose().faults.into_iter().flat_map(|f| f.findings.clone());
+        findings.filter(|f| f.rule_id == "namespace-stuck-terminating").map(|f| f.causes[0].rule_id.clone()).next()
+    };
+    assert_eq!(stuck(&world).as_deref(), Some("finalizer-left"), "it is still there");
     // Its pods have a grace period of two minutes.
     let mut world = World::new();
     world.upsert(namespace(-60, &[CONTENT, HELD]));

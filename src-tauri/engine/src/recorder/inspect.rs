@@ -19,8 +19,8 @@ use crate::{
     inspect::{Choices, InspectError, Inspection, Question, UnreadLog},
 };
 
-/// A log that has not come by then is told as unread. Longer than the adapter's own limit for one.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// A log that has not come by then is told as unread. Longer than the adapter asks for one.
+const PATIENCE: Duration = Duration::from_secs(22);
 
 /// A question whose logs were read.
 pub(super) struct Heard {

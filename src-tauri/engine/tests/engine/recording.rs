@@ -147,14 +147,14 @@ async fn the_log_of_a_container_that_stays_unready_is_read_again() {
     let probe = serde_json::json!({"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5});
     let app = app.container(serde_json::json!({"readinessProbe": probe}));
     desk.cluster.write_log("checkout-r1-a", "app", "starting");
-    desk.cluster.upsert(all(&app, app.pod("a", status::unready(-40))));
+    desk.cluster.upsert(all(&app, app.pod("a", status::unready(-70))));
     desk.watch().await;
     desk.incident("opened", |i| i.state == State::Open).await;
     desk.moment().await;
     assert_eq!(desk.cluster.logs_asked().len(), 1);
     desk.cluster.write_log("checkout-r1-a", "app", "ERROR cannot connect to orders-db:5432: connection refused");
-    desk.clock.advance(60);
-    desk.cluster.upsert([app.pod("a", status::unready(-40))]);
+    desk.clock.advance(90);
+    desk.cluster.upsert([app.pod("a", status::unready(-70))]);
     desk.incident("told", |i| i.evidence.iter().any(|e| e.draft.excerpt.contains("orders-db:5432"))).await;
     assert_eq!(desk.cluster.logs_asked().len(), 2);
     desk.engine.shutdown().await;

@@ -41,18 +41,21 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     // Its pods end first; that takes as long as they were promised.
     let ending = cx.index.in_namespace(Kind::Pod, name).any(|o| matches!(&**o, Object::Pod(p) if in_grace(cx, p)));
     // Load balancers and disks are taken down outside the cluster.
-    let named = finalizers.map(|c| named(c.message.as_deref().unwrap_or(""))).unwrap_or_default();
-    if failure.is_none() && is_slow(&named) && age < SignedDuration::from_secs(OUTSIDE) {
+    let remaining = finalizers.map(|c| named(c.message.as_deref().unwrap_or(""))).unwrap_or_default();
+    if failure.is_none() && is_slow(&remaining) && age < SignedDuration::from_secs(OUTSIDE) {
+        return;
+    }
+    let ended =
+        cx.index.graves().any(|(at, o)| cx.now.within(*at, FRESH) && o.meta().namespace.as_deref() == Some(name));
+    if ending || ended {
         return;
     }
     // The namespace is looked at again only after a while: what it names may be gone.
-    let holder = holder(cx, name, finalizers);
+    let keeper = holder(cx, name, finalizers);
     let built_in = |finalizer: &String| BUILT_IN.iter().any(|b| finalizer.starts_with(b));
-    let held = finalizers.is_some() && (holder.is_some() || named.is_empty() || !named.iter().all(built_in));
-    let slow = failure.is_none() && !held && own_finalizers.is_empty();
-    let ended =
-        cx.index.graves().any(|(at, o)| cx.now.within(*at, FRESH) && o.meta().namespace.as_deref() == Some(name));
-    if ending || ended || slow && (content.or(finalizers).is_none() || age < CONTENT) {
+    let kept = finalizers.is_some() && (keeper.is_some() || remaining.is_empty() || !remaining.iter().all(built_in));
+    let slow = failure.is_none() && !kept && own_finalizers.is_empty();
+    if slow && (content.or(finalizers).is_none() || age < CONTENT) {
         return;
     }
     let me = ns.reference();
@@ -104,7 +107,7 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
     } else if !own_finalizers.is_empty() {
         f.actions.push(remove(&me, &own_finalizers));
         finalizer_cause(&me, &own_finalizers, None)
-    } else if let Some((holder, meta_item, held)) = holder {
+    } else if let Some((holder, meta_item, held)) = keeper {
         f.actions.push(remove(&holder, &held));
         let mut c = finalizer_cause(&holder, &held, None);
         c.statement = format!(
@@ -125,7 +128,7 @@ pub(super) fn stuck(cx: &mut Context<'_>, ns: &Namespace) {
             "list all resources",
             format!("kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl get -n {name} --ignore-not-found --show-kind"),
         ));
-        let confidence = if held { Confidence::Established } else { Confidence::Likely };
+        let confidence = if kept { Confidence::Established } else { Confidence::Likely };
         let mut c = cause(
             "namespace-content-remains",
             confidence,

@@ -45,9 +45,7 @@ impl Case<'_> {
         // may not have told of a failure that has only begun.
         let silent = self.refused() || is_timeout(&lower) || lower.is_empty();
         // What served for a while does get that far.
-        let started = self.status.state.running.as_ref().and_then(|r| r.started_at);
-        let first = started.is_some_and(|t| since.duration_since(t) <= SignedDuration::from_secs(5));
-        let waits = silent && first;
+        let waits = silent && self.since_its_start(since);
         if !answers && !waits {
             return None;
         }
@@ -88,6 +86,12 @@ impl Case<'_> {
         c.needs = blame.needs;
         c.field = blame.field.or_else(|| (!elsewhere).then(|| owner.field(self.init, &spec.name, self.field)));
         Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
+    }
+
+    /// What has been so since then has been so since the container's present start.
+    pub(super) fn since_its_start(&self, since: Timestamp) -> bool {
+        let started = self.status.state.running.as_ref().and_then(|r| r.started_at);
+        started.is_some_and(|t| since.duration_since(t) <= SignedDuration::from_secs(5))
     }
 
     /// It is told that there is nothing of this path, and was ready with it in this run of the container.

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use super::{
-    super::{Context, asked::said::calls_itself_an_error, context::cause, crash},
+    super::{Context, context::cause, crash},
     verdict::Case,
 };
-use crate::{finding::CauseDraft, logs, object::Container, severity::Confidence};
+use crate::{finding::CauseDraft, object::Container, severity::Confidence};
 
 impl Case<'_> {
     /// Its log says that it listens on the loopback address, where only the container itself reaches it.
@@ -90,18 +90,4 @@ pub(super) fn listens(lines: &[String]) -> Option<String> {
     });
     let form = FORM.as_ref()?;
     lines.iter().rev().find_map(|l| form.captures(l).map(|m| m[1].to_owned()))
-}
-
-/// The last line of its log tells how far a start has got, or of work that may take minutes, and none before it that the
-/// program serves.
-pub(super) fn prepares(lines: &[String]) -> bool {
-    static FORMS: LazyLock<Option<[Regex; 2]>> = LazyLock::new(|| {
-        let work = r"(?i)\d ?%|\b\d+ ?(?:/|of) ?\d+\b|please wait|\bmay take\b|\bstill \w+ing\b|\bwarm(?:ing|s|up)|\b(?:replay|recover|restor|migrat|download|re-?build|re-?index|compil|import|unpack|hydrat|pre-?load|load)(?:ing|es|s)\b.*\b(?:models?|weights?|shards?|caches?|index(?:es)?|data(?:set|base)?|snapshots?|journals?|wal|logs?|tables?|rows|entries|segments?|partitions?|records|migrations?|assets|plugins|dump|backup|artifacts?)\b";
-        let served = r"(?i)\b(?:listen\w*|serving|accepting|started|ready|running on|bound to)\b";
-        Some([Regex::new(work).ok()?, Regex::new(served).ok()?])
-    });
-    let Some([work, served]) = FORMS.as_ref() else { return false };
-    let Some(last) = lines.iter().rfind(|l| !l.trim().is_empty()) else { return false };
-    let message = logs::message(last);
-    work.is_match(&message) && !calls_itself_an_error(last) && !lines.iter().any(|l| served.is_match(l))
 }

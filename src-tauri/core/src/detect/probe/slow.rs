@@ -5,7 +5,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    super::{Context, backing, context::set},
+    super::{
+        Context,
+        asked::said::calls_itself_an_error,
+        backing,
+        context::{edit, set},
+    },
     EVENTS,
     command::sleeps,
     explained::is_timeout,
@@ -21,15 +26,37 @@ use crate::{
     words,
 };
 
+/// How far something is, in the words of a log.
+const PROGRESS: &str = r"\b(?:warm|load|import|index|cach|restor|sync|process|done|progress|complet|build|built|download|fetch|read|replay|migrat|recover|unpack|compil)\w*[^\n]{0,40}?(?:\b\d+ (?:of|out of) \d+\b|[\s(\[]\d+/\d+\b|\b\d{1,3} ?%)";
+
 /// What a start waits for, in the words of a log.
 static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(concat!(
-        r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s)?|warm(?:ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s)|index(?:ing|es)|wait(?:ing|s)|recover\w*|connecting)\b",
-        // How far it is.
-        r"|\b(?:warm|load|import|index|cach|restor|sync|process|done|progress|complet|build|built|download|fetch|read)\w*[^\n]{0,40}?\b(?:\d+ (?:of|out of) \d+\b|\d+/\d+\b|\d{1,3} ?%)"
+    Regex::new(&format!(
+        r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s)?|warm(?:ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s)|index(?:ing|es)|wait(?:ing|s)|recover\w*|connecting)\b|{PROGRESS}"
     ))
     .ok()
 });
+
+/// The last line of its log tells how far a start has got, or of work that may take minutes, and none before it that the
+/// program serves.
+pub(super) fn prepares(lines: &[String]) -> bool {
+    static WORK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let slow = r"(?i)please wait|\bmay take\b|\bwarming up\b|\b(?:replay|recover|restor|download|re-?build|re-?index|compil|import|unpack|hydrat|preload|load)ing\b.*\b(?:models?|weights?|shards?|caches?|index(?:es)?|dataset|snapshots?|journals?|wal|segments?|partitions?|records|rows|dump|backup|artifacts?)\b";
+        Regex::new(&format!("{slow}|{PROGRESS}")).ok()
+    });
+    static OTHERWISE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\b(?:attempt|retr(?:y|ies|ying)|waiting for|connecting)\b").ok());
+    static SERVES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:listen\w*|serving|accepting|running on|bound to|(?:is|now|server|application|service) (?:ready|started|up)|started (?:server|application|on|in \d)|ready (?:to|for|in))\b").ok()
+    });
+    let fits = |form: &LazyLock<Option<Regex>>, text: &str| form.as_ref().is_some_and(|r| r.is_match(text));
+    let Some(last) = lines.iter().rfind(|l| !l.trim().is_empty()) else { return false };
+    let message = logs::message(last);
+    fits(&WORK, &message)
+        && !fits(&OTHERWISE, &message)
+        && !calls_itself_an_error(last)
+        && !lines.iter().any(|l| fits(&SERVES, l))
+}
 
 /// The runtime cannot run what the probe of a container that has not started yet is to run.
 pub(super) fn never_asked(now: Now<'_>, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
@@ -122,35 +149,44 @@ impl Case<'_> {
         Some(self.found(rule, Confidence::Likely, statement, below))
     }
 
-    /// The change that lowered its CPU limit: whatever it does takes longer now, its start first of all.
+    /// The change that left its start less of the processor than before: a CPU limit that is a third lower at least, or
+    /// a low one where there was none. A change that also gives the container another program or other settings may be
+    /// slow, or wrong, for those.
     pub(super) fn slowed(&self, cx: &Context<'_>) -> Option<Slowed> {
+        const LOW: i128 = 250;
         let (owner, made) = (&self.owner.subject, self.pod.metadata.creation_timestamp?);
-        let field = self.owner.field(self.init, &self.spec.name, "resources.limits.cpu");
+        let path = |field: &str| self.owner.field(self.init, &self.spec.name, field);
+        let field = path("resources.limits.cpu");
+        let others = ["image", "command", "args", "env", "ports"].map(path);
         let cores = |text: &Option<String>| text.as_deref().and_then(|t| Quantity::new(t).milli());
         let recent = backing::changes(cx, owner).filter(|c| (-5..=3600).contains(&made.duration_since(c.at).as_secs()));
         let lowered = recent.filter_map(|c| {
             let limit = c.fields.iter().find(|f| f.path == field)?;
             let now = cores(&limit.to)?;
-            cores(&limit.from).is_none_or(|before| now < before).then_some((c, limit))
+            let less = cores(&limit.from).map_or(now <= LOW, |before| now * 3 <= before * 2);
+            let more = c.fields.iter().any(|f| others.iter().any(|o| f.path.starts_with(o.as_str())));
+            (less && !more).then_some((c, limit))
         });
         let (change, limit) = lowered.max_by_key(|(c, _)| c.at)?;
         let (to, who) = (limit.to.as_deref()?, change.who.as_deref().unwrap_or("somebody"));
         let at = change.at.strftime("%H:%M:%S UTC");
-        let (what, back) = match limit.from.as_deref() {
-            Some(from) => (format!("Its CPU limit was lowered from {from} to {to}"), from),
-            // Zero takes the limit off.
-            None => (format!("It was given a CPU limit of {to}, where it had none,"), "0"),
-        };
-        Some(Slowed {
-            statement: format!(" {what} by {who} at {at}: a start takes longer with less."),
-            step: set(
-                ActionKind::SetResources,
-                owner,
-                format!("it may use {to} of a processor, and needs more to start in time"),
-                "restarts its pods",
-                ("resources", format!("-c {} --limits=cpu={back}", self.spec.name)),
+        let why = format!("it may use {to} of a processor, and needs more to start in time");
+        let (what, step) = match limit.from.as_deref() {
+            Some(from) => (
+                format!("Its CPU limit was lowered from {from} to {to}"),
+                set(
+                    ActionKind::SetResources,
+                    owner,
+                    why,
+                    "replaces its pods",
+                    ("resources", format!("-c {} --limits=cpu={from}", self.spec.name)),
+                ),
             ),
-            field,
-        })
+            None => (
+                format!("It was given a CPU limit of {to}, where it had none,"),
+                edit(ActionKind::SetResources, owner, why),
+            ),
+        };
+        Some(Slowed { statement: format!(" {what} by {who} at {at}: a start takes longer with less."), field, step })
     }
 }

@@ -81,14 +81,17 @@ pub(super) fn verdict(cx: &Context<'_>, f: &mut Finding, case: &Case<'_>) -> Cau
         statement.push_str(&case.own_words().unwrap_or_default());
     }
     statement.push_str(&case.together(cx));
-    const OF_TIME: [&str; 4] = ["probe-kills-slow-start", "startup-budget-too-short", "probe-refused", "probe-timeout"];
-    let slowed = OF_TIME.contains(&v.rule).then(|| case.slowed(cx)).flatten();
+    let starting = match v.rule {
+        "probe-kills-slow-start" | "startup-budget-too-short" => true,
+        "probe-refused" | "probe-timeout" => case.status.restart_count == 0 && case.since_its_start(f.started_at),
+        _ => false,
+    };
+    let slowed = starting.then(|| case.slowed(cx)).flatten();
     let mut c = cause(v.rule, v.confidence, case.owner.subject.clone(), statement);
     c.field = Some(case.owner.field(case.init, &case.spec.name, &format!("{}{}", case.field, v.below)));
     if let Some(Slowed { statement, field, step }) = slowed {
         c.statement.push_str(&statement);
         c.field = Some(field);
-        c.confidence = c.confidence.min(Confidence::Likely);
         f.actions.push(step);
     }
     c.signs.pro = 2;

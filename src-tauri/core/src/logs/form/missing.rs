@@ -144,7 +144,7 @@ pub(super) const FAMILIES: &[Family] = &[Family {
         (
             MissingSetting,
             86,
-            r"(?i:section|key|setting|value) '([A-Z]\w*(?::\w+)+)' (?i:(?:was )?not (?:found|present) in|is missing (?:from|in)|has no value in)",
+            r"(?i:section|key|setting|value) '([A-Z]\w*(?::\w+)*)' (?i:(?:was )?not (?:found|present) in|is missing (?:from|in)|has no value in) (?:the )?(?i:\w+ )?(?i:configuration|config|appsettings|settings)",
         ),
         (MissingSetting, 84, r"(?i:connection string) '(\w+)' (?i:not found|is missing|was not found)"),
         (

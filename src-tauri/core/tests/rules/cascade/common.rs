@@ -160,4 +160,10 @@ fn a_table_that_a_failed_migration_was_to_make_is_the_migrations_fault() {
     several(&both("shop/orders-report", "orders-db"), 2);
     several(&both("shop/orders-migrate", "stock-db"), 2);
     several(&both("depot/orders-migrate", "orders-db"), 2);
+    // A table whose name the program was given wrongly.
+    let mut world = both("shop/orders-migrate", "orders-db");
+    let env = json!({"env": [{"name": "DATABASE_URL", "value": "postgres://orders-db:5432/orders"}, {"name": "ARCHIVE", "value": "ordres_2025"}]});
+    let words = "ERROR: relation \"ordres_2025\" does not exist at character 15";
+    crashing(&mut world, &App::deployment("shop/web").container(env), -20, words);
+    several(&world, 2);
 }

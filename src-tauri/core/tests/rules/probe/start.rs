@@ -105,14 +105,20 @@ fn a_start_that_tells_how_far_it_has_got_is_waited_for() {
         "Replaying journal segments from 2041",
         "warming cache: 45%",
         "INFO Downloading weights for ranker-v3",
+        "server not ready, loading model 3 of 12",
     ] {
         let mut world = started(-60, last);
         patient(&world);
+        assert!(world.glance().faults.is_empty(), "{last}: nor does one look");
         world.set_time(60);
         assert_eq!(world.diagnose().faults.len(), 1, "{last}: two minutes are enough to be told");
     }
     for last in [
         "INFO starting",
+        "INFO connecting to redis://cache:6379/0",
+        "reading rows failed, attempt 4/10",
+        "Loading configuration for database",
+        "allowed networks 10.0.0.0/8",
         "ERROR replaying journal segment 3 of 12: checksum differs",
         "INFO listening on :8080\nINFO warming cache: 45%",
     ] {
@@ -149,5 +155,6 @@ fn a_start_that_got_slow_with_its_cpu_limit_is_told_with_it() {
     says(&found, &["startup probe", "15 s", "lowered from 500m to 20m", "a start takes longer"]);
     // What was raised is no reason, and neither is what was lowered after the pod was made.
     assert_ne!(lowered("1", -219).field.as_deref(), Some(limit));
+    assert_ne!(lowered("450m", -219).field.as_deref(), Some(limit), "hardly less");
     assert_ne!(lowered("20m", -230).field.as_deref(), Some(limit));
 }
