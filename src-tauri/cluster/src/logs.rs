@@ -38,16 +38,15 @@ const PASSED: &str = "the container was restarted again before its log was read"
 const SETTLE: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1600)];
 /// How long a log is waited for.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How often it is asked for where it does not arrive: the log of a run that has ended is there only for a while, that of
-/// one that goes on is read again anyway.
-const ATTEMPTS: [usize; 2] = [1, 2];
-/// The pause before it is asked for once more.
+/// The pause before one that did not arrive is asked for once more.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Reads the log that is wanted, or says why it cannot be.
+/// Reads the log that is wanted, or says why it cannot be. That of a run that has ended is there only for a while, and is
+/// asked for twice where it does not arrive; one that goes on is read again anyway.
 pub(crate) async fn read(inner: &Inner, want: LogWant) -> LogRead {
     let mut reason = "no more logs are read".to_owned();
-    for attempt in 0..ATTEMPTS[usize::from(want.previous)] {
+    let attempts = if want.previous { 2 } else { 1 };
+    for attempt in 0..attempts {
         if attempt > 0 {
             tokio::time::sleep(PAUSE).await;
         }

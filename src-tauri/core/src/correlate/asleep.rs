@@ -1,7 +1,7 @@
 //! What nobody would call a fault until somebody needs it: a workload that is scaled to zero, or a DaemonSet that no node
 //! is to run, and that is called.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::LazyCell, collections::BTreeSet, sync::Arc};
 
 use super::{
     cascade::{ABOUT, BEFORE, How, Suspect, Symptom, suspects_again, symptom},
@@ -13,7 +13,7 @@ use crate::{
         backing::{ON_NO_NODE, nowhere},
         context::{cause, edit, object_evidence, scale},
     },
-    evidence::EvidenceKind,
+    evidence::{EvidenceDraft, EvidenceKind},
     finding::{CauseDraft, Finding},
     index::Index,
     object::{Object, ObjectRef},
@@ -87,59 +87,71 @@ fn sleep<'a>(index: &'a Index, workload: &ObjectRef) -> Option<Sleep<'a>> {
 
 /// Adds the cause to the findings of who calls it.
 pub(super) fn asleep(routes: &Routes<'_>, findings: &mut [Arc<Finding>]) {
-    let failing: BTreeSet<String> = findings.iter().map(|f| f.subject.key()).collect();
-    for finding in findings.iter_mut() {
+    let failing = LazyCell::new(|| findings.iter().map(|f| f.subject.key()).collect());
+    let missed: Vec<_> = findings
+        .iter()
+        .enumerate()
         // Whose pods are refused calls nothing yet: that the webhook does not answer is the API server's word.
-        if finding.rule_id == "pods-not-created" {
-            continue;
-        }
-        let weak = symptom(finding) == Symptom::Weak;
-        for Suspect { service, how } in suspects_again(routes, finding, false) {
-            let namespace = service.metadata.namespace.as_deref().unwrap_or("");
-            let behind = routes.behind(service);
-            let [workload] = &*behind else { continue };
-            let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
-            if !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {
-                continue;
-            }
-            let Some(sleep) = sleep(routes.index, workload) else { continue };
-            // Where nothing says that it is missed, it must have been there until just before.
-            let lately = sleep.since.is_some_and(|c| {
-                let lead = finding.started_at.duration_since(c.at);
-                lead >= -ABOUT && lead <= BEFORE
-            });
-            if (weak || how == How::Configured) && !lately {
-                continue;
-            }
-            let item = object_evidence(
-                EvidenceKind::Object,
-                workload.clone(),
-                "replicas",
-                format!("{workload} {}", sleep.state),
-                &[(sleep.shown.0, sleep.shown.1.clone()), ("ready endpoints of its Service", "0".to_owned())],
-                finding.started_at,
-            );
-            let proven = how == How::Named && !weak && sleep.field.is_some();
-            let mut c = cause(
-                sleep.rule,
-                if proven { Confidence::Established } else { Confidence::Likely },
-                workload.clone(),
-                format!(
-                    "{workload} in {namespace} {}, so Service {} has no endpoints, and {} calls it.{}",
-                    sleep.state, service.metadata.name, finding.subject, sleep.history
-                ),
-            );
-            c.field = sleep.field;
-            c.referrer = Some(finding.subject.clone());
-            c.signs.pro = 2;
-            c.evidence = vec![item.key.clone()];
-            c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
-            let finding = Arc::make_mut(finding);
-            finding.evidence.push(item);
-            finding.causes.insert(0, c);
-            break;
-        }
+        .filter(|(_, finding)| finding.rule_id != "pods-not-created")
+        .filter_map(|(i, finding)| Some((i, missed(routes, finding, &failing)?)))
+        .collect();
+    for (i, (cause, item)) in missed {
+        let finding = Arc::make_mut(&mut findings[i]);
+        finding.evidence.push(item);
+        finding.causes.insert(0, cause);
     }
+}
+
+/// What is asleep and missed by the finding's workload, and that it is. What fails besides is not asleep.
+fn missed<F: FnOnce() -> BTreeSet<String>>(
+    routes: &Routes<'_>,
+    finding: &Arc<Finding>,
+    failing: &LazyCell<BTreeSet<String>, F>,
+) -> Option<(CauseDraft, EvidenceDraft)> {
+    let symptom = symptom(finding);
+    let weak = symptom == Symptom::Weak;
+    suspects_again(routes, finding, symptom, false).into_iter().find_map(|Suspect { service, how }| {
+        let namespace = service.metadata.namespace.as_deref().unwrap_or("");
+        let behind = routes.behind(service);
+        let [workload] = &*behind else { return None };
+        let empty = routes.index.has_endpoint(namespace, &service.metadata.name) == Some(false);
+        if !empty || failing.contains(&workload.key()) || finding.subject.same_name(workload) {
+            return None;
+        }
+        let sleep = sleep(routes.index, workload)?;
+        // Where nothing says that it is missed, it must have been there until just before.
+        let lately = sleep.since.is_some_and(|c| {
+            let lead = finding.started_at.duration_since(c.at);
+            lead >= -ABOUT && lead <= BEFORE
+        });
+        if (weak || how == How::Configured) && !lately {
+            return None;
+        }
+        let item = object_evidence(
+            EvidenceKind::Object,
+            workload.clone(),
+            "replicas",
+            format!("{workload} {}", sleep.state),
+            &[(sleep.shown.0, sleep.shown.1.clone()), ("ready endpoints of its Service", "0".to_owned())],
+            finding.started_at,
+        );
+        let proven = how == How::Named && !weak && sleep.field.is_some();
+        let mut c = cause(
+            sleep.rule,
+            if proven { Confidence::Established } else { Confidence::Likely },
+            workload.clone(),
+            format!(
+                "{workload} in {namespace} {}, so Service {} has no endpoints, and {} calls it.{}",
+                sleep.state, service.metadata.name, finding.subject, sleep.history
+            ),
+        );
+        c.field = sleep.field;
+        c.referrer = Some(finding.subject.clone());
+        c.signs.pro = 2;
+        c.evidence = vec![item.key.clone()];
+        c.evidence.extend(finding.causes.first().and_then(|c| c.evidence.first()).cloned());
+        Some((c, item))
+    })
 }
 
 /// The step that wakes what is asleep.

@@ -118,8 +118,9 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
     for (i, finding) in findings.iter().enumerate() {
         by_subject.entry(finding.subject.key()).or_default().push(i);
     }
+    let symptoms: Vec<Symptom> = findings.iter().map(|f| symptom(f)).collect();
     let mut own: BTreeSet<String> = BTreeSet::new();
-    for finding in findings.iter().filter(|f| symptom(f) == Symptom::Own) {
+    for (finding, _) in findings.iter().zip(&symptoms).filter(|(_, s)| **s == Symptom::Own) {
         let proven = finding.causes.first().is_some_and(|c| c.confidence >= Confidence::Likely);
         if proven && !super::rank::shown_elsewhere(&finding.causes[0].rule_id) {
             own.insert(finding.subject.key());
@@ -129,7 +130,7 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
     // Who fails for no reason of its own calls whom? Only that is asked, and only of those.
     for (i, finding) in findings.iter().enumerate() {
         let me = finding.subject.key();
-        for Suspect { service, how } in suspects_again(routes, finding, own.contains(&me)) {
+        for Suspect { service, how } in suspects_again(routes, finding, symptoms[i], own.contains(&me)) {
             if how == How::Configured && i >= due {
                 continue;
             }
@@ -151,7 +152,7 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
             }
         }
         // A policy that keeps it from what it calls is why it fails.
-        if symptom(finding) != Symptom::Own {
+        if symptoms[i] != Symptom::Own {
             let policies = findings.iter().filter(|f| {
                 f.causes.first().is_some_and(|c| {
                     c.entity.kind == "NetworkPolicy"
@@ -244,8 +245,8 @@ fn migrates(name: &str, spec: &PodSpec) -> bool {
     static FORM: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)migrat|flyway|liquibase|alembic|\binit-?db\b|\bdb-?init\b").ok());
     let of = |text: &str| FORM.as_ref().is_some_and(|r| r.is_match(text));
-    of(name)
-        || spec.containers.iter().any(|c| of(&c.name) || of(&c.image) || c.command.iter().chain(&c.args).any(|a| of(a)))
+    let mut containers = spec.init_containers.iter().chain(&spec.containers);
+    of(name) || containers.any(|c| of(&c.name) || of(&c.image) || c.command.iter().chain(&c.args).any(|a| of(a)))
 }
 
 /// How a workload is known to call a Service.
@@ -274,9 +275,13 @@ pub(crate) fn looks_up(finding: &Finding) -> bool {
         || finding.causes.first().is_some_and(|c| matches!(c.rule_id.as_str(), "host-name-unknown" | "service-missing"))
 }
 
-/// The Services that may be to blame for a finding: as they were found before, where that holds.
-pub(super) fn suspects_again<'a>(routes: &Routes<'a>, finding: &Arc<Finding>, has_own: bool) -> Vec<Suspect<'a>> {
-    let symptom = symptom(finding);
+/// The Services that may be to blame for a finding, which is such a symptom: as they were found before, where that holds.
+pub(super) fn suspects_again<'a>(
+    routes: &Routes<'a>,
+    finding: &Arc<Finding>,
+    symptom: Symptom,
+    has_own: bool,
+) -> Vec<Suspect<'a>> {
     if symptom == Symptom::Own {
         return Vec::new();
     }

@@ -120,13 +120,15 @@ impl<'a> Routes<'a> {
 
     /// The workloads whose pods a Service selects, be it that they have none at the moment.
     pub(crate) fn behind(&self, service: &Service) -> Arc<[ObjectRef]> {
-        self.ways.behind.get(self.index, service.reference().key(), |_| self.find_behind(service).into())
+        let meta = &service.metadata;
+        self.ways.behind.get(self.index, service.reference().key(), |_| {
+            self.find_behind(meta.namespace.as_deref().unwrap_or(""), &meta.name).into()
+        })
     }
 
-    fn find_behind(&self, service: &Service) -> Vec<ObjectRef> {
-        let namespace = service.metadata.namespace.as_deref().unwrap_or("");
-        // Read here, so that what was found is forgotten once the Service changes.
-        let Some(service) = self.named(namespace, &service.metadata.name) else { return Vec::new() };
+    /// By name: reading the Service has what was found forgotten once it changes.
+    fn find_behind(&self, namespace: &str, name: &str) -> Vec<ObjectRef> {
+        let Some(service) = self.named(namespace, name) else { return Vec::new() };
         let selector = &service.spec.selector;
         let mut found: BTreeMap<String, ObjectRef> = BTreeMap::new();
         if !selector.is_empty() {

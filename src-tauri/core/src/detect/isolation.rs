@@ -79,12 +79,12 @@ pub fn all(cx: &mut Context<'_>) {
         .collect();
     for (subject, object, started) in failing {
         let Some(Object::Pod(pod)) = cx.index.resolve(&object).map(|o| &**o) else { continue };
-        if speaks_of_else(cx, pod) {
+        let before = |at: Timestamp| (-SLACK..=AFTER).contains(&started.duration_since(at));
+        let mut policies = recent.iter().filter(|(_, _, at)| before(*at)).peekable();
+        if policies.peek().is_none() || speaks_of_else(cx, pod) {
             continue;
         }
-        let cut = recent
-            .iter()
-            .filter(|(_, _, at)| started.duration_since(*at) >= -SLACK && started.duration_since(*at) <= AFTER)
+        let cut = policies
             .filter_map(|(p, me, at)| Some((*p, me, *at, cut(cx, pod, me)?)))
             .max_by_key(|(_, me, at, _)| (*at, (*me).clone()));
         if let Some((p, me, at, cut)) = cut {

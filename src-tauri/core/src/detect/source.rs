@@ -169,6 +169,7 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
     c.referrer = Some(owner.subject.clone());
     c.field = m.key_only.then(|| format!("data[{}]", m.reference.key.as_deref().unwrap_or("?")));
     let flag = ns_flag(&owner.subject);
+    let verb = if m.key_only { "patch" } else { "create" };
     let (action_kind, command) = match (m.kind, m.key_only) {
         (Kind::ConfigMap, true) => (ActionKind::SetConfigmapKey, format!("kubectl edit configmap {name}{flag}")),
         (Kind::ConfigMap, false) => {
@@ -184,7 +185,7 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
         &entity,
         format!("{} waits for it", owner.subject),
         "none for what runs already",
-        &format!("create {}", m.kind.plural()),
+        &format!("{verb} {}", m.kind.plural()),
         command,
     ));
     if m.key_only {

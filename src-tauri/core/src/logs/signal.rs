@@ -1,6 +1,6 @@
 //! Lines that explain a failure, the one that explains most first.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{cell::LazyCell, collections::HashMap, sync::LazyLock};
 
 use regex::Regex;
 
@@ -166,6 +166,7 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
     let mut known: HashMap<String, Option<form::Match>> = HashMap::new();
     let count = (lines.len() as u32).max(1);
     let fatal = lines.iter().rposition(|l| !l.quiet && matches!(l.level, Some(Level::Error | Level::Fatal)));
+    let otherwise = LazyCell::new(|| fatal.is_some_and(|f| tells_otherwise(&lines[f..])));
     let own_end = around::own_end(lines, raw);
     let mut recovered: Vec<usize> = Vec::new();
     for (i, line) in lines.iter().enumerate().rev() {
@@ -194,10 +195,8 @@ fn signals(lines: &[Line], raw: &[String]) -> Vec<Signal> {
         if found.class.is_connection() && recovered.iter().any(|r| *r > i && speaks_of(&lines[*r].text, host)) {
             continue;
         }
-        let later = fatal.filter(|f| *f > i);
-        if line.level == Some(Level::Warn)
-            && later.is_some_and(|f| !found.class.is_connection() || tells_otherwise(&lines[f..]))
-        {
+        let only_warned = line.level == Some(Level::Warn) && fatal.is_some_and(|f| f > i);
+        if only_warned && (!found.class.is_connection() || *otherwise) {
             continue;
         }
         let level = match line.level {

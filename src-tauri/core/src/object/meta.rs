@@ -84,11 +84,11 @@ impl ObjectRef {
 
     /// `Kind/namespace/name`, the identity across lifetimes; with its group where an extension brought the kind.
     pub fn key(&self) -> String {
+        // Asked for many times in every look: written without the machinery of formatting.
         let namespace = self.namespace.as_deref().unwrap_or("");
-        match extension(&self.api_version).filter(|group| *group != GATEWAY) {
-            Some(group) => format!("{}.{group}/{namespace}/{}", self.kind, self.name),
-            None => format!("{}/{namespace}/{}", self.kind, self.name),
-        }
+        let group = extension(&self.api_version).filter(|group| *group != GATEWAY);
+        let (dot, group) = group.map_or(("", ""), |group| (".", group));
+        [self.kind.as_str(), dot, group, "/", namespace, "/", &self.name].concat()
     }
 
     /// `kind/name` in kubectl's spelling, for example `deployment/checkout`.

@@ -110,6 +110,16 @@ fn a_volume_that_still_refers_to_its_last_claim_is_the_one_to_change() {
         ..PENDING
     };
     check(&world, expect);
+    let first = &world.diagnose().faults[0].actions[0];
+    assert_eq!((&*first.target.kind, &*first.requires[0]), ("PersistentVolume", "patch persistentvolumes"));
+    assert!(first.command.contains("patch persistentvolume/pv-a") && first.command.contains("/spec/claimRef"));
+}
+
+#[test]
+fn what_a_claim_asks_for_is_not_edited_in_place() {
+    let world = with([claim(json!({})), volume("pv-a", json!({"spec": {"capacity": {"storage": "5Gi"}}}))]);
+    let first = &world.diagnose().faults[0].actions[0];
+    assert!(first.command.ends_with("kubectl replace --force -f orders.yaml"), "{}", first.command);
 }
 
 #[test]

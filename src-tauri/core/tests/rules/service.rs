@@ -333,7 +333,8 @@ fn headless(name: &str) -> Object {
 fn a_set_without_the_service_of_its_names_is_found() {
     let fault =
         check(&set("db-headless", -60), Expect { says: &["db-headless", "does not exist", "db-0.db-headless"], ..SET });
-    assert!(fault.actions.iter().any(|a| a.command.contains("--clusterip=None")));
+    let step = |words: &str| fault.actions.iter().any(|a| a.command.contains(words));
+    assert!(step(r#""clusterIP":"None""#) && step(r#""selector":{"app":"db"}"#), "{:?}", fault.actions);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Services of a special kind: names for something else, load balancers, the names of a StatefulSet's pods.
 
+use serde_json::json;
+
 use super::super::{
     Context,
     backing::deleted_at,
@@ -239,9 +241,26 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
             "a headless Service (clusterIP None) of this name gives the pods their names",
             "none",
             "create services",
-            format!("kubectl create service clusterip {name} --clusterip=None{}", ns_flag(&me)),
+            format!("echo '{}' | kubectl create{} -f -", headless(set), ns_flag(&me)),
         ),
     });
     f.causes.push(c);
     cx.report(f);
+}
+
+/// The manifest of a Service that gives the pods of the set their names: `kubectl create service` would select other ones.
+fn headless(set: &StatefulSet) -> serde_json::Value {
+    let containers = &set.spec.template.spec.containers;
+    let mut ports: Vec<serde_json::Value> = Vec::new();
+    for port in containers.iter().flat_map(|c| &c.ports) {
+        let name = port.name.clone().unwrap_or_else(|| format!("port-{}", port.container_port));
+        let protocol = port.protocol.as_deref().unwrap_or("TCP");
+        ports.push(json!({"name": name, "port": port.container_port, "protocol": protocol}));
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": set.spec.service_name},
+        "spec": {"clusterIP": "None", "selector": set.spec.selector.match_labels, "ports": ports},
+    })
 }

@@ -29,10 +29,14 @@ use crate::{
 /// How far something is, in the words of a log.
 const PROGRESS: &str = r"\b(?:warm|load|import|index|cach|restor|sync|process|done|progress|complet|build|built|download|fetch|read|replay|migrat|recover|unpack|compil)\w*[^\n]{0,40}?(?:\b\d+ (?:of|out of) \d+\b|[\s(\[]\d+/\d+\b|\b\d{1,3} ?%)";
 
+/// Work of a start that may take minutes, by its stem.
+const WORK: &str =
+    r"(?:replay|recover|restor|download|re-?build|(?:re-?)?index|compil|import|unpack|hydrat|(?:pre-?)?load)";
+
 /// What a start waits for, in the words of a log.
 static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"(?i)\b(?:start(?:ing|s| up)?|load(?:ing|s)?|warm(?:ing|s)?|initiali[sz]\w*|migrat\w+|boot\w*|preparing|restoring|replay\w*|compil\w+|import(?:ing|s)|index(?:ing|es)|wait(?:ing|s)|recover\w*|connecting)\b|{PROGRESS}"
+        r"(?i)\b(?:start(?: up)?|load|warm|(?:start|warm|prepar|wait|connect|{WORK})(?:ing|e?s)|(?:initiali[sz]|migrat|boot|replay|compil|recover)\w*)\b|{PROGRESS}"
     ))
     .ok()
 });
@@ -40,9 +44,9 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// The last line of its log tells how far a start has got, or of work that may take minutes, and none before it that the
 /// program serves.
 pub(super) fn prepares(lines: &[String]) -> bool {
-    static WORK: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let slow = r"(?i)please wait|\bmay take\b|\bwarming up\b|\b(?:replay|recover|restor|download|re-?build|re-?index|compil|import|unpack|hydrat|preload|load)ing\b.*\b(?:models?|weights?|shards?|caches?|index(?:es)?|dataset|snapshots?|journals?|wal|segments?|partitions?|records|rows|dump|backup|artifacts?)\b";
-        Regex::new(&format!("{slow}|{PROGRESS}")).ok()
+    static WORKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let things = r"(?:models?|weights?|shards?|caches?|index(?:es)?|dataset|snapshots?|journals?|wal|segments?|partitions?|records|rows|dump|backup|artifacts?)";
+        Regex::new(&format!(r"(?i)please wait|\bmay take\b|\bwarming up\b|\b{WORK}ing\b.*\b{things}\b|{PROGRESS}")).ok()
     });
     static OTHERWISE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)\b(?:attempt|retr(?:y|ies|ying)|waiting for|connecting)\b").ok());
@@ -52,7 +56,7 @@ pub(super) fn prepares(lines: &[String]) -> bool {
     let fits = |form: &LazyLock<Option<Regex>>, text: &str| form.as_ref().is_some_and(|r| r.is_match(text));
     let Some(last) = lines.iter().rfind(|l| !l.trim().is_empty()) else { return false };
     let message = logs::message(last);
-    fits(&WORK, &message)
+    fits(&WORKS, &message)
         && !fits(&OTHERWISE, &message)
         && !calls_itself_an_error(last)
         && !lines.iter().any(|l| fits(&SERVES, l))

@@ -1,6 +1,6 @@
 //! Claims that wait for a volume somebody made: which volume comes nearest, and what keeps it from being taken.
 
-use super::super::context::{action, cause, edit, ns_flag};
+use super::super::context::{action, cause, ns_flag};
 use super::{Context, complaint, size};
 use crate::{
     finding::CauseDraft,
@@ -85,7 +85,7 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
             _ => None,
         })
         .collect();
-    let steps = vec![edit(ActionKind::CreateClaim, &me, "a volume must match its class, size and access modes")];
+    let mut steps = vec![remake(&me, "a volume must match its class, size and access modes")];
     let wants = wants(claim);
     let named = claim.spec.volume_name.as_deref().filter(|v| !v.is_empty());
     if let Some(name) = named
@@ -172,6 +172,7 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
             if only_taken && !released && named.is_some() {
                 c.field = Some("spec.volumeName".into());
             } else if !entity.same_name(&me) {
+                steps.insert(0, release(&entity, &me));
                 c.referrer = Some(me);
             }
             c
@@ -179,6 +180,32 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
     };
     c.signs.pro = 2;
     (c, steps)
+}
+
+/// Makes a claim anew that is bound to nothing: of what it asks for, all but the size is fixed, and the size until it is
+/// bound.
+pub(super) fn remake(claim: &ObjectRef, because: &str) -> ActionDraft {
+    let (object, file) = (format!("{}{}", claim.kubectl(), ns_flag(claim)), format!("{}.yaml", claim.name));
+    action(
+        ActionKind::CreateClaim,
+        claim,
+        because,
+        "none for data: it is bound to no volume; what it asks for cannot be changed in place, so it is deleted and made anew",
+        "create persistentvolumeclaims",
+        format!("kubectl get {object} -o yaml > {file} && ${{EDITOR:-vi}} {file} && kubectl replace --force -f {file}"),
+    )
+}
+
+/// Frees a volume from the claim that it still refers to.
+fn release(volume: &ObjectRef, claim: &ObjectRef) -> ActionDraft {
+    action(
+        ActionKind::Patch,
+        volume,
+        format!("{claim} can be bound to it once it refers to no other claim"),
+        "what is still on the volume is served to the next claim, and the claim of before can no longer have it: look at it first",
+        "patch persistentvolumes",
+        format!(r#"kubectl patch {} --type=json -p '[{{"op":"remove","path":"/spec/claimRef"}}]'"#, volume.kubectl()),
+    )
 }
 
 fn wants(claim: &PersistentVolumeClaim) -> String {

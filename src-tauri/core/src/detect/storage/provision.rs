@@ -1,7 +1,7 @@
 //! Claims that wait for a provisioner.
 
-use super::super::context::{action, cause, edit, ns_flag};
-use super::{Context, complaint, size};
+use super::super::context::{action, cause, ns_flag};
+use super::{Context, complaint, fit::remake, size};
 use crate::{
     finding::CauseDraft,
     object::{Kind, Object, ObjectRef, PersistentVolumeClaim, PodSpec, StorageClass},
@@ -76,7 +76,7 @@ pub(super) fn why(
         c.signs.pro = 2;
         c.referrer = Some(class_ref(class));
         c.needs.push("the provisioner's log".into());
-        return (c, vec![edit(ActionKind::CreateClaim, &me, "the provisioner says what it cannot make")]);
+        return (c, vec![remake(&me, "the provisioner says what it cannot make")]);
     }
     let check = action(
         ActionKind::ManualCheck,

@@ -156,6 +156,14 @@ fn a_table_that_a_failed_migration_was_to_make_is_the_migrations_fault() {
     let fault = one(&both("shop/orders-migrate", "orders-db"));
     cause(&fault, "log-authentication", "Job/shop/orders-migrate");
     assert_eq!(subjects(&fault), ["orders-migrate", "web"]);
+    // Named by what runs before it.
+    let mut world = World::new();
+    let job = App::of(Kind::Job, "shop/orders-setup").container(calls("orders-db"));
+    let job = job.spec(json!({"initContainers": [{"name": "flyway", "image": "flyway/flyway:10"}]}));
+    crashing(&mut world, &job, -60, "FATAL: password authentication failed for user \"migrator\"");
+    let web = App::deployment("shop/web").container(calls("orders-db"));
+    crashing(&mut world, &web, -20, "ERROR: relation \"orders\" does not exist at character 15");
+    assert_eq!(subjects(&one(&world)), ["orders-setup", "web"]);
     // One that does something else, one of another database, one of another namespace.
     several(&both("shop/orders-report", "orders-db"), 2);
     several(&both("shop/orders-migrate", "stock-db"), 2);
