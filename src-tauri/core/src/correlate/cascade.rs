@@ -144,9 +144,13 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
             if behind.iter().any(|o| o.key() == me) {
                 continue;
             }
-            for target in behind.iter().map(ObjectRef::key).chain([service.reference().key()]) {
+            let itself = service.reference().key();
+            for target in behind.iter().map(ObjectRef::key).chain([itself.clone()]) {
                 let Some(theirs) = by_subject.get(&target).filter(|_| target != me) else { continue };
-                if theirs.iter().any(|j| explains(&findings[*j], finding, how, down)) {
+                // A Service that leads to a wrong port or name answers nobody, whatever endpoints it has.
+                let down = down || target == itself;
+                let of_callers = theirs.iter().filter(|j| findings[**j].rule_id != "load-balancer-failed");
+                if of_callers.into_iter().any(|j| explains(&findings[*j], finding, how, down)) {
                     up[i].insert(target);
                 }
             }

@@ -56,6 +56,9 @@ pub(super) fn read(lines: &[String]) -> Vec<Line> {
     out
 }
 
+/// A list of what is wrong with what a program is given is read so many lines far.
+const ISSUES: usize = 60;
+
 /// Joins what several lines say together.
 fn join(lines: &mut [Line], raw: &[String]) {
     let indented = |i: usize| raw.get(i).is_some_and(|l| l.starts_with([' ', '\t']) && !l.trim().is_empty());
@@ -89,6 +92,10 @@ fn join(lines: &mut [Line], raw: &[String]) {
             more.extend((i + 1..lines.len()).take_while(|&j| !lines[j].text.trim().is_empty()).take(4));
         } else if text.starts_with(">>> '") {
             more.extend(next);
+        } else if text.ends_with("ZodError: [") {
+            // zod lists its issues as JSON over many lines.
+            let end = (i + 1..lines.len()).take(ISSUES).find(|&j| raw.get(j).is_some_and(|l| l.starts_with(']')));
+            more.extend(end.into_iter().flat_map(|end| i + 1..=end));
         } else if let Some(n) = next {
             let after = lines[n].text.trim();
             // pydantic names the field on one line and its fault, indented, on the next.

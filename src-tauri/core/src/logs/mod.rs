@@ -132,6 +132,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_schema_lists_over_many_lines_is_read_as_one() {
+        let issue = |fields: &str| {
+            format!("ZodError: [\n  {{\n    {fields}\n  }}\n]\n    at get error [as error] (/app/x.js:1:2)")
+        };
+        let path = |name: &str| format!("\"path\": [\n      \"{name}\"\n    ],\n    ");
+        let undefined =
+            "\"code\": \"invalid_type\",\n    \"expected\": \"string\",\n    \"received\": \"undefined\",\n    ";
+        check(
+            &issue(&format!("{undefined}{}\"message\": \"Required\"", path("SESSION_SECRET"))),
+            Class::MissingEnv,
+            "SESSION_SECRET",
+        );
+        check(&issue(&format!("{undefined}{}\"message\": \"Required\"", path("port"))), Class::MissingSetting, "port");
+        let newer = "\"expected\": \"string\",\n    \"code\": \"invalid_type\",\n    ";
+        let words = "\"message\": \"Invalid input: expected string, received undefined\"";
+        check(&issue(&format!("{newer}{}{words}", path("API_URL"))), Class::MissingEnv, "API_URL");
+        let wrong = "\"received\": \"verbos\",\n    \"code\": \"invalid_enum_value\",\n    \"options\": [\n      \"info\",\n      \"debug\"\n    ],\n    ";
+        let words = "\"message\": \"Invalid enum value. Expected 'info' | 'debug', received 'verbos'\"";
+        check(&issue(&format!("{wrong}{}{words}", path("LOG_LEVEL"))), Class::BadConfig, "LOG_LEVEL");
+        check(
+            "java.lang.IllegalArgumentException: requirement failed: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.",
+            Class::BadConfig,
+            "advertised.listeners",
+        );
+    }
+
+    #[test]
     fn a_message_that_was_escaped_is_redacted_again() {
         let line = r#"{"level":"error","msg":"refused {\"pass\u0077ord\":\"hunter2\"}"}"#;
         assert!(!message(line).contains("hunter2"), "{}", message(line));

@@ -54,8 +54,19 @@ pub(super) const FAMILIES: &[Family] = &[Family {
         "line ",
         "no setting",
         "no default",
+        "zoderror",
     ],
     forms: &[
+        (
+            MissingEnv,
+            92,
+            r#"ZodError: \[ \{[^{}]*?(?:"received": "undefined",[^{}]*?)?"path": \[ "([A-Z][A-Z0-9]*_[A-Z0-9_]+)" \], "message": "(?:Required|Invalid input: expected [\w |]+, received undefined)"#,
+        ),
+        (
+            MissingSetting,
+            90,
+            r#"ZodError: \[ \{[^{}]*?(?:"received": "undefined",[^{}]*?)?"path": \[ (?:"[\w-]+", )*"([\w.-]+)" \], "message": "(?:Required|Invalid input: expected [\w |]+, received undefined)"#,
+        ),
         (
             MissingEnv,
             92,

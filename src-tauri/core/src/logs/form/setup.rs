@@ -77,6 +77,8 @@ pub(super) const FAMILIES: &[Family] = &[
             "no connector for",
             "] is not ",
             "] not ",
+            "zoderror",
+            "requirement failed",
         ],
         forms: &[
             (
@@ -101,6 +103,13 @@ pub(super) const FAMILIES: &[Family] = &[
                 88,
                 r"(?i:driver|disk|store|connection|guard|mailer|channel) \[(?P<v>[\w.-]+)\] (?i:(?:is )?not (?:defined|supported|configured))",
             ),
+            (
+                BadConfig,
+                88,
+                r#"ZodError: \[ \{[^{}]*?"path": \[ (?:"[\w-]+", )*"(?P<s>[\w.-]+)" \],? (?:"message": "[^"]*?received '(?P<v>[^']+)')?"#,
+            ),
+            // Scala's `require` with the name of a setting.
+            (BadConfig, 87, r"requirement failed: (?P<s>[a-z][\w-]*\.[\w.-]+) [^\n]*?(?P<v>\d+(?:\.\d+){3}|$)"),
             (BadConfig, 90, r#"Property: (?P<s>[\w.\[\]-]+) Value: "?(?P<v>[^"\s]+)"#),
             (
                 BadConfig,

@@ -175,3 +175,29 @@ fn a_table_that_a_failed_migration_was_to_make_is_the_migrations_fault() {
     crashing(&mut world, &App::deployment("shop/web").container(env), -20, words);
     several(&world, 2);
 }
+
+#[test]
+fn a_service_that_leads_to_a_wrong_port_stops_who_is_set_up_with_it() {
+    let port = |target: u16| json!({"spec": {"ports": [{"name": "http", "port": 80, "targetPort": target}]}});
+    let ledger = App::deployment("shop/ledger").container(json!({"ports": [{"name": "http", "containerPort": 8080}]}));
+    let look = |target: u16| {
+        let mut world = World::new().at(-100);
+        world.run(&ledger, [ledger.pod("a", status::ready(-3000))]);
+        world.upsert_all([ledger.service(port(8080)), ledger.endpoints(&[true])]);
+        world.set_time(-60);
+        world.upsert(ledger.service(port(target)));
+        world.set_time(0);
+        let probe = json!({"readinessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 3}});
+        let web = calls("shop/web", "ledger").container(probe);
+        let pod = web.pod("a", status::unready(-52));
+        world.run(&web, [pod.clone()]);
+        let words = "Readiness probe failed: cat: can't open '/tmp/ok': No such file or directory";
+        world.upsert(event(&pod, "Warning", "Unhealthy", words, -50, -2, 9));
+        world
+    };
+    let fault = one(&look(8081));
+    cause(&fault, "service-target-port-wrong", "Service/shop/ledger");
+    assert!(subjects(&fault).iter().any(|s| s == "web"), "{:?}", subjects(&fault));
+    let alone = one(&look(8080));
+    assert_eq!(subjects(&alone), ["web"]);
+}
