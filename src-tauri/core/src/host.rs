@@ -123,6 +123,21 @@ pub(crate) fn place(index: &Index, own: &str, host: &str) -> Option<Place> {
     inside.then(|| Place { name: first.name.to_owned(), namespace: first.namespace.to_owned() })
 }
 
+/// The address is near that of the API server's own Service, where a cluster's Services have theirs: a range of theirs is
+/// hardly smaller than that.
+pub(crate) fn within(index: &Index, address: IpAddr) -> bool {
+    const RANGE: u32 = 20;
+    let api = index.get(Kind::Service, Some("default"), "kubernetes");
+    let own = match api.map(|o| &**o) {
+        Some(Object::Service(s)) => s.spec.cluster_ip.as_deref().and_then(|ip| ip.parse().ok()),
+        _ => None,
+    };
+    match (own, address) {
+        (Some(IpAddr::V4(own)), IpAddr::V4(other)) => (u32::from(own) ^ u32::from(other)) >> (32 - RANGE) == 0,
+        _ => false,
+    }
+}
+
 /// Who has this address; of pods, which come and go, one that was there at that time.
 pub(crate) fn holder(index: &Index, address: IpAddr, at: Timestamp) -> Option<Holder<'_>> {
     let found = index.at_address(address);

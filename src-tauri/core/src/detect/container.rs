@@ -9,7 +9,7 @@ mod sandbox;
 
 use jiff::SignedDuration;
 
-use super::{Context, Hold, Rule, rule::BY_WORKLOAD};
+use super::{Context, Hold, Rule, rule::BY_WORKLOAD, source::LATER};
 use crate::{
     object::{Condition, Kind, KubeEvent, Pod},
     remediation::ActionKind,
@@ -25,7 +25,10 @@ pub const RULES: &[Rule] = &[
         means: "A container cannot be made from its configuration: a missing ConfigMap, Secret or key, or a refused security setting.",
         source: "kubelet: CreateContainerConfigError, CreateContainerError, RunContainerError, PostStartHookError",
         reads: &[Kind::Pod, Kind::ConfigMap, Kind::Secret],
-        holds: &[Hold::Exactly(CONFIG, "")],
+        holds: &[
+            Hold::Exactly(CONFIG, ""),
+            Hold::Exactly(LATER, "when a ConfigMap or Secret is missing that was not there before: it may come"),
+        ],
         severities: BY_WORKLOAD,
         limits: &[
             "References marked `optional`.",
@@ -63,6 +66,7 @@ pub const RULES: &[Rule] = &[
         reads: &[Kind::Pod, Kind::KubeEvent],
         holds: &[
             Hold::Exactly(MOUNT, ""),
+            Hold::Exactly(LATER, "when a ConfigMap or Secret is missing that was not there before: it may come"),
             Hold::Exactly(HANDOVER, "when a volume for one node is still held by another: its pod there may be ending"),
             Hold::Exactly(REGISTERING, "when a node that has just joined has no driver yet"),
         ],

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::{
     explained::{log, log_item},
-    slow::{never_asked, prepares},
+    slow::{AT_WORK, never_asked},
     verdict::{Case, verdict},
 };
 use super::{
@@ -104,12 +104,6 @@ const UNASKED: i64 = 10;
 const EVENTS: SignedDuration = SignedDuration::from_mins(6);
 /// Seconds that a pod which was ready may be unready.
 const LOST: i64 = 5;
-/// Seconds that nothing may listen in a first start, where nothing else is wrong with it.
-const STARTING: i64 = 30;
-/// The same where the kubelet has not said that the probe fails: a busy one asks late.
-const UNHEARD: i64 = 60;
-/// The same where its log tells how far its start has got.
-const AT_WORK: i64 = 120;
 /// Seconds: no probe's budget is waited for longer.
 const BUDGET_MAX: i64 = 600;
 /// Seconds that whoever sets a readiness gate may take.
@@ -392,22 +386,16 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
     if cx.options.waive_holds || cx.is_due(&f) {
         want_current(cx, pod, spec, status, unready_since);
     }
-    // In a start the right port is refused, too, for as long as the program loads, and the file is not there yet that
-    // says that it has; and where the kubelet has said nothing, it may not have asked.
-    let starting = !was_ready && status.restart_count == 0;
-    let rule = f.causes.first().map_or("", |c| c.rule_id.as_str());
-    let ordinary = rule == "probe-refused" || rule == "probe-failing" && case.only_looks();
-    let passes = ordinary || rule == "probe-timeout" || case.lower().contains("statuscode: 503");
-    let usual = match () {
-        () if !starting || !rule.starts_with("probe-") => 0,
-        () if (passes || unhealthy.is_empty()) && log.is_some_and(prepares) => AT_WORK,
-        () if unhealthy.is_empty() => UNHEARD,
-        () if ordinary => STARTING,
-        () => 0,
-    };
-    f.hold = f.hold.max(hold(usual));
-    if usual == AT_WORK {
-        cx.ordinary_until_due(&mut f);
+    if !was_ready && status.restart_count == 0 {
+        let usual = case.usual_start(f.causes.first().map_or("", |c| c.rule_id.as_str()), unhealthy.is_empty());
+        f.hold = f.hold.max(hold(usual));
+        if usual == AT_WORK {
+            cx.ordinary_until_due(&mut f);
+        }
+    }
+    // Of a pair of which one works and the other waits, the one that waits is well.
+    if case.stands_by() && owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0) {
+        f.hold = Finding::JOINS_ONLY;
     }
     cx.report(f);
 }

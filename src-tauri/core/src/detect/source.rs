@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Context,
-    context::{Owner, action, cause, ns_flag},
+    backing::deleted_at,
+    context::{Owner, action, cause, hold, ns_flag},
     placement::nearest,
 };
 use crate::{
@@ -49,6 +50,9 @@ pub(super) fn missing(cx: &Context<'_>, pod: &Pod) -> Vec<Missing> {
     }
     out
 }
+
+/// Seconds in which what a pod refers to may still be made: a controller writes a Secret a little later than its user.
+pub(super) const LATER: i64 = 10;
 
 /// How long the kubelet may take until it tries again.
 const RETRY: SignedDuration = SignedDuration::from_mins(2);
@@ -143,6 +147,9 @@ pub(super) fn cause_of(cx: &Context<'_>, pod: &Pod, owner: &Owner, m: &Missing, 
         let all = cx.index.in_namespace(m.kind, ns.unwrap_or("")).map(|o| o.meta().name.as_str());
         let near = nearest(name, all).map(|n| format!(" There is {kind} {n}.")).unwrap_or_default();
         // The name may be right and the place wrong.
+        if near.is_empty() && deleted_at(cx, &ObjectRef::missing(m.kind, ns, name)).is_none() {
+            f.hold = f.hold.max(hold(LATER));
+        }
         let places: Vec<String> = cx
             .index
             .all(m.kind)

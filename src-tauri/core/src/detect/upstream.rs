@@ -107,6 +107,7 @@ pub fn all(cx: &mut Context<'_>) {
         c.verb == ChangeVerb::Modified
             && c.object.read_as().is_some_and(|kind| {
                 matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::ConfigMap | Kind::Secret)
+                    || kind == Kind::Service && leads_elsewhere(c)
             })
             && !routine(c)
             && c.fields.iter().any(|f| f.path != "spec.replicas" && f.path != "spec.paused")
@@ -139,7 +140,7 @@ pub fn all(cx: &mut Context<'_>) {
 #[derive(Default)]
 struct Look<'a> {
     changes: Vec<&'a Change>,
-    /// The workloads that a change concerns, by its place among the changes.
+    /// The workloads, or the Service, that a change concerns, by its place among the changes.
     concerned: BTreeMap<usize, Vec<&'a Object>>,
     /// What hangs on a subject, by its key.
     around: BTreeMap<String, Around<'a>>,
@@ -171,6 +172,9 @@ impl<'a> Look<'a> {
         let change = self.changes[at];
         self.concerned.entry(at).or_insert_with(|| {
             let ns = change.object.namespace.as_deref().unwrap_or("");
+            if change.object.is(Kind::Service) {
+                return cx.index.resolve(&change.object).map(|o| &**o).into_iter().collect();
+            }
             [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
                 .into_iter()
                 .flat_map(|kind| cx.index.in_namespace(kind, ns))
@@ -184,7 +188,7 @@ impl<'a> Look<'a> {
 /// A change, who is served by what was changed, and how plainly the one that fails speaks of it.
 struct Candidate<'a> {
     change: &'a Change,
-    /// The workload that was changed, or that uses what was changed.
+    /// The workload or Service that was changed, or the workload that uses what was changed.
     server: &'a Object,
     called: bool,
     spoken: u8,
@@ -277,7 +281,8 @@ fn cause(cx: &Context<'_>, f: &Finding, lead: &CauseDraft, best: &Candidate<'_>)
     let server = server.reference();
     let itself = change.object.same_name(&server);
     let key = word.clone().filter(|_| !itself).or_else(|| change.keys().next().map(str::to_owned));
-    let of_template = || change.fields.iter().map(|x| &x.path).filter(|p| p.starts_with("spec.template."));
+    let prefix = if server.is(Kind::Service) { "spec." } else { "spec.template." };
+    let of_template = || change.fields.iter().map(|x| &x.path).filter(|p| p.starts_with(prefix));
     let field = match itself {
         true => of_template()
             .find(|p| word.as_ref().is_some_and(|w| p.contains(&format!(".env[{w}]"))))
@@ -332,8 +337,17 @@ fn has_setting(cx: &Context<'_>, pod: &Pod, name: &str) -> bool {
     })
 }
 
-/// A Service leads to its pods: others can call it.
+/// The change of a Service sends who calls it somewhere else.
+fn leads_elsewhere(change: &Change) -> bool {
+    let ways = ["spec.externalName", "spec.ports", "spec.selector"];
+    change.fields.iter().any(|f| ways.iter().any(|way| f.path.starts_with(way)))
+}
+
+/// A Service, or a workload that one leads to: others can call it.
 fn serves(cx: &Context<'_>, workload: &Object) -> bool {
+    if workload.kind() == Kind::Service {
+        return true;
+    }
     let (Some(ns), Some(template)) = (workload.meta().namespace.as_deref(), workload.pod_template()) else {
         return false;
     };

@@ -87,7 +87,7 @@ const HOLD: i64 = 5;
 /// Seconds while pods are going whose place they may get.
 const GOING: i64 = 30;
 /// Seconds that a helper may take to end after the work is done.
-const KEPT: i64 = 120;
+const KEPT: i64 = 60;
 /// Seconds for a failed Job.
 const JOB: i64 = 1;
 /// A failed Job is news for this long; a CronJob's next success ends it sooner.

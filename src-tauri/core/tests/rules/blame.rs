@@ -1,6 +1,7 @@
 //! Who must be changed for what a container's last words say: a log, the objects around it, and the object, the field
 //! and the words that must come of both.
 
+mod bounds;
 mod endless;
 mod file;
 mod host;

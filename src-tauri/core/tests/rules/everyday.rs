@@ -265,7 +265,7 @@ fn a_job_that_a_helper_keeps_from_completing_is_found() {
     let cause = &world.diagnose().faults[0].causes[0];
     assert!(cause.statement.contains("cannot complete until container proxy ends"), "{}", cause.statement);
     // It was only just done, or it is complete.
-    world.set_time(-200);
+    world.set_time(-250);
     assert!(world.diagnose().faults.is_empty());
     world.set_time(0);
     world.upsert(job.top(json!({"status": {"conditions": [{"type": "Complete", "status": "True"}]}})));

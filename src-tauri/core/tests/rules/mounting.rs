@@ -262,3 +262,17 @@ fn a_runtime_class_that_its_node_does_not_have_is_the_workloads() {
     };
     check(&creating(&app, "FailedCreatePodSandBox", message), expect);
 }
+
+#[test]
+fn a_secret_that_comes_a_little_later_is_no_fault() {
+    let app = checkout().spec(json!({"volumes": [{"name": "tls", "secret": {"secretName": "web-tls"}}]}));
+    let pod = app.pod("a", status::waiting("ContainerCreating", "", 0));
+    let words = "MountVolume.SetUp failed for volume \"tls\" : secret \"web-tls\" not found";
+    let mut world = world(&app, [pod.clone(), object("Secret shop/other", json!({}))]);
+    world.upsert(event(&pod, "Warning", "FailedMount", words, 1, 8, 4));
+    held(&mut world, 1, 10);
+    world.set_time(10);
+    world.upsert(object("Secret shop/web-tls", json!({"metadata": {"creationTimestamp": at(9)}})));
+    world.set_time(40);
+    assert_eq!(world.diagnose().faults.len(), 0);
+}

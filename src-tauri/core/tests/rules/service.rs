@@ -382,3 +382,13 @@ fn a_set_that_loses_its_service_is_found_however_old() {
     world.delete(headless("db-headless"));
     held(&mut world, 60, 20);
 }
+
+#[test]
+fn a_name_that_ends_almost_like_the_clusters_domain_is_found() {
+    let wrong =
+        Expect { cause: "external-name-domain", verdict: Likely, says: &["cluster.lokal", "cluster.local"], ..NAME };
+    check(&external("postgres.data.svc.cluster.lokal"), wrong);
+    // A cluster may have a domain of its own.
+    silent(&external("postgres.data.svc.prod.example.com"));
+    silent(&external("postgres.data.svc.prod.cluster.local"));
+}

@@ -380,3 +380,36 @@ fn a_process_that_was_killed_was_not_killed_for_memory_unless_something_says_so(
     assert!(cause.statement.contains("a process of it was killed"), "{}", cause.statement);
     assert!(!cause.statement.contains("ran out of memory"), "{}", cause.statement);
 }
+
+#[test]
+fn a_service_that_was_turned_elsewhere_just_before_its_caller_failed_is_looked_at_first() {
+    let name = |n: &str| object("Service shop/mysql", json!({"spec": {"type": "ExternalName", "externalName": n}}));
+    let caller = caller();
+    let mut world = world(&caller, [caller.pod("a", status::ready(-3600))]);
+    world.upsert(name("db.example.com"));
+    world.set_time(-20);
+    world.upsert(name("db.exmaple.com"));
+    dies(&mut world, &caller, "java.net.SocketTimeoutException: Read timed out");
+    let cause = &world.diagnose().faults[0].causes[0];
+    assert_eq!((&*cause.entity.key(), cause.field.as_deref()), ("Service/shop/mysql", Some("spec.externalName")));
+    says(cause, &["db.exmaple.com", "until shortly before"]);
+}
+
+#[test]
+fn a_service_whose_way_was_changed_is_looked_at_though_nobody_names_it() {
+    let env = json!({"env": [{"name": "DATABASE_URL", "value": "jdbc:mysql://mysql:3306/shop"}]});
+    let (caller, server) = (probed().container(env), database());
+    let look = |fields: Value| {
+        let mut world = well(&caller, &server);
+        world.set_time(-20);
+        world.upsert(server.service(fields));
+        answers(&mut world, &caller, 503);
+        world.diagnose().faults[0].causes[0].clone()
+    };
+    let cause = look(json!({"spec": {"ports": [{"port": 3306, "targetPort": 3307}]}}));
+    assert_eq!((&*cause.rule_id, &*cause.entity.key()), ("dependency-changed", "Service/shop/mysql"));
+    assert!(cause.field.as_deref().is_some_and(|f| f.starts_with("spec.ports")), "{:?}", cause.field);
+    // What does not change the way is innocent.
+    let cause = look(json!({"spec": {"ports": [{"port": 3306, "targetPort": 3306}], "sessionAffinity": "ClientIP"}}));
+    assert_eq!(cause.rule_id, "probe-bad-status");
+}

@@ -29,6 +29,9 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, mount: &[&KubeEvent]) {
     let me = pod.reference();
     let owner = cx.owner(pod);
     let started = mount.iter().filter_map(|e| e.first_seen()).min().unwrap_or_else(|| cx.now.get());
+    if source::arrived(cx, pod, last.message(), started) {
+        return;
+    }
     let mut f =
         finding("volume-not-mounted", me.clone(), &owner.subject, cx.workload_severity(&owner.subject), started);
     f.headline = "waits for a volume".into();

@@ -2,6 +2,7 @@
 //! variable, the file, the right or the way to another host that it misses.
 
 mod api;
+mod bound;
 mod credential;
 mod disk;
 mod file;
@@ -109,6 +110,13 @@ impl Blame {
         self
     }
 
+    fn field_if(self, field: Option<String>) -> Blame {
+        match field {
+            Some(field) => self.field(field),
+            None => self,
+        }
+    }
+
     pub(super) fn step(mut self, step: ActionDraft) -> Blame {
         self.actions.push(step);
         self
@@ -164,6 +172,11 @@ impl<'a> Case<'_, 'a> {
     /// This key of a ConfigMap was written in the hour before.
     fn wrote(&self, map: &str, key: &str) -> bool {
         self.changes(&self.reference(Kind::ConfigMap, map)).iter().any(|c| c.keys().any(|k| k == key))
+    }
+
+    /// This field of the workload was changed in the hour before.
+    fn replaced(&self, field: &str) -> bool {
+        self.changes(&self.owner.subject).iter().any(|c| c.fields.iter().any(|f| f.path == field))
     }
 
     /// When the container ended last, which is when its log was written.
@@ -329,7 +342,7 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             None => case.own(signal),
         },
         Class::PoolExhausted => {
-            let blame = setting::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]);
+            let blame = bound::bound(case, case.own(signal), &["POOL", "MAX_CONN", "CONNECTION_LIMIT"]);
             match signal.detail {
                 Some(_) => blame.step(case.edit(ActionKind::Scale, "fewer pods take fewer connections")),
                 None => blame,
@@ -338,12 +351,15 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::MissingModule | Class::RuntimeVersion => {
             // The module to start with may be misspelt where it is named.
             let named = signal.subject.as_deref().filter(|_| signal.class == Class::MissingModule);
-            let field = named.and_then(|s| case.written(s)).filter(|f| !f.contains(".env["));
+            // A plain word in a variable may be anything; `shop.wgsi` is a module's name.
+            let whole = named.is_some_and(|s| s.contains(['.', '/', ':']));
+            let field = named.and_then(|s| case.written(s)).filter(|f| whole || !f.contains(".env["));
             let field = field.unwrap_or_else(|| case.path("image"));
             case.own(signal).field(field)
         }
         Class::GpuMemory | Class::Device => case.own(signal).field(case.path("resources.limits")),
         Class::SharedMemory => case.own(signal).field(case.path("volumeMounts")),
+        Class::MissingKind => api::definition(case, signal),
         Class::ExecFormat => runtime::architecture(case, signal),
         // A shell says only that something was killed; who kills for memory is the kernel, but not only.
         Class::OutOfMemory if signal.text.trim_end().ends_with("Killed") => case
@@ -363,10 +379,12 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
             if let Some(path) = script {
                 return file::content(case, path, own);
             }
-            let Some(subject) = signal.subject.as_deref() else { return own };
+            // Neither said nor written: what a new image asks of the database is the image's.
+            let image = || Some(case.path("image")).filter(|path| case.replaced(path));
+            let Some(subject) = signal.subject.as_deref() else { return own.field_if(image()) };
             match case.written(subject) {
                 Some(field) => own.field(field),
-                None => setting::database(case, signal, subject).unwrap_or(own),
+                None => setting::database(case, signal, subject).unwrap_or_else(|| own.field_if(image())),
             }
         }
         _ => case.own(signal),

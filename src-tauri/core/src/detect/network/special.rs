@@ -17,6 +17,9 @@ use crate::{
     words,
 };
 
+/// The domain of a cluster that was given no other.
+const DOMAIN: &str = "cluster.local";
+
 /// A Service that stands for a name which cannot be resolved.
 pub(super) fn external(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
     let Some(name) = s.spec.external_name.as_deref().map(|n| n.trim_end_matches('.')) else { return };
@@ -29,6 +32,17 @@ pub(super) fn external(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
             Confidence::Established,
             format!(
                 "Service {} is an ExternalName for {name}, which is an address and not a name: it resolves to nothing.",
+                me.name
+            ),
+        )
+    } else if let Some((_, domain)) =
+        name.split_once(".svc.").filter(|(_, d)| (1..=2).contains(&words::edits(d, DOMAIN)))
+    {
+        (
+            "external-name-domain",
+            Confidence::Likely,
+            format!(
+                "Service {} is an ExternalName for {name}, which ends in {domain}: the domain of a cluster is {DOMAIN}, unless it was given another.",
                 me.name
             ),
         )

@@ -84,7 +84,9 @@ impl Case<'_> {
         );
         c.referrer = blame.referrer;
         c.needs = blame.needs;
-        c.field = blame.field.or_else(|| (!elsewhere).then(|| owner.field(self.init, &spec.name, self.field)));
+        // What its own words say is wrong is not put right at the probe.
+        let asked = !elsewhere && !own;
+        c.field = blame.field.or_else(|| asked.then(|| owner.field(self.init, &spec.name, self.field)));
         Some(Explained { cause: c, evidence: blame.evidence, actions: blame.actions })
     }
 

@@ -43,24 +43,33 @@ static STARTING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The last line of its log tells how far a start has got, or of work that may take minutes, and none before it that the
 /// program serves.
-pub(super) fn prepares(lines: &[String]) -> bool {
+fn prepares(lines: &[String]) -> bool {
     static WORKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let things = r"(?:models?|weights?|shards?|caches?|index(?:es)?|dataset|snapshots?|journals?|wal|segments?|partitions?|records|rows|dump|backup|artifacts?)";
         Regex::new(&format!(r"(?i)please wait|\bmay take\b|\bwarming up\b|\b{WORK}ing\b.*\b{things}\b|{PROGRESS}")).ok()
     });
     static OTHERWISE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)\b(?:attempt|retr(?:y|ies|ying)|waiting for|connecting)\b").ok());
-    static SERVES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:listen\w*|serving|accepting|running on|bound to|(?:is|now|server|application|service) (?:ready|started|up)|started (?:server|application|on|in \d)|ready (?:to|for|in))\b").ok()
-    });
     let fits = |form: &LazyLock<Option<Regex>>, text: &str| form.as_ref().is_some_and(|r| r.is_match(text));
     let Some(last) = lines.iter().rfind(|l| !l.trim().is_empty()) else { return false };
     let message = logs::message(last);
-    fits(&WORKS, &message)
-        && !fits(&OTHERWISE, &message)
-        && !calls_itself_an_error(last)
-        && !lines.iter().any(|l| fits(&SERVES, l))
+    fits(&WORKS, &message) && !fits(&OTHERWISE, &message) && !calls_itself_an_error(last) && !serves(lines)
 }
+
+/// A line of its log says that the program serves.
+fn serves(lines: &[String]) -> bool {
+    static SERVES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:listen\w*|serving|accepting|running on|bound to|(?:is|now|server|application|service) (?:ready|started|up)|started (?:server|application|on|in \d)|ready (?:to|for|in)|start worker process)\b").ok()
+    });
+    SERVES.as_ref().is_some_and(|r| lines.iter().any(|l| r.is_match(l)))
+}
+
+/// Seconds that nothing may listen in a first start, where nothing else is wrong with it.
+const USUAL: i64 = 30;
+/// The same where the kubelet has not said that the probe fails: a busy one asks late.
+const UNHEARD: i64 = 60;
+/// The same where its log tells how far its start has got.
+pub(super) const AT_WORK: i64 = 120;
 
 /// The runtime cannot run what the probe of a container that has not started yet is to run.
 pub(super) fn never_asked(now: Now<'_>, status: &ContainerStatus, unhealthy: &[&KubeEvent]) -> bool {
@@ -80,6 +89,34 @@ pub(super) struct Slowed {
 }
 
 impl Case<'_> {
+    /// How long a first start may take that this rule tells of, in seconds; 0 where it is no matter of time. The right port
+    /// is refused, too, for as long as the program loads, and the file is not there yet that says that it has; and where
+    /// the kubelet has said nothing, it may not have asked.
+    pub(super) fn usual_start(&self, rule: &str, unheard: bool) -> i64 {
+        let ordinary = rule == "probe-refused" || rule == "probe-failing" && self.only_looks();
+        let passes = ordinary || rule == "probe-timeout" || self.lower().contains("statuscode: 503");
+        match () {
+            () if !rule.starts_with("probe-") => 0,
+            () if (passes || unheard) && self.log.is_some_and(prepares) => AT_WORK,
+            () if unheard => UNHEARD,
+            // What serves by now may have begun to since it was asked last: it is asked once more.
+            () if ordinary && self.log.is_some_and(serves) => {
+                USUAL + self.probe.period_seconds.unwrap_or(10).clamp(1, 10) + 2
+            }
+            () if ordinary => USUAL,
+            () => 0,
+        }
+    }
+
+    /// It says that it waits to take over from another: as its probe's answer, or last in its log.
+    pub(super) fn stands_by(&self) -> bool {
+        static WAITS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"(?i)\bstand-?by\b|\bnot (?:the |a |currently )*(?:leader|primary|active)\b|attempting to acquire leader lease|\bwaiting (?:to become|for) (?:the )?lead(?:er|ership)\b").ok()
+        });
+        let last = self.log.and_then(|lines| lines.iter().rfind(|l| !l.trim().is_empty()));
+        [Some(&self.said), last].into_iter().flatten().any(|text| WAITS.as_ref().is_some_and(|r| r.is_match(text)))
+    }
+
     /// The kubelet gives up before the program has started.
     pub(super) fn slow_start(&self) -> Option<Verdict> {
         if self.word == "readiness probe" || self.kills == 0 {

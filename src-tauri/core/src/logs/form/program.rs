@@ -199,12 +199,18 @@ pub(super) const FAMILIES: &[Family] = &[
             "requires a different python",
             "engine \"",
             "go.mod requires",
+            "server version mismatch",
         ],
         forms: &[
             (
                 RuntimeVersion,
                 90,
                 r"UnsupportedClassVersionError:? ?(?P<s>[\w./$]+)? ?(?:has been compiled[^\n]*?class file version (?P<v>[\d.]+))?",
+            ),
+            (
+                RuntimeVersion,
+                90,
+                r"server version mismatch[^\n]*?(?P<s>server version: [\d.]+; pg_\w+ version: [\d.]+)",
             ),
             (RuntimeVersion, 84, r"Your Ruby version is (?P<v>[\d.]+), but your (?P<s>Gemfile) specified"),
             (RuntimeVersion, 84, r"(?i:you must install or update \.NET)|requires a different Python"),

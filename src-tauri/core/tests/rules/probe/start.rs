@@ -158,3 +158,33 @@ fn a_start_that_got_slow_with_its_cpu_limit_is_told_with_it() {
     assert_ne!(lowered("450m", -219).field.as_deref(), Some(limit), "hardly less");
     assert_ne!(lowered("20m", -230).field.as_deref(), Some(limit));
 }
+
+#[test]
+fn one_of_a_pair_that_waits_to_take_over_is_well() {
+    let app = app().replicas(2);
+    let words = "Readiness probe failed: standby: not the leader";
+    let both = |leads: bool| {
+        let mut world = unready(&app, -90, words);
+        if leads {
+            world.upsert(app.pod("b", status::ready(-600)));
+        }
+        world
+    };
+    assert_eq!(both(true).diagnose().faults.len(), 0);
+    // Where nobody leads, it is down.
+    assert_eq!(both(false).diagnose().faults.len(), 1);
+}
+
+#[test]
+fn what_has_just_begun_to_serve_is_asked_once_more() {
+    let app = app();
+    let words =
+        "Readiness probe failed: Get \"http://10.0.0.7:8080/\": dial tcp 10.0.0.7:8080: connect: connection refused";
+    let look = |age: i64, log: &str| {
+        let mut world = unready(&app, -age, words);
+        world.log(&app.pod("a", status::unready(-age)), "app", 0, log);
+        world.diagnose().faults.len()
+    };
+    assert_eq!([33, 44].map(|age| look(age, "[notice] 1#1: start worker process 8")), [0, 1]);
+    assert_eq!(look(33, "INFO something else"), 1);
+}

@@ -11,7 +11,7 @@ use crate::{
     host,
     index::Now,
     logs::Signal,
-    object::{Condition, Kind, Object, Pod, Service},
+    object::{Condition, Kind, Object, ObjectRef, Pod, Service, kind::extension},
     severity::Confidence,
     words,
 };
@@ -153,4 +153,23 @@ fn others<'a>(case: &Case<'_, 'a>) -> Vec<&'a Pod> {
         })
     };
     index.unsettled_pods().filter(|p| p.metadata.uid != case.pod.metadata.uid && says(p)).collect()
+}
+
+/// A kind of an extension that the API server does not know: its definition, by the name that Kubernetes would give it.
+pub(super) fn definition(case: &Case<'_, '_>, signal: &Signal) -> Blame {
+    let own = case.own(signal);
+    let Some(kind) = signal.subject.as_deref() else { return own };
+    let version = signal.text.split_once("in version ").map_or("", |(_, v)| v.trim_start_matches(['\\', '"']));
+    // Of what Kubernetes itself no longer serves under this version there is no definition.
+    let Some(group) = extension(version).filter(|g| !g.ends_with(".k8s.io")) else { return own };
+    // meta.UnsafeGuessKindToResource of k8s.io/apimachinery.
+    let kind = kind.to_ascii_lowercase();
+    let plural = match kind.strip_suffix('y') {
+        _ if kind.ends_with('s') => format!("{kind}es"),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{kind}s"),
+    };
+    let name = format!("{plural}.{group}");
+    let definition = ObjectRef::unread("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, &name);
+    own.says(format!(" ({name})")).on(definition, None, case)
 }

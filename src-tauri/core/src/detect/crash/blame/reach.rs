@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use super::{
-    Blame, Case, api, listens,
+    Blame, Case, api, bound, listens,
     name::{beyond, infer, port_field, port_source, unknown, unset, written_port},
     policy::{Goal, blocked},
+    server::outside,
     setting::of_map,
 };
 use crate::{
@@ -42,6 +43,9 @@ pub(super) fn host(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     // A runtime that names no host (Python's gaierror) still has it in its environment or command.
     let inferred = if signal.subject.is_none() { infer(case, signal.class) } else { None };
     let signal = &Signal { subject: signal.subject.clone().or(inferred), ..signal.clone() };
+    if let Some(blame) = bound::hasty(case, signal) {
+        return blame;
+    }
     let own = case.own(signal);
     let Some(text) = signal.subject.as_deref() else {
         return match dns_trouble(case, signal, None) {
@@ -161,19 +165,6 @@ fn local(case: &Case<'_, '_>, at: &Target, own: Blame) -> Blame {
     }
 }
 
-/// A host outside the cluster.
-fn outside(case: &Case<'_, '_>, signal: &Signal, at: &Target, own: Blame) -> Blame {
-    let found = match at.host.parse() {
-        Ok(address) => policy(case, signal, &Goal::Addresses(&[(address, at.port)])),
-        Err(_) => policy(case, signal, &Goal::Outside { port: at.port }),
-    };
-    if let Some(found) = found {
-        return found;
-    }
-    let name = at.port.map_or_else(|| at.host.clone(), |p| format!("{}:{p}", at.host));
-    own.says("; this host lies outside the cluster").on(ObjectRef::external(&name), None, case)
-}
-
 /// A Service of that name exists: what of it, or on the way to it, is wrong.
 fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, own: Blame) -> Blame {
     let object = Object::Service(service.clone());
@@ -186,8 +177,12 @@ fn behind(case: &Case<'_, '_>, signal: &Signal, at: &Target, service: &Service, 
     {
         // A name for a host elsewhere has no endpoints: who does not answer is that host.
         let own = own.says(format!("; Service {name} is a name for {outside} (ExternalName)"));
-        return match dns {
-            true => own.on(me, Some("spec.externalName".into()), case),
+        let field = "spec.externalName".to_owned();
+        let lately = case.changes(&me).iter().any(|c| c.fields.iter().any(|f| f.path == field));
+        let said = if lately { ", and was one for another until shortly before" } else { "" };
+        let own = own.says(said);
+        return match dns || lately {
+            true => own.on(me, Some(field), case),
             false => {
                 let port = at.port.map(|p| format!(":{p}")).unwrap_or_default();
                 own.on(ObjectRef::external(&format!("{outside}{port}")), None, case)

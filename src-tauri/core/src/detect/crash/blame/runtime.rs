@@ -1,6 +1,6 @@
 //! What a program runs with: the processor its image is for, the heap its runtime may take, its license.
 
-use super::{Blame, Case, file, setting};
+use super::{Blame, Case, bound, file, setting};
 use crate::{
     detect::context::set,
     index::Now,
@@ -76,10 +76,19 @@ pub(super) fn heap(case: &Case<'_, '_>, signal: &Signal) -> Blame {
                 case,
             ),
             None => {
-                let blame = setting::bound(case, own.clone(), &["MEMORY_LIMIT"]);
+                let blame = bound::bound(case, own.clone(), &["MEMORY_LIMIT"]);
                 if blame.phrase == own.phrase { own.field(case.path("image")) } else { blame }
             }
         };
+    }
+    // What a ConfigMap gives it to run with, and did not give it before.
+    let given = bound::bound(
+        case,
+        own.clone(),
+        &["JAVA_TOOL_OPTIONS", "JAVA_OPT", "JVM", "HEAP", "XMX", "NODE_OPTIONS", "GOMEMLIMIT"],
+    );
+    if given.entity.kind == "ConfigMap" {
+        return given.says(of);
     }
     let own = own.says(of).field(case.path("resources.limits.memory"));
     let subject = &case.owner.subject;

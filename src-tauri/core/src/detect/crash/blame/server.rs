@@ -2,7 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::{Blame, Case, file, name, reach::target};
+use super::{
+    Blame, Case, file, name,
+    policy::Goal,
+    reach::{Target, policy, target},
+};
 use crate::{
     detect::family,
     host,
@@ -79,6 +83,23 @@ pub(super) fn outsider(case: &Case<'_, '_>, text: &str, own: Blame) -> Blame {
         return own;
     }
     own.says("; this host lies outside the cluster").on(ObjectRef::external(text), None, case)
+}
+
+/// A host outside the cluster.
+pub(super) fn outside(case: &Case<'_, '_>, signal: &Signal, at: &Target, own: Blame) -> Blame {
+    let found = match at.host.parse() {
+        Ok(address) => policy(case, signal, &Goal::Addresses(&[(address, at.port)])),
+        Err(_) => policy(case, signal, &Goal::Outside { port: at.port }),
+    };
+    if let Some(found) = found {
+        return found;
+    }
+    if at.host.parse().is_ok_and(|address| host::within(case.cx.index, address)) {
+        let own = own.says("; this is an address of the cluster's own, which nothing has now");
+        return own.field_if(case.written(&at.host));
+    }
+    let name = at.port.map_or_else(|| at.host.clone(), |p| format!("{}:{p}", at.host));
+    own.says("; this host lies outside the cluster").on(ObjectRef::external(&name), None, case)
 }
 
 /// A server that was reached and answers with an error of its own: its owner's matter, within the cluster or outside.

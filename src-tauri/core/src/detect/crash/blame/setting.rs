@@ -8,7 +8,6 @@ use super::{
     Blame, Case, contains_word, file,
     origin::{
         Origin, as_long, connection_string, given, longer, map, mentioned, normal, origin, read_by_code, spoken_of,
-        variables,
     },
     removed::{of_code, removed},
 };
@@ -444,32 +443,5 @@ fn from_files(case: &Case<'_, '_>, own: Blame) -> Blame {
             with_keys(case, blame, &name)
         }
         _ => own,
-    }
-}
-
-/// A bound that is reached: the only variable or key that sounds like it.
-pub(super) fn bound(case: &Case<'_, '_>, own: Blame, words: &[&str]) -> Blame {
-    let mut fits = variables(case).into_iter().filter(|n| words.iter().any(|w| normal(n).contains(w)));
-    let (Some(name), None) = (fits.next(), fits.next()) else { return own };
-    match origin(case, &name) {
-        Origin::Literal { name, value } => own
-            .says(format!("; {name} is “{value}”"))
-            .field(case.path(&format!("env[{name}]")))
-            .step(set_env(case, &name)),
-        Origin::Map { name, map: from, key } => {
-            let reference = case.reference(Kind::ConfigMap, &from);
-            let lately = case.wrote(&from, &key);
-            let own = own.says(format!("; {name} comes from key {key} of ConfigMap {from}"));
-            let own = own.step(set_key(case, &from, Some(&key)));
-            match lately {
-                true => own.says(", which was written anew shortly before").on(
-                    reference,
-                    Some(format!("data[{key}]")),
-                    case,
-                ),
-                false => own,
-            }
-        }
-        Origin::Secret { .. } | Origin::Absent => own,
     }
 }

@@ -1,0 +1,121 @@
+//! What a program is given and is too little, too short, of another version, or not there at all.
+
+use super::*;
+
+/// The ConfigMap was there with another value of the key until shortly before the container first died.
+fn rewritten(app: &App, log: &str, name: &str, key: &str) -> World {
+    let with =
+        |hash: &str| object(&format!("ConfigMap shop/{name}"), json!({"digests": {(key): {"hash": hash, "bytes": 9}}}));
+    let mut world = World::new().at(-100);
+    world.upsert(with("before"));
+    world.run(app, []);
+    world.set_time(-60);
+    world.upsert(with("after"));
+    world.set_time(0);
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, log);
+    world
+}
+
+fn first(world: &World) -> afterwatch_core::finding::CauseDraft {
+    world.diagnose().faults[0].causes[0].clone()
+}
+
+#[test]
+fn a_heap_that_a_config_map_bounds_since_just_now_is_the_config_maps() {
+    let log = "Terminating due to java.lang.OutOfMemoryError: Java heap space";
+    let app = checkout().container(json!({
+        "envFrom": [{"configMapRef": {"name": "jvm"}}], "resources": {"limits": {"memory": "768Mi"}}}));
+    let cause = first(&rewritten(&app, log, "jvm", "JAVA_TOOL_OPTIONS"));
+    assert_eq!(
+        (cause.entity.key().as_str(), cause.field.as_deref()),
+        ("ConfigMap/shop/jvm", Some("data[JAVA_TOOL_OPTIONS]"))
+    );
+    says(&cause, &["heap", "JAVA_TOOL_OPTIONS", "768Mi"]);
+    // What was so for long does not explain it.
+    let cause = first(&dead(&app, log, [map("jvm", &["JAVA_TOOL_OPTIONS"])]));
+    assert_eq!(cause.field.as_deref(), Some("spec.template.spec.containers[app].resources.limits.memory"));
+}
+
+#[test]
+fn a_timeout_of_a_few_milliseconds_is_the_programs_own_fault() {
+    let log = "rate lookup failed: AxiosError: timeout of 3ms exceeded, GET https://api.carrier.example/rates";
+    let app = checkout().container(json!({"envFrom": [{"configMapRef": {"name": "rates"}}]}));
+    let cause = first(&rewritten(&app, log, "rates", "HTTP_TIMEOUT_MS"));
+    assert_eq!(
+        (cause.entity.key().as_str(), cause.field.as_deref()),
+        ("ConfigMap/shop/rates", Some("data[HTTP_TIMEOUT_MS]"))
+    );
+    says(&cause, &["3 ms", "HTTP_TIMEOUT_MS"]);
+    let literal = env(json!([{"name": "HTTP_TIMEOUT_MS", "value": "3"}]));
+    let cause = first(&dead(&literal, log, []));
+    assert_eq!(cause.field.as_deref(), Some("spec.template.spec.containers[app].env[HTTP_TIMEOUT_MS]"));
+    // Whoever does not answer within seconds is another matter.
+    let cause = first(&dead(&literal, &log.replace("3ms", "3000ms"), []));
+    assert_eq!(cause.entity.kind, "External", "{}", cause.statement);
+}
+
+#[test]
+fn a_module_is_misspelt_where_its_whole_name_is_written() {
+    let app = env(json!([{"name": "APP_MODULE", "value": "shop.wgsi:app"}]));
+    let expect =
+        Expect { cause: "log-missing-module", field: "spec.template.spec.containers[app].env[APP_MODULE]", ..DEAD };
+    one(&app, "ModuleNotFoundError: No module named 'shop.wgsi'", [], expect);
+    // A plain word in a variable is no module.
+    let app = env(json!([{"name": "BROKER", "value": "redis"}]));
+    let expect = Expect { cause: "log-missing-module", field: "spec.template.spec.containers[app].image", ..DEAD };
+    one(&app, "ModuleNotFoundError: No module named 'redis'", [], expect);
+}
+
+#[test]
+fn a_kind_that_the_api_server_does_not_know_lacks_its_definition() {
+    let log = |version: &str| format!("no matches for kind \"Tenant\" in version \"{version}\"");
+    let cause = first(&dead(&checkout(), &log("example.com/v1alpha1"), []));
+    assert_eq!(cause.entity.key(), "CustomResourceDefinition//tenants.example.com");
+    assert!(cause.entity.uid.is_none() && cause.referrer.is_some_and(|r| r.name == "checkout"));
+    // What Kubernetes no longer serves is the program's.
+    for version in ["policy/v1beta1", "flowcontrol.apiserver.k8s.io/v1beta1"] {
+        assert_eq!(first(&dead(&checkout(), &log(version), [])).entity.key(), "Deployment/shop/checkout");
+    }
+}
+
+#[test]
+fn a_client_that_is_older_than_its_server_is_the_images() {
+    let log = "pg_dump: error: aborting because of server version mismatch\npg_dump: detail: server version: 16.4; pg_dump version: 14.13 (Debian 14.13-1)";
+    let expect = Expect {
+        cause: "log-runtime-version",
+        field: "spec.template.spec.containers[app].image",
+        says: &["16.4", "14.13"],
+        ..DEAD
+    };
+    one(&checkout(), log, [], expect);
+}
+
+#[test]
+fn an_address_among_those_of_the_clusters_services_is_not_outside() {
+    let api = object("Service default/kubernetes", json!({"spec": {"clusterIP": "10.96.0.1"}}));
+    let log = "FATAL dial tcp 10.96.11.2:5432: connect: connection refused";
+    let cause = first(&dead(&checkout(), log, [api.clone()]));
+    assert_eq!(cause.entity.key(), "Deployment/shop/checkout");
+    says(&cause, &["10.96.11.2", "which nothing has now"]);
+    let cause = first(&dead(&checkout(), &log.replace("10.96.11.2", "10.20.11.2"), [api]));
+    assert_eq!(cause.entity.kind, "External");
+}
+
+#[test]
+fn a_column_that_is_missing_since_a_new_image_is_the_images() {
+    let log = "psycopg2.errors.UndefinedColumn: column users.mfa_enabled does not exist";
+    let image = |tag: &str| checkout().container(json!({"image": format!("registry.test/users:{tag}")}));
+    let mut world = World::new().at(-100);
+    world.run(&image("1"), []);
+    world.set_time(-20);
+    let newer = checkout().revise(-20, json!({"image": "registry.test/users:2"}));
+    world.run(&newer, []);
+    world.set_time(0);
+    let pod = newer.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, log);
+    assert_eq!(first(&world).field.as_deref(), Some("spec.template.spec.containers[app].image"));
+    assert_eq!(first(&dead(&checkout(), log, [])).field, None);
+}
