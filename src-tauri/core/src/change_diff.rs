@@ -46,6 +46,8 @@ fn relevant(object: &Object) -> Value {
         Object::ConfigMap(o) => put("data", serde_json::to_value(&o.digests)),
         Object::StorageClass(o) => put("provisioner", Ok(Value::String(o.provisioner.clone()))),
         Object::ServiceAccount(o) => {
+            // Whom its pods are to a cloud.
+            put("metadata", Ok(serde_json::json!({"annotations": o.metadata.annotations})));
             put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets));
             // Not said is yes.
             put("automountServiceAccountToken", Ok(Value::Bool(o.automount_service_account_token.unwrap_or(true))));

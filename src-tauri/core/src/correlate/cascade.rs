@@ -23,6 +23,7 @@ use crate::{
         pod::{EnvVar, SourceRef},
     },
     severity::Confidence,
+    words,
 };
 
 /// What its log names began at most this long after it: the first deaths of a crash loop are soon forgotten.
@@ -165,6 +166,17 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
                 })
             });
             up[i].extend(policies.map(|f| f.subject.key()).filter(|key| *key != me));
+        }
+        // What it waits for, by its own words, is a Job.
+        if finding.causes.first().is_some_and(|c| c.rule_id == "init-waits-in-a-loop") {
+            let said = |name: &str| words::has_word(&finding.causes[0].statement, name);
+            let awaited = findings.iter().filter(|f| {
+                f.subject.kind == "Job"
+                    && f.subject.namespace == finding.subject.namespace
+                    && explains(f, finding, How::Named, false)
+                    && said(&f.subject.name)
+            });
+            up[i].extend(awaited.map(|f| f.subject.key()).filter(|key| *key != me));
         }
         if lacks_schema(routes, finding) {
             let migrations = findings.iter().filter(|f| {

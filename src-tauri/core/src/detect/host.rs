@@ -15,7 +15,7 @@ pub(crate) fn hosts(spec: &PodSpec) -> Vec<String> {
             // host:port, and ('host', port) as programs write it
             r"(?:^|[\s=@,;\x22'(])([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*):\d{2,5}\b",
             // Programs that ask whether a host is there.
-            r"\b(?:nslookup|dig|getent (?:hosts|ahosts)|ping|nc|ncat)(?: -[a-zA-Z]+(?: ?\d+)?)*\s+([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)\b",
+            r"\b(?:nslookup|dig|getent (?:hosts|ahosts)|ping|nc|ncat)(?: -[a-zA-Z]+(?:=\S+| ?\d+)?)*\s+([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)\b",
             r"\b(?:pg_isready|psql|mysql|mysqladmin|mariadb|redis-cli|mongosh?)\b[^;|&]*?(?:-h|--host)[ =]?([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)\b",
             r"\(\s*['\x22]([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)['\x22]\s*,\s*\d{2,5}",
         ]

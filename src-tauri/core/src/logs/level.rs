@@ -96,6 +96,8 @@ pub(super) fn level(line: &str, plain: &str) -> Option<Level> {
         Some(b'I') if klog => return Some(Level::Routine),
         _ => {}
     }
+    // psql names the script and its line first.
+    let plain = plain.strip_prefix("psql:").and_then(|rest| Some(rest.split_once(": ")?.1)).unwrap_or(plain);
     let head: String = plain.chars().take(40).collect();
     word(WORD.as_ref()?.captures(&head)?.get(1)?.as_str())
 }

@@ -152,10 +152,45 @@ mod tests {
         let words = "\"message\": \"Invalid enum value. Expected 'info' | 'debug', received 'verbos'\"";
         check(&issue(&format!("{wrong}{}{words}", path("LOG_LEVEL"))), Class::BadConfig, "LOG_LEVEL");
         check(
+            "ERROR: /opt/idp/import/realm.json (No such file or directory)",
+            Class::MissingFile,
+            "/opt/idp/import/realm.json",
+        );
+        check("  | * invalid role name \"payment\"", Class::BadConfig, "");
+        check(
             "java.lang.IllegalArgumentException: requirement failed: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.",
             Class::BadConfig,
             "advertised.listeners",
         );
+    }
+
+    #[test]
+    fn what_only_ends_or_only_notes_is_not_the_reason() {
+        check(
+            "[01-Dec-2026 16:00:00] ERROR: [pool www] cannot get uid for user 'www'\n[01-Dec-2026 16:00:00] ERROR: FPM initialization failed",
+            Class::BadConfig,
+            "uid",
+        );
+        let haproxy = lines(
+            "[ALERT]    (1) : config : Proxy 'api', server 's1' [/usr/local/etc/haproxy/haproxy.cfg:8] verify is enabled by default but no CA file specified.\n[ALERT]    (1) : config : Fatal errors found in configuration.",
+        );
+        let first = &signals(&haproxy)[0];
+        assert_eq!((first.class, first.line), (Class::BadConfig, 0));
+        assert_eq!(first.file.as_deref(), Some("/usr/local/etc/haproxy/haproxy.cfg:8"));
+        check(
+            "[emerg] 1#1: cannot load certificate \"/etc/nginx/tls/tls.crt\": BIO_new_file() failed (SSL: error:8000000D:system library::Permission denied:calling fopen(/etc/nginx/tls/tls.crt, r))",
+            Class::PermissionDenied,
+            "/etc/nginx/tls/tls.crt",
+        );
+        let key = &signals(&lines(
+            "stderr: \"Load key \\\"/etc/git-secret/ssh\\\": error in libcrypto\\r\\ngit@git.example.com: Permission denied (publickey).\"",
+        ))[0];
+        assert_eq!((key.class, key.file.as_deref()), (Class::BadConfig, Some("/etc/git-secret/ssh")));
+        let psql = lines(
+            "psql:/migrations/041_orders_and_more.sql:1: NOTICE:  relation \"orders\" already exists, skipping\npsql:/migrations/042_add_tax_columns.sql:3: ERROR:  syntax error at or near \"TABEL\"",
+        );
+        assert_eq!(signals(&psql)[0].line, 1);
+        assert_eq!(signals(&psql).len(), 1);
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn more_telling(lines: &[Line], at: usize) -> usize {
 /// A closing word: `configuration file contains errors, aborting.`
 fn only_ends(text: &str) -> bool {
     static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)^[^\x22'=/\d]{0,90}(?:\b(?:aborting|exiting|terminating|bailing out|giving up|shutting down)\b|(?:contains?|due to|because of|see|had) (?:the )?(?:above|previous|these|following)? ?errors?\b(?: above)?)[\s.!,]*$").ok()
+        Regex::new(r"(?i)^(?:\[\w+\]\s+\(\d+\) : )?[^\x22'=/\d]{0,90}(?:\b(?:aborting|exiting|terminating|bailing out|giving up|shutting down)\b|(?:contains?|due to|because of|see|had) (?:the )?(?:above|previous|these|following)? ?errors?\b(?: above)?|\berrors? found in (?:the )?config(?:uration)?|\binitiali[sz]ation failed|\bexit after [\w ]*failure)[\s.!,]*$").ok()
     });
     FORM.as_ref().is_some_and(|r| r.is_match(text.trim()))
 }
@@ -270,6 +270,10 @@ fn file(text: &str, class: Class) -> Option<String> {
         // What follows a letter is the rest of something longer: of a Go import path, of an address.
         Regex::new(r#"(?:^|[^\w./])(/[\w.@-][\w./@-]*\.(?:conf|cfg|cnf|ya?ml|json|toml|ini|properties|xml|hcl|rules|rego|lua|tmpl|env|crt|pem|key|xds)|/[\w.-]+/(?:[\w./-]*/)?[\w.-]*(?:config|cfg|conf|file)\b)"?(?:(?::|, line |\)? at line | on line | line )(\d+))?"#).ok()
     });
+    static KEY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"Load key \\*"(/[^"\\]+)"#).ok());
+    if let Some(found) = KEY.as_ref().and_then(|r| r.captures(text)) {
+        return Some(found[1].to_owned());
+    }
     let wanted = matches!(
         class,
         Class::BadConfig | Class::UnknownFlag | Class::Dns | Class::MissingSetting | Class::Certificate | Class::Script

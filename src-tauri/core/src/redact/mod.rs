@@ -40,6 +40,9 @@ const ANNOTATIONS: &[&str] = &[
     "nginx.ingress.kubernetes.io/canary",
     "nginx.org/mergeable-ingress-type",
     "volume.beta.kubernetes.io/storage-class",
+    "eks.amazonaws.com/role-arn",
+    "iam.gke.io/gcp-service-account",
+    "azure.workload.identity/client-id",
 ];
 
 /// Removes secrets from an object as it arrives.

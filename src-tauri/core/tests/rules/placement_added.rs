@@ -30,8 +30,8 @@ fn a_selector_that_was_added_on_the_way_is_not_the_templates() {
     let app = checkout().spec(json!({"nodeSelector": {"pool": "green"}}));
     let mut world = waits(&app, "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.");
     world.upsert(checkout().between(json!({})).expect("a ReplicaSet"));
-    let fault =
-        check(&world, Expect { cause: "node-selector-unmatched", says: &["added when the pod was made"], ..NO_NODE });
+    let says = &["added when the pod was made"];
+    let fault = check(&world, Expect { cause: "node-selector-unmatched", verdict: Likely, says, ..NO_NODE });
     assert_eq!(fault.causes[0].field, None);
     // A RuntimeClass adds its own.
     let class = |app: App| app.spec(json!({"runtimeClassName": "sandboxed", "nodeSelector": {"pool": "green"}}));

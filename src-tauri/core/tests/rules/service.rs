@@ -392,3 +392,12 @@ fn a_name_that_ends_almost_like_the_clusters_domain_is_found() {
     silent(&external("postgres.data.svc.prod.example.com"));
     silent(&external("postgres.data.svc.prod.cluster.local"));
 }
+
+#[test]
+fn a_set_that_is_to_have_no_pod_needs_no_names() {
+    let app = App::of(Kind::StatefulSet, "shop/db");
+    let mut world = World::new();
+    let spec = json!({"serviceName": "db-headless", "replicas": 0});
+    world.upsert(app.top(json!({"metadata": {"creationTimestamp": at(-60)}, "spec": spec})));
+    silent(&world);
+}

@@ -375,7 +375,8 @@ pub(in crate::detect) fn blame(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         Class::Database | Class::Migration => {
             let own = case.own(signal);
             // The statement may stand in a script that is mounted from a ConfigMap.
-            let script = signal.text.split([' ', '"', '\'']).find(|w| w.starts_with('/') && file::from_map(case, w));
+            let script =
+                signal.text.split([' ', '"', '\'', ':']).find(|w| w.starts_with('/') && file::from_map(case, w));
             if let Some(path) = script {
                 return file::content(case, path, own);
             }

@@ -177,6 +177,8 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
     let ns = set.metadata.namespace.as_deref();
     let name = &set.spec.service_name;
     if name.is_empty()
+        // Nobody has a name.
+        || set.spec.replicas == Some(0)
         || set.metadata.controller().is_some()
         || !cx.index.knows(Kind::Service, ns)
         || cx.index.get(Kind::Service, ns, name).is_some()

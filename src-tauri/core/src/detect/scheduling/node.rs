@@ -76,6 +76,11 @@ fn node_selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, ta
         ));
         c.needs.push(format!("scheduling.nodeSelector of RuntimeClass {class}"));
     } else if added {
+        // Whoever adds it is to be changed, or what it goes by; which it is the pod does not say.
+        c.confidence = Confidence::Likely;
+        c.needs.push(
+            "which admission webhook or policy adds it (MutatingWebhookConfiguration, MutatingAdmissionPolicy)".into(),
+        );
         c.statement.push_str(
             " The workload's template does not ask for that: it was added when the pod was made (by an admission webhook or policy).",
         );

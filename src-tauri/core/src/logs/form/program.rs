@@ -1,7 +1,9 @@
 //! What a program needs to start: its files, its modules, a processor it was built for, a licence.
 
 use super::Family;
-use crate::logs::Class::{ExecFormat, License, MissingFile, MissingModule, NotAFile, RuntimeVersion, Script};
+use crate::logs::Class::{
+    ExecFormat, License, MissingFile, MissingModule, NotAFile, PermissionDenied, RuntimeVersion, Script,
+};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -54,6 +56,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (MissingFile, 90, r#"exec (/\S+): no such file or directory"#),
             (MissingFile, 88, r#"(?i:no such file or directory), \w+ '([^']+)'"#),
             (MissingFile, 88, r#"open\(\) "([^"]+)" failed \(2:"#),
+            (PermissionDenied, 95, r#"cannot load certificate(?: key)? "([^"]+)".*(?i:permission denied)"#),
             (MissingFile, 90, r#"cannot load certificate(?: key)? "([^"]+)".*(?i:no such file)"#),
             (
                 MissingFile,
@@ -81,7 +84,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 MissingFile,
                 84,
-                r#"(?:^|[\s'"(=:\[`])((?:/|\./|~/)[^\s'"):,\]`]+)['")\]`]?:? (?i:[\w ]*: )?(?i:no such file or directory|was not found|not found|does not exist|doesn't exist|file not found|is missing|cannot be found|could not be found)"#,
+                r#"(?:^|[\s'"(=:\[`])((?:/|\./|~/)[^\s'"):,\]`]+)['")\]`]?:? \(?(?i:[\w ]*: )?(?i:no such file or directory|was not found|not found|does not exist|doesn't exist|file not found|is missing|cannot be found|could not be found)"#,
             ),
             (
                 MissingFile,

@@ -72,7 +72,9 @@ pub(super) const FAMILIES: &[Family] = &[
             "is not terminated",
             "cannot find field",
             "setname",
-            "alert: [pool",
+            "[pool ",
+            "[alert]",
+            "load key",
             "plugin",
             "no connector for",
             "] is not ",
@@ -110,6 +112,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ),
             // Scala's `require` with the name of a setting.
             (BadConfig, 87, r"requirement failed: (?P<s>[a-z][\w-]*\.[\w.-]+) [^\n]*?(?P<v>\d+(?:\.\d+){3}|$)"),
+            (BadConfig, 90, r#"\* (?i:invalid role name) \\?"(?P<v>[^"\\]+)"#),
             (BadConfig, 90, r#"Property: (?P<s>[\w.\[\]-]+) Value: "?(?P<v>[^"\s]+)"#),
             (
                 BadConfig,
@@ -193,6 +196,10 @@ pub(super) const FAMILIES: &[Family] = &[
             (BadConfig, 88, r#"\[emerg\].*?unknown "(?P<s>\w+)" variable"#),
             (BadConfig, 88, r"ALERT: \[pool [\w-]+\] (?P<s>[\w.]+)\((?P<v>[^)]*)\) must"),
             (BadConfig, 84, r"ALERT: \[pool (?P<s>[\w-]+)\]"),
+            (BadConfig, 88, r"\[pool [\w-]+\] cannot get (?P<s>[ug]id) for (?:user|group) '(?P<v>[^']+)'"),
+            (BadConfig, 84, r"\[ALERT\]\s+\(\d+\) : config : [^\n]*\[/[^\]]+:\d+\]"),
+            // A private key that lost its last line, or has Windows' ends of lines.
+            (BadConfig, 97, r#"Load key \\*"/[^"\\]+\\*": (?:error in libcrypto|invalid format)"#),
             (
                 BadConfig,
                 88,

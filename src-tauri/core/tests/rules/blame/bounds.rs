@@ -119,3 +119,83 @@ fn a_column_that_is_missing_since_a_new_image_is_the_images() {
     assert_eq!(first(&world).field.as_deref(), Some("spec.template.spec.containers[app].image"));
     assert_eq!(first(&dead(&checkout(), log, [])).field, None);
 }
+
+#[test]
+fn whom_a_pod_is_to_a_cloud_is_said_by_its_service_account() {
+    let account =
+        |annotations: Value| object("ServiceAccount shop/media", json!({"metadata": {"annotations": annotations}}));
+    let app = checkout().spec(json!({"serviceAccountName": "media"}));
+    let log = "botocore.exceptions.NoCredentialsError: Unable to locate credentials";
+    let look = |after: Value| {
+        let mut world = World::new().at(-100);
+        world.upsert(account(json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/media"})));
+        world.run(&app, []);
+        world.set_time(-60);
+        world.upsert(account(after));
+        world.set_time(0);
+        let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+        world.upsert(pod.clone());
+        world.log(&pod, "app", 3, log);
+        first(&world)
+    };
+    let cause = look(json!({}));
+    assert_eq!(cause.entity.key(), "ServiceAccount/shop/media", "{}", cause.statement);
+    assert!(cause.field.as_deref().is_some_and(|f| f.contains("eks.amazonaws.com/role-arn")), "{:?}", cause.field);
+    says(&cause, &["eks.amazonaws.com/role-arn was removed from the annotations of ServiceAccount media"]);
+    let cause = look(json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/media"}));
+    assert_eq!(cause.entity.key(), "Deployment/shop/checkout");
+}
+
+#[test]
+fn the_service_of_a_sets_names_is_what_is_missing() {
+    let set = App::of(Kind::StatefulSet, "shop/kv");
+    let pod = set.pod("0", status::crashed(1, "Error", 3, -5));
+    let mut world = World::new();
+    world.upsert(set.top(json!({"metadata": {"creationTimestamp": at(-60)}, "spec": {"serviceName": "kv-hl"}})));
+    world.upsert(pod.clone());
+    world.upsert(object("Service shop/kv-headless", json!({"spec": {"clusterIP": "None", "selector": {"app": "kv"}}})));
+    world.log(
+        &pod,
+        "app",
+        3,
+        "java.net.UnknownHostException: kv-0.kv-hl.shop.svc.cluster.local: Name or service not known",
+    );
+    let fault = &world.diagnose().faults[0];
+    let cause = &fault.causes[0];
+    assert_eq!((&*cause.rule_id, &*cause.entity.key()), ("statefulset-service-missing", "Service/shop/kv-hl"));
+    assert_eq!(cause.field.as_deref(), Some("spec.serviceName"));
+}
+
+#[test]
+fn a_port_that_no_line_names_is_the_one_that_both_open() {
+    let two = json!({"containers": [
+        {"name": "site", "image": "i:1", "ports": [{"containerPort": 8080}]},
+        {"name": "app", "image": "i:1", "command": ["httpd", "-f", "-p", "8080"]},
+    ]});
+    let expect = Expect {
+        cause: "log-port-in-use",
+        verdict: Established,
+        field: "spec.template.spec.containers[app].command",
+        says: &["container site", "port 8080"],
+        ..DEAD
+    };
+    one(&checkout().spec(two), "httpd: bind: Address already in use", [], expect);
+}
+
+#[test]
+fn a_service_that_was_deleted_is_made_again_in_front_of_its_pods() {
+    let mut world = World::new().at(-100);
+    let stock = App::deployment("shop/stock");
+    world.run(&stock, [stock.pod("a", status::ready(-3000))]);
+    world.upsert(stock.service(json!({})));
+    let app = env(json!([{"name": "STOCK_URL", "value": "http://stock:80/"}]));
+    world.run(&app, []);
+    world.set_time(-60);
+    world.delete(stock.service(json!({})));
+    world.set_time(0);
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, "lookup stock on 10.96.0.10:53: no such host");
+    let commands: Vec<String> = world.diagnose().faults[0].actions.iter().map(|a| a.command.clone()).collect();
+    assert!(commands[0].contains("kubectl expose deployment/stock -n shop --name=stock"), "{commands:?}");
+}

@@ -382,6 +382,10 @@ pub fn an_init_container_that_waits_for_a_service_is_found() {
     };
     let (app, pod) = waiting("until nslookup ledger; do echo waiting for ledger; sleep 2; done", -60);
     check(&world(&app, [pod.clone()]), wait);
+    // Options come before the name.
+    let options = "until nslookup -type=a ledger.shop.svc.cluster.local >/dev/null 2>&1; do sleep 2; done";
+    let (other, asks) = waiting(options, -60);
+    check(&world(&other, [asks]), wait);
     let mut early = world(&app, [pod.clone()]);
     held(&mut early, -60, 45);
     // Its pods are not there yet.

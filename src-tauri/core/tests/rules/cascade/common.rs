@@ -201,3 +201,28 @@ fn a_service_that_leads_to_a_wrong_port_stops_who_is_set_up_with_it() {
     let alone = one(&look(8080));
     assert_eq!(subjects(&alone), ["web"]);
 }
+
+#[test]
+fn who_waits_for_a_job_that_failed_is_part_of_the_jobs_fault() {
+    let look = |named: &str| {
+        let mut world = World::new();
+        let job = App::of(Kind::Job, "shop/db-migrate");
+        crashing(&mut world, &job, -90, "ERROR: syntax error at or near \"TABEL\"");
+        let web = App::deployment("shop/web").spec(json!({"initContainers": [
+            {"name": "wait", "image": "i:1", "command": ["/wait-for-schema"]}]}));
+        let mut state = status::waiting("PodInitializing", "", -80);
+        state["initContainerStatuses"] = json!([
+            {"name": "wait", "restartCount": 0, "state": {"running": {"startedAt": at(-80)}}}]);
+        let pod = web.pod("a", state);
+        world.run(&web, [pod.clone()]);
+        world.log(
+            &pod,
+            "wait",
+            0,
+            &format!("waiting for migrations: schema is 41, want 42 (job {named})\n").repeat(12),
+        );
+        world
+    };
+    assert_eq!(subjects(&one(&look("db-migrate"))), ["db-migrate", "web"]);
+    several(&look("db-migrate-stock"), 2);
+}

@@ -14,6 +14,9 @@ use crate::{
 /// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
 pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
+    if let Some(blame) = identity(case, &own) {
+        return blame;
+    }
     // Not the password is wrong, but for whom it is.
     let only = |word: &str| {
         let mut found = case.spec.env.iter().filter(|e| e.name.to_ascii_uppercase().contains(word));
@@ -105,4 +108,23 @@ pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
         (None, Some(field)) => own.field(field),
         (None, None) => own,
     }
+}
+
+/// Whom the pod is to a cloud was changed shortly before: an annotation of its ServiceAccount, such as
+/// `eks.amazonaws.com/role-arn`.
+fn identity(case: &Case<'_, '_>, own: &Blame) -> Option<Blame> {
+    let name = case.pod.spec.service_account_name.as_deref().unwrap_or("default");
+    let account = case.reference(Kind::ServiceAccount, name);
+    let changes = case.changes(&account);
+    let of_identity = |path: &str| path.starts_with("metadata.annotations");
+    let (change, field) =
+        changes.iter().rev().find_map(|c| Some((c, c.fields.iter().find(|f| of_identity(&f.path))?)))?;
+    let annotation = field.path.trim_start_matches("metadata.annotations").trim_matches(['.', '[', ']']);
+    let was = if field.to.is_none() { "removed from" } else { "changed in" };
+    let who = change.who.as_deref().unwrap_or("somebody");
+    let said = format!(
+        "; {annotation} was {was} the annotations of ServiceAccount {name} by {who} at {}",
+        change.at.strftime("%H:%M:%S UTC")
+    );
+    Some(own.clone().says(said).on(account, Some(field.path.clone()), case).sure(Confidence::Likely))
 }

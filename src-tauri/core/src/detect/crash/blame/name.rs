@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     change::ChangeVerb,
+    detect::context::action,
     host::{self, Place},
     index::Now,
     logs::{Class, Signal},
@@ -117,8 +118,31 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
     // A workload that runs under this name lacks its Service.
     let runs = [Kind::Deployment, Kind::StatefulSet].iter().any(|k| index.get(*k, Some(ns), name).is_some());
     let own = own.says(gone);
+    // The Service that gives the pods of the set their names.
+    let owner = index.resolve(&case.owner.subject);
+    if !deleted
+        && ns == case.ns()
+        && owner.is_some_and(|o| matches!(&**o, Object::StatefulSet(set) if set.spec.service_name == *name))
+    {
+        return own
+            .says(format!(", which {} is to have its names from (serviceName)", case.owner.subject))
+            .rule("statefulset-service-missing")
+            .sure(Confidence::Established)
+            .on(missing, Some("spec.serviceName".into()), case);
+    }
     if deleted || (runs && near.is_empty()) {
         let own = if runs && !deleted { own.says(", though a workload of this name runs there") } else { own };
+        let own = match index.get(Kind::Deployment, Some(ns), name).filter(|_| deleted) {
+            Some(served) => own.step(action(
+                ActionKind::ManualCheck,
+                &missing,
+                "makes a Service in front of the pods of the same name, at the ports they declare",
+                "none for what runs already",
+                "create services",
+                format!("kubectl expose {} -n {ns} --name={name}", served.reference().kubectl()),
+            )),
+            None => own,
+        };
         return own
             .rule("service-missing")
             .sure(if deleted { Confidence::Established } else { Confidence::Likely })

@@ -418,7 +418,13 @@ pub(super) fn port_denied(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 /// Two containers of one pod, or two pods on the node's own network, open one port.
 pub(super) fn port_in_use(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
-    let Some(port) = signal.subject.as_deref().and_then(|s| s.parse::<u16>().ok()) else {
+    // Where the line names none: one that it is told to open and that another container of the pod declares.
+    let declared = || {
+        let others = case.pod.spec.containers.iter().filter(|c| c.name != case.spec.name);
+        let mut told = others.flat_map(|c| &c.ports).map(|p| p.container_port);
+        told.find(|port| case.written(&port.to_string()).is_some())
+    };
+    let Some(port) = signal.subject.as_deref().and_then(|s| s.parse::<u16>().ok()).or_else(declared) else {
         return own.field(case.path("ports"));
     };
     let text = port.to_string();

@@ -112,7 +112,7 @@ pub(super) fn license(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let mut variables = case.spec.env.iter().filter(|e| sounds(&e.name));
     let variable = variables.next().filter(|_| variables.next().is_none());
     match (named, variable, mounted) {
-        (Some(path), _, _) => file::content(case, path.trim_end_matches([':', '.', ',']), own),
+        (Some(path), _, _) => file::content(case, path.trim_end_matches([':', '.', ',', ')']), own),
         (None, Some(e), _) => {
             let named = Signal { class: Class::BadConfig, subject: Some(e.name.clone()), ..signal.clone() };
             let blame = setting::bad(case, &named).rule(&own.rule).happened(&own.phrase);
