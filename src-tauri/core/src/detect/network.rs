@@ -109,7 +109,7 @@ pub const RULES: &[Rule] = &[
         source: "kubernetes.io/docs/concepts/workloads/controllers/statefulset#stable-network-id",
         reads: &[Kind::StatefulSet, Kind::Service],
         holds: &[Hold::Exactly(NAMES, ""), Hold::JoinsOnly("when it has been so for more than an hour")],
-        severities: &[(Severity::Medium, "always")],
+        severities: &[(Severity::Low, "while all its pods are ready"), (Severity::Medium, "otherwise")],
         limits: &["A StatefulSet that another controller owns, or that names no Service."],
         threshold: None,
         advises: &[ActionKind::Patch, ActionKind::ManualCheck],

@@ -233,7 +233,7 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
     }
     // Where the fault is proven, what only lies around it is innocent.
     let proven = fault.causes.first().is_some_and(|c| c.confidence == Confidence::Established);
-    if proven && reach > Reach::Used && !took_away(change, fault) {
+    if proven && reach > Reach::Used && !took_away(change, fault) && !decrees(change, fault) {
         return false;
     }
     if reach > Reach::Used && !concerns(change, fault) {
@@ -252,6 +252,12 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
             !with_it || itself || fault.causes.first().is_some_and(|c| c.entity.same_name(&change.object))
         }
     }
+}
+
+/// A Namespace that was given another Pod Security level, by which pods are refused since.
+fn decrees(change: &Change, fault: &Fault) -> bool {
+    let refused = fault.causes.first().is_some_and(|c| c.rule_id == "pod-security-violated");
+    refused && change.object.is(Kind::Namespace)
 }
 
 /// What acts on others does so from the moment it is made.
@@ -329,6 +335,13 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     }
     if field.path.contains(".template.metadata.annotations.") || field.path == "spec.paused" {
         return false;
+    }
+    // How many pods are refused, or from which image, is no reason to refuse them.
+    const SECURITY: [&str; 5] = ["ecurity", "spec.template.spec.host", "hostPort", "volumes", "apabilities"];
+    match fault.causes.first().map_or("", |c| c.rule_id.as_str()) {
+        "admission-denied" if field.path == "spec.replicas" => return false,
+        "pod-security-violated" => return SECURITY.iter().any(|w| field.path.contains(w)),
+        _ => {}
     }
     if field.path != "spec.replicas" {
         return true;

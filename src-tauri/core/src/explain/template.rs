@@ -107,6 +107,10 @@ pub(super) fn held_back(index: &Index, fault: &mut Fault) {
         cause.statement.push_str(&format!(
             " {subject} is paused, so that what its template says since ({said}) is not rolled out."
         ));
+        // What was wrong is put right in the template: what is left to change is that it waits.
+        if about && cause.field.is_some() {
+            cause.field = Some("spec.paused".into());
+        }
     }
     if !about {
         return;

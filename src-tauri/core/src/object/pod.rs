@@ -55,6 +55,9 @@ pub struct PodSpec {
     pub hostname: Option<String>,
     pub subdomain: Option<String>,
     pub dns_config: Option<Value>,
+    /// Names that the containers resolve without asking anybody, as written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_aliases: Vec<Value>,
     /// Unset, the service account's own setting holds.
     pub automount_service_account_token: Option<bool>,
     /// What the containers may take together.

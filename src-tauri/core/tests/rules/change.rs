@@ -1,5 +1,6 @@
 //! What changed, from what to what, by whom, and whether it may have broken something.
 
+mod back;
 mod values;
 
 use super::support::*;

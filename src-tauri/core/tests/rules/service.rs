@@ -310,7 +310,7 @@ const SET: Expect = Expect {
     entity: "Service/shop/db-headless?",
     cause: "statefulset-service-missing",
     field: "spec.serviceName",
-    severity: Medium,
+    severity: afterwatch_core::severity::Severity::Low,
     ..CHECKOUT
 };
 

@@ -1,7 +1,7 @@
 //! Why a container ended: memory, a command that cannot start, a program that gives up.
 
 use super::super::{
-    Context,
+    Context, backing,
     context::{Owner, cause, edit, read_log, set},
     placement, probe,
 };
@@ -12,7 +12,7 @@ use crate::{
     finding::{CauseDraft, Finding},
     logs::{self, Class, Reading, Signal},
     object::{
-        Condition, Container, Kind, Object, Pod,
+        Condition, Container, Kind, Object, ObjectRef, Pod, Quantity,
         pod::{Terminated, VolumeMount},
     },
     observation::LogRead,
@@ -55,9 +55,11 @@ pub(super) fn memory(
                     words::times(times)
                 ),
             );
+            let mut lowered = before(cx, &owner.subject, limit, |path| path == field);
             if let Some(range) = placement::given_by(cx, pod, &spec.name, "limits", "memory") {
                 c.statement
                     .push_str(&format!(" The workload itself sets no limit: it comes from LimitRange {}.", range.name));
+                lowered = lowered.or_else(|| before(cx, &range, limit, |path| path.ends_with(".default.memory")));
                 c.referrer = Some(range);
             }
             if let Some(volume) = in_memory(pod, spec) {
@@ -75,14 +77,13 @@ pub(super) fn memory(
                 c.needs.push("memory metrics of the node and the container".into());
             }
             f.causes.push(c);
-            let bigger = limit
-                .milli()
-                .map(|m| m * 2 / 1000 / (1024 * 1024))
-                .map_or_else(|| "MEMORY".to_owned(), |mi| format!("{mi}Mi"));
+            let doubled = limit.milli().map(|m| m * 2 / 1000 / (1024 * 1024)).map(|mi| format!("{mi}Mi"));
+            let had = lowered.as_ref().map(|l| format!(", and had {l}")).unwrap_or_default();
+            let bigger = lowered.or(doubled).unwrap_or_else(|| "MEMORY".to_owned());
             f.actions.push(set(
                 ActionKind::SetResources,
                 &owner.subject,
-                format!("the container needs more than {limit}"),
+                format!("the container needs more than {limit}{had}"),
                 "replaces its pods; they need room on a node",
                 ("resources", format!("-c {} --limits=memory={bigger}", spec.name)),
             ));
@@ -445,4 +446,11 @@ fn in_memory<'p>(pod: &'p Pod, spec: &Container) -> Option<&'p str> {
             .find(|v| v.name == name && v.empty_dir.as_ref().is_some_and(|dir| dir["medium"] == "Memory"))
     };
     spec.volume_mounts.iter().find_map(|m| lies(&m.name)).map(|v| v.name.as_str())
+}
+
+/// What the limit was before it was lowered, where that was seen.
+fn before(cx: &Context<'_>, object: &ObjectRef, limit: &Quantity, is: impl Fn(&str) -> bool) -> Option<String> {
+    let fields =
+        backing::changes(cx, object).flat_map(|c| &c.fields).filter(|f| is(&f.path)).filter_map(|f| f.from.clone());
+    fields.last().filter(|from| Quantity::new(from).milli() > limit.milli())
 }

@@ -194,7 +194,8 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
         .or(set.metadata.creation_timestamp)
         .unwrap_or_else(|| cx.now.get());
     let watched = cx.index.watched_since(Kind::Service).map_or_else(|| cx.now.get(), |t| cx.now.min(t));
-    let mut f = finding("statefulset-service-missing", me.clone(), &me, Severity::Medium, since);
+    let hurts = if cx.serves_as_wanted(&me) { Severity::Low } else { Severity::Medium };
+    let mut f = finding("statefulset-service-missing", me.clone(), &me, hurts, since);
     f.headline = "has no Service for the names of its pods".into();
     f.started_basis = "StatefulSet created or changed, or its Service deleted".into();
     // One that has run without for long needs no names.

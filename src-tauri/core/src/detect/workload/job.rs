@@ -192,9 +192,11 @@ pub(super) fn job(cx: &mut Context<'_>, job: &Job) {
             rerun(&me),
         )
     });
-    let right = edit(ActionKind::Patch, &owner.subject, "put right what its last words name");
+    let late = f.causes.first().is_some_and(|c| c.rule_id == "job-deadline");
+    let because = if late { "it needs more time, or must do less" } else { "put right what its last words name" };
+    let right = edit(ActionKind::Patch, &owner.subject, because);
     // A field of its own that is wrong is wrong in the next run, too.
-    let first = f.causes.iter().take(1).any(|c| c.rule_id.starts_with("log-") && c.field.is_some());
+    let first = late || f.causes.iter().take(1).any(|c| c.rule_id.starts_with("log-") && c.field.is_some());
     match scheduled && first {
         true => f.actions.insert(f.actions.len() - 1, right),
         false => f.actions.push(right),

@@ -417,9 +417,12 @@ fn unmounted(case: &Case<'_, '_>, path: &str, executed: bool, written: Option<St
             if let Some(Object::ConfigMap(known)) = case.get(Kind::ConfigMap, &map.name)
                 && known.digests.contains_key(file)
             {
+                // Where it is looked for may be written in a variable or an argument.
+                let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let asked = written.clone().or_else(|| case.written(folder).filter(|f| case.replaced(f)));
                 return own
                     .says(format!("; ConfigMap {} has {file}, but is mounted at {}", map.name, mount.mount_path))
-                    .field(case.path(&format!("volumeMounts[{}].mountPath", mount.name)));
+                    .field(asked.unwrap_or_else(|| case.path(&format!("volumeMounts[{}].mountPath", mount.name))));
             }
         }
         let mounted =

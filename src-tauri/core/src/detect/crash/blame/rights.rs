@@ -299,7 +299,13 @@ pub(super) fn cluster(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     }
     // A binding that was there until just before.
     let lost = case.lost(&[Kind::RoleBinding, Kind::ClusterRoleBinding], asked.namespace.as_deref());
-    if let [gone] = lost.as_slice() {
+    // Of several, the one that is called like who lacks it.
+    let mut alike = lost.iter().filter(|c| c.object.name == *account || c.object.name == case.owner.subject.name);
+    let gone = match lost.as_slice() {
+        [gone] => Some(gone),
+        _ => alike.next().filter(|_| alike.next().is_none()),
+    };
+    if let Some(gone) = gone {
         let binding = gone.object.clone();
         let who = gone.who.as_ref().map(|w| format!(" by {w}")).unwrap_or_default();
         return own
