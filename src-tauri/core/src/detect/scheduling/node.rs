@@ -78,6 +78,15 @@ fn node_selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, ta
     } else if added {
         // Whoever adds it is to be changed, or what it goes by; which it is the pod does not say.
         c.confidence = Confidence::Likely;
+        f.actions.pop();
+        f.actions.push(action(
+            ActionKind::ManualCheck,
+            &owner.subject,
+            "one of them adds it to pods as they are made",
+            "reads only",
+            "get mutatingwebhookconfigurations and mutatingadmissionpolicies",
+            "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies".into(),
+        ));
         c.needs.push(
             "which admission webhook or policy adds it (MutatingWebhookConfiguration, MutatingAdmissionPolicy)".into(),
         );

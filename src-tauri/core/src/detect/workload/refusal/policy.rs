@@ -60,17 +60,7 @@ pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<Ac
     // The policy is not read; its own words say whether it is about what is written on a pod or in it.
     let lower = m[3].to_ascii_lowercase();
     c.field = Some(match lower {
-        l if [
-            "metadata.labels",
-            "needs a label",
-            "have a label",
-            "have the label",
-            "missing label",
-            "label is required",
-        ]
-        .iter()
-        .any(|w| l.contains(w)) =>
-        {
+        l if ["label", "labels", "metadata.labels"].iter().any(|w| words::has_word(&l, w)) => {
             owner.template_field("metadata.labels")
         }
         l if l.contains("metadata.annotations") => owner.template_field("metadata.annotations"),
