@@ -176,7 +176,8 @@ impl<'a> Case<'_, 'a> {
 
     /// This field of the workload was changed in the hour before.
     fn replaced(&self, field: &str) -> bool {
-        self.changes(&self.owner.subject).iter().any(|c| c.fields.iter().any(|f| f.path == field))
+        let is = |path: &str| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.changes(&self.owner.subject).iter().any(|c| c.fields.iter().any(|f| is(&f.path)))
     }
 
     /// When the container ended last, which is when its log was written.

@@ -199,3 +199,22 @@ fn a_service_that_was_deleted_is_made_again_in_front_of_its_pods() {
     let commands: Vec<String> = world.diagnose().faults[0].actions.iter().map(|a| a.command.clone()).collect();
     assert!(commands[0].contains("kubectl expose deployment/stock -n shop --name=stock"), "{commands:?}");
 }
+
+#[test]
+fn a_folder_that_a_variable_names_since_just_now_is_the_variables() {
+    let volume = json!({"volumes": [{"name": "v", "configMap": {"name": "schema"}}]});
+    let app = |folder: &str| {
+        checkout().spec(volume.clone()).container(json!({
+            "env": [{"name": "SCHEMA_DIR", "value": folder}], "volumeMounts": [{"name": "v", "mountPath": "/schema"}]}))
+    };
+    let mut world = World::new().at(-100);
+    world.upsert(map("schema", &["V1.sql"]));
+    world.run(&app("/schema"), []);
+    world.set_time(-30);
+    world.run(&app("/schemas"), []);
+    world.set_time(0);
+    let pod = app("/schemas").pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, "ls: /schemas/V1.sql: No such file or directory");
+    assert_eq!(first(&world).field.as_deref(), Some("spec.template.spec.containers[app].env[SCHEMA_DIR]"));
+}
