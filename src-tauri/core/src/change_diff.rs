@@ -47,7 +47,9 @@ fn relevant(object: &Object) -> Value {
         Object::StorageClass(o) => put("provisioner", Ok(Value::String(o.provisioner.clone()))),
         Object::ServiceAccount(o) => {
             // Whom its pods are to a cloud.
-            put("metadata", Ok(serde_json::json!({"annotations": o.metadata.annotations})));
+            let cloud = o.metadata.annotations.iter().filter(|(key, _)| crate::redact::is_identity(key));
+            let cloud: std::collections::BTreeMap<_, _> = cloud.collect();
+            put("metadata", Ok(serde_json::json!({"annotations": cloud})));
             put("imagePullSecrets", serde_json::to_value(&o.image_pull_secrets));
             // Not said is yes.
             put("automountServiceAccountToken", Ok(Value::Bool(o.automount_service_account_token.unwrap_or(true))));

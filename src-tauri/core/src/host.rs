@@ -127,6 +127,10 @@ pub(crate) fn place(index: &Index, own: &str, host: &str) -> Option<Place> {
 /// hardly smaller than that.
 pub(crate) fn within(index: &Index, address: IpAddr) -> bool {
     const RANGE: u32 = 20;
+    // Where Services of other namespaces cannot be read, it may be one of those.
+    if !index.knows(Kind::Service, None) {
+        return false;
+    }
     let api = index.get(Kind::Service, Some("default"), "kubernetes");
     let own = match api.map(|o| &**o) {
         Some(Object::Service(s)) => s.spec.cluster_ip.as_deref().and_then(|ip| ip.parse().ok()),

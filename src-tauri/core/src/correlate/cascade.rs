@@ -148,10 +148,14 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
             let itself = service.reference().key();
             for target in behind.iter().map(ObjectRef::key).chain([itself.clone()]) {
                 let Some(theirs) = by_subject.get(&target).filter(|_| target != me) else { continue };
-                // A Service that leads to a wrong port or name answers nobody, whatever endpoints it has.
-                let down = down || target == itself;
-                let of_callers = theirs.iter().filter(|j| findings[**j].rule_id != "load-balancer-failed");
-                if of_callers.into_iter().any(|j| explains(&findings[*j], finding, how, down)) {
+                // A Service whose only port leads nowhere, or that stands for a wrong name, answers nobody, whatever
+                // endpoints it has.
+                let silent = |f: &Finding| match f.rule_id.as_str() {
+                    "service-port-wrong" => service.spec.ports.len() == 1,
+                    rule => rule == "external-name-wrong",
+                };
+                let down = |f: &Finding| down || target == itself && silent(f);
+                if theirs.iter().any(|j| explains(&findings[*j], finding, how, down(&findings[*j]))) {
                     up[i].insert(target);
                 }
             }
@@ -169,11 +173,12 @@ pub(super) fn upstream(routes: &Routes<'_>, findings: &[Arc<Finding>], due: usiz
         }
         // What it waits for, by its own words, is a Job.
         if finding.causes.first().is_some_and(|c| c.rule_id == "init-waits-in-a-loop") {
-            let said = |name: &str| words::has_word(&finding.causes[0].statement, name);
+            let said = |name: &str| name.len() >= 4 && words::has_word(&finding.causes[0].statement, name);
             let awaited = findings.iter().filter(|f| {
                 f.subject.kind == "Job"
                     && f.subject.namespace == finding.subject.namespace
                     && explains(f, finding, How::Named, false)
+                    && finding.started_at.duration_since(f.started_at) <= BEFORE
                     && said(&f.subject.name)
             });
             up[i].extend(awaited.map(|f| f.subject.key()).filter(|key| *key != me));

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     evidence::EvidenceKind,
-    finding::Finding,
+    finding::{CauseDraft, Finding},
     object::{
         Condition, Container, ContainerStatus, Kind, KubeEvent, Pod,
         pod::{Probe, Terminated},
@@ -394,7 +394,11 @@ fn readiness(cx: &mut Context<'_>, pod: &Pod, spec: &Container, status: &Contain
         }
     }
     // Of a pair of which one works and the other waits, the one that waits is well.
-    if case.stands_by() && owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0) {
+    let vague = |c: &CauseDraft| c.rule_id.starts_with("probe-") && c.confidence < Confidence::Established;
+    if f.causes.first().is_some_and(vague)
+        && case.stands_by()
+        && owner.subject.uid.as_deref().is_some_and(|uid| cx.serving(uid).ready > 0)
+    {
         f.hold = Finding::JOINS_ONLY;
     }
     cx.report(f);

@@ -55,7 +55,7 @@ pub(super) fn missing(cx: &Context<'_>, pod: &Pod) -> Vec<Missing> {
 pub(super) const LATER: i64 = 10;
 
 /// How long the kubelet may take until it tries again.
-const RETRY: SignedDuration = SignedDuration::from_mins(2);
+const RETRY: SignedDuration = SignedDuration::from_secs(150);
 
 /// What the kubelet misses was made since: it has only not tried again.
 pub(super) fn arrived(cx: &Context<'_>, pod: &Pod, message: &str, since: Timestamp) -> bool {

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Hold, Rule,
-    context::{action, cause, event_evidence, finding, hold, ns_flag, object_evidence},
+    context::{cause, event_evidence, finding, hold, object_evidence},
     placement,
 };
 use crate::{
@@ -256,15 +256,12 @@ pub(super) fn holders(cx: &Context<'_>, claim: &PersistentVolumeClaim) -> Vec<(O
     placed.map(|p| (p.reference(), cx.owner(p).subject)).collect()
 }
 
-/// The step that makes a claim anew: most of its fields cannot be changed.
+/// The step that makes a claim anew with another class.
 fn recreate(claim: &ObjectRef) -> ActionDraft {
-    action(
+    fit::remake(
         ActionKind::SetStorageClass,
         claim,
         "a claim's class cannot be changed: make it anew with one that exists",
-        "the claim is empty, nothing is lost",
-        "create persistentvolumeclaims",
-        format!("kubectl get pvc {}{} -o yaml > claim.yaml", claim.name, ns_flag(claim)),
     )
 }
 

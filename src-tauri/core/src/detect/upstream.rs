@@ -339,8 +339,12 @@ fn has_setting(cx: &Context<'_>, pod: &Pod, name: &str) -> bool {
 
 /// The change of a Service sends who calls it somewhere else.
 fn leads_elsewhere(change: &Change) -> bool {
-    let ways = ["spec.externalName", "spec.ports", "spec.selector"];
-    change.fields.iter().any(|f| ways.iter().any(|way| f.path.starts_with(way)))
+    let way = |path: &str| {
+        let port = path.starts_with("spec.ports") && (path.ends_with("targetPort") || path.ends_with("].port"));
+        port || path == "spec.externalName" || path.starts_with("spec.selector")
+    };
+    // What was only added leaves what was there.
+    change.fields.iter().any(|f| f.from.is_some() && way(&f.path))
 }
 
 /// A Service, or a workload that one leads to: others can call it.

@@ -257,7 +257,8 @@ fn suspect(index: &Index, change: &Change, reach: Reach, fault: &Fault) -> bool 
 /// A Namespace that was given another Pod Security level, by which pods are refused since.
 fn decrees(change: &Change, fault: &Fault) -> bool {
     let refused = fault.causes.first().is_some_and(|c| c.rule_id == "pod-security-violated");
-    refused && change.object.is(Kind::Namespace)
+    let level = |f: &FieldChange| f.path.contains("pod-security.kubernetes.io/");
+    refused && change.object.is(Kind::Namespace) && change.fields.iter().any(level)
 }
 
 /// What acts on others does so from the moment it is made.
@@ -340,7 +341,11 @@ fn telling(change: &Change, field: &FieldChange, fault: &Fault) -> bool {
     const SECURITY: [&str; 5] = ["ecurity", "spec.template.spec.host", "hostPort", "volumes", "apabilities"];
     match fault.causes.first().map_or("", |c| c.rule_id.as_str()) {
         "admission-denied" if field.path == "spec.replicas" => return false,
-        "pod-security-violated" => return SECURITY.iter().any(|w| field.path.contains(w)),
+        "pod-security-violated" => {
+            // A container that was added brings what is refused with it.
+            let added = field.from.is_none() && field.path.ends_with(".image");
+            return added || SECURITY.iter().any(|w| field.path.contains(w));
+        }
         _ => {}
     }
     if field.path != "spec.replicas" {

@@ -40,14 +40,19 @@ const ANNOTATIONS: &[&str] = &[
     "nginx.ingress.kubernetes.io/canary",
     "nginx.org/mergeable-ingress-type",
     "volume.beta.kubernetes.io/storage-class",
-    "eks.amazonaws.com/role-arn",
-    "iam.gke.io/gcp-service-account",
-    "azure.workload.identity/client-id",
 ];
+/// Annotations of a ServiceAccount that say whom its pods are to a cloud.
+const IDENTITIES: &[&str] =
+    &["eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id"];
+
+/// The annotation says whom pods are to a cloud.
+pub(crate) fn is_identity(annotation: &str) -> bool {
+    IDENTITIES.contains(&annotation)
+}
 
 /// Removes secrets from an object as it arrives.
 pub fn object(object: &mut Object) {
-    object.meta_mut().annotations.retain(|k, _| ANNOTATIONS.contains(&k.as_str()));
+    object.meta_mut().annotations.retain(|k, _| ANNOTATIONS.contains(&k.as_str()) || is_identity(k));
     match object {
         Object::Pod(o) => {
             spec(&mut o.spec);

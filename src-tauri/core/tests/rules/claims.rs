@@ -112,7 +112,14 @@ fn a_volume_that_still_refers_to_its_last_claim_is_the_one_to_change() {
     check(&world, expect);
     let first = &world.diagnose().faults[0].actions[0];
     assert_eq!((&*first.target.kind, &*first.requires[0]), ("PersistentVolume", "patch persistentvolumes"));
-    assert!(first.command.contains("patch persistentvolume/pv-a") && first.command.contains("/spec/claimRef"));
+    assert!(first.command.contains("patch persistentvolume/pv-a") && first.command.contains(r#""value":"another""#));
+    // What another claim left, or was promised, is not for this one.
+    for (phase, name) in [("Released", "invoices"), ("Failed", "orders"), ("Available", "invoices")] {
+        let reference = json!({"namespace": "shop", "name": name, "uid": "another"});
+        let other = json!({"spec": {"claimRef": reference}, "status": {"phase": phase}});
+        let fault = &with([claim(json!({})), volume("pv-a", other)]).diagnose().faults[0];
+        assert!(!fault.actions.iter().any(|a| a.command.contains("patch persistentvolume")), "{:?}", fault.actions);
+    }
 }
 
 #[test]

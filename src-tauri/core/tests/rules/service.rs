@@ -391,6 +391,7 @@ fn a_name_that_ends_almost_like_the_clusters_domain_is_found() {
     // A cluster may have a domain of its own.
     silent(&external("postgres.data.svc.prod.example.com"));
     silent(&external("postgres.data.svc.prod.cluster.local"));
+    silent(&external("postgres.data.svc.cluster2.local"));
 }
 
 #[test]

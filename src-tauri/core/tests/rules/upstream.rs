@@ -410,6 +410,10 @@ fn a_service_whose_way_was_changed_is_looked_at_though_nobody_names_it() {
     assert_eq!((&*cause.rule_id, &*cause.entity.key()), ("dependency-changed", "Service/shop/mysql"));
     assert!(cause.field.as_deref().is_some_and(|f| f.starts_with("spec.ports")), "{:?}", cause.field);
     // What does not change the way is innocent.
-    let cause = look(json!({"spec": {"ports": [{"port": 3306, "targetPort": 3306}], "sessionAffinity": "ClientIP"}}));
-    assert_eq!(cause.rule_id, "probe-bad-status");
+    for fields in [
+        json!({"spec": {"ports": [{"port": 3306, "targetPort": 3306}], "sessionAffinity": "ClientIP"}}),
+        json!({"spec": {"ports": [{"port": 3306, "targetPort": 3306}, {"name": "metrics", "port": 9104, "targetPort": 9104}]}}),
+    ] {
+        assert_eq!(look(fields).rule_id, "probe-bad-status");
+    }
 }

@@ -29,7 +29,7 @@ pub(super) fn failing(cx: &mut Context<'_>, pod: &Pod, mount: &[&KubeEvent]) {
     let me = pod.reference();
     let owner = cx.owner(pod);
     let started = mount.iter().filter_map(|e| e.first_seen()).min().unwrap_or_else(|| cx.now.get());
-    if source::arrived(cx, pod, last.message(), started) {
+    if source::arrived(cx, pod, last.message(), started) && source::missing(cx, pod).is_empty() {
         return;
     }
     let mut f =

@@ -20,6 +20,11 @@ use crate::{
 /// The domain of a cluster that was given no other.
 const DOMAIN: &str = "cluster.local";
 
+/// Almost that: a cluster that is given a domain of its own is numbered, or has more parts.
+fn misspelt(domain: &str) -> bool {
+    !domain.contains(|c: char| c.is_ascii_digit()) && (1..=2).contains(&words::edits(domain, DOMAIN))
+}
+
 /// A Service that stands for a name which cannot be resolved.
 pub(super) fn external(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
     let Some(name) = s.spec.external_name.as_deref().map(|n| n.trim_end_matches('.')) else { return };
@@ -35,9 +40,7 @@ pub(super) fn external(cx: &mut Context<'_>, s: &Service, me: &ObjectRef) {
                 me.name
             ),
         )
-    } else if let Some((_, domain)) =
-        name.split_once(".svc.").filter(|(_, d)| (1..=2).contains(&words::edits(d, DOMAIN)))
-    {
+    } else if let Some((_, domain)) = name.split_once(".svc.").filter(|(_, d)| misspelt(d)) {
         (
             "external-name-domain",
             Confidence::Likely,
@@ -265,19 +268,17 @@ pub(super) fn governing(cx: &mut Context<'_>, set: &StatefulSet) {
     cx.report(f);
 }
 
-/// The manifest of a Service that gives the pods of the set their names: `kubectl create service` would select other ones.
+/// The manifest of a Service that gives the pods of the set their names, for which it needs no ports: `kubectl create
+/// service` would select other pods.
 fn headless(set: &StatefulSet) -> serde_json::Value {
-    let containers = &set.spec.template.spec.containers;
-    let mut ports: Vec<serde_json::Value> = Vec::new();
-    for port in containers.iter().flat_map(|c| &c.ports) {
-        let name = port.name.clone().unwrap_or_else(|| format!("port-{}", port.container_port));
-        let protocol = port.protocol.as_deref().unwrap_or("TCP");
-        ports.push(json!({"name": name, "port": port.container_port, "protocol": protocol}));
-    }
+    let selector = match set.spec.selector.match_labels.is_empty() {
+        true => &set.spec.template.metadata.labels,
+        false => &set.spec.selector.match_labels,
+    };
     json!({
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": set.spec.service_name},
-        "spec": {"clusterIP": "None", "selector": set.spec.selector.match_labels, "ports": ports},
+        "spec": {"clusterIP": "None", "selector": selector},
     })
 }

@@ -111,9 +111,10 @@ impl Case<'_> {
     /// It says that it waits to take over from another: as its probe's answer, or last in its log.
     pub(super) fn stands_by(&self) -> bool {
         static WAITS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r"(?i)\bstand-?by\b|\bnot (?:the |a |currently )*(?:leader|primary|active)\b|attempting to acquire leader lease|\bwaiting (?:to become|for) (?:the )?lead(?:er|ership)\b").ok()
+            Regex::new(r#"(?i)(?:^|: |[=:]"? ?|\b(?:in|as|on) )stand-?by(?: (?:mode|state))?(?:$|[:,;."\n])|\bnot (?:the |a |currently )*(?:leader|primary)\b|attempting to acquire leader lease|\bwaiting (?:to become|for) (?:the )?lead(?:er|ership)\b"#).ok()
         });
         let last = self.log.and_then(|lines| lines.iter().rfind(|l| !l.trim().is_empty()));
+        let last = last.filter(|line| !calls_itself_an_error(line));
         [Some(&self.said), last].into_iter().flatten().any(|text| WAITS.as_ref().is_some_and(|r| r.is_match(text)))
     }
 

@@ -85,7 +85,7 @@ fn node_selector(cx: &Context<'_>, f: &mut Finding, pod: &Pod, owner: &Owner, ta
             "one of them adds it to pods as they are made",
             "reads only",
             "get mutatingwebhookconfigurations and mutatingadmissionpolicies",
-            "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies".into(),
+            "kubectl get mutatingwebhookconfigurations ; kubectl get mutatingadmissionpolicies".into(),
         ));
         c.needs.push(
             "which admission webhook or policy adds it (MutatingWebhookConfiguration, MutatingAdmissionPolicy)".into(),

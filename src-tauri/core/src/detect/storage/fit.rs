@@ -4,7 +4,7 @@ use super::super::context::{action, cause, ns_flag};
 use super::{Context, complaint, size};
 use crate::{
     finding::CauseDraft,
-    object::{Kind, Object, ObjectRef, PersistentVolume, PersistentVolumeClaim},
+    object::{Kind, Object, ObjectRef, PersistentVolume, PersistentVolumeClaim, storage::ClaimRef},
     remediation::{ActionDraft, ActionKind},
     severity::Confidence,
     words,
@@ -85,7 +85,7 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
             _ => None,
         })
         .collect();
-    let mut steps = vec![remake(&me, "a volume must match its class, size and access modes")];
+    let mut steps = vec![remake(ActionKind::CreateClaim, &me, "a volume must match its class, size and access modes")];
     let wants = wants(claim);
     let named = claim.spec.volume_name.as_deref().filter(|v| !v.is_empty());
     if let Some(name) = named
@@ -172,7 +172,8 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
             if only_taken && !released && named.is_some() {
                 c.field = Some("spec.volumeName".into());
             } else if !entity.same_name(&me) {
-                steps.insert(0, release(&entity, &me));
+                // What another claim left, or was promised, is not this one's to take.
+                steps.insert(0, if held_for(volume, &me) { release(volume, &me) } else { look_at(&entity) });
                 c.referrer = Some(me);
             }
             c
@@ -183,28 +184,52 @@ pub(in super::super) fn why_unbound(cx: &Context<'_>, claim: &PersistentVolumeCl
 }
 
 /// Makes a claim anew that is bound to nothing: of what it asks for, all but the size is fixed, and the size until it is
-/// bound.
-pub(super) fn remake(claim: &ObjectRef, because: &str) -> ActionDraft {
+/// bound. One that is bound by the time the manifest is written stays.
+pub(super) fn remake(kind: ActionKind, claim: &ObjectRef, because: &str) -> ActionDraft {
     let (object, file) = (format!("{}{}", claim.kubectl(), ns_flag(claim)), format!("{}.yaml", claim.name));
     action(
-        ActionKind::CreateClaim,
+        kind,
         claim,
         because,
-        "none for data: it is bound to no volume; what it asks for cannot be changed in place, so it is deleted and made anew",
-        "create persistentvolumeclaims",
-        format!("kubectl get {object} -o yaml > {file} && ${{EDITOR:-vi}} {file} && kubectl replace --force -f {file}"),
+        "what it asks for cannot be changed in place, so it is deleted and made anew, unless it is bound by then; a claim of a StatefulSet is made from its volumeClaimTemplates, which must be changed as well",
+        "get, create and delete persistentvolumeclaims",
+        format!(
+            "kubectl get {object} -o yaml > {file} && ${{EDITOR:-vi}} {file} && kubectl get {object} -o jsonpath={{.status.phase}} | grep -qx Pending && kubectl replace --force -f {file}"
+        ),
     )
 }
 
-/// Frees a volume from the claim that it still refers to.
-fn release(volume: &ObjectRef, claim: &ObjectRef) -> ActionDraft {
+/// The volume was released by an earlier claim of the same name.
+fn held_for(volume: &PersistentVolume, claim: &ObjectRef) -> bool {
+    let same = |r: &ClaimRef| r.name == claim.name && r.namespace == claim.namespace && r.uid.is_some();
+    volume.status.phase.as_deref() == Some("Released") && volume.spec.claim_ref.as_ref().is_some_and(same)
+}
+
+fn look_at(volume: &ObjectRef) -> ActionDraft {
+    action(
+        ActionKind::ManualCheck,
+        volume,
+        "whose it is, and whether what is on it may go to another claim",
+        "reads only",
+        "get persistentvolumes",
+        format!("kubectl describe {}", volume.kubectl()),
+    )
+}
+
+/// Frees a volume from the claim of before that it still refers to, and from no other.
+fn release(volume: &PersistentVolume, claim: &ObjectRef) -> ActionDraft {
+    let reference = volume_ref(volume);
+    let uid = volume.spec.claim_ref.as_ref().and_then(|r| r.uid.as_deref()).unwrap_or("");
     action(
         ActionKind::Patch,
-        volume,
-        format!("{claim} can be bound to it once it refers to no other claim"),
-        "what is still on the volume is served to the next claim, and the claim of before can no longer have it: look at it first",
+        &reference,
+        format!("{claim} can be bound to it once it no longer refers to the claim of that name before"),
+        "what is still on the volume is served to the next claim: look at it first",
         "patch persistentvolumes",
-        format!(r#"kubectl patch {} --type=json -p '[{{"op":"remove","path":"/spec/claimRef"}}]'"#, volume.kubectl()),
+        format!(
+            r#"kubectl patch {} --type=json -p '[{{"op":"test","path":"/spec/claimRef/uid","value":"{uid}"}},{{"op":"remove","path":"/spec/claimRef"}}]'"#,
+            reference.kubectl()
+        ),
     )
 }
 

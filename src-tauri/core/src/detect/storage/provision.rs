@@ -76,7 +76,7 @@ pub(super) fn why(
         c.signs.pro = 2;
         c.referrer = Some(class_ref(class));
         c.needs.push("the provisioner's log".into());
-        return (c, vec![remake(&me, "the provisioner says what it cannot make")]);
+        return (c, vec![remake(ActionKind::CreateClaim, &me, "the provisioner says what it cannot make")]);
     }
     let check = action(
         ActionKind::ManualCheck,

@@ -63,8 +63,9 @@ pub(super) const FAMILIES: &[Family] = &[Family {
             r#"ZodError: \[ \{[^{}]*?(?:"received": "undefined",[^{}]*?)?"path": \[ "([A-Z][A-Z0-9]*_[A-Z0-9_]+)" \], "message": "(?:Required|Invalid input: expected [\w |]+, received undefined)"#,
         ),
         (
+            // A server says the same of what its clients send.
             MissingSetting,
-            90,
+            62,
             r#"ZodError: \[ \{[^{}]*?(?:"received": "undefined",[^{}]*?)?"path": \[ (?:"[\w-]+", )*"([\w.-]+)" \], "message": "(?:Required|Invalid input: expected [\w |]+, received undefined)"#,
         ),
         (

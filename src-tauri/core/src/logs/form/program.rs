@@ -84,7 +84,7 @@ pub(super) const FAMILIES: &[Family] = &[
             (
                 MissingFile,
                 84,
-                r#"(?:^|[\s'"(=:\[`])((?:/|\./|~/)[^\s'"):,\]`]+)['")\]`]?:? \(?(?i:[\w ]*: )?(?i:no such file or directory|was not found|not found|does not exist|doesn't exist|file not found|is missing|cannot be found|could not be found)"#,
+                r#"(?:^|[\s'"(=:\[`])((?:/|\./|~/)[^\s'"):,\]`]+)['")\]`]?:? (?i:[\w ]*: )?(?i:\(?no such file or directory|was not found|not found|does not exist|doesn't exist|file not found|is missing|cannot be found|could not be found)"#,
             ),
             (
                 MissingFile,

@@ -105,11 +105,7 @@ pub(super) const FAMILIES: &[Family] = &[
                 88,
                 r"(?i:driver|disk|store|connection|guard|mailer|channel) \[(?P<v>[\w.-]+)\] (?i:(?:is )?not (?:defined|supported|configured))",
             ),
-            (
-                BadConfig,
-                88,
-                r#"ZodError: \[ \{[^{}]*?"path": \[ (?:"[\w-]+", )*"(?P<s>[\w.-]+)" \],? (?:"message": "[^"]*?received '(?P<v>[^']+)')?"#,
-            ),
+            (BadConfig, 62, r#"ZodError: \[ \{[^{}]*?"path": \[ "(?P<s>[A-Z][A-Z0-9_]+)" \]"#),
             // Scala's `require` with the name of a setting.
             (BadConfig, 87, r"requirement failed: (?P<s>[a-z][\w-]*\.[\w.-]+) [^\n]*?(?P<v>\d+(?:\.\d+){3}|$)"),
             (BadConfig, 90, r#"\* (?i:invalid role name) \\?"(?P<v>[^"\\]+)"#),

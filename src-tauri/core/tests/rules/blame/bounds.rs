@@ -54,6 +54,14 @@ fn a_timeout_of_a_few_milliseconds_is_the_programs_own_fault() {
     // Whoever does not answer within seconds is another matter.
     let cause = first(&dead(&literal, &log.replace("3ms", "3000ms"), []));
     assert_eq!(cause.entity.kind, "External", "{}", cause.statement);
+    // Nor is a pause before it tries again, or a part of a greater number.
+    for log in [
+        "GET https://api.carrier.example/rates: i/o timeout, retrying in 10ms",
+        "GET https://api.carrier.example/rates timed out after 30,000 ms",
+    ] {
+        let cause = first(&dead(&literal, log, []));
+        assert!(!cause.statement.contains("its own timeout"), "{}", cause.statement);
+    }
 }
 
 #[test]
@@ -74,6 +82,17 @@ fn a_kind_that_the_api_server_does_not_know_lacks_its_definition() {
     let cause = first(&dead(&checkout(), &log("example.com/v1alpha1"), []));
     assert_eq!(cause.entity.key(), "CustomResourceDefinition//tenants.example.com");
     assert!(cause.entity.uid.is_none() && cause.referrer.is_some_and(|r| r.name == "checkout"));
+    let plural = |kind: &str| {
+        let log = format!("no matches for kind \"{kind}\" in version \"networking.istio.io/v1\"");
+        first(&dead(&checkout(), &log, [])).entity.name
+    };
+    let names = ["Gateway", "ServiceEntry", "DestinationRule"].map(plural);
+    assert_eq!(names, ["gateways", "serviceentries", "destinationrules"].map(|n| format!("{n}.networking.istio.io")));
+    // A server beside the API server has no definition.
+    let server =
+        object("APIService v1alpha1.example.com", json!({"spec": {"service": {"namespace": "x", "name": "y"}}}));
+    let cause = first(&dead(&checkout(), &log("example.com/v1alpha1"), [server]));
+    assert_eq!(cause.entity.key(), "Deployment/shop/checkout");
     // What Kubernetes no longer serves is the program's.
     for version in ["policy/v1beta1", "flowcontrol.apiserver.k8s.io/v1beta1"] {
         assert_eq!(first(&dead(&checkout(), &log(version), [])).entity.key(), "Deployment/shop/checkout");
@@ -144,6 +163,21 @@ fn whom_a_pod_is_to_a_cloud_is_said_by_its_service_account() {
     says(&cause, &["eks.amazonaws.com/role-arn was removed from the annotations of ServiceAccount media"]);
     let cause = look(json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/media"}));
     assert_eq!(cause.entity.key(), "Deployment/shop/checkout");
+    // Another annotation says nothing, and neither does a role of who is refused by a database.
+    let tracked =
+        json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/media", "argocd.argoproj.io/tracking-id": "x"});
+    assert_eq!(look(tracked).entity.key(), "Deployment/shop/checkout");
+    let log = "FATAL: password authentication failed for user \"app\"";
+    let mut world = World::new().at(-100);
+    world.upsert(account(json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/media"})));
+    world.run(&app, []);
+    world.set_time(-60);
+    world.upsert(account(json!({})));
+    world.set_time(0);
+    let pod = app.pod("a", status::crashed(1, "Error", 3, -5));
+    world.upsert(pod.clone());
+    world.log(&pod, "app", 3, log);
+    assert_eq!(first(&world).entity.key(), "Deployment/shop/checkout");
 }
 
 #[test]
@@ -185,7 +219,7 @@ fn a_port_that_no_line_names_is_the_one_that_both_open() {
 #[test]
 fn a_service_that_was_deleted_is_made_again_in_front_of_its_pods() {
     let mut world = World::new().at(-100);
-    let stock = App::deployment("shop/stock");
+    let stock = App::deployment("shop/stock").container(json!({"ports": [{"containerPort": 8080}]}));
     world.run(&stock, [stock.pod("a", status::ready(-3000))]);
     world.upsert(stock.service(json!({})));
     let app = env(json!([{"name": "STOCK_URL", "value": "http://stock:80/"}]));
@@ -197,7 +231,10 @@ fn a_service_that_was_deleted_is_made_again_in_front_of_its_pods() {
     world.upsert(pod.clone());
     world.log(&pod, "app", 3, "lookup stock on 10.96.0.10:53: no such host");
     let commands: Vec<String> = world.diagnose().faults[0].actions.iter().map(|a| a.command.clone()).collect();
-    assert!(commands[0].contains("kubectl expose deployment/stock -n shop --name=stock"), "{commands:?}");
+    assert!(
+        commands[0].contains("kubectl expose deployment/stock -n shop --name=stock --port=80 --target-port=8080"),
+        "{commands:?}"
+    );
 }
 
 #[test]

@@ -200,6 +200,12 @@ fn a_service_that_leads_to_a_wrong_port_stops_who_is_set_up_with_it() {
     assert!(subjects(&fault).iter().any(|s| s == "web"), "{:?}", subjects(&fault));
     let alone = one(&look(8080));
     assert_eq!(subjects(&alone), ["web"]);
+    // A second port that leads nowhere keeps nobody from the first.
+    let mut world = look(8080);
+    world.upsert(ledger.service(json!({"spec": {"ports": [
+        {"name": "http", "port": 80, "targetPort": 8080}, {"name": "metrics", "port": 9100, "targetPort": "metrics"}]}})));
+    world.set_time(60);
+    several(&world, 2);
 }
 
 #[test]

@@ -173,6 +173,12 @@ fn one_of_a_pair_that_waits_to_take_over_is_well() {
     assert_eq!(both(true).diagnose().faults.len(), 0);
     // Where nobody leads, it is down.
     assert_eq!(both(false).diagnose().faults.len(), 1);
+    // Words that only sound like it.
+    for words in ["consumer not active", "standby is not attached to primary", "license is not active"] {
+        let mut world = unready(&app, -90, &format!("Readiness probe failed: {words}"));
+        world.upsert(app.pod("b", status::ready(-600)));
+        assert_eq!(world.diagnose().faults.len(), 1, "{words}");
+    }
 }
 
 #[test]

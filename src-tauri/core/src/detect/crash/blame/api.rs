@@ -161,15 +161,21 @@ pub(super) fn definition(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let Some(kind) = signal.subject.as_deref() else { return own };
     let version = signal.text.split_once("in version ").map_or("", |(_, v)| v.trim_start_matches(['\\', '"']));
     // Of what Kubernetes itself no longer serves under this version there is no definition.
-    let Some(group) = extension(version).filter(|g| !g.ends_with(".k8s.io")) else { return own };
+    let Some(group) = extension(version) else { return own };
+    // What a server beside the API server offers has no definition.
+    let served = |o: &std::sync::Arc<Object>| o.meta().name.ends_with(&format!(".{group}"));
+    let by_server = |o: &std::sync::Arc<Object>| matches!(&**o, Object::APIService(a) if a.spec.service.is_some());
+    if case.cx.index.all(Kind::APIService).any(|o| served(o) && by_server(o)) {
+        return own;
+    }
     // meta.UnsafeGuessKindToResource of k8s.io/apimachinery.
     let kind = kind.to_ascii_lowercase();
     let plural = match kind.strip_suffix('y') {
         _ if kind.ends_with('s') => format!("{kind}es"),
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{kind}s"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{kind}s"),
     };
     let name = format!("{plural}.{group}");
     let definition = ObjectRef::unread("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, &name);
-    own.says(format!(" ({name})")).on(definition, None, case)
+    own.says(format!(" (probably {name})")).on(definition, None, case)
 }

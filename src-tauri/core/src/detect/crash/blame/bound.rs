@@ -20,7 +20,7 @@ const HASTY: u32 = 50;
 /// A time that ran out because it is set too short for any network: `timeout of 3ms exceeded`.
 pub(super) fn hasty(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
     static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)(?:timeout|timed out|time-out|deadline)[^\n]{0,20}?\b(\d{1,3}) ?(?:ms|milliseconds)\b|\b(\d{1,3}) ?(?:ms|milliseconds) timeout").ok()
+        Regex::new(r"(?i)\b(?:timeout|deadline) ?(?:of |= ?|: )(\d{1,3}) ?ms\b|\btimed out after (\d{1,3}) ?ms\b").ok()
     });
     if signal.class != Class::Timeout {
         return None;
@@ -28,7 +28,10 @@ pub(super) fn hasty(case: &Case<'_, '_>, signal: &Signal) -> Option<Blame> {
     let found = FORM.as_ref()?.captures(&signal.text)?;
     let ms: u32 = found.get(1).or_else(|| found.get(2))?.as_str().parse().ok()?;
     let short = format!("its own timeout of {ms} ms ran out, which is too short for a network");
-    (ms <= HASTY).then(|| bound(case, case.own(signal).happened(&short), &["TIMEOUT", "DEADLINE"]))
+    // Only where it is known who sets it: else the host that did not answer is asked about.
+    let found =
+        (1..=HASTY).contains(&ms).then(|| bound(case, case.own(signal).happened(&short), &["TIMEOUT", "DEADLINE"]))?;
+    found.field.is_some().then_some(found)
 }
 
 /// A bound that is reached: the only variable or key that sounds like it.

@@ -5,7 +5,7 @@ use super::{
     setting::{self, set_env},
 };
 use crate::{
-    change::ChangeVerb,
+    change::{ChangeVerb, FieldChange},
     logs::{self, Class, Signal},
     object::{Kind, Object},
     severity::Confidence,
@@ -14,7 +14,7 @@ use crate::{
 /// Credentials that are refused: the Secret they come from, where it was written lately, else the workload.
 pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
     let own = case.own(signal);
-    if let Some(blame) = identity(case, &own) {
+    if let Some(blame) = identity(case, signal, &own) {
         return blame;
     }
     // Not the password is wrong, but for whom it is.
@@ -112,13 +112,28 @@ pub(super) fn refused(case: &Case<'_, '_>, signal: &Signal) -> Blame {
 
 /// Whom the pod is to a cloud was changed shortly before: an annotation of its ServiceAccount, such as
 /// `eks.amazonaws.com/role-arn`.
-fn identity(case: &Case<'_, '_>, own: &Blame) -> Option<Blame> {
+fn identity(case: &Case<'_, '_>, signal: &Signal, own: &Blame) -> Option<Blame> {
+    const CLOUD: [&str; 9] = [
+        "locate credentials",
+        "nocredential",
+        "could not load credentials",
+        "default credentials",
+        "webidentity",
+        "web identity",
+        "assumerole",
+        "workload identity",
+        "azureidentity",
+    ];
+    let lower = signal.text.to_ascii_lowercase();
+    if !CLOUD.iter().any(|w| lower.contains(w)) {
+        return None;
+    }
     let name = case.pod.spec.service_account_name.as_deref().unwrap_or("default");
     let account = case.reference(Kind::ServiceAccount, name);
     let changes = case.changes(&account);
-    let of_identity = |path: &str| path.starts_with("metadata.annotations");
-    let (change, field) =
-        changes.iter().rev().find_map(|c| Some((c, c.fields.iter().find(|f| of_identity(&f.path))?)))?;
+    // The only annotations that are compared; one that was added took nothing away.
+    let lost = |f: &&FieldChange| f.path.starts_with("metadata.annotations") && f.from.is_some();
+    let (change, field) = changes.iter().rev().find_map(|c| Some((c, c.fields.iter().find(lost)?)))?;
     let annotation = field.path.trim_start_matches("metadata.annotations").trim_matches(['.', '[', ']']);
     let was = if field.to.is_none() { "removed from" } else { "changed in" };
     let who = change.who.as_deref().unwrap_or("somebody");

@@ -132,16 +132,28 @@ pub(super) fn unknown(case: &Case<'_, '_>, host: &str, place: &Place, own: Blame
     }
     if deleted || (runs && near.is_empty()) {
         let own = if runs && !deleted { own.says(", though a workload of this name runs there") } else { own };
-        let own = match index.get(Kind::Deployment, Some(ns), name).filter(|_| deleted) {
-            Some(served) => own.step(action(
-                ActionKind::ManualCheck,
-                &missing,
-                "makes a Service in front of the pods of the same name, at the ports they declare",
-                "none for what runs already",
-                "create services",
-                format!("kubectl expose {} -n {ns} --name={name}", served.reference().kubectl()),
-            )),
-            None => own,
+        let served = index.get(Kind::Deployment, Some(ns), name).filter(|_| deleted);
+        let ports: Vec<u16> = served
+            .and_then(|o| o.pod_template())
+            .map(|t| t.spec.containers.iter().flat_map(|c| &c.ports).map(|p| p.container_port).collect())
+            .unwrap_or_default();
+        let own = match (served, ports.as_slice()) {
+            (Some(served), [port]) => {
+                let asked = written_port(case, host).unwrap_or(*port);
+                let line = format!(
+                    "kubectl expose {} -n {ns} --name={name} --port={asked} --target-port={port}",
+                    served.reference().kubectl()
+                );
+                own.step(action(
+                    ActionKind::ManualCheck,
+                    &missing,
+                    "makes a Service in front of the pods of the same name",
+                    "none for what runs already; the one that was deleted may have had more ports or other labels",
+                    "create services",
+                    line,
+                ))
+            }
+            _ => own,
         };
         return own
             .rule("service-missing")

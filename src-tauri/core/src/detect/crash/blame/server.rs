@@ -95,7 +95,7 @@ pub(super) fn outside(case: &Case<'_, '_>, signal: &Signal, at: &Target, own: Bl
         return found;
     }
     if at.host.parse().is_ok_and(|address| host::within(case.cx.index, address)) {
-        let own = own.says("; this is an address of the cluster's own, which nothing has now");
+        let own = own.says("; this is probably an address of the cluster's own Services, which nothing has now");
         return own.field_if(case.written(&at.host));
     }
     let name = at.port.map_or_else(|| at.host.clone(), |p| format!("{}:{p}", at.host));

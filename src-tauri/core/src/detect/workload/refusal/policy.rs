@@ -1,6 +1,8 @@
 //! Admission policies that refuse pods, or cannot do what they are to.
 
-use regex::Captures;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 
 use crate::{
     detect::context::{Owner, action, cause, edit},
@@ -60,9 +62,7 @@ pub(super) fn validation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<Ac
     // The policy is not read; its own words say whether it is about what is written on a pod or in it.
     let lower = m[3].to_ascii_lowercase();
     c.field = Some(match lower {
-        l if ["label", "labels", "metadata.labels"].iter().any(|w| words::has_word(&l, w)) => {
-            owner.template_field("metadata.labels")
-        }
+        l if l.contains("metadata.labels") || demands_label(&l) => owner.template_field("metadata.labels"),
         l if l.contains("metadata.annotations") => owner.template_field("metadata.annotations"),
         _ => owner.pod_field("containers"),
     });
@@ -95,4 +95,12 @@ pub(super) fn mutation(owner: &Owner, m: &Captures<'_>) -> (CauseDraft, Vec<Acti
         format!("kubectl get mutatingadmissionpolicy {} -o yaml", &m[1]),
     );
     (c, vec![look])
+}
+
+/// What is refused lacks a label of its own.
+fn demands_label(lower: &str) -> bool {
+    static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"\b(?:needs?|must|have|has|lacks?|missing|requires?|required|without|set)\b[^.;]{0,30}\blabels?\b|\blabels? [^.;]{0,30}\b(?:is|are|be) (?:required|missing|mandatory|not set)").ok()
+    });
+    !lower.contains("namespace") && FORM.as_ref().is_some_and(|r| r.is_match(lower))
 }
